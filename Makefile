@@ -1,0 +1,61 @@
+# make demo   sets up and runs the main job against the built-in simulator: no account needed
+# make test   sets up and passes every check
+# make lab    opens the notebooks in JupyterLab
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Threads of the numeric libraries are kept few: tests run side by side.
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: demo test lint unit notebooks-check lab notebooks torture bench test-spark format clean
+
+demo: $(READY)
+	$(BIN)/smsdata demo
+
+test: lint unit notebooks-check
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(READY)
+	$(BIN)/pytest -n 2 --dist worksteal
+
+notebooks-check: $(READY)
+	SMSDATA_PROGRESS=0 $(BIN)/pytest --nbval notebooks -n 2 --dist loadfile -p no:doctest
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks
+
+# Run the notebooks again and keep what they print.
+notebooks: $(READY)
+	SMSDATA_PROGRESS=0 $(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+torture: $(READY)
+	$(BIN)/python -m tests.torture all
+
+bench: $(READY)
+	$(BIN)/python benchmarks/drain.py
+	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/optout_words.py
+
+test-spark: $(READY)
+	$(BIN)/pip install -q -c constraints.txt -e '.[spark]'
+	$(BIN)/pytest tests -m spark
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "smsdata needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,5 @@
+"""``python -m smsdata`` is the command line."""
+
+from smsdata.cli import main
+
+main()

@@ -1,0 +1,205 @@
+"""Grouping by columns, by local time and by country: the part of a SQL text that ``by`` and ``tz`` decide.
+
+Owns the names a caller may group by and how a group comes back. Imports of smsdata only errors, the engine
+and, for countries, numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+
+from smsdata.analysis.engine import DAY, MICROS, Tables, instants, quoted
+from smsdata.analysis.numbers import countries
+from smsdata.errors import UsageError
+
+By: TypeAlias = str | Sequence[str] | None
+
+_HOUR = 3_600 * MICROS
+_WEEK = 7 * DAY
+_MONDAY = 3 * DAY
+"""From Monday to Thursday: 1 January 1970 was a Thursday."""
+
+_TIMES = {
+    "hour": f"{{t}} - {{t}} % {_HOUR}",
+    "hour_of_day": f"({{t}} % {DAY} - {{t}} % {_HOUR}) / {_HOUR}",
+    "day": f"{{t}} - {{t}} % {DAY}",
+    "week": f"{{t}} - ({{t}} + {_MONDAY}) % {_WEEK}",
+    "weekday": f"(({{t}} + {_MONDAY}) % {_WEEK} - {{t}} % {DAY}) / {DAY}",
+    "month": "12 * year({date}) + month({date}) - 1",
+}
+_ALIASES = {"campaign": "message_id", "list": "list_id", "sender": "sender"}
+_NEVER_NULL = {"id", "message_id", "campaign"}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One column to group by: its name in the result, the SQL that makes it, the kind that comes back."""
+
+    name: str
+    sql: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What a helper puts into its SQL to group, and how it finishes what comes back.
+
+    Attributes
+    ----------
+    select : str
+        Goes right after SELECT; empty, or ends with a comma.
+    source : str
+        Goes after FROM.
+    group : str
+        Goes at the end; empty without keys.
+    names : list of str
+        The columns of the result that hold the groups.
+    """
+
+    keys: tuple[Key, ...]
+    source: str
+
+    @property
+    def select(self) -> str:
+        """The grouping columns, for right after SELECT."""
+        return "".join(
+            f"CAST({key.sql} AS {_sql_type(key.kind)}) AS {quoted(key.name)}, " for key in self.keys
+        )
+
+    @property
+    def group(self) -> str:
+        """The GROUP BY, if there are any."""
+        return "GROUP BY " + ", ".join(str(n + 1) for n in range(len(self.keys))) if self.keys else ""
+
+    @property
+    def names(self) -> list[str]:
+        """The grouping columns' names."""
+        return [key.name for key in self.keys]
+
+    def finish(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Sort the rows by their groups, missing ones last, and give the groups their dtypes."""
+        if frame.columns.has_duplicates:
+            twice = frame.columns[frame.columns.duplicated()].tolist()
+            raise UsageError(f"by={twice} is also a column of the result; rename it before grouping.")
+        if not self.keys:
+            return frame
+        frame = frame.sort_values(self.names, na_position="last", ignore_index=True)
+        return frame.assign(**{key.name: _shown(frame[key.name], key) for key in self.keys})
+
+
+def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str = "sent_at") -> Keys:
+    """Turn ``by`` into SQL.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables of the running helper.
+    table : str
+        The one to group.
+    by : str, sequence of str or None
+        Column names, or "hour", "day", "week" (from Monday), "month" (the local time they begin, a naive
+        ``datetime64[us]``), "hour_of_day" (0-23), "weekday" (0 = Monday), "sender", "campaign" (the send,
+        ``message_id``), "list", "country". A column of that name in the table goes first.
+    tz : str
+        The IANA time zone in which hours, days, weeks and months begin.
+    at : str
+        The column of the instant they are taken from.
+
+    Raises
+    ------
+    UsageError
+        If a grouping or a time zone is unknown, or the column it needs is not there.
+    """
+    names = [by] if isinstance(by, str) else list(by or ())
+    kinds = tables.kinds(table)
+    local = _local(tables, table, tz, at) if _timed(names, kinds) else ""
+    keys = tuple(_key(tables, table, name, local) for name in names)
+    if "country" not in names or "country" in kinds:
+        return Keys(keys, f"@{table}")
+    _add_countries(tables, table)
+    joined = f'(SELECT t.*, c."country" FROM @{table} t LEFT JOIN @countries c ON t."msisdn" = c."msisdn")'
+    return Keys(keys, joined)
+
+
+def _timed(names: Iterable[str], kinds: dict[str, str]) -> bool:
+    return any(name in _TIMES and name not in kinds for name in names)
+
+
+def _key(tables: Tables, table: str, name: str, local: str) -> Key:
+    kinds = tables.kinds(table)
+    column = name if name in kinds else _ALIASES.get(name, name)
+    if name in _TIMES and name not in kinds:
+        date = f"date_from_unix_date(CAST(floor({local} / {DAY}) AS INT))"
+        return Key(name, _TIMES[name].format(t=local, date=date), name)
+    if name == "country" and name not in kinds:
+        tables.require(table, "msisdn")
+        return Key(name, '"country"', "text")
+    if column not in kinds and name not in _ALIASES:
+        known = ", ".join([*_TIMES, *_ALIASES, "country", *kinds])
+        raise UsageError(f"{tables.helper}: by={name!r} is unknown; {table} can be grouped by {known}.")
+    tables.require(table, column)
+    kind = kinds[column]
+    return Key(name, f"unix_micros({quoted(column)})" if kind == "instant" else quoted(column), kind)
+
+
+def _add_countries(tables: Tables, table: str) -> None:
+    distinct = tables.query(f'SELECT DISTINCT "msisdn" FROM @{table} WHERE "msisdn" IS NOT NULL')
+    tables.add("countries", countries(distinct["msisdn"]))
+
+
+def _local(tables: Tables, table: str, tz: str, at: str) -> str:
+    """Write local time in microseconds: the instant plus the zone's offset at that time."""
+    tables.require(table, at)
+    instant = f"unix_micros({quoted(at)})"
+    if tz == "UTC":
+        return instant
+    changes = _offsets(tables, table, tz, instant)
+    (_, first), *later = changes
+    cases = "".join(f"WHEN {instant} >= {since} THEN {offset} " for since, offset in reversed(later))
+    return f"({instant} + CASE {cases}ELSE {first} END)" if cases else f"({instant} + {first})"
+
+
+def _offsets(tables: Tables, table: str, tz: str, instant: str) -> list[tuple[int, int]]:
+    """List the zone's offsets in force while the data lasts: (since, offset), both in microseconds."""
+    try:
+        ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(
+            f"{tables.helper}: tz={tz!r} is no time zone; write it like 'Australia/Sydney'."
+        ) from None
+    span = tables.query(f'SELECT min({instant}) AS "first", max({instant}) AS "last" FROM @{table}')
+    if span["first"].isna().iloc[0]:
+        return [(0, 0)]
+    # Zones change their offset at whole quarters of an hour of UTC.
+    quarter = 900 * MICROS
+    first, last = int(span["first"].iloc[0]) // quarter, int(span["last"].iloc[0]) // quarter
+    grid = np.arange(first, last + 1) * quarter
+    utc = pd.DatetimeIndex(grid.view("datetime64[us]"), tz="UTC")
+    offsets = utc.tz_convert(tz).tz_localize(None).to_numpy("datetime64[us]").astype("int64") - grid
+    starts = np.flatnonzero(np.diff(offsets, prepend=offsets[0] - 1))
+    return [(int(grid[i]), int(offsets[i])) for i in starts]
+
+
+def _sql_type(kind: str) -> str:
+    types = {"text": "STRING", "bool": "BOOLEAN", "float": "DOUBLE", "other": "STRING", "null": "STRING"}
+    return types.get(kind, "BIGINT")
+
+
+def _shown(values: pd.Series, key: Key) -> Any:
+    if key.kind == "instant":
+        return instants(values)
+    if key.kind == "month":
+        months = values.to_numpy("float64", na_value=np.nan)
+        return (months - 12 * 1970).astype("datetime64[M]").astype("datetime64[us]")
+    if key.kind in ("hour", "day", "week"):
+        return instants(values).dt.tz_localize(None)
+    if key.kind in ("text", "other", "null"):
+        return values.astype("str")
+    whole = key.kind == "int" and key.name in _NEVER_NULL and not values.isna().any()
+    return values.astype("int64") if whole else values

@@ -1,0 +1,316 @@
+"""Lists: who is on them, who can be reached, who is on several, how they grow.
+
+Members that vanished (``gone_at``) count only where it says so. Imports of smsdata only errors and, within
+analysis, bounces, the engine, grouping, provenance and stats.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+
+from smsdata.analysis.bounces import hard_bounced
+from smsdata.analysis.engine import DAY, Source, Tables, open_tables, typed
+from smsdata.analysis.grouping import group_keys
+from smsdata.analysis.provenance import explained
+from smsdata.analysis.stats import rate, wilson
+from smsdata.errors import UsageError
+
+_HEALTH = {
+    **dict.fromkeys(["list_id", "members", "active", "inactive", "opted_out", "other", "gone"], "int64"),
+    **dict.fromkeys(["messaged", "delivered", "never_messaged", "stale", "dead"], "Int64"),
+    **dict.fromkeys(["active_share", "dead_share", "low", "high"], "float64"),
+}
+_OVERLAP = {
+    **dict.fromkeys(["list_a", "list_b", "members_a", "members_b", "common"], "int64"),
+    **dict.fromkeys(["share_of_smaller", "jaccard"], "float64"),
+}
+_PERIODS = ("day", "week", "month")
+
+
+def list_health(
+    list_members: Source,
+    dlrs: Source | None = None,
+    replies: Source | None = None,
+    *,
+    now: datetime | str | None = None,
+    stale_days: int = 180,
+) -> pd.DataFrame:
+    """Tell how many contacts of each list can be reached.
+
+    Parameters
+    ----------
+    list_members : DataFrame, Scan or Spark DataFrame
+        ``list_id``, ``msisdn``, ``status``; ``gone_at`` where there.
+    dlrs : DataFrame, Scan or Spark DataFrame, optional
+        As for `hard_bounced`; without it nothing is known of reach.
+    replies : DataFrame, Scan or Spark DataFrame, optional
+        As for `hard_bounced`.
+    now : aware datetime, ISO text (UTC where it names no zone) or None
+        The present, for ``stale``; default: the latest ``synced_at`` of the members, else the clock.
+    stale_days : int
+        A contact is stale if its first message is older than that and none arrived since.
+
+    Returns
+    -------
+    DataFrame
+        One row per list, in order of ``list_id`` (int64):
+
+        - ``members`` (int64): contacts on it now; they add up from ``active``, ``inactive``, ``opted_out``,
+          ``other`` (any other status word, or none); ``gone`` (int64): contacts that vanished, not counted;
+        - of the active, NA without dlrs (Int64): ``messaged``; ``delivered``: at least once;
+          ``never_messaged``; ``stale``; ``dead``: with a hard bounce that nothing clears (tiers "remove" and
+          "exclude" of `hard_bounced`, those held back left out);
+        - ``active_share`` (float64): active / members; ``dead_share``: dead / messaged, with its 95% Wilson
+          interval ``low``, ``high`` (float64); NaN where there is nothing to divide by.
+
+    Raises
+    ------
+    UsageError
+        If a column is missing, an instant is naive, or rows repeat (list_id, msisdn).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> members = pd.DataFrame({
+    ...     "list_id": [7, 7, 7], "msisdn": ["61491570156", "61491570157", "61491570158"],
+    ...     "status": ["active", "active", "optout"],
+    ... })
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": 1, "msisdn": ["61491570156", "61491570157"],
+    ...     "sent_at": pd.Timestamp("2026-11-01", tz="UTC"), "status": ["delivered", "hard-bounce"],
+    ... })
+    >>> health = list_health(members, dlrs, now="2026-11-22")
+    >>> health[["list_id", "members", "active", "opted_out", "messaged", "dead", "dead_share"]]
+       list_id  members  active  opted_out  messaged  dead  dead_share
+    0        7        3       2          1         2     1         0.5
+    """
+    with open_tables("list_health", list_members=list_members, dlrs=dlrs) as tables:
+        _require_members(tables)
+        present = tables.now(now, "list_members")
+        if dlrs is not None:
+            bounced = hard_bounced(dlrs, replies)
+            sure = bounced["tier"].isin(["remove", "exclude"]) & ~bounced["held"]
+            tables.add("dead", bounced.loc[sure, ["msisdn"]])
+        counts = tables.query(_health_sql(tables), fresh=present - stale_days * DAY)
+        dead, messaged = _float(counts, "dead"), _float(counts, "messaged")
+        low, high = wilson(dead, messaged)
+        counts = counts.assign(
+            active_share=rate(counts["active"], counts["members"]),
+            dead_share=rate(dead, messaged),
+            low=low,
+            high=high,
+        )
+        return explained(
+            typed(counts, _HEALTH),
+            tables,
+            formula="dead_share = dead / messaged, among the active contacts of a list",
+            numerator="active contacts with a hard bounce that nothing clears",
+            denominator="active contacts that were sent at least one message",
+        )
+
+
+def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFrame:
+    """Tell which lists share contacts, who would get the same message twice.
+
+    Parameters
+    ----------
+    list_members : DataFrame, Scan or Spark DataFrame
+        ``list_id``, ``msisdn``, ``status``; ``gone_at`` where there.
+    active_only : bool
+        Look at active contacts only.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair of lists that share a contact, most shared first:
+
+        - ``list_a``, ``list_b`` (int64): the smaller id first;
+        - ``members_a``, ``members_b``, ``common`` (int64): contacts on each, and on both;
+        - ``share_of_smaller`` (float64, 0 to 1): common / the smaller of the two;
+        - ``jaccard`` (float64, 0 to 1): common / contacts on either.
+
+    Raises
+    ------
+    UsageError
+        If a column is missing, or rows repeat (list_id, msisdn).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> members = pd.DataFrame({
+    ...     "list_id": [7, 7, 8], "msisdn": ["61491570156", "61491570157", "61491570156"], "status": "active",
+    ... })
+    >>> list_overlap(members)
+       list_a  list_b  members_a  members_b  common  share_of_smaller  jaccard
+    0       7       8          2          1       1               1.0      0.5
+    """
+    with open_tables("list_overlap", list_members=list_members) as tables:
+        _require_members(tables)
+        found = tables.query(_overlap_sql(tables, active_only))
+        smaller = found[["members_a", "members_b"]].min(axis=1)
+        either = found["members_a"] + found["members_b"] - found["common"]
+        found = found.assign(
+            share_of_smaller=rate(found["common"], smaller), jaccard=rate(found["common"], either)
+        )
+        found = found.sort_values(["common", "list_a", "list_b"], ascending=[False, True, True])
+        return explained(
+            typed(found, _OVERLAP),
+            tables,
+            formula="common / members of the smaller list; jaccard = common / members of either",
+            numerator="active contacts on both lists" if active_only else "contacts on both lists",
+            denominator="contacts of the smaller list, of either list",
+        )
+
+
+def list_growth(list_members: Source, *, by: str = "month", tz: str = "UTC") -> pd.DataFrame:
+    """Tell how each list grew: who joined, who was deleted.
+
+    Contacts that opted out stay on their list, and when they did is not known here: see the opt-outs.
+
+    Parameters
+    ----------
+    list_members : DataFrame, Scan or Spark DataFrame
+        ``list_id``, ``msisdn``, ``status``, ``created_at``; ``gone_at`` where there: without it nobody left.
+    by : {"month", "week", "day"}
+        The periods.
+    tz : str
+        IANA time zone in which they begin.
+
+    Returns
+    -------
+    DataFrame
+        One row per list and period in which something happened, in that order:
+
+        - ``list_id`` (int64); the period (``datetime64[us]``, local time it begins), named as ``by``, NaT
+          first: contacts who joined at an unknown time;
+        - ``joined``, ``left``, ``net`` (int64): contacts; ``left`` counts deletions, dated when they were
+          first noticed;
+        - ``members`` (int64): at the end of the period.
+
+    Raises
+    ------
+    UsageError
+        If a column is missing, an instant is naive, rows repeat (list_id, msisdn), or ``by`` is none of
+        those.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> members = pd.DataFrame({
+    ...     "list_id": 7, "msisdn": ["61491570156", "61491570157"], "status": "active",
+    ...     "created_at": pd.to_datetime(["2026-09-05", "2026-11-01"], utc=True),
+    ...     "gone_at": [pd.Timestamp("2026-11-20", tz="UTC"), pd.NaT],
+    ... })
+    >>> list_growth(members)
+       list_id      month  joined  left  net  members
+    0        7 2026-09-01       1     0    1        1
+    1        7 2026-11-01       1     1    0        1
+    """
+    if by not in _PERIODS:
+        raise UsageError(f"list_growth: by={by!r} is none of {', '.join(_PERIODS)}.")
+    with open_tables("list_growth", list_members=list_members) as tables:
+        _require_members(tables)
+        joined = _moves(tables, by, tz, "created_at").rename(columns={"n": "joined"})
+        gone = tables.has("list_members", "gone_at")
+        left = _moves(tables, by, tz, "gone_at") if gone else joined.iloc[:0].rename(columns={"joined": "n"})
+        left = left[left[by].notna()].rename(columns={"n": "left"})
+        moves = joined.merge(left, on=["list_id", by], how="outer")
+        moves = moves.sort_values(["list_id", by], na_position="first", ignore_index=True)
+        counts = moves[["joined", "left"]].fillna(0).astype("int64")
+        moves = moves.assign(**counts, net=counts["joined"] - counts["left"])
+        moves["members"] = moves.groupby("list_id")["net"].cumsum()
+        moves = moves.astype({"list_id": "int64", "net": "int64", "members": "int64"})
+        return explained(
+            moves[["list_id", by, "joined", "left", "net", "members"]],
+            tables,
+            formula="members = contacts who joined minus contacts who left, up to the end of the period",
+            numerator="contacts by created_at, and by gone_at",
+            denominator="none: these are counts",
+        )
+
+
+def _float(counts: pd.DataFrame, column: str) -> pd.Series:
+    return counts[column].astype("Float64").astype("float64")
+
+
+def _require_members(tables: Tables) -> None:
+    tables.require("list_members", "list_id", "msisdn", "status")
+    tables.require_keys("list_members", ("list_id", "msisdn"))
+    if "dlrs" in tables:
+        tables.require("dlrs", "message_id", "msisdn", "status", "sent_at")
+
+
+def _here(tables: Tables) -> str:
+    """Write the SQL that is true for contacts still on their list."""
+    return '"gone_at" IS NULL' if tables.has("list_members", "gone_at") else "TRUE"
+
+
+def _health_sql(tables: Tables) -> str:
+    here = _here(tables)
+    active = f"{here} AND \"status\" = 'active'"
+    joins = ""
+    nothing = "CAST(NULL AS BIGINT)"
+    columns = dict.fromkeys(["messaged", "delivered", "never_messaged", "stale", "dead"], nothing)
+    if "dlrs" in tables:
+        conditions = {
+            "messaged": '"sends" > 0',
+            "delivered": '"last_delivered" IS NOT NULL',
+            "never_messaged": '"sends" IS NULL',
+            "stale": '"first_sent" < :fresh AND coalesce("last_delivered", 0) < :fresh',
+            "dead": '"dead_number" IS NOT NULL',
+        }
+        columns = {name: f"count(*) FILTER (WHERE {active} AND {text})" for name, text in conditions.items()}
+        joins = f"""
+        LEFT JOIN (
+            SELECT "msisdn" AS "number", count(*) AS "sends", min(unix_micros("sent_at")) AS "first_sent",
+                max({_arrived(tables)}) FILTER (WHERE "status" = 'delivered') AS "last_delivered"
+            FROM @dlrs GROUP BY 1
+        ) AS d ON "msisdn" = "number"
+        LEFT JOIN (SELECT "msisdn" AS "dead_number" FROM @dead) AS b ON "msisdn" = "dead_number"
+        """
+    reach = ",\n".join(f'{text} AS "{name}"' for name, text in columns.items())
+    return f"""
+        SELECT "list_id",
+            count(*) FILTER (WHERE {here}) AS "members",
+            count(*) FILTER (WHERE {active}) AS "active",
+            count(*) FILTER (WHERE {here} AND "status" = 'inactive') AS "inactive",
+            count(*) FILTER (WHERE {here} AND "status" = 'optout') AS "opted_out",
+            count(*) FILTER (WHERE {here} AND coalesce("status", '') NOT IN ('active', 'inactive', 'optout'))
+                AS "other",
+            count(*) FILTER (WHERE NOT ({here})) AS "gone",
+            {reach}
+        FROM @list_members {joins}
+        GROUP BY 1 ORDER BY 1
+    """
+
+
+def _arrived(tables: Tables) -> str:
+    """Write the SQL for when a delivered message is known to have arrived, at the earliest its sending."""
+    sent = 'unix_micros("sent_at")'
+    if not tables.has("dlrs", "delivered_at"):
+        return sent
+    return f'greatest({sent}, coalesce(unix_micros("delivered_at"), {sent}))'
+
+
+def _overlap_sql(tables: Tables, active_only: bool) -> str:
+    chosen = _here(tables) + (" AND \"status\" = 'active'" if active_only else "")
+    return f"""
+        WITH members AS (SELECT "list_id", "msisdn" FROM @list_members WHERE {chosen}),
+        sizes AS (SELECT "list_id", count(*) AS "size" FROM members GROUP BY 1),
+        pairs AS (
+            SELECT a."list_id" AS "list_a", b."list_id" AS "list_b", count(*) AS "common"
+            FROM members AS a JOIN members AS b ON a."msisdn" = b."msisdn" AND a."list_id" < b."list_id"
+            GROUP BY 1, 2
+        )
+        SELECT "list_a", "list_b", x."size" AS "members_a", y."size" AS "members_b", "common"
+        FROM pairs JOIN sizes AS x ON "list_a" = x."list_id" JOIN sizes AS y ON "list_b" = y."list_id"
+    """
+
+
+def _moves(tables: Tables, by: str, tz: str, at: str) -> pd.DataFrame:
+    """Count contacts per list and period of an instant."""
+    keys = group_keys(tables, "list_members", ["list_id", by], tz=tz, at=at)
+    counted = tables.query(f'SELECT {keys.select} count(*) AS "n" FROM {keys.source} {keys.group}')
+    return keys.finish(counted)

@@ -1,0 +1,109 @@
+"""What a phone number says about itself: country, kind of line, whom its range was given to.
+
+Owns everything that asks phonenumbers. Works on distinct numbers, because a lookup takes 30 microseconds.
+Imports of smsdata only the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+import phonenumbers
+from phonenumbers import carrier
+
+from smsdata.analysis.engine import Source, open_tables, typed
+
+_LINES = {
+    phonenumbers.PhoneNumberType.FIXED_LINE: "landline",
+    phonenumbers.PhoneNumberType.MOBILE: "mobile",
+    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: "landline or mobile",
+    phonenumbers.PhoneNumberType.TOLL_FREE: "toll free",
+    phonenumbers.PhoneNumberType.VOIP: "voip",
+}
+_DTYPES = {"msisdn": "str", "valid": "bool", "country": "str", "line_type": "str", "carrier_of_range": "str"}
+
+
+def number_details(numbers: Source | Iterable[str]) -> pd.DataFrame:
+    """Tell what the digits of phone numbers say: valid, from which country, what kind of line.
+
+    Parameters
+    ----------
+    numbers : DataFrame, Scan or Spark DataFrame with a column ``msisdn``, or texts
+        International digits without "+", repeats allowed.
+
+    Returns
+    -------
+    DataFrame
+        One row per distinct number, in order of the numbers:
+
+        - ``msisdn`` (str);
+        - ``valid`` (bool): the number exists in its country's numbering plan;
+        - ``country`` (str): two letters (ISO 3166), missing where unknown;
+        - ``line_type`` (str): mobile, landline, "landline or mobile" (the country does not tell them apart),
+          voip, toll free, other; missing where unknown;
+        - ``carrier_of_range`` (str): the carrier to whom the range was first allotted, missing where unknown.
+          **Not** the carrier of the subscriber: numbers are ported, in Australia since 2001.
+
+    Raises
+    ------
+    UsageError
+        If a frame has no column ``msisdn``, or it is not text.
+
+    References
+    ----------
+    Google libphonenumber, in the Python port ``phonenumbers`` (``carrier.name_for_number``).
+
+    Examples
+    --------
+    >>> number_details(["61491570156", "12025550123", "61491570156", "999"]).country.tolist()
+    ['US', 'AU', nan]
+    """
+    distinct = sorted(_distinct(numbers))
+    rows = [_details(number) for number in distinct]
+    return typed(pd.DataFrame(rows, columns=list(_DTYPES)), _DTYPES)
+
+
+def countries(numbers: Iterable[str]) -> pd.DataFrame:
+    """Give ``msisdn`` and ``country`` of distinct numbers, for joining; null country where unknown.
+
+    >>> countries(["61491570156"]).country.tolist()
+    ['AU']
+    """
+    distinct = list(numbers)
+    frame = pd.DataFrame({"msisdn": distinct, "country": [_country(number) for number in distinct]})
+    return frame.astype({"msisdn": "str", "country": "str"})
+
+
+def _distinct(numbers: Source | Iterable[str]) -> list[str]:
+    if not hasattr(numbers, "columns"):
+        return [number for number in dict.fromkeys(numbers) if isinstance(number, str)]
+    with open_tables("number_details", numbers=numbers) as tables:
+        tables.require("numbers", "msisdn")
+        found = tables.query('SELECT DISTINCT "msisdn" FROM @numbers WHERE "msisdn" IS NOT NULL')
+    return found["msisdn"].tolist()
+
+
+def _parsed(number: str) -> Any:
+    """Read international digits, or give None."""
+    try:
+        return phonenumbers.parse(f"+{number}")
+    except phonenumbers.NumberParseException:
+        return None
+
+
+@lru_cache(maxsize=200_000)
+def _country(number: str) -> str | None:
+    parsed = _parsed(number)
+    region: str | None = phonenumbers.region_code_for_number(parsed) if parsed else None
+    return None if region == "001" else region
+
+
+def _details(number: str) -> tuple[str, bool, str | None, str | None, str | None]:
+    parsed = _parsed(number)
+    if parsed is None or not phonenumbers.is_valid_number(parsed):
+        return number, False, _country(number), None, None
+    line = _LINES.get(phonenumbers.number_type(parsed), "other")
+    return number, True, _country(number), line, carrier.name_for_number(parsed, "en") or None

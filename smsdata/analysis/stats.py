@@ -1,0 +1,234 @@
+"""Intervals, control limits and curves, from counts.
+
+Owns the formulas; numpy only, imports nothing of smsdata.
+
+Every function takes arrays and gives arrays; where there is nothing to count the answer is NaN, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Numbers: TypeAlias = npt.ArrayLike | Any
+
+
+def wilson(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Give the Wilson score interval of a rate.
+
+    Parameters
+    ----------
+    successes, trials : array of int
+        Counts, of one shape.
+    level : float
+        Confidence, between 0 and 1.
+
+    Returns
+    -------
+    low, high : array of float64
+        Between 0 and 1; NaN where there were no trials.
+
+    References
+    ----------
+    Wilson 1927; recommended for small counts and rates near 0 or 1 by Brown, Cai & DasGupta 2001,
+    "Interval Estimation for a Binomial Proportion", Statistical Science 16(2).
+
+    Examples
+    --------
+    >>> low, high = wilson([9, 0], [10, 0])
+    >>> low.round(4).tolist(), high.round(4).tolist()
+    ([0.5958, nan], [0.9821, nan])
+    """
+    z = _quantile(level)
+    n = _counts(trials)
+    p = rate(successes, trials)
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+
+
+def rate(successes: Numbers, trials: Numbers) -> Floats:
+    """Divide counts; NaN where there were no trials.
+
+    >>> rate([9, 0], [10, 0]).tolist()
+    [0.9, nan]
+    """
+    return np.asarray(successes, dtype="float64") / _counts(trials)
+
+
+def newcombe(
+    first: tuple[Numbers, Numbers], second: tuple[Numbers, Numbers], *, level: float = 0.95
+) -> tuple[Floats, Floats, Floats]:
+    """Give the difference of two independent rates, first minus second, with its hybrid score interval.
+
+    Parameters
+    ----------
+    first, second : (successes, trials)
+        Counts, arrays of one shape.
+    level : float
+        Confidence, between 0 and 1.
+
+    Returns
+    -------
+    difference, low, high : array of float64
+        Between -1 and 1; NaN where either side had no trials.
+
+    References
+    ----------
+    Newcombe 1998, "Interval estimation for the difference between independent proportions: comparison of
+    eleven methods", Statistics in Medicine 17, method 10.
+
+    Examples
+    --------
+    >>> difference, low, high = newcombe((56, 70), (48, 80))
+    >>> float(difference.round(4)), float(low.round(4)), float(high.round(4))
+    (0.2, 0.0524, 0.3339)
+    """
+    p1, p2 = rate(*first), rate(*second)
+    (low1, high1), (low2, high2) = wilson(*first, level=level), wilson(*second, level=level)
+    difference = p1 - p2
+    low = difference - np.hypot(p1 - low1, high2 - p2)
+    high = difference + np.hypot(high1 - p1, p2 - low2)
+    return difference, low, high
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A control chart: its centre, the limits of each point, and how overdispersed the points are."""
+
+    centre: float
+    low: Floats
+    high: Floats
+    sigma_z: float
+
+
+def laney(successes: Numbers, trials: Numbers, *, used: Numbers | None = None, width: float = 3.0) -> Chart:
+    """Give the Laney p' chart of rates in the order of time.
+
+    Limits of an ordinary p chart are far too narrow when thousands are counted, because rates vary by more
+    than chance from day to day; here the variation between neighbours (sigma Z) widens them.
+
+    Parameters
+    ----------
+    successes, trials : array of int
+        Counts per period.
+    used : array of bool, optional
+        The periods that centre and sigma Z are taken from; default: all that have trials.
+    width : float
+        Distance of the limits in sigmas.
+
+    Returns
+    -------
+    Chart
+        Limits within 0 and 1; NaN where a period had no trials, or fewer than two periods are used.
+
+    References
+    ----------
+    Laney 2002, "Improved Control Charts for Attributes", Quality Engineering 14(4); Minitab, methods and
+    formulas for the Laney P' chart (moving range of two, 1.128).
+
+    Examples
+    --------
+    >>> chart = laney([90, 95, 92, 60], [100, 100, 100, 100], used=[True, True, True, False])
+    >>> round(chart.centre, 4), chart.low.round(3).tolist()
+    (0.9233, [0.817, 0.817, 0.817, 0.817])
+    """
+    k, n = np.asarray(successes, dtype="float64"), _counts(trials)
+    usable = ~np.isnan(n) & (True if used is None else np.asarray(used, dtype=bool))
+    if usable.sum() < 2:
+        blank = np.full(n.shape, np.nan)
+        return Chart(float(rate(k[usable].sum(), n[usable].sum())), blank, blank, float("nan"))
+    centre = float(k[usable].sum() / n[usable].sum())
+    sigma = np.sqrt(centre * (1 - centre) / n)
+    z = np.divide(k / n - centre, sigma, out=np.zeros_like(n), where=sigma > 0)
+    sigma_z = float(np.abs(np.diff(z[usable])).mean() / 1.128)
+    reach = width * sigma * sigma_z
+    return Chart(centre, np.maximum(centre - reach, 0.0), np.minimum(centre + reach, 1.0), sigma_z)
+
+
+@dataclass(frozen=True)
+class Incidence:
+    """A cumulative incidence curve at its distinct times."""
+
+    at_risk: Floats
+    incidence: Floats
+    variance: Floats
+
+
+def aalen_johansen(wanted: Numbers, competing: Numbers, censored: Numbers) -> Incidence:
+    """Give the Aalen-Johansen cumulative incidence of one event among competing ones.
+
+    Counting the competing events as censored (Kaplan-Meier) would overstate how many are reached in the end.
+
+    Parameters
+    ----------
+    wanted, competing, censored : array of int
+        How many had the event, a competing event, or were last seen without one, at each distinct time, in
+        ascending order of time. At a tie events come before censoring.
+
+    Returns
+    -------
+    Incidence
+        At each time: how many were at risk just before, the probability of the event up to then, its
+        variance.
+
+    References
+    ----------
+    Aalen & Johansen 1978; the variance after Collett, "Modelling Survival Data in Medical Research", 3rd ed.,
+    p. 411 (Greenwood type), as in lifelines.
+
+    Examples
+    --------
+    >>> curve = aalen_johansen([1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 2])
+    >>> curve.incidence.round(3).tolist()
+    [0.2, 0.2, 0.4, 0.4]
+    """
+    d1, d2 = np.asarray(wanted, dtype="float64"), np.asarray(competing, dtype="float64")
+    left = d1 + d2 + np.asarray(censored, dtype="float64")
+    n = left.sum() - np.concatenate([[0.0], np.cumsum(left)[:-1]]) if left.size else left
+    events = d1 + d2
+    surviving = np.cumprod(1 - events / n)
+    before = np.concatenate([[1.0], surviving[:-1]]) if left.size else surviving
+    incidence = np.cumsum(before * d1 / n)
+    return Incidence(n, incidence, _variance(n, d1, events, before, incidence))
+
+
+def log_log(incidence: Floats, variance: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Give the interval of an incidence on the log(-log) scale, which keeps it within 0 and 1.
+
+    >>> low, high = log_log(np.array([0.5]), np.array([0.01]))
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.295], [0.675])
+    """
+    z = _quantile(level)
+    inside = np.where((incidence > 0) & (incidence < 1), incidence, np.nan)
+    error = np.sqrt(variance) / (inside * np.abs(np.log(inside)))
+    base = np.log(-np.log(inside))
+    return np.exp(-np.exp(base + z * error)), np.exp(-np.exp(base - z * error))
+
+
+def _variance(n: Floats, d1: Floats, events: Floats, before: Floats, incidence: Floats) -> Floats:
+    """Sum over earlier times what each adds to the variance now, in one pass by expanding the squares."""
+    hazard = np.divide(events, n * (n - events), out=np.zeros_like(n), where=n > events)
+    cross = before * d1 / n**2
+    f = incidence
+    first = f * f * np.cumsum(hazard) - 2 * f * np.cumsum(f * hazard) + np.cumsum(f * f * hazard)
+    second = np.cumsum(before**2 * d1 * (n - d1) / n**3)
+    third = f * np.cumsum(cross) - np.cumsum(f * cross)
+    variance: Floats = np.maximum(first + second - 2 * third, 0.0)
+    return variance
+
+
+def _counts(trials: Numbers) -> Floats:
+    counts = np.asarray(trials, dtype="float64")
+    seen: Floats = np.where(counts > 0, counts, np.nan)
+    return seen
+
+
+def _quantile(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)

@@ -1,0 +1,531 @@
+"""What one text says and what it costs: the class of a reply, the parts of a message.
+
+Owns the opt-out words, the reading of "reply NO to opt out" and the GSM-7 and UCS-2 tables. Pure functions of
+one text; the frames that use them hand over distinct texts. Imports nothing of smsdata.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+KINDS = ("optout", "optin", "yes", "no", "question", "wrong_person", "empty", "other")
+
+
+def _words(*lines: str) -> frozenset[str]:
+    return frozenset(word.strip() for line in lines for word in line.split(","))
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns))
+
+
+# What CTIA, the FCC (47 CFR 64.1200(a)(10)), Twilio, AWS and Telnyx accept; Australian texts say "unsub".
+_CARRIER_WORDS = _words(
+    "stop, end, cancel, unsubscribe, quit, revoke, opt out, optout, stop all, stopall, remove, arret, td",
+    "block, unsub, unsubscribe me",
+)
+# The same request as a bare word of other languages: our own list.
+_FOREIGN_WORDS = _words(
+    "baja, parar, alto, desuscribir, desabonner, desinscrire, stop sms, stopp, abmelden, abbestellen",
+    "disiscrivi, disiscrivimi, sair, pare, descadastrar, afmelden, uitschrijven, huy, iptal",
+    "退订, 退訂, 取消订阅, 取消訂閱",
+    "стоп, отписаться, отписка, 配信停止, 수신거부, ايقاف, توقف, الغاء, الغاء الاشتراك",
+)
+# "cancel please" may well mean an appointment: around these words politeness is not overlooked.
+_EQUIVOCAL = _words("end, cancel, quit, remove, revoke, block, td, alto, pare")
+_POLITE = _words(
+    "please, pls, plz, kindly, thanks, thank, thx, you, now, svp, merci, por, favor, gracias, bitte, danke",
+    "grazie, obrigado, obrigada, aub, bedankt, po",
+)
+_OPT_IN = _words("start, unstop, subscribe, resubscribe, opt in, optin")
+_OPT_OUT = _CARRIER_WORDS | _FOREIGN_WORDS
+_PLAIN = _OPT_OUT - _EQUIVOCAL
+
+
+@dataclass(frozen=True)
+class ReplyClass:
+    """What one reply says.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`.
+    optout_tier : int or None
+        1 an opt-out keyword and nothing else; 2 the word that the answered message gave for opting out;
+        3 a misspelt or contained keyword; 4 a phrase ("remove me", "wrong number"). None: no sign of one.
+    """
+
+    kind: str
+    optout_tier: int | None = None
+
+    @property
+    def review(self) -> bool:
+        """Whether a person should read it: tiers 3 and 4 suggest an opt-out and do not prove one."""
+        return self.optout_tier in (3, 4)
+
+
+def fold(text: str) -> str:
+    """Give the text in lower case without accents, marks and width variants, so that spellings compare.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The folded text; punctuation and emoji stay.
+
+    Examples
+    --------
+    >>> fold("ARRÊT"), fold("Désabonner")
+    ('arret', 'desabonner')
+    """
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    bare = "".join(c for c in parts if unicodedata.category(c) != "Mn")
+    return unicodedata.normalize("NFC", bare).replace("’", "'").replace("đ", "d")
+
+
+def _tokens(folded: str) -> tuple[str, ...]:
+    joined = re.sub(r"(?<=\w)-(?=\w)", "", folded)
+    joined = re.sub(r"\b(\w)\.(?=\w\b)", r"\1", joined)
+    return tuple(re.findall(r"\w+(?:'\w+)?", joined))
+
+
+def _bare(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(t for t in tokens if t not in _POLITE))
+
+
+def _is_keyword(tokens: tuple[str, ...], keywords: frozenset[str], plain: frozenset[str]) -> bool:
+    bare = _bare(tokens)
+    return " ".join(tokens) in keywords or (
+        bool(bare) and (" ".join(bare) in plain or all(t in plain for t in bare))
+    )
+
+
+# -- what the answered message told its readers to send --
+
+_VERB = (
+    r"\b(?:reply|replying|rply|respond|txt|text|send|responda|responde|conteste|envie|envia|repondez|envoyez|tapez"
+    r"|antwort|antworte|antworten sie|sende|rispondi|invia|antwoord|stuur|soan|ارسل)\s+"
+    r"(?:to this (?:message|sms|text) )?(?:with |mit |met |con |par )?(?:the word )?"
+)
+_WORD = r"[\"'«“]?(?P<word>\w+)\b[\"'»”]?"
+_TEXTS = r"(?:sms|texts?|msgs?|messages?|alerts?|reminders?|texting|messaging|receiving|getting)"
+_LEAVING = (
+    rf"(?:opt(?:ing)?[\s-]?out|unsub\w*|be removed|not receive|no more {_TEXTS}"
+    rf"|(?:do ?n'?t|no longer) (?:want|wish)(?: to receive)?(?: these| our)? {_TEXTS}"
+    rf"|(?:stop|end|quit|leave|cancel)(?: (?:these|this|our|all|future|my))? {_TEXTS}"
+    r"|(?:stop|end|quit|leave)(?=\s*(?:$|[.,;!?:)\n]))"
+    r"|no recibir|darse de baja|desuscribir\w*|plus recevoir|desabonner|desinscrire"
+    r"|abmelden|abzumelden|abbestellen"
+    r"|non ricevere|disiscriver\w*|para sair|nao receber|descadastrar|afmelden|uitschrijven|tu choi|de huy"
+    r"|\w{0,2}الغاء|\w{0,2}ايقاف)"
+)
+_TO = r"\s*(?:to|2|for|=|if you (?:wish|want|would like) to|pour ne|pour|para|per|um|om)\s*"
+_NOTHING_ELSE = r"(?!\s+(?:to|for)\s+[a-z])(?!\s+or\s+(?!visit|call|click|email|http))"
+_LEAVE_ASKED = (
+    re.compile(rf"\b{_LEAVING}[^.!?:\n]{{0,30}}?[?:]?\s*[-–]?\s*{_VERB}{_WORD}{_NOTHING_ELSE}"),
+    re.compile(rf"\b(?P<word>\w+?)\s*[2=]\s*{_LEAVING}"),
+    re.compile(rf"\b{_LEAVING}[,:?]?\s+sms\s+{_WORD}{_NOTHING_ELSE}(?=\s*(?:$|[.,;!)]|to \d))"),
+    re.compile(rf"(?:{_VERB}|\bsms\s+|[,;(]\s*){_WORD}(?: to \d{{5,}})?{_TO}{_LEAVING}"),
+    re.compile(r"(?:回复?\s*(?P<word>[a-z0-9]+)\s*退[订訂])|(?:退[订訂]\s*回复?\s*(?P<after>[a-z0-9]+))"),
+)
+_LEAVE_SHORTHAND = re.compile(
+    r"\b(?:[Uu]nsub\w*|UNSUB\w*|[Oo]pt[ -]?[Oo]ut|OPT[ -]?OUT)\s*[:=]?\s+(?P<word>[A-Z]{1,12}|\d{1,2})\b"
+)
+_JOIN_ASKED = (
+    re.compile(
+        rf"{_VERB}{_WORD}{_TO}(?:(?:re)?subscribe|opt[\s-]?in|sign up|suscribirse|receive (?:offers|alerts))"
+    ),
+)
+_CONFIRM_ASKED = (
+    re.compile(rf"(?:{_VERB}|[,;]\s*){_WORD}{_TO}(?:confirm|accept|keep)"),
+    re.compile(r"回复?(?P<word>\w)确认"),
+)
+_DECLINE_ASKED = (
+    re.compile(rf"(?:{_VERB}|[,;]\s*|\bor\s+){_WORD}{_TO}(?:cancel(?! {_TEXTS})|decline|change|reschedule)"),
+    re.compile(r"回复?(?P<word>\w)[改取]"),
+)
+# "Unsubscribe any time, reply YES to book": never take a yes, or a word of grammar, for the way out.
+_NEVER_LEAVING = _words(
+    "yes, y, start, unstop, help, info, to, this, with, the, us, a, of, i, you, back, here, by, at, any",
+    "reply, rply, txt, text, sms, send, call, visit, click, link, http, https, www",
+)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    leave: frozenset[str]
+    join: frozenset[str]
+    confirm: frozenset[str]
+    decline: frozenset[str]
+
+
+def _found(patterns: tuple[re.Pattern[str], ...], folded: str) -> frozenset[str]:
+    matches = (m for pattern in patterns for m in pattern.finditer(folded))
+    return frozenset(word for m in matches for word in m.groupdict().values() if word)
+
+
+@lru_cache(maxsize=65536)
+def _asked(message: str) -> _Asked:
+    folded = fold(message)
+    shorthand = {fold(word) for word in _found((_LEAVE_SHORTHAND,), message)}
+    leave = (_found(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
+    return _Asked(
+        leave=leave,
+        join=_found(_JOIN_ASKED, folded),
+        confirm=_found(_CONFIRM_ASKED, folded),
+        decline=_found(_DECLINE_ASKED, folded) - leave,
+    )
+
+
+def optout_words(message: str) -> frozenset[str]:
+    """Give the words that this message tells its readers to send in order to opt out.
+
+    Parameters
+    ----------
+    message : str
+        The text of an outbound message.
+
+    Returns
+    -------
+    frozenset of str
+        The words, folded as by `fold`; empty if the message gives no instruction, or a link instead.
+
+    Notes
+    -----
+    The Australian regulator (ACMA) asks for an unsubscribe facility and leaves its wording free
+    ("Unsub: reply NO"), so the word has to be read from the message.
+
+    Examples
+    --------
+    >>> sorted(optout_words("20% off today. Unsub: reply NO"))
+    ['no']
+    >>> sorted(optout_words("Reply YES to confirm or NO to reschedule. Txt OUT to opt out"))
+    ['out']
+    """
+    return _asked(message).leave
+
+
+# -- signs that a person has to read --
+
+_KEYS = {
+    "s": "adwezx", "t": "rygf56", "o": "ipkl90", "p": "ol0", "e": "wrsd34", "n": "bmhj", "d": "sfecx",
+    "q": "wa12", "u": "yihj78", "i": "uojk89", "b": "vngh", "c": "xvdf", "r": "etdf45",
+}  # fmt: skip
+_MISSPELT = ("stop", "unsubscribe", "unsub", "quit", "end", "cancel")
+_ALMOST = _EQUIVOCAL | {"stopped", "unsubscribed"}
+_REAL_WORDS = _words("shop, step, top, spot, stomp, atop, and, send, bend, quiet, quote, suit")
+_LONG_WORD = 7
+_SIGNS = frozenset("🛑⛔")
+_MEANT_KINDLY = _any(
+    r"\b(?:love|like|enjoy|lol|haha)\w*\b",
+    r"\b(?:do ?n'?t|do not|never|can'?t|cannot|won'?t|not) (?:\w+ )?(?:stop|quit|unsubscribe|opt ?out)",
+    r"\bstop (?:by|in|at|over|light|sign|watch|smoking|crying|thinking|talking)\b",
+    r"\b(?:bus|tram|pit|non|next) ?stop\b",
+    r"\btext(?:ing)? and drive\b",
+    r"\bl'arret\b|\barret (?:de bus|suivant)\b|\bstopp \d",
+)
+_NO_IDIOM = re.compile(r"\bno (?:worries|problem|prob|drama|idea|pain|size|doubt|rush|more)\b")
+_CONTAINED = _any(
+    r"\bstop2|\b(?:stop|stopp|unsubscribed?|unsub|opt(?:ing)? ?(?:me )?out)\b",
+    rf"\b(?:cancel|end|quit) (?:(?:this|these|all|my) )?{_TEXTS}\b|\bend this\b",
+    r"\bdarme? de baja\b|\bdesabonner\b|\barret\b|\b(?:abmelden|afmelden)\b|\bquero sair\b|\bmuon huy\b",
+    r"退[订訂]|取消[订訂]|الغاء الاشتراك",
+)
+_PHRASE = _any(
+    r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
+    r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm|call)\w*",
+    rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{_TEXTS}|these|receive)\b",
+    r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|bugger|fuck) off\b|\bspam\b",
+    r"\bno me (?:envien|escriban|manden)\b|\bno quiero recibir\b|\bborren?me\b",
+    r"\bm'envoyez plus\b|\barretez de\b|\bkeine (?:sms|nachrichten)\b|\bnicht mehr\b",
+    r"\bnon (?:scrivetemi|mandatemi|inviatemi)\b|\bcancellatemi\b|\bnao quero mais\b|\bme tir[ae]\b",
+    r"\bgeen (?:sms|berichten)\b|\bverwijder\b|\bdung (?:nhan|gui)\b",
+    r"لا ترسل|不要再|别再|別再",
+)
+_WRONG_PERSON = _any(
+    r"\bwrong (?:number|no|person|guy|one)\b",
+    r"\b(?:no ?one|there is no|there's no) (?:called |named )?\w+ here\b|\bno ?one (?:called|named)\b",
+    r"\b(?:does not|doesn'?t) have this (?:number|phone)\b|\bphone any ?more\b",
+    r"\bi (?:do not|do ?n'?t) have (?:a |any )?(?:\w+ )?(?:at|with) you",
+    r"\bequivocado\b|\bequivoco de numero\b|\bmauvais numero\b|\btrompez de numero\b|\bfalsche nummer\b",
+    r"\bsbagliato numero\b|\bnumero errado\b|\bverkeerd nummer\b|\bnham so\b|发错|打错|الرقم خطا",
+)
+_NOT_THAT_NAME = re.compile(r"\b(?:[Tt]his is not|[Tt]his isn't|I'?m not|I am not) [A-Z][a-z]+\b")
+
+
+def _squeezed(word: str) -> str:
+    return re.sub(r"(\w)\1+", r"\1", word)
+
+
+@lru_cache(maxsize=1024)
+def _typos(word: str) -> frozenset[str]:
+    swapped = {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)}
+    neighbours = {word[:i] + key + word[i + 1 :] for i, c in enumerate(word) for key in _KEYS.get(c, "")}
+    dropped = {word[:i] + word[i + 1 :] for i in range(1, len(word))} if len(word) != 3 else set()
+    return frozenset(swapped | neighbours | dropped)
+
+
+def _near(token: str, word: str) -> bool:
+    if token == word or token in _REAL_WORDS or not word.isalpha():
+        return False
+    if _squeezed(token) == _squeezed(word) or token in _typos(word):
+        return True
+    return len(word) > _LONG_WORD and SequenceMatcher(None, token, word).ratio() > 0.85
+
+
+def _names_leaving(text: str, tokens: tuple[str, ...], words: frozenset[str]) -> bool:
+    shouted = text.strip()[:1].isupper() and text.split()[0].isupper()
+    short = len(tokens) <= 3 or (shouted and tokens[0] in words)
+    return short and any(t in words for t in tokens if t.isalpha())
+
+
+def _looks_like_keyword(text: str, folded: str, words: frozenset[str]) -> bool:
+    tokens, bare = _tokens(folded), _bare(_tokens(folded))
+    if not _SIGNS.isdisjoint(text) or _CONTAINED.search(folded) or "".join(tokens) in _PLAIN:
+        return True
+    if _names_leaving(text, tokens, words) and not _NO_IDIOM.search(folded):
+        return True
+    if len(bare) == 1 and (bare[0] in _ALMOST or any(_near(bare[0], w) for w in (*_MISSPELT, *words))):
+        return True
+    return any(_near(t, "unsubscribe") for t in tokens if len(t) > _LONG_WORD)
+
+
+def _review_class(text: str, folded: str, words: frozenset[str]) -> ReplyClass | None:
+    if _WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")):
+        return ReplyClass("wrong_person", 4)
+    if _MEANT_KINDLY.search(folded):
+        return None
+    if _PHRASE.search(folded):
+        return ReplyClass("optout", 4)
+    return ReplyClass("optout", 3) if _looks_like_keyword(text, folded, words) else None
+
+
+# -- everything else a reply can be --
+
+_YES = _any(
+    r"^(?:yes|y|yep|yeah|yup|ok|okay|sure|absolutely|definitely|confirm|confirmed|count me in)\b",
+    r"^(?:si|vale|claro|oui|d'accord|ja|va bene|certo|sim|co|vang|نعم|да)\b",
+    r"^(?:好|可以|是的)|^[👍✅👌]",
+)
+_NO = _any(
+    r"^(?:no|n|non|nein|nao|nee|khong|لا|нет)(?:$|\s*[.,!])",
+    r"^(?:no|n|non|nein|nao|nee) (?:sorry|thanks|thank|not|i|i'm|we|can|puedo|mi)\b",
+    r"^(?:nope|nah|can't|cannot|not today|not interested|no longer interested|leider)\b|\b(?:non desole)\b",
+    r"^(?:不行|不要)|^👎",
+)
+_QUESTION = _any(
+    r"[?？؟]",
+    r"^(?:what|what's|when|where|where's|which|who|who's|why|how)\b",
+    r"^(?:is|are|do|does|did|can|could|will|would) (?:i|you|it|we|they|there|this|that|the|my|your)\b",
+    r"^(?:cuanto|cuando|donde|que horas|c'est ou|quand|combien|wann|wie|wo|quando|quanto)\b",
+    r"^(?:dove|hoe|waar|may gio)\b",
+    r"几点|吗|^اين",
+)
+
+
+def _is_empty(text: str) -> bool:
+    return all(unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text)
+
+
+def _answer_class(folded: str, tokens: tuple[str, ...], asked: _Asked) -> ReplyClass:
+    said = " ".join(tokens)
+    if said in asked.confirm or _YES.search(folded):
+        return ReplyClass("yes")
+    if said in asked.decline or _NO.search(folded):
+        return ReplyClass("no")
+    return ReplyClass("question" if _QUESTION.search(folded) else "other")
+
+
+def _keyword_class(tokens: tuple[str, ...], asked: _Asked) -> ReplyClass | None:
+    bare = " ".join(_bare(tokens))
+    if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
+        return ReplyClass("no", 3)
+    if _is_keyword(tokens, _OPT_OUT, _PLAIN):
+        return ReplyClass("optout", 1)
+    if bare in asked.leave:
+        return ReplyClass("optout", 2)
+    if _is_keyword(tokens, _OPT_IN, _OPT_IN) or bare in asked.join:
+        return ReplyClass("optin")
+    return None
+
+
+@lru_cache(maxsize=65536)
+def classify_text(text: str, answered: str = "") -> ReplyClass:
+    """Tell what a reply says, read together with the message it answers.
+
+    Parameters
+    ----------
+    text : str
+        The reply as it arrived.
+    answered : str
+        The message it answers; empty if not known. Its opt-out instruction ("reply NO") turns that word into
+        an opt-out, and a keyword it offered for something else ("CANCEL to cancel your appointment") into a
+        review.
+
+    Returns
+    -------
+    ReplyClass
+        The kind, and the tier if there is any sign of an opt-out.
+
+    Notes
+    -----
+    Tier 1 compares after case, accents, punctuation, politeness ("please stop") and repetition ("stop stop")
+    are taken off; its words are the union of the sets of CTIA, FCC 47 CFR 64.1200(a)(10), Twilio, AWS and
+    Telnyx plus bare words of other languages. Tiers 1 and 2 are opt-outs; tiers 3 and 4 ask for a person's
+    eye, and a review that turns out wrong costs a look, not a customer.
+
+    Examples
+    --------
+    >>> classify_text(" Stop! ")
+    ReplyClass(kind='optout', optout_tier=1)
+    >>> classify_text("No", "Sale today. Unsub: reply NO").optout_tier
+    2
+    >>> classify_text("No", "Can you come on Friday?")
+    ReplyClass(kind='no', optout_tier=None)
+    >>> classify_text("Stpo").review, classify_text("don't stop").review
+    (True, False)
+    """
+    if _is_empty(text):
+        return ReplyClass("empty")
+    folded, asked = fold(text).strip(), _asked(answered)
+    tokens = _tokens(folded)
+    return (
+        _keyword_class(tokens, asked)
+        or _review_class(text, folded, asked.leave)
+        or _answer_class(folded, tokens, asked)
+    )
+
+
+# -- parts of a message --
+
+# 3GPP TS 23.038, section 6.2.1: the default alphabet and its extension table, without the escape itself.
+_GSM_BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM_EXTENDED = "\f^{}\\[~]|€"
+_NOT_GSM = re.compile(f"[^{re.escape(_GSM_BASIC + _GSM_EXTENDED)}]")
+_EXTENDED = re.compile(f"[{re.escape(_GSM_EXTENDED)}]")
+_ALIKE = str.maketrans(
+    {"‘": "'", "’": "'", "‚": ",", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "−": "-", "…": "...",
+     "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "*", "`": "'", "´": "'", "\t": " ", "«": '"', "»": '"'}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Segments:
+    """How one text travels.
+
+    Attributes
+    ----------
+    encoding : str
+        ``"GSM-7"`` or ``"UCS-2"``.
+    units : int
+        Septets of GSM-7 (a character of the extension table takes two) or 16-bit units of UCS-2 (a character
+        outside the basic plane, like most emoji, takes two).
+    parts : int
+        SMS parts: 160 units alone and 153 each when joined in GSM-7; 70 and 67 in UCS-2. 0 for an empty text.
+    culprits : str
+        The distinct characters that GSM-7 does not have, in order of appearance; empty for GSM-7.
+    """
+
+    encoding: str
+    units: int
+    parts: int
+    culprits: str
+
+
+def _parts_of(widths: list[int], per_part: int) -> int:
+    parts, used = 1, 0
+    for width in widths:
+        if used + width > per_part:
+            parts, used = parts + 1, 0
+        used += width
+    return parts
+
+
+def segment_text(text: str) -> Segments:
+    """Tell in which encoding, how many units and how many SMS parts a text travels.
+
+    Parameters
+    ----------
+    text : str
+        The message as the recipient gets it, variables filled in.
+
+    Returns
+    -------
+    Segments
+        Encoding, units, parts and the characters that forced UCS-2.
+
+    Notes
+    -----
+    3GPP TS 23.038 (alphabets) and TS 23.040 (concatenation with a 6-byte header). A character of two units is
+    never split between two parts, so 153 units can spill over early.
+
+    Examples
+    --------
+    >>> segment_text("See you at 5")
+    Segments(encoding='GSM-7', units=12, parts=1, culprits='')
+    >>> segment_text("See you at 5 🎉")
+    Segments(encoding='UCS-2', units=15, parts=1, culprits='🎉')
+    >>> segment_text("€" * 80).parts, segment_text("€" * 81).parts
+    (1, 2)
+    """
+    culprits = "".join(dict.fromkeys(_NOT_GSM.findall(text)))
+    if culprits:
+        encoding, single, joined = "UCS-2", 70, 67
+        units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    else:
+        encoding, single, joined = "GSM-7", 160, 153
+        units = len(text) + len(_EXTENDED.findall(text))
+    if units <= single:
+        return Segments(encoding, units, min(units, 1), culprits)
+    widths = [1 + (c in _GSM_EXTENDED or c > "\uffff") for c in text]
+    return Segments(encoding, units, _parts_of(widths, joined), culprits)
+
+
+def _gsm_alike(character: str) -> str | None:
+    if not _NOT_GSM.match(character):
+        return character
+    alike = character.translate(_ALIKE)
+    if not _NOT_GSM.search(alike):
+        return alike
+    bare = fold(character)
+    if bare.isalpha() and not _NOT_GSM.search(bare):
+        return bare.upper() if character.isupper() else bare
+    return None if character.isalpha() else ""
+
+
+def gsm_text(text: str) -> str | None:
+    r"""Write the text in GSM-7: look-alikes for what has one, no emoji and symbols.
+
+    Parameters
+    ----------
+    text : str
+        The message as sent.
+
+    Returns
+    -------
+    str or None
+        Curly quotes straight, dashes short, accents off where GSM-7 has no such letter, symbols gone.
+        None if letters would be lost, as in Chinese or Arabic.
+
+    Examples
+    --------
+    >>> gsm_text("Don\u2019t miss it \u2013 today only 🎉")
+    "Don't miss it - today only "
+    >>> gsm_text("谢谢") is None
+    True
+    """
+    alike = {c: _gsm_alike(c) for c in set(text)}
+    if None in alike.values():
+        return None
+    return "".join(alike[c] or "" for c in text)

@@ -1,0 +1,233 @@
+"""What was asked for: settings and where they came from, instants and durations as people write them.
+
+Imports nothing of smsdata but `errors`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from smsdata.errors import UsageError
+
+DEFAULT_BASE_URL = "https://api.transmitsms.com/"
+
+_ENVIRONMENT = {
+    "key": "SMSDATA_API_KEY",
+    "secret": "SMSDATA_API_SECRET",
+    "base_url": "SMSDATA_BASE_URL",
+    "rate": "SMSDATA_RATE",
+    "share": "SMSDATA_SHARE",
+    "store": "SMSDATA_STORE",
+}
+_DEFAULTS = {"base_url": DEFAULT_BASE_URL, "rate": 2.0, "share": 0.5, "store": "data/store"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force. The secret never shows in ``repr``.
+
+    `sources` tells for each setting where its value came from: ``"argument"``, the name of an
+    environment variable, ``"keyring"`` or ``"default"``.
+    """
+
+    key: str
+    secret: str
+    base_url: str
+    rate: float
+    share: float
+    store: Path
+    sources: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Settings(base_url={self.base_url!r}, rate={self.rate:g}, share={self.share:g})"
+
+    @property
+    def account(self) -> str:
+        """A fingerprint of API key and base URL: which account this is, without saying its key."""
+        return hashlib.sha256(f"{self.key}\n{self.base_url}".encode()).hexdigest()[:32]
+
+
+def settings(**given: Any) -> Settings:
+    """Put the settings together: arguments beat the environment, the environment beats the defaults.
+
+    Parameters
+    ----------
+    **given
+        `key`, `secret`, `base_url`, `rate` (calls a second of the account), `share` (of that rate, above
+        0 and at most 1) and `store` (a folder); ``None`` counts as not given.
+
+    Raises
+    ------
+    UsageError
+        When a value cannot be used, for example ``http://`` to a host that is not this machine.
+
+    Examples
+    --------
+    >>> settings(key="demo", secret="demo", base_url="http://127.0.0.1:8025").rate
+    2.0
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, variable in _ENVIRONMENT.items():
+        values[name], sources[name] = _lookup(name, given.get(name), variable)
+    return Settings(
+        key=values["key"],
+        secret=values["secret"],
+        base_url=_checked_url(values["base_url"]),
+        rate=_number("rate", values["rate"]),
+        share=_number("share", values["share"], most=1.0),
+        store=Path(values["store"]),
+        sources=sources,
+    )
+
+
+def _lookup(name: str, given: Any, variable: str) -> tuple[Any, str]:
+    if given is not None:
+        return given, "argument"
+    if os.environ.get(variable):
+        return os.environ[variable], variable
+    if name in _DEFAULTS:
+        return _DEFAULTS[name], "default"
+    return _from_keyring(name)
+
+
+def _from_keyring(name: str) -> tuple[str, str]:
+    try:
+        import keyring  # an optional extra: most machines that run exports have none
+        from keyring.errors import KeyringError
+    except ImportError:
+        return "", "not set"
+    try:
+        value = keyring.get_password("smsdata", name)
+    except KeyringError:  # no screen, no session, no backend: as good as no keyring
+        value = None
+    return (value, "keyring") if value else ("", "not set")
+
+
+def _number(name: str, value: Any, most: float = 1e9) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} is {value!r}, which is not a number.") from None
+    if not 0 < number <= most:
+        limit = f"above 0 and at most {most:g}" if most == 1.0 else "above 0"
+        raise UsageError(f"{name} is {number:g}; it must be {limit}.")
+    return number
+
+
+def _checked_url(url: str) -> str:
+    """Refuse an address to which credentials must not go, before anything is sent."""
+    try:
+        parts = urlsplit(url)
+        host, usable = parts.hostname or "", parts.scheme in {"http", "https"} and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        host, usable = "", False
+    if not (usable and host) or re.search(r"[\s\\\x00-\x1f]", url):
+        raise UsageError(f"base URL {_shown(url)!r} is not an address such as {DEFAULT_BASE_URL}.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError("the base URL must hold no credentials and no query: set SMSDATA_API_KEY instead.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise UsageError(
+            f"base URL http://{host} would send the credentials in clear: use https:// "
+            "(http:// is for this machine only)."
+        )
+    return url if url.endswith("/") else url + "/"
+
+
+def _shown(url: str) -> str:
+    return re.sub(r"(//)?[^\s@]*@", r"\1***@", url)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name can only mean this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def mask(secret: str) -> str:
+    """Show that a secret is there, and nothing of it.
+
+    >>> mask("s3cr3t"), mask("")
+    ('********', '')
+    """
+    return "********" if secret else ""
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def duration(text: str) -> timedelta:
+    """Read a duration: a whole number and a unit, ``m`` minutes, ``h`` hours, ``d`` days, ``w`` weeks.
+
+    Raises
+    ------
+    UsageError
+        For anything else, a bare number too: nobody knows whether 30 means days or hours.
+
+    Examples
+    --------
+    >>> duration("30d")
+    datetime.timedelta(days=30)
+    """
+    match = re.fullmatch(r"(\d{1,6})([mhdw])", str(text).strip(), re.ASCII)
+    if not match or int(match[1]) == 0:
+        raise UsageError(f"{text!r} is not a duration: write 90m, 12h, 30d or 2w.")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def instant(value: str | datetime, name: str = "time") -> datetime:
+    """Read an instant: ISO text (taken as UTC when it names no zone) or an aware datetime.
+
+    Raises
+    ------
+    UsageError
+        For text that is no date, and for a datetime without a zone.
+
+    Examples
+    --------
+    >>> instant("2026-11-22")
+    datetime.datetime(2026, 11, 22, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise UsageError(f"{name}={value.isoformat()} has no time zone: add tzinfo=datetime.UTC.")
+        return value.astimezone(UTC)
+    try:
+        if not re.match(r"\d{4}-\d\d-\d\d", str(value)):
+            raise ValueError
+        read = datetime.fromisoformat(str(value))
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{name}={value!r} is not a time: write 2026-11-22 or 2026-11-22T09:30:00Z."
+        ) from None
+
+
+def since(value: str | datetime, now: datetime) -> datetime:
+    """Read where a window begins: a duration back from `now`, or an instant.
+
+    >>> since("1d", instant("2026-11-22")).isoformat()
+    '2026-11-21T00:00:00+00:00'
+    """
+    if not isinstance(value, datetime) and not re.match(r"\d{4}-", str(value)):
+        try:
+            return now - duration(str(value))
+        except OverflowError:
+            raise UsageError(f"since={value!r} lies before all calendars.") from None
+    start = instant(value, "since")
+    if start > now:
+        raise UsageError(f"since={start:%Y-%m-%d %H:%M:%S} lies after now ({now:%Y-%m-%d %H:%M:%S} UTC).")
+    return start

@@ -1,0 +1,881 @@
+"""The scheduled export: what is new, in as few calls as possible, into the store.
+
+Order of a run: lists (their answer also tells the gateway's time), campaigns, replies, messages, dlrs,
+opt-outs, list members, numbers, keywords. Every batch goes journal -> merge -> cursor, so that a run
+may die at any instant. The decisions are in `planner`; here they are carried out. Imports `drain`,
+`store`, `planner`, `frames` and `endpoints`; changes nothing in the account.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smsdata import planner
+from smsdata.client import Caller
+from smsdata.drain import Drained, Read, Reader, Unread, members, progress, windows
+from smsdata.endpoints import SYNCED, TABLES, endpoint
+from smsdata.errors import ApiError, DrainError, UsageError
+from smsdata.frames import RANK, empty, schema, to_arrow
+from smsdata.planner import Campaign, Refresh, Stored
+from smsdata.settings import instant
+from smsdata.settings import since as begin
+from smsdata.store import PART_ROWS, Store
+
+_NEEDS = {"dlrs": "campaigns", "optouts": "campaigns", "list_members": "lists"}
+_ON_DEMAND = {"message_id": "message_id", "list_id": "list_id", "mobile": "msisdn"}
+
+
+@dataclass
+class TableReport:
+    """What a run did with one table."""
+
+    calls: int = 0
+    rows: int = 0
+    rejected: int = 0
+    proofs: str = ""
+    unproved: list[str] = field(default_factory=list)
+    unknown_keys: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """What a run did: per table, in calls, and what needs a look.
+
+    `look` lists what needs a person; it is empty when all is well. `notes` is good to know.
+    """
+
+    tables: dict[str, TableReport] = field(default_factory=dict)
+    calls: int = 0
+    now: str = ""
+    look: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def of(self, table: str) -> TableReport:
+        """The report of one table."""
+        return self.tables.setdefault(table, TableReport())
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def sync(
+    client: Caller,
+    store: Store | str | Path,
+    *,
+    tables: Sequence[str] | None = None,
+    since: str | datetime | None = None,
+    deep: bool = False,
+    wait: float = 0.0,
+    replay_rejects: bool = False,
+    **parameters: Any,
+) -> Report:
+    """Bring the store up to date with the account.
+
+    Parameters
+    ----------
+    client
+        The account.
+    store
+        The store, or its folder.
+    tables
+        Only these; tables read on demand (link_hits, contact_history, clients, transactions) only when named.
+    since
+        Where messages and dlrs begin, instead of the cursor: a duration such as ``"30d"``, or an instant.
+    deep
+        Read the last 30 days of dlrs again whatever the counters say.
+    wait
+        Seconds to wait for another run on this store.
+    replay_rejects
+        Try first to read the rows that earlier runs set aside.
+    **parameters
+        For tables on demand: ``message_id``, ``list_id``, ``msisdn``.
+
+    Returns
+    -------
+    Report
+        Calls and rows per table; `look` names what could not be read or proved.
+
+    Raises
+    ------
+    UsageError, ApiError, StoreError, LockedError
+        Nothing that was stored is lost by any of them; the next run goes on.
+    """
+    wanted = _wanted(tables)
+    if since is not None:
+        begin(since, client.now())  # said before anything is done
+    store = store if isinstance(store, Store) else Store(store)
+    with store.writing(wait=wait):
+        store.bind(client.settings.account, client.settings.base_url)
+        with progress("sync", client) as on_page:
+            run = _Run(client, store, on_page, since=since, deep=deep, given=parameters)
+            if replay_rejects:
+                run.replay()
+            run.go(wanted)
+    return run.report
+
+
+def plan(client: Caller, store: Store | str | Path, *, since: str | datetime | None = None) -> dict[str, int]:
+    """Say how many calls a sync would make, per table; the store is not changed.
+
+    Lists and campaigns are read for it; what the other tables will take is an estimate.
+    """
+    store = store if isinstance(store, Store) else Store(store)
+    store.bind(client.settings.account, client.settings.base_url)
+    with progress("plan", client) as on_page:
+        return _Run(client, store, on_page, since=since, deep=False, given={}, keep=False).plan()
+
+
+def _wanted(tables: Sequence[str] | None) -> list[str]:
+    names = list(tables) if tables is not None else list(SYNCED)
+    for name in names:
+        endpoint(name)
+    return names
+
+
+class _Run:
+    """One run of sync."""
+
+    def __init__(
+        self,
+        client: Caller,
+        store: Store,
+        on_page: Callable[[Any], None],
+        *,
+        since: str | datetime | None,
+        deep: bool,
+        given: Mapping[str, Any],
+        keep: bool = True,
+    ) -> None:
+        self.client = client
+        self.store = store
+        self.state = store.state
+        self.journal = store.journal() if keep else None
+        self.reader = Reader(client, journal=self.journal, on_page=on_page)
+        self.since = since
+        self.deep = deep
+        self.given = {k: v for k, v in given.items() if v is not None}
+        self.report = Report()
+        self.fresh_campaigns = empty("campaigns")
+        self.lists: Drained | None = None
+        self.named = False  # whether certain tables were asked for
+        self._waiting: dict[str, list[pa.Table]] = {}
+        self.before = client.calls_of.copy()
+        self.needed: set[str] = set()
+        self.state.setdefault("cursors", {})
+        self.state.setdefault("remembered", {})
+
+    def go(self, wanted: Sequence[str]) -> None:
+        """Read every wanted table, in the order in which one needs another."""
+        self.named = set(wanted) != set(SYNCED)
+        needed = set(wanted) | {_NEEDS[name] for name in wanted if name in _NEEDS}
+        self.needed = needed
+        steps: list[tuple[set[str], Callable[[], None]]] = [
+            ({"lists"}, self._read_lists),
+            ({"campaigns"}, self._campaigns),
+            ({"replies"}, self._replies),
+            ({"messages"}, self._messages),
+            ({"dlrs", "optouts"}, self._dlrs),
+            ({"lists"}, lambda: self._lists("list_members" in needed)),
+            ({"numbers"}, lambda: self._daily("numbers")),
+            ({"keywords"}, lambda: self._daily("keywords")),
+        ]
+        try:
+            for tables, step in steps:
+                if tables & needed:
+                    step()
+            for name in wanted:
+                if name not in SYNCED:
+                    self._on_demand(name)
+            if "messages" in needed and "dlrs" not in needed:
+                self._note("messages: statuses were not refreshed; those follow from dlrs.")
+        finally:
+            self._count_calls()
+            self.report.now = self.client.now().isoformat()
+            if self.journal:
+                self.journal.close()
+
+    def replay(self) -> None:
+        """Try again to read the rows that were set aside; those that can be read now are stored."""
+        back: Counter[str] = Counter()
+        for path, told in self.store.rejects().items():
+            entry = endpoint(told["endpoint"])
+            seen_at = instant(told["seen_at"])
+            batch = to_arrow(entry, [told["raw"]], synced_at=seen_at, context=told["context"])
+            if not batch.rejects:
+                self.store.merge(entry.stored_as, batch.rows)
+                self.store.disk.remove(path)
+                back[entry.stored_as] += 1
+        for table, count in back.items():
+            self._note(f"{table}: {count} rows that were set aside are taken back.")
+
+    def _count_calls(self) -> None:
+        spent = self.client.calls_of - self.before
+        for name, calls in spent.items():
+            table = {"get-sms-stats": "campaigns"}.get(name, name)
+            self.report.of(table).calls += calls
+        self.report.calls = spent.total()
+
+    def plan(self) -> dict[str, int]:
+        """How many calls a sync would make, per table; makes only those for lists and campaigns."""
+        self._read_lists()
+        now = self.client.now()
+        reads = windows(Read(endpoint("campaigns")), self._report_start(now), now)
+        drained = [self._noted(outcome) for outcome in self.reader.each(reads)]
+        self.fresh_campaigns = pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
+        steps = self._refreshes()
+        lists = {row["list_id"]: row for row in (self.lists.rows.to_pylist() if self.lists else [])}
+        stale = self._stale_lists(self.lists) if self.lists else []
+        start = self._start("messages", now)
+        sent = sum(c.recipients for c in self._campaigns_now() if c.sent_at >= start)
+        return {
+            "lists": self.client.calls_of["lists"],
+            "campaigns": self.client.calls_of["campaigns"],
+            "replies": 1,
+            "messages": planner.pages(sent) + 1,
+            "dlrs": sum(step.calls for step in steps if step.way in {"parts", "full"}),
+            "optouts": sum(step.calls for step in steps if step.way == "optouts"),
+            "list_members": sum(planner.pages(lists[list_id]["members_total"]) for list_id in stale),
+            "numbers": int(self._due("numbers", planner.DAY)),
+            "keywords": int(self._due("keywords", planner.DAY)),
+        }
+
+    # ---- one table after the other ---------------------------------------------------------------
+
+    def _read_lists(self) -> None:
+        """Lists come first: their answer tells the gateway's time, and they are stored with their members."""
+        outcome = self._one(Read(endpoint("lists")))
+        self.lists = outcome if isinstance(outcome, Drained) else None
+
+    def _campaigns(self) -> None:
+        now = self.client.now()
+        start = self._report_start(now)
+        rows = [d.rows for d in self._window("campaigns", start, now) if d is not None]
+        self.fresh_campaigns = pa.concat_tables([empty("campaigns"), *rows])
+        if now - start >= planner.HORIZON and not self.report.of("campaigns").unproved:
+            self.state["weekly"] = now.isoformat()
+
+    def _report_start(self, now: datetime) -> datetime:
+        start = planner.report_window(now, self._cursor("campaigns"), self._at("weekly"))
+        return min(start, begin(self.since, now)) if self.since is not None else start
+
+    def _replies(self) -> None:
+        now = self.client.now()
+        cursor = self._cursor("replies")
+        start = cursor or now - planner.HORIZON
+        window = self._window("replies", start, now, margin=planner.MARGIN, resume=True)
+        rows = [d.rows for d in window if d is not None]
+        new = pa.concat_tables([empty("replies"), *rows])
+        self._counters_of_answered(new)
+
+    def _counters_of_answered(self, replies: pa.Table) -> None:
+        """A reply to a campaign that the report no longer covers: read that campaign's counters."""
+        covered = set(self.fresh_campaigns.column("message_id").to_pylist())
+        answered = {i for i in replies.column("message_id").to_pylist() if i is not None} - covered
+        if not answered or "campaigns" not in self.report.tables:
+            return
+        wanted = pa.table({"message_id": pa.array(sorted(answered), pa.int64())})
+        stored = self.store.known("campaigns", wanted, "message_id")
+        if not stored.num_rows:
+            return
+        asked = stored.column("message_id").to_pylist()
+        told = [self.client.call("get-sms-stats", message_id=i)["stats"] for i in asked]
+        names = {
+            "pending": "pending", "delivered": "delivered", "soft_bounced": "soft_bounced",
+            "hard_bounced": "hard_bounced", "optouts": "opt-outs", "responses": "responses",
+        }  # fmt: skip
+        for ours, theirs in names.items():
+            values = [int(stats.get(theirs, 0)) for stats in told]
+            stored = _with(stored, ours, pa.array(values, pa.int64()))
+        seen = pa.repeat(pa.scalar(self.client.now(), pa.timestamp("us", tz="UTC")), stored.num_rows)
+        stored = _with(stored, "synced_at", seen)
+        self.store.merge("campaigns", stored)
+        self.fresh_campaigns = pa.concat_tables([self.fresh_campaigns, stored])
+
+    def _messages(self) -> None:
+        now = self.client.now()
+        start = self._start("messages", now)
+        for _ in self._window("messages", start, now, margin=planner.MARGIN, resume=True):
+            pass
+        self._late_messages(now)
+
+    def _late_messages(self, now: datetime) -> None:
+        """Read around the campaigns of which fewer messages are stored than their counters add up to."""
+        first = self._first("messages")
+        reads, watched = [], []
+        stored = self._stored_counts(first)
+        for campaign in self._campaigns_now():
+            known = self.state["remembered"].get(f"late-{campaign.message_id}")
+            have = stored.get(campaign.message_id, Stored())
+            if campaign.sent_at >= first and planner.lacks_messages(
+                campaign, have, now=now, remembered=known
+            ):
+                end = min(now, campaign.sent_at + timedelta(hours=1))
+                begin = campaign.sent_at - timedelta(minutes=5)
+                reads.append(Read(endpoint("messages"), start=begin, end=end))
+                watched.append(campaign)
+        for _ in self._stored("messages", _joined(reads)):
+            pass
+        if watched:
+            again = self._stored_counts(first)
+            for campaign in watched:
+                if again.get(campaign.message_id, Stored()).messages < campaign.recipients:
+                    self.state["remembered"][f"late-{campaign.message_id}"] = campaign.counters
+            self.store.save_state()
+
+    def _dlrs(self) -> None:
+        self._carry_out(self._refreshes(), "optouts" in self.needed)
+
+    def _refreshes(self) -> list[Refresh]:
+        """What has to be read of each campaign, by its counters and what is stored."""
+        now = self.client.now()
+        first = self._first("dlrs") if "dlrs" in self.needed else now
+        stored = self._stored_counts(now - planner.HORIZON)
+        only = self.given.get("message_id")
+        steps = [
+            _refresh(
+                campaign,
+                stored.get(campaign.message_id, Stored()),
+                campaign.sent_at >= first,
+                self.state["remembered"],
+                self._deep(campaign, now),
+            )
+            for campaign in self._campaigns_now()
+            if only is None or campaign.message_id == int(only)
+        ]
+        return [step for step in steps if step]
+
+    def _deep(self, campaign: Campaign, now: datetime) -> bool:
+        return self.deep and campaign.sent_at >= now - planner.LOOK_BACK
+
+    def _carry_out(self, plan: Sequence[Refresh], optouts: bool) -> None:
+        """Refresh the campaigns, in batches small enough for memory."""
+        self._derive([step.campaign for step in plan if step.way == "derive"])
+        steps = [step for step in plan if step.way in {"parts", "full"}]
+        fallback = self._refresh([s for s in steps if s.way == "parts"], _part_reads, self._from_parts)
+        full = [replace(s, way="full") for s in steps if s.way == "full" or s.campaign in fallback]
+        self._refresh(full, _full_read, self._from_full)
+        if optouts:
+            by_parts = [s.campaign for s in steps if s.way == "parts" and s.campaign not in fallback]
+            plain = [s.campaign for s in plan if s.way == "optouts"]
+            self._refresh(
+                [Refresh(c, "optouts", 0) for c in [*plain, *by_parts] if c.optouts],
+                _optout_read,
+                self._from_optouts,
+            )
+        self._commit([])
+
+    def _refresh(
+        self,
+        steps: Sequence[Refresh],
+        reads_of: Callable[[Campaign], list[Read]],
+        store: Callable[[Campaign, list[Drained]], bool],
+    ) -> list[Campaign]:
+        """Make the reads of many campaigns, store each campaign's as they are complete.
+
+        Gives the campaigns that have to be read in another way.
+        """
+        again: list[Campaign] = []
+        plan = [(step.campaign, reads_of(step.campaign)) for step in steps]
+        outcomes = self.reader.each(read for _, reads in plan for read in reads)
+        done: list[str] = []
+        for campaign, reads in plan:
+            came = [next(outcomes) for _ in reads]
+            good = [self._noted(outcome) for outcome in came]
+            if any(one is None for one in good) or not store(campaign, [g for g in good if g]):
+                again.append(campaign)
+            done += [read.name() for read in reads]
+            if self._gathered() >= PART_ROWS:
+                self._commit(done)
+                done = []
+        self._commit(done)
+        return again
+
+    def _derive(self, campaigns: Sequence[Campaign]) -> None:
+        """A send to one recipient needs no call: its report row says it all."""
+        if not campaigns:
+            return
+        wanted = pa.array([c.message_id for c in campaigns], pa.int64())
+        rows = self.fresh_campaigns.filter(
+            pc.is_in(self.fresh_campaigns.column("message_id"), value_set=wanted)
+        )
+        status = pc.if_else(
+            pc.equal(rows.column("delivered"), 1),
+            "delivered",
+            pc.if_else(
+                pc.equal(rows.column("hard_bounced"), 1),
+                "hard-bounce",
+                pc.if_else(pc.equal(rows.column("soft_bounced"), 1), "soft-bounce", "pending"),
+            ),
+        )
+        made = {"status": status, "optout": pc.greater(rows.column("optouts"), 0)}
+        self._gather("dlrs", _shaped("dlrs", rows, made))
+        self._gather("optouts", _shaped("optouts", rows.filter(made["optout"]), {}))
+
+    def _from_full(self, campaign: Campaign, drained: list[Drained]) -> bool:
+        rows, resumed = drained[0].rows, drained[0].resumed
+        self._gather("dlrs", rows)
+        self._gather("optouts", _shaped("optouts", rows.filter(rows.column("optout")), {}))
+        self._remember(campaign, rows, resumed)
+        return True
+
+    def _remember(self, campaign: Campaign, rows: pa.Table, resumed: bool) -> None:
+        """Remember counters that even a full read does not bear out, so that it is not repeated."""
+        have = _counted_rows(rows)
+        settled = planner.agrees(campaign, have) and have.flags >= campaign.optouts
+        self.state["remembered"].pop(str(campaign.message_id), None)
+        if not settled and not resumed:
+            self.state["remembered"][str(campaign.message_id)] = campaign.counters
+            self._note(
+                f"dlrs of campaign {campaign.message_id}: a complete read does not add up to the report's "
+                "counters. It is read again when they move; `smsdata verify` lists it."
+            )
+
+    def _from_parts(self, campaign: Campaign, drained: list[Drained]) -> bool:
+        """Pending and failed were read; all others were delivered, if all four counters then match."""
+        read = pa.concat_tables([empty("dlrs"), *(d.rows for d in drained)])
+        wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
+        stored = self.store.known("dlrs", wanted, "message_id")
+        others = stored.join(read.select(["msisdn"]), keys="msisdn", join_type="left anti").select(
+            stored.column_names
+        )
+        seen = max((d.seen_at for d in drained), default=self.client.now())
+        delivered = _with(others, "status", pa.repeat("delivered", others.num_rows))
+        whole = pa.concat_tables([read, delivered.cast(read.schema)])
+        if not planner.agrees(campaign, _counted_rows(whole)):
+            return False
+        moved = others.filter(pc.not_equal(others.column("status"), "delivered"))
+        moved = _with(moved, "status", pa.repeat("delivered", moved.num_rows))
+        moved = _with(
+            moved, "synced_at", pa.repeat(pa.scalar(seen, pa.timestamp("us", tz="UTC")), moved.num_rows)
+        )
+        self._gather("dlrs", pa.concat_tables([read, moved.cast(read.schema)]))
+        self.state["remembered"].pop(str(campaign.message_id), None)
+        return True
+
+    def _from_optouts(self, campaign: Campaign, drained: list[Drained]) -> bool:
+        rows = drained[0].rows
+        self._gather("optouts", rows)
+        wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
+        stored = self.store.known("dlrs", wanted, "message_id")
+        flagged = stored.join(rows.select(["msisdn"]), keys="msisdn", join_type="left semi").select(
+            stored.column_names
+        )
+        self._gather("dlrs", _with(flagged, "optout", pa.repeat(True, flagged.num_rows)).cast(schema("dlrs")))
+        if rows.num_rows < campaign.optouts or flagged.num_rows < campaign.optouts:
+            self.state["remembered"][str(campaign.message_id)] = campaign.counters
+        return True
+
+    def _lists(self, with_members: bool) -> None:
+        if self.lists is None:
+            return
+        if with_members:
+            self._members(self.lists)
+        self.store.replace("lists", self.lists.rows, seen_at=self.lists.seen_at)
+        self.report.of("lists").rows += self.lists.rows.num_rows
+        self.store.save_state()
+
+    def _members(self, lists: Drained) -> None:
+        """Members of the lists whose counters moved since they were read, all of them every week."""
+        seen: dict[str, list[int]] = self.state.setdefault("members_seen", {})
+        unproved = set(self.state.get("unproved_lists", []))
+        stale = self._stale_lists(lists)
+        rows, read = [], []
+        reads = [Read(endpoint("list_members"), {"list_id": list_id}) for list_id in stale]
+        for list_id, outcome in zip(stale, self.reader.each(reads), strict=True):
+            drained = self._noted(self._apart(outcome, list_id))
+            unproved = unproved - {list_id} if drained else unproved | {list_id}
+            if drained:
+                read.append(list_id)
+                rows.append(drained.rows)
+        now = {row["list_id"]: _list_counters(row) for row in lists.rows.to_pylist()}
+        gone = [int(list_id) for list_id in seen if int(list_id) not in now]
+        whole = pa.concat_tables([empty("list_members"), *rows])
+        if read or gone:
+            self.store.replace(
+                "list_members", whole, seen_at=lists.seen_at, scope={"list_id": [*read, *gone]}
+            )
+        self.report.of("list_members").rows += whole.num_rows
+        for list_id in gone:
+            seen.pop(str(list_id))
+        seen.update({str(list_id): now[list_id] for list_id in read})
+        self.state["unproved_lists"] = sorted(unproved & set(now))
+        if set(now) == set(read):
+            self.state["members"] = self.client.now().isoformat()
+
+    def _stale_lists(self, lists: Drained) -> list[int]:
+        weekly = self._due("members", planner.WEEK)
+        only = self.given.get("list_id")
+        seen, unproved = self.state.get("members_seen", {}), self.state.get("unproved_lists", [])
+        return [
+            row["list_id"]
+            for row in lists.rows.to_pylist()
+            if weekly or row["list_id"] in unproved or seen.get(str(row["list_id"])) != _list_counters(row)
+            if only is None or row["list_id"] == int(only)
+        ]
+
+    def _apart(self, outcome: Drained | Unread, list_id: int) -> Drained | Unread:
+        """Where the gateway refuses active and inactive members at once: one after the other."""
+        if not (isinstance(outcome, ApiError) and outcome.code == "FIELD_INVALID"):
+            return outcome
+        try:
+            return members(self.reader, Read(endpoint("list_members"), {"list_id": list_id}))
+        except DrainError as error:
+            return error
+
+    def _daily(self, table: str) -> None:
+        """Numbers and keywords: once a day at most."""
+        if not (self.named or self._due(table, planner.DAY)):
+            return
+        outcome = self._one(Read(endpoint(table)))
+        if outcome is not None:
+            self.store.replace(table, outcome.rows, seen_at=outcome.seen_at)
+            self.report.of(table).rows += outcome.rows.num_rows
+            self.state[table] = self.client.now().isoformat()
+            self.store.save_state()
+
+    def _on_demand(self, table: str) -> None:
+        entry = endpoint(table)
+        takes = {wire: self.given[ours] for wire, ours in _ON_DEMAND.items() if ours in self.given}
+        needs = [_ON_DEMAND.get(name, name) for name in entry.required]
+        parameters = {name: takes[name] for name in entry.required if name in takes}
+        if entry.required == ("client_id",):
+            return self._transactions()
+        if len(parameters) < len(entry.required):
+            option = needs[0].replace("_", "-")
+            raise UsageError(f"{table} is read on demand: give --{option}.")
+        now = self.client.now()
+        reads = [Read(entry, parameters)]
+        if entry.window:
+            reads = windows(reads[0], now - planner.LOOK_BACK, now)
+        for outcome in self._stored(table, reads):
+            if entry.snapshot and outcome is not None:
+                self.store.replace(table, outcome.rows, seen_at=outcome.seen_at)
+        return None
+
+    def _transactions(self) -> None:
+        """The ledger of every client of a reseller account, for the last 30 days or since."""
+        now = self.client.now()
+        clients = self._one(Read(endpoint("clients")))
+        start = begin(self.since, now) if self.since is not None else now - planner.LOOK_BACK
+        ids = clients.rows.column("client_id").to_pylist() if clients else []
+        reads = [
+            part
+            for client_id in ids
+            for part in windows(Read(endpoint("transactions"), {"client_id": client_id}), start, now)
+        ]
+        for _ in self._stored("transactions", reads):
+            pass
+
+    # ---- how rows get from the reader into the store ---------------------------------------------
+
+    def _one(self, read: Read) -> Drained | None:
+        """Read one thing; what could not be proved is noted, and None."""
+        return self._noted(next(self.reader.each([read])))
+
+    def _noted(self, outcome: Drained | Unread) -> Drained | None:
+        """Count an outcome in the report and set its odd rows aside; what could not be read gives None."""
+        if not isinstance(outcome, Drained):
+            table = re.split(r"\W", str(outcome))[0]
+            self.report.of(table).unproved.append(str(outcome))
+            self.report.look.append(str(outcome))
+            return None
+        read = outcome.read
+        told = self.report.of(read.endpoint.stored_as)
+        told.proofs = "".join(sorted(set(told.proofs + outcome.proof)))
+        told.unknown_keys = sorted(set(told.unknown_keys) | outcome.batch.unknown)
+        for key in outcome.batch.unknown:
+            self._note(
+                f"{read.endpoint.stored_as}: the key {key!r} is new; its values are in column `extra`."
+            )
+        if outcome.batch.rejects:
+            told.rejected += self.store.reject(outcome.batch.rejects, read.name(), outcome.seen_at)
+            first = outcome.batch.rejects[0]
+            self.report.look.append(
+                f"{len(outcome.batch.rejects)} rows of {first.table} set aside in "
+                f"{self.store.private / 'rejects'} "
+                f"(page {first.page} row {first.row}: {first.column} {first.reason})."
+            )
+        return outcome
+
+    def _window(
+        self,
+        table: str,
+        start: datetime,
+        end: datetime,
+        *,
+        margin: timedelta = timedelta(0),
+        resume: bool = False,
+    ) -> Iterator[Drained | None]:
+        """Read a table over a window and move its cursor behind what is stored and proved.
+
+        With `resume` the window is remembered: a run that goes on after a crash reads the same windows, so
+        that the pages in the journal are worth something. Not for counters, which would be old.
+        """
+        jobs = self.state.setdefault("jobs", {})
+        begun, ended, done = _spans(jobs.get(table), start, end)
+        if resume:
+            jobs[table] = [begun.isoformat(), ended.isoformat(), done.isoformat()]
+            self.store.save_state()
+        reads = windows(Read(endpoint(table)), begun, ended)
+        if ended < end:
+            reads += windows(Read(endpoint(table)), ended, end)
+        reads = [read for read in reads if read.end and read.end > done]
+        yield from self._stored(table, reads, margin=margin, cursor=True)
+        if jobs.pop(table, None):
+            self.store.save_state()
+
+    def _stored(
+        self, table: str, reads: Iterable[Read], *, cursor: bool = False, margin: timedelta = timedelta(0)
+    ) -> Iterator[Drained | None]:
+        """Read, gather, merge in batches; the cursor moves with each batch, but not past a failed read."""
+        done: list[str] = []
+        reached: datetime | None = None
+        whole = True
+        for outcome in self.reader.each(reads):
+            drained = self._noted(outcome)
+            whole = whole and drained is not None
+            if drained is not None:
+                done.append(drained.read.name())
+                self._gather(table, drained.rows)
+                reached = drained.read.end if whole else reached
+            yield drained
+            if self._gathered() >= PART_ROWS:
+                self._move(table, reached, margin if cursor else None)
+                self._commit(done)
+                done = []
+        self._move(table, reached, margin if cursor else None)
+        self._commit(done)
+
+    def _move(self, table: str, reached: datetime | None, margin: timedelta | None) -> None:
+        if reached is None or margin is None:
+            return
+        now = self.client.now()
+        cursor = min(reached, now - margin)
+        self.state["cursors"][table] = max(cursor, self._cursor(table) or cursor).isoformat()
+        job = self.state.get("jobs", {}).get(table)
+        if job:
+            job[2] = reached.isoformat()
+
+    def _gather(self, table: str, rows: pa.Table) -> None:
+        self._waiting.setdefault(table, []).append(rows)
+
+    def _gathered(self) -> int:
+        return sum(rows.num_rows for tables in self._waiting.values() for rows in tables)
+
+    def _commit(self, done: Sequence[str]) -> None:
+        """Merge what was gathered, let messages follow their dlrs, then move cursors and journal."""
+        waiting = {table: pa.concat_tables(rows) for table, rows in self._waiting.items()}
+        self._waiting.clear()
+        self._note_words(waiting)
+        for table, rows in waiting.items():
+            if not TABLES[table].snapshot:
+                stand = self.store.merge(table, rows)
+                self.report.of(table).rows += stand.num_rows
+                self._follow(table, stand)
+        if done and self.journal:
+            self.store.commit(self.journal, done)
+        elif waiting:
+            self.store.save_state()
+
+    def _note_words(self, waiting: Mapping[str, pa.Table]) -> None:
+        """Say once which statuses were never seen before."""
+        for table in ("dlrs", "messages"):
+            words = pc.unique(waiting[table].column("status")).to_pylist() if table in waiting else []
+            for word in sorted(set(words) - set(RANK)):
+                self._note(f"{table}: the status {word!r} was never seen before; it is kept as it is.")
+
+    def _note(self, text: str) -> None:
+        if text not in self.report.notes:
+            self.report.notes.append(text)
+
+    def _follow(self, table: str, rows: pa.Table) -> None:
+        """The status of a message is that of its dlr, whichever of the two came last."""
+        if table == "dlrs" and rows.num_rows:
+            self.store.follow(rows)
+        elif table == "messages" and rows.num_rows:
+            told = self.store.known("dlrs", rows, "message_id")
+            if told.num_rows:
+                self.store.follow(told)
+
+    # ---- what the state says -----------------------------------------------------------------------
+
+    def _at(self, name: str) -> datetime | None:
+        value = self.state.get(name)
+        return instant(value) if value else None
+
+    def _due(self, name: str, every: timedelta) -> bool:
+        at = self._at(name)
+        return at is None or self.client.now() - at >= every
+
+    def _cursor(self, table: str) -> datetime | None:
+        value = self.state["cursors"].get(table)
+        return instant(value) if value else None
+
+    def _start(self, table: str, now: datetime) -> datetime:
+        """Where messages begin: as asked, else at the cursor, else 30 days back."""
+        if self.since is not None:
+            start = begin(self.since, now)
+        else:
+            start = self._cursor(table) or now - planner.LOOK_BACK
+        first = self._at(f"first_{table}")
+        self.state[f"first_{table}"] = min(start, first or start).isoformat()
+        return start.replace(microsecond=0)
+
+    def _first(self, table: str) -> datetime:
+        """From when on a table is kept up to date."""
+        asked = begin(self.since, self.client.now()) if self.since is not None else None
+        first = self._at(f"first_{table}") or asked or self.client.now() - planner.LOOK_BACK
+        first = min(first, asked) if asked else first
+        self.state[f"first_{table}"] = first.isoformat()
+        return first
+
+    def _campaigns_now(self) -> list[Campaign]:
+        names = [
+            "message_id",
+            "sent_at",
+            "msisdn",
+            "pending",
+            "delivered",
+            "soft_bounced",
+            "hard_bounced",
+            "optouts",
+        ]
+        latest = {row["message_id"]: row for row in self.fresh_campaigns.select(names).to_pylist()}
+        return [
+            Campaign(
+                message_id=row["message_id"], sent_at=row["sent_at"], alone=row["msisdn"] is not None,
+                pending=row["pending"], delivered=row["delivered"], soft=row["soft_bounced"],
+                hard=row["hard_bounced"], optouts=row["optouts"],
+            )
+            for row in latest.values()
+        ]  # fmt: skip
+
+    def _stored_counts(self, first: datetime) -> dict[int, Stored]:
+        """What is stored of the campaigns that the report covers."""
+        sent = self.fresh_campaigns.column("sent_at")
+        if not len(sent):
+            return {}
+        begin = max(first, pc.min(sent).as_py()) - planner.DAY
+        by = ["message_id", "status", "optout"]
+        counts = _counted(self.store.grouped("dlrs", by, since=begin, add_up="copies"))
+        for table in ("optouts", "messages"):
+            for row in self.store.grouped(table, ["message_id"], since=begin):
+                have = counts.get(row["message_id"], Stored())
+                counts[row["message_id"]] = replace(have, **{table: row["n"]})
+        return counts
+
+
+def _spans(job: Sequence[str] | None, start: datetime, end: datetime) -> tuple[datetime, datetime, datetime]:
+    """Where the window begins and ends, and how far it is done: an interrupted run's, if it reaches here."""
+    if job is None:
+        return start, end, start - timedelta(seconds=1)
+    begun, ended, done = (instant(moment) for moment in job)
+    if begun <= start <= ended <= end and start <= max(done, begun) + planner.MARGIN:
+        return begun, ended, done
+    return start, end, start - timedelta(seconds=1)
+
+
+def _list_counters(row: Mapping[str, Any]) -> list[int]:
+    return [row["members_active"], row["members_total"]]
+
+
+def _refresh(
+    campaign: Campaign, have: Stored, tracked: bool, remembered: Mapping[str, list[int]], deep: bool
+) -> Refresh | None:
+    known = remembered.get(str(campaign.message_id))
+    if tracked:
+        return planner.refresh(campaign, have, remembered=known, deep=deep)
+    if campaign.optouts > have.optouts and known != campaign.counters:
+        if campaign.alone and campaign.recipients == 1:
+            return None
+        return Refresh(campaign, "optouts", 1)
+    return None
+
+
+def _full_read(campaign: Campaign) -> list[Read]:
+    context = {"message_id": campaign.message_id, "sent_at": campaign.sent_at}
+    return [
+        Read(
+            endpoint("dlrs"), {"message_id": campaign.message_id}, expect=campaign.recipients, context=context
+        )
+    ]
+
+
+def _part_reads(campaign: Campaign) -> list[Read]:
+    (whole,) = _full_read(campaign)
+    parts = (("pending", campaign.pending), ("failed", campaign.soft + campaign.hard))
+    return [
+        replace(whole, parameters=dict(whole.parameters) | {"delivery": word}, expect=count)
+        for word, count in parts
+        if count
+    ]
+
+
+def _optout_read(campaign: Campaign) -> list[Read]:
+    context = {"message_id": campaign.message_id, "sent_at": campaign.sent_at}
+    return [
+        Read(
+            endpoint("optouts"), {"message_id": campaign.message_id}, expect=campaign.optouts, context=context
+        )
+    ]
+
+
+def _counted(grouped: Iterable[Mapping[str, Any]]) -> dict[int, Stored]:
+    """Dlrs by campaign, from their numbers by message_id, status and optout."""
+    counts: dict[int, Counter[str]] = {}
+    flags: Counter[int] = Counter()
+    for row in grouped:
+        counts.setdefault(row["message_id"], Counter())[row["status"]] += row["n"]
+        flags[row["message_id"]] += row["n"] if row["optout"] else 0
+    return {message_id: Stored(statuses, flags[message_id]) for message_id, statuses in counts.items()}
+
+
+def _counted_rows(dlrs: pa.Table) -> Stored:
+    """The dlrs of one campaign, not yet stored, counted likewise."""
+    by = ["message_id", "status", "optout"]
+    grouped = dlrs.group_by(by).aggregate([("copies", "sum")]).rename_columns([*by, "n"])
+    return next(iter(_counted(grouped.to_pylist()).values()), Stored())
+
+
+def _with(rows: pa.Table, column: str, values: pa.Array) -> pa.Table:
+    index = rows.schema.get_field_index(column)
+    return rows.set_column(index, rows.schema.field(index), values)
+
+
+def _shaped(table: str, rows: pa.Table, made: Mapping[str, Any]) -> pa.Table:
+    """Rows of one table as rows of another: columns of the same name, the made ones, null for the rest."""
+    arrow = schema(table)
+    one = pa.repeat(pa.scalar(1, pa.int64()), rows.num_rows)
+    columns = []
+    for f in arrow:
+        if f.name in made:
+            columns.append(made[f.name])
+        elif f.name == "copies" and "copies" not in rows.column_names:
+            columns.append(one)
+        elif f.name in rows.column_names and f.name != "extra":
+            columns.append(rows.column(f.name))
+        else:
+            columns.append(pa.nulls(rows.num_rows, f.type))
+    return pa.Table.from_arrays(columns, schema=arrow)
+
+
+def _joined(reads: Sequence[Read]) -> list[Read]:
+    """Windows that overlap, as one."""
+    made: list[Read] = []
+    for read in sorted(reads, key=lambda r: r.start or datetime.min):  # noqa: DTZ901 - every read here has a start
+        last = made[-1] if made else None
+        if last and last.end and read.start and read.end and read.start <= last.end:
+            made[-1] = replace(last, end=max(last.end, read.end))
+        else:
+            made.append(read)
+    return made

@@ -1,0 +1,398 @@
+"""When the next call may go: one budget of calls for all processes of an account on a machine.
+
+Owns the pacing rule and the small state file through which processes share it. Knows nothing of HTTP.
+Imports errors and the standard library only. POSIX (it locks with `fcntl.flock`).
+
+The rule. The gateway counts a call somewhere between the moment we send it and the moment its answer is
+here, so pacing by send time is not enough: a delayed call and a quick one can meet within one second at the
+gateway. A call goes only when fewer than `count` calls are under way or were answered within the last
+`period`, less a credit for the time any call needs for its way there and back:
+
+    send[i] >= received[i - count] + period - credit,        credit <= 0.9 * fastest answer ever seen
+
+A call under way has no receive time yet. It holds a pessimistic one, written before it is sent and
+corrected when its answer is here, so a process that is killed frees nothing too early; who waits next sees
+that the owner is dead and counts the call as received a moment later, so nobody is blocked for long either.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import platform
+import tempfile
+import threading
+import time
+import weakref
+import zlib
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from .errors import UsageError
+
+FREE = 1000.0  # calls/s; above it nothing is paced: no gateway allows that, so it means "no limit"
+HOLD = 120.0  # s; a call under way counts as received this long after it went, whatever its owner does
+GRACE = 1.0  # s; what a killed process sent, or a lost state did not tell of, is with the gateway by then
+LONGEST = 0.5  # s; who waits looks again at least this often: another process may have changed the pace
+SHORTEST = 0.01  # s; and, for calls under way, not more often than this
+MARGIN = 1.001  # on every period: two clocks may drift by 500 ppm each, a limiter may round to milliseconds
+SLOWEST = 0.05  # of the full pace, however many 429s came
+RECOVERY = 0.1  # of the full pace, regained in every period without a 429
+NEVER = -1e9  # receive time of a place that was never used
+MAGIC = b"smsthr01"
+
+Windows = Sequence[tuple[int, float]]
+
+
+def windows(rate: float, pace: float) -> Windows:
+    """Say how many calls may go within how many seconds; all pairs given hold at once.
+
+    Parameters
+    ----------
+    rate, pace : float
+        Calls per second, above 0: what the account may make, and what we use of it, perhaps a fraction.
+
+    Returns
+    -------
+    sequence of (int, float)
+        First ``max(1, floor(pace))`` calls and the time that makes it `pace`. Where that is less than a
+        second, two bursts fit into one second; if they could exceed `rate`, a second pair forbids it.
+
+    Examples
+    --------
+    >>> [(count, round(period, 2)) for count, period in windows(2, 0.5)]
+    [(1, 2.0)]
+    >>> [(count, round(period, 2)) for count, period in windows(20, 19.5)]
+    [(19, 0.98), (20, 1.0)]
+    """
+    count = max(1, math.floor(pace))
+    first = (count, count / pace * MARGIN)
+    if count >= pace or 2 * count <= rate:
+        return (first,)
+    return first, (math.floor(rate), MARGIN)
+
+
+def credit(fastest: float, answers: float) -> float:
+    """Say how many seconds earlier a call may go because it and the answers take time on their way.
+
+    `fastest` is the fastest of so many `answers`, seconds. A few prove little (the first ones also open
+    connections): up to 9 give nothing, 900 give all of it, 0.9 of `fastest`.
+
+    >>> credit(0.1, 9), credit(0.1, 36)
+    (0.0, 0.05)
+    """
+    return fastest * min(0.9, max(0.0, 1 - 3 / math.sqrt(answers))) if answers else 0.0
+
+
+def next_send(received: Sequence[float], limits: Windows, earlier: float) -> float:
+    """Say when the next call may go; this may be in the past.
+
+    Parameters
+    ----------
+    received : sequence of float
+        When answers arrived, seconds on one clock, in any order, at least as many as the largest count of
+        `limits`. A call under way stands there with a time in the future.
+    limits, earlier
+        As `windows` and `credit` give them.
+
+    Examples
+    --------
+    Two calls a second, the last answers at 10.0 and 10.4 s:
+
+    >>> next_send([10.4, 9.0, 10.0], [(2, 1.0)], 0.05)
+    10.95
+    """
+    latest = sorted(received, reverse=True)
+    return max(latest[count - 1] + period for count, period in limits) - earlier
+
+
+def _doubles() -> array[float]:
+    return array("d")
+
+
+@dataclass
+class Ledger:
+    """What the processes of an account know together: one small checksummed file of doubles."""
+
+    boot: float
+    fastest: float = 0.0
+    answers: float = 0.0
+    slow: float = 1.0  # part of the full pace right after the last 429, which came at slow_since
+    slow_since: float = NEVER
+    received: array[float] = field(default_factory=_doubles)
+    owner: array[float] = field(default_factory=_doubles)  # process of a call under way, else 0
+    born: array[float] = field(default_factory=_doubles)  # its start: process numbers are used again
+
+    @classmethod
+    def from_bytes(cls, raw: bytes, boot: float) -> Ledger | None:
+        """Read it; None if it is damaged, of another layout or from before the machine's last start."""
+        if raw[:8] != MAGIC or raw[8:16] != zlib.crc32(raw[16:]).to_bytes(8, "big"):
+            return None
+        values = array("d", raw[16:])
+        n = (len(values) - 5) // 3
+        places = (values[5 : 5 + n], values[5 + n : 5 + 2 * n], values[5 + 2 * n :])
+        return (
+            cls(values[0], values[1], values[2], values[3], values[4], *places) if values[0] == boot else None
+        )
+
+    def to_bytes(self) -> bytes:
+        """Write it behind a mark and a checksum."""
+        head = array("d", (self.boot, self.fastest, self.answers, self.slow, self.slow_since))
+        body = (head + self.received + self.owner + self.born).tobytes()
+        return MAGIC + zlib.crc32(body).to_bytes(8, "big") + body
+
+    def grow(self, size: int, received: float) -> None:
+        """Have at least `size` places; new ones were last used at `received`."""
+        missing = size - len(self.received)
+        self.received.extend([received] * missing)
+        self.owner.extend([0.0] * missing)
+        self.born.extend([0.0] * missing)
+
+
+def boot_mark() -> float:
+    """Say which start of the machine this is: monotonic clocks of two starts do not compare. 0 if unknown."""
+    try:
+        return float(int(Path("/proc/sys/kernel/random/boot_id").read_text().replace("-", "")[:13], 16))
+    except (OSError, ValueError):
+        return 0.0
+
+
+def birth(pid: int) -> float:
+    """Say when a process started (in clock ticks; 1 where only its existence is known), 0 if it is dead."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return float(not Path("/proc/self/stat").exists() and _exists(pid))
+    return 0.0 if state in "ZX" else float(rest[18])
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True
+
+
+def _open_in(folder: Path, name: str) -> int:
+    folder = folder.expanduser()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.lstat().st_uid != os.getuid():
+        raise PermissionError(folder)
+    return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+class Throttle:
+    """Lets a call go when the account has room for it.
+
+    Parameters
+    ----------
+    rate : float
+        Calls per second that the account may make, above 0. Above 1,000 calls per second for us nothing is
+        paced and nothing shared; a 429 then makes this object rest for a second.
+    share : float
+        The part of `rate` used here, above 0 and at most 1. The rest stays free for the account's other
+        work: production sends count against the same limit, and a throttled send is dropped.
+    account : str
+        Names the budget: a fingerprint of base URL and key. Any text; the file name is a hash of it. Two
+        servers must not share a budget, since the fastest answer ever seen is remembered with it.
+    folder : Path, optional
+        Where the state file lies; ``~/.cache/smsdata`` if not given. If it cannot be written, a folder of
+        this user among the temporary files is used. Always the same folder, so that a scheduled run and a
+        notebook of one user share; a home that several machines mount holds a file for each host name.
+    clock, sleep : callable
+        For tests. The clock must be the same for all processes.
+
+    Raises
+    ------
+    UsageError
+        If `rate` or `share` is out of range, or no state file can be opened anywhere.
+
+    Notes
+    -----
+    Safe for threads and after a fork. A 429 halves the pace for all processes, once per period at most and
+    not below a twentieth; each period without one gives back a tenth of the full pace. A state file that is
+    damaged or older than the machine's last start begins anew, after two seconds at the usual rates.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> throttle = Throttle(rate=2, share=1, account="example", folder=folder)
+    >>> with throttle.slot():
+    ...     answer = "the call goes here"
+    """
+
+    def __init__(
+        self,
+        *,
+        rate: float,
+        share: float = 0.5,
+        account: str,
+        folder: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not 0 < rate < math.inf:
+            raise UsageError(f"rate={rate}: give the calls per second of the account, above 0")
+        if not 0 < share <= 1:
+            raise UsageError(f"share={share}: give the part of the rate to use, above 0 and at most 1")
+        self._rate, self._pace = rate, rate * share
+        self._period = windows(rate, self._pace)[0][1]
+        self._size = max(1, min(math.floor(rate), 2 * max(1, math.floor(self._pace))))
+        self._free = self._pace > FREE
+        self._folder = folder or Path("~/.cache/smsdata")
+        self._clock, self._sleep = clock, sleep
+        self._name = sha256(f"{account} {platform.node()}".encode()).hexdigest()[:32] + ".throttle"
+        self._boot = boot_mark()
+        self._rest_until = NEVER
+        if not self._free:
+            self._start()
+            _started.add(self)
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Wait until a call may go; leaving it, also by an exception, says that its answer has arrived.
+
+        Put only the call itself inside: what else is done there counts as its answer time.
+        """
+        if self._free:
+            self._rest()
+            yield
+            return
+        ticket = self._enter()
+        answered = False
+        try:
+            yield
+            answered = True
+        finally:
+            self._leave(*ticket, answered=answered)
+
+    def throttled(self) -> None:
+        """Say that the gateway refused a call for its rate (429 or OVER_LIMIT): slow down, then recover."""
+        if self._free:
+            self._rest_until = self._clock() + 1
+            return
+        with self._ledger() as ledger:
+            now = self._clock()
+            if now - ledger.slow_since >= self._period:
+                ledger.slow = max(SLOWEST, self._factor(ledger, now) / 2)
+                ledger.slow_since = now
+
+    def _start(self) -> None:
+        """Open the file and take new locks; again after a fork, where locks and file position are shared."""
+        self._turn = threading.Lock()  # held by the one thread that waits for its time; the others queue here
+        self._mutex = threading.Lock()  # flock does not tell the threads of a process apart
+        self._pid = os.getpid()
+        self._born = birth(self._pid)
+        self._open()
+
+    def _open(self) -> None:
+        temporary = Path(tempfile.gettempdir()) / f"smsdata-{os.getuid()}"
+        for folder in (self._folder, temporary):
+            try:
+                self._fd = _open_in(folder, self._name)
+            except (OSError, RuntimeError):
+                continue
+            self._close = weakref.finalize(self, os.close, self._fd)
+            self._close.atexit = False  # daemon threads may still be in a call
+            return
+        raise UsageError(f"throttle: cannot write to {temporary}; make it writable for this user")
+
+    @contextmanager
+    def _ledger(self) -> Iterator[Ledger]:
+        with self._mutex:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            try:
+                ledger = self._read()
+                yield ledger
+                os.pwrite(self._fd, ledger.to_bytes(), 0)
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _read(self) -> Ledger:
+        about = os.fstat(self._fd)
+        while not about.st_nlink:  # somebody tidied up: meet the others in a new file
+            self._close()
+            self._open()
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            about = os.fstat(self._fd)
+        ledger = Ledger.from_bytes(os.pread(self._fd, about.st_size, 0), self._boot)
+        unused = NEVER
+        if ledger is None:
+            ledger = Ledger(self._boot)
+            unused = self._clock() + GRACE if about.st_size else NEVER
+            os.ftruncate(self._fd, 0)
+        if len(ledger.received) < self._size:
+            ledger.grow(self._size, unused)
+        return ledger
+
+    def _enter(self) -> tuple[int, int, float]:
+        with self._turn:
+            while True:
+                with self._ledger() as ledger:
+                    now = self._clock()
+                    wait = self._wait(ledger, now)
+                    if wait <= 0:
+                        return self._take(ledger, now + HOLD)
+                self._sleep(wait)
+
+    def _wait(self, ledger: Ledger, now: float) -> float:
+        limits = windows(self._rate, self._pace * self._factor(ledger, now))
+        earlier = credit(ledger.fastest, ledger.answers)
+        wait = next_send(ledger.received, limits, earlier) - now
+        if wait <= 0:
+            return 0.0
+        self._bury(ledger, now)
+        # The best case is that all calls under way are answered right now: no need to look before that.
+        best = next_send([min(when, now) for when in ledger.received], limits, earlier) - now
+        return min(wait, max(best, SHORTEST), LONGEST)
+
+    def _take(self, ledger: Ledger, hold: float) -> tuple[int, int, float]:
+        place = ledger.received.index(min(ledger.received))
+        ledger.received[place], ledger.owner[place], ledger.born[place] = hold, self._pid, self._born
+        return self._pid, place, hold
+
+    def _leave(self, pid: int, place: int, hold: float, *, answered: bool) -> None:
+        if pid != os.getpid():  # forked inside the slot: the answer is the parent's
+            return
+        now = self._clock()
+        with self._ledger() as ledger:
+            if hold not in ledger.received[place : place + 1]:  # begun anew, or held too long and given away
+                return
+            ledger.received[place], ledger.owner[place] = now, 0.0
+            if answered:
+                took = now - (hold - HOLD)
+                ledger.fastest = min(took, ledger.fastest) if ledger.answers else took
+                ledger.answers += 1
+
+    def _bury(self, ledger: Ledger, now: float) -> None:
+        """Count the calls of dead processes as received in a moment."""
+        for place, when in enumerate(ledger.received):
+            owner = (int(ledger.owner[place]), ledger.born[place])
+            if when > now and owner[0] and owner != (self._pid, self._born) and birth(owner[0]) != owner[1]:
+                ledger.received[place], ledger.owner[place] = min(when, now + GRACE), 0.0
+
+    def _factor(self, ledger: Ledger, now: float) -> float:
+        return min(1.0, ledger.slow + RECOVERY * (now - ledger.slow_since) / self._period)
+
+    def _rest(self) -> None:
+        wait = self._rest_until - self._clock()
+        if wait > 0:
+            self._sleep(wait)
+
+
+_started: weakref.WeakSet[Throttle] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for throttle in list(_started):
+        throttle._close()
+        throttle._start()
+
+
+os.register_at_fork(after_in_child=_after_fork)

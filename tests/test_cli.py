@@ -1,0 +1,179 @@
+"""Every command as a user meets it: words, exit codes, one JSON object."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from smsdata import Store
+from smsdata.cli import app
+from smsdata.simulator import Account, Faults, Gateway, running
+
+CREDENTIALS = {
+    "SMSDATA_API_KEY": "demo",
+    "SMSDATA_API_SECRET": "demo",
+    "SMSDATA_RATE": "5000",
+    "SMSDATA_SHARE": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def gateway():
+    return Gateway(
+        Account(seed=4, campaigns=5, recipients=30, singles=5, inbound=4, lists=2, days=25), limiter=None
+    )
+
+
+@pytest.fixture(scope="module")
+def base_url(gateway):
+    with running(gateway) as address:
+        yield address
+
+
+@pytest.fixture
+def run(base_url, tmp_path):
+    def go(*words, **environment):
+        settings = CREDENTIALS | {"SMSDATA_BASE_URL": base_url, "SMSDATA_STORE": str(tmp_path / "store")}
+        return CliRunner().invoke(app, list(words), env=settings | environment)
+
+    return go
+
+
+def test_sync_stores_what_pandas_opens(run, gateway, tmp_path):
+    done = run("sync")
+    assert done.exit_code == 0
+    assert "messages" in done.stdout
+    frame = pd.read_parquet(tmp_path / "store" / "messages")
+    assert len(frame) == len(gateway.account.truth("messages"))
+    assert str(frame["sent_at"].dtype) == "datetime64[us, UTC]"
+
+
+def test_sync_json_is_one_object_and_nothing_else(run):
+    done = run("sync", "--json")
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    assert told["tables"]["messages"]["rows"] > 0
+    assert told["calls"] == sum(table["calls"] for table in told["tables"].values())
+
+
+def test_tables_shows_rows_and_times(run):
+    run("sync")
+    done = run("tables", "--json")
+    told = {row["table"]: row for row in json.loads(done.stdout)["tables"]}
+    assert told["messages"]["rows"] > 0
+    assert told["messages"]["first"] < told["messages"]["last"] <= told["messages"]["synced"]
+    assert "messages" in run("tables").stdout
+
+
+def test_tables_of_an_empty_store_says_what_to_do(run):
+    done = run("tables")
+    assert done.exit_code == 0
+    assert "smsdata sync" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("sync", "--tables", "mesages"), 2, "unknown table 'mesages'"),
+        (("sync", "--since", "30"), 2, "write 90m, 12h, 30d or 2w"),
+        (("sync", "--since", "2027-01-01"), 2, "lies after now"),
+        (("sync", "--base-url", "http://example.org"), 2, "use https://"),
+        (("sync", "--base-url", "ftp://example.org"), 2, "is not an address"),
+        (("sync", "--rate", "fast"), 2, "not a number"),
+        (("sync", "--share", "2"), 2, "at most 1"),
+        (("sync", "--tables", "link_hits"), 2, "--message-id"),
+        (("sync", "--store", "/dev/null/store"), 1, "Not a directory"),
+        (("simulate", "--fault", "rain=0.1"), 2, "unknown fault 'rain'"),
+        (("sync", "--no-such-option"), 2, "No such option"),
+    ],
+)
+def test_bad_input_gives_one_clear_line(run, words, code, says):
+    done = run(*words)
+    assert done.exit_code == code
+    assert says in done.stderr
+    assert "Traceback" not in done.output
+    if code != 2 or "No such option" not in says:
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_sync_with_wrong_credentials_says_so(run):
+    done = run("sync", SMSDATA_API_SECRET="wrong")
+    assert done.exit_code == 1
+    assert "AUTH_FAILED" in done.stderr
+    assert "wrong" not in done.output.replace("Wrong credentials", "")
+
+
+def test_sync_without_credentials_says_what_to_set(run):
+    done = run("sync", SMSDATA_API_KEY="")
+    assert done.exit_code == 1
+    assert "SMSDATA_API_KEY" in done.stderr
+
+
+def test_sync_json_error_is_an_object_too(run):
+    done = run("sync", "--json", "--since", "30")
+    assert json.loads(done.stdout)["error"]["code"] == "USAGE"
+
+
+def test_sync_leaves_a_locked_store_with_4(run, tmp_path):
+    run("sync")
+    with Store(tmp_path / "store").writing():
+        done = run("sync", "--wait", "0")
+    assert done.exit_code == 4
+    assert "process" in done.stderr
+
+
+def test_sync_with_odd_rows_exits_with_3_and_keeps_them(tmp_path):
+    account = Account(seed=4, campaigns=2, recipients=10, singles=0, lists=1, days=10)
+    spoilt = Gateway(account, limiter=None)
+    odd = account.truth("messages")[0]["id"]
+    spoilt.spoil("get-user-sms-sent", {"id": odd}, {"sent_at": "soon"})
+    with running(spoilt) as address:
+        settings = CREDENTIALS | {"SMSDATA_BASE_URL": address, "SMSDATA_STORE": str(tmp_path / "store")}
+        done = CliRunner().invoke(app, ["sync"], env=settings)
+    assert done.exit_code == 3
+    assert "set aside" in done.stderr
+    assert len(Store(tmp_path / "store").rejects()) == 1
+
+
+def test_sync_of_another_accounts_store_is_refused_until_rebound(run):
+    run("sync")
+    refused = run("sync", SMSDATA_API_KEY="other")
+    assert refused.exit_code == 1
+    assert "--rebind" in refused.stderr
+    assert run("config", "--rebind", SMSDATA_API_KEY="other").exit_code == 0
+    assert "AUTH_FAILED" in run("sync", SMSDATA_API_KEY="other").stderr
+
+
+def test_config_masks_the_secret_and_names_sources(run):
+    done = run("config", "--rate", "7", SMSDATA_API_SECRET="s3cr3t")
+    assert "s3cr3t" not in done.output
+    told = json.loads(run("config", "--json", "--rate", "7").stdout)
+    assert told["rate"] == {"value": 7.0, "from": "argument"}
+    assert told["secret"] == {"value": "********", "from": "SMSDATA_API_SECRET"}
+
+
+def test_plan_tells_calls_and_minutes(run):
+    told = json.loads(run("plan", "--json").stdout)
+    assert told["total"] == sum(told["calls"].values())
+    assert run("plan").stdout.splitlines()[-1].startswith("all")
+
+
+def test_every_command_has_help_with_the_common_options(run):
+    for name in ("demo", "sync", "plan", "tables", "simulate", "config"):
+        done = run(name, "--help", TERMINAL_WIDTH="200")
+        assert done.exit_code == 0
+        for option in ("--base-url", "--rate", "--share", "--store", "--now", "--json", "--quiet"):
+            assert option in done.stdout, (name, option)
+
+
+def test_sync_with_a_gateway_that_fails_now_and_then(tmp_path):
+    account = Account(seed=4, campaigns=3, recipients=30, singles=2, lists=1, days=10)
+    shaky = Gateway(account, limiter=None, faults=Faults({"reset": 0.05, "truncate": 0.05, "html502": 0.05}))
+    with running(shaky) as address:
+        settings = CREDENTIALS | {"SMSDATA_BASE_URL": address, "SMSDATA_STORE": str(tmp_path / "store")}
+        done = CliRunner().invoke(app, ["sync"], env=settings)
+    assert done.exit_code == 0
+    assert Store(tmp_path / "store").count("messages") == len(account.truth("messages"))

@@ -1,0 +1,308 @@
+"""Delivery rates, comparisons, charts and times against frames counted by hand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from smsdata.analysis import (
+    ALARMS,
+    alarms,
+    compare_rates,
+    delivery_rate,
+    delivery_trend,
+    explain,
+    time_quantiles,
+    time_to_deliver,
+)
+from smsdata.errors import UsageError
+
+NOW = "2026-11-22"
+SENT = pd.Timestamp("2026-11-01T10:00:00", tz="UTC")
+WORDS = ["delivered", "soft-bounce", "hard-bounce", "bounced", "pending", "REJECTED", None]
+
+
+@dataclass(frozen=True)
+class Scan:
+    path: str
+    columns: tuple[str, ...] = ()
+
+    def sql(self):
+        return f"(SELECT * FROM read_parquet('{self.path}', hive_partitioning = false))"
+
+
+def sends(status, sent_at=SENT, **columns):
+    return pd.DataFrame({"status": pd.Series(status, dtype="str"), "sent_at": sent_at, **columns})
+
+
+def dlrs(status, seconds, **columns):
+    """Receipts of one send; None is an unknown time."""
+    arrived = [pd.NaT if s is None else SENT + pd.Timedelta(s, "s") for s in seconds]
+    number = [f"6149157{n:04d}" for n in range(len(status))]
+    arrived = pd.Series(arrived, dtype="datetime64[us, UTC]")
+    return sends(status, message_id=1, msisdn=number, delivered_at=arrived, **columns)
+
+
+def test_delivery_rate_counts_every_status():
+    row = delivery_rate(sends(WORDS), now=NOW).iloc[0]
+    counts = ["delivered", "soft_bounced", "hard_bounced", "bounced", "pending", "other", "settled", "n"]
+    assert row[counts].tolist() == [1, 1, 1, 1, 1, 2, 4, 7]
+    assert row["rate"] == 1 / 4
+    assert row["rate_sent"] == row["bound_low"] == 1 / 7
+    assert row["bound_high"] == 4 / 7
+    assert row["pending_share"] == 1 / 7
+
+
+def test_delivery_rate_interval_is_wilson_over_the_settled():
+    row = delivery_rate(sends(["delivered"] * 8 + ["soft-bounce"] * 2 + ["pending"] * 5), now=NOW).iloc[0]
+    low, high = proportion_confint(8, 10, method="wilson")
+    assert row[["low", "high"]].tolist() == pytest.approx([low, high], abs=1e-9)
+
+
+def test_delivery_rate_counts_copies():
+    row = delivery_rate(sends(["delivered", "hard-bounce"], copies=[3, 1]), now=NOW).iloc[0]
+    assert row[["n", "delivered", "rate"]].tolist() == [4, 3, 0.75]
+
+
+def test_delivery_rate_of_pending_only_is_missing_within_bounds():
+    row = delivery_rate(sends(["pending"] * 3), now=NOW).iloc[0]
+    assert row[["rate", "low", "high"]].isna().all()
+    assert row[["bound_low", "bound_high", "pending_share"]].tolist() == [0, 1, 1]
+
+
+def test_delivery_rate_of_nothing_is_missing_never_zero():
+    whole, parts = (
+        delivery_rate(sends([], []).astype({"sent_at": "datetime64[us, UTC]"}), by=by, now=NOW)
+        for by in (None, "day")
+    )
+    assert whole[["n", "delivered"]].to_numpy().tolist() == [[0, 0]]
+    rates = ["rate", "low", "high", "rate_sent", "bound_low", "bound_high", "pending_share", "mature"]
+    assert whole[rates].isna().all(axis=None)
+    assert parts.empty
+    full = delivery_rate(sends(["delivered"]), by="day", now=NOW)
+    assert parts.dtypes.astype(str).tolist() == full.dtypes.astype(str).tolist()
+    assert str(full["mature"].dtype) == "boolean"
+
+
+@pytest.mark.parametrize(("hours", "mature"), [(72, False), (73, True), (74, True)])
+def test_delivery_rate_is_mature_after_73_hours(hours, mature):
+    now = SENT + pd.Timedelta(hours, "h")
+    assert delivery_rate(sends(["delivered"]), now=now)["mature"].tolist() == [mature]
+    only = delivery_rate(sends(["delivered"]), now=now, mature_only=True)
+    assert only["n"].tolist() == [int(mature)]
+
+
+def test_delivery_rate_takes_the_present_from_the_last_sync():
+    data = sends(["delivered"], synced_at=SENT + pd.Timedelta(80, "h"))
+    assert delivery_rate(data)["mature"].tolist() == [True]
+    assert delivery_rate(data.assign(synced_at=SENT))["mature"].tolist() == [False]
+
+
+def test_delivery_rate_groups_by_local_day():
+    sent = pd.to_datetime(["2026-11-01T12:59", "2026-11-01T13:01"], utc=True)  # Sydney is 11 hours ahead
+    found = delivery_rate(sends(["delivered", "pending"], sent), by="day", tz="Australia/Sydney", now=NOW)
+    assert found["day"].tolist() == [pd.Timestamp("2026-11-01"), pd.Timestamp("2026-11-02")]
+
+
+def test_delivery_rate_groups_by_several_and_by_country():
+    data = sends(
+        ["delivered", "pending", "delivered", "hard-bounce"],
+        message_id=[1, 1, 2, 2],
+        msisdn=["61491570156", "12025550123", "61491570157", "x"],
+    )
+    found = delivery_rate(data, by=["campaign", "country"], now=NOW)
+    assert found["campaign"].tolist() == [1, 1, 2, 2]
+    assert found["country"].fillna("?").tolist() == ["AU", "US", "AU", "?"]
+    assert found["delivered"].tolist() == [1, 0, 1, 0]
+
+
+def test_delivery_rate_is_the_same_on_frames_and_scans_and_equals_pandas(tmp_path):
+    rng = np.random.default_rng(7)
+    sent = SENT + pd.to_timedelta(rng.integers(0, 20 * 86_400, 3_000), unit="s")
+    words = pd.Series(WORDS, dtype="str")[rng.integers(0, 7, 3_000)].reset_index(drop=True)
+    data = sends(words, sent, sender=pd.Series(["ACME", "61491570006"])[rng.integers(0, 2, 3_000)].array)
+    data.to_parquet(tmp_path / "a.parquet")
+    ours = delivery_rate(data, by=["day", "sender"], now=NOW)
+    scanned = delivery_rate(Scan(str(tmp_path / "a.parquet")), by=["day", "sender"], now=NOW)
+    pd.testing.assert_frame_equal(ours, scanned)
+    good = data.assign(day=data["sent_at"].dt.floor("D"), good=data["status"] == "delivered")
+    plain = good.groupby(["day", "sender"])["good"].agg(["size", "sum"])
+    assert ours["n"].tolist() == plain["size"].tolist()
+    assert ours["delivered"].tolist() == plain["sum"].tolist()
+
+
+def test_compare_rates_equals_statsmodels():
+    data = sends(
+        ["delivered"] * 56 + ["soft-bounce"] * 14 + ["delivered"] * 48 + ["hard-bounce"] * 32,
+        sender=["A"] * 70 + ["B"] * 80,
+    )
+    row = compare_rates(data, by="sender", now=NOW).iloc[0]
+    low, high = confint_proportions_2indep(56, 70, 48, 80, method="newcomb", compare="diff")
+    assert row[["sender", "baseline"]].tolist() == ["A", "B"]
+    assert row[["difference", "low", "high"]].tolist() == pytest.approx([0.2, low, high], abs=1e-9)
+    assert row["differs"] is np.True_ or row["differs"] is True
+
+
+def test_compare_rates_against_a_named_baseline():
+    data = sends(["delivered"] * 6, sender=["A", "A", "B", "C", "C", "C"])
+    found = compare_rates(data, by="sender", baseline="A", now=NOW)
+    assert found["sender"].tolist() == ["B", "C"]
+    assert found["baseline"].tolist() == ["A", "A"]
+    assert found["differs"].tolist() == [False, False]
+
+
+def test_compare_rates_refuses_unequal_maturity_unless_told():
+    sent = [SENT, SENT + pd.Timedelta(20, "D")]
+    data = sends(["delivered", "delivered"], sent, sender=["A", "B"])
+    with pytest.raises(UsageError, match="mature_only=True"):
+        compare_rates(data, by="sender", now=NOW)
+    assert compare_rates(data, by="sender", now=NOW, mature_only=True).empty
+
+
+def test_compare_rates_with_an_unsettled_side_is_missing():
+    found = compare_rates(sends(["delivered", "pending"], sender=["A", "B"]), by="sender", now=NOW)
+    assert found[["difference", "low", "high", "differs"]].isna().all(axis=None)
+
+
+def test_compare_rates_of_an_unknown_baseline_and_of_nothing():
+    data = sends(["delivered"], sender=["A"])
+    with pytest.raises(UsageError, match="no group"):
+        compare_rates(data, by="sender", baseline="Z", now=NOW)
+    assert compare_rates(data.iloc[:0], by="sender", now=NOW).empty
+
+
+def test_delivery_trend_finds_the_bad_day_and_only_that():
+    rng = np.random.default_rng(3)
+    days = pd.date_range("2026-09-01", periods=40, tz="UTC").repeat(500)
+    chance = np.where(days == pd.Timestamp("2026-09-20", tz="UTC"), 0.6, 0.95)
+    status = np.where(rng.random(len(days)) < chance, "delivered", "soft-bounce")
+    found = delivery_trend(sends(status, days), now=NOW)
+    assert found.loc[found["outside"] != "inside", "day"].tolist() == [pd.Timestamp("2026-09-20")]
+    soft = delivery_trend(sends(status, days), count="soft_bounced", now=NOW)
+    assert soft.loc[soft["outside"] == "above", "day"].tolist() == [pd.Timestamp("2026-09-20")]
+
+
+def test_delivery_trend_does_not_judge_fresh_days():
+    days = pd.to_datetime(["2026-11-01", "2026-11-02", "2026-11-03", "2026-11-21"], utc=True).repeat(10)
+    found = delivery_trend(
+        sends((["delivered"] * 9 + ["soft-bounce"]) * 3 + ["soft-bounce"] * 10, days), now=NOW
+    )
+    assert found["mature"].tolist() == [True, True, True, False]
+    assert found["outside"].isna().tolist() == [False, False, False, True]
+    assert found["centre"].iloc[0] == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_delivery_trend_of_too_little_has_no_limits(rows):
+    data = sends(["delivered"], [SENT]).iloc[:rows]
+    found = delivery_trend(data, now=NOW)
+    assert len(found) == rows
+    assert found[["low", "high", "outside"]].isna().all(axis=None)
+    assert found.dtypes.astype(str)[["low", "outside"]].tolist() == ["float64", "str"]
+
+
+@pytest.mark.parametrize(("by", "count"), [("sender", "delivered"), ("day", "pending")])
+def test_delivery_trend_refuses_other_groupings_and_counts(by, count):
+    with pytest.raises(UsageError, match="is none of"):
+        delivery_trend(sends(["delivered"]), by=by, count=count)
+
+
+def test_time_to_deliver_lets_bounces_compete_and_censors_pending():
+    history = pd.DataFrame(
+        {
+            "message_id": 1,
+            "msisdn": ["61491570001", "61491570001"],
+            "status": ["pending", "hard-bounce"],
+            "observed_at": [SENT, SENT + pd.Timedelta(20, "s")],
+        }
+    )
+    data = dlrs(["delivered", "hard-bounce", "pending", "delivered"], [10, None, None, 30])
+    curve = time_to_deliver(data, status_history=history, now=SENT + pd.Timedelta(25, "s"))
+    assert curve["seconds"].tolist() == [10, 20, 30]
+    assert curve["at_risk"].tolist() == [4, 3, 1]
+    assert curve["delivered"].tolist() == [1, 0, 1]
+    assert curve["bounced"].tolist() == [0, 1, 0]
+    assert curve["incidence"].tolist() == pytest.approx([0.25, 0.25, 0.75])
+
+
+def test_time_to_deliver_keeps_bounces_of_unknown_time_at_risk():
+    data = dlrs(["delivered", "delivered", "hard-bounce", "soft-bounce"], [10, 30, None, None])
+    curve = time_to_deliver(data, now=NOW)
+    assert curve["incidence"].tolist() == pytest.approx([0.25, 0.5])
+    assert "bounced at an unknown time: 2" in explain(curve)
+
+
+def test_time_to_deliver_takes_deliveries_of_unknown_time_as_quick_as_the_others():
+    data = dlrs(["delivered"] * 3 + ["soft-bounce"], [10, 30, None, None])
+    curve = time_to_deliver(data, now=NOW)
+    assert curve["incidence"].tolist() == pytest.approx([0.375, 0.75])
+    assert "delivered at an unknown time: 1" in explain(curve)
+
+
+def test_time_to_deliver_reads_whole_minutes_and_early_receipts_as_intervals():
+    data = dlrs(["delivered"] * 3, [-60, 60, 90])
+    curve = time_to_deliver(data, now=NOW)
+    assert curve[["seconds", "seconds_high"]].to_numpy().tolist() == [[0, 60], [60, 120], [90, 90]]
+
+
+def test_time_to_deliver_counts_copies_and_groups():
+    data = dlrs(["delivered", "pending", "pending"], [10, None, None], copies=[2, 2, 1])
+    data["list_id"] = [1, 1, 2]
+    curve = time_to_deliver(data, by="list", now=NOW)
+    assert curve["list"].tolist() == [1]
+    assert curve["at_risk"].tolist() == [4]
+    assert curve["incidence"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize("status", [[], ["pending"], ["delivered"]])
+@pytest.mark.parametrize("by", [None, "campaign"])
+def test_time_to_deliver_without_a_known_time_is_empty(status, by):
+    curve = time_to_deliver(dlrs(status, [None] * len(status)), by=by, now=NOW)
+    assert curve.empty
+    full = time_to_deliver(dlrs(["delivered"], [5]), by=by, now=NOW)
+    assert curve.dtypes.astype(str).tolist() == full.dtypes.astype(str).tolist()
+    assert time_quantiles(curve, [0.5])["seconds"].isna().all()
+
+
+def test_time_quantiles_that_are_never_reached_are_missing():
+    curve = time_to_deliver(
+        dlrs(["delivered"] * 6 + ["hard-bounce"] * 4, [*range(1, 7)] + [None] * 4), now=NOW
+    )
+    found = time_quantiles(curve, [0.1, 0.6, 0.9])
+    assert found["seconds"].fillna(-1).tolist() == [1, 6, -1]
+
+
+def test_time_quantiles_refuse_other_frames():
+    with pytest.raises(UsageError, match="time_to_deliver"):
+        time_quantiles(pd.DataFrame({"a": []}))
+
+
+def test_alarms_ring_beyond_chance_only():
+    data = sends(
+        ["delivered"] * 83 + ["soft-bounce"] * 17 + ["delivered"] * 3 + ["soft-bounce"],
+        sender=["A"] * 100 + ["B"] * 4,
+    )
+    found = alarms(delivery_rate(data, by="sender", now=NOW))
+    assert found["sender"].unique().tolist() == ["A"]
+    assert found["level"].tolist() == ["look", "warn"]
+    assert found["value"].tolist() == [0.83, 0.83]
+
+
+def test_alarms_leave_fresh_groups_alone():
+    data = sends(["soft-bounce"] * 100)
+    assert alarms(delivery_rate(data, now=SENT)).empty
+    assert len(alarms(delivery_rate(data, now=NOW))) == 3
+
+
+def test_alarms_ring_above_a_threshold_too():
+    rates = pd.DataFrame({"delivered": [1000], "optouts": [25]})
+    assert alarms(rates).empty
+    assert alarms(rates.assign(optouts=60))["level"].tolist() == ["warn", "act"]
+    assert {alarm.name for alarm in ALARMS} == {"delivery", "opt-outs"}
+
+
+def test_alarms_without_counts_say_so():
+    with pytest.raises(UsageError, match="delivery_rate"):
+        alarms(pd.DataFrame({"a": [1]}))

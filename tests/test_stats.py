@@ -1,0 +1,112 @@
+"""The formulas against independent implementations."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from lifelines import AalenJohansenFitter
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from smsdata.analysis.stats import aalen_johansen, laney, log_log, newcombe, rate, wilson
+
+PAIRS = [(0, 1), (1, 1), (0, 7), (7, 7), (3, 8), (999_999, 1_000_000), (1, 10_000_000)]
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_wilson_equals_statsmodels(level):
+    k, n = np.array(PAIRS).T
+    low, high = wilson(k, n, level=level)
+    expected = proportion_confint(k, n, alpha=1 - level, method="wilson")
+    np.testing.assert_allclose(low, expected[0], atol=1e-9, rtol=0)
+    np.testing.assert_allclose(high, expected[1], atol=1e-9, rtol=0)
+
+
+def test_wilson_of_nothing_is_missing():
+    low, high = wilson([0], [0])
+    assert np.isnan(low[0])
+    assert np.isnan(high[0])
+    assert np.isnan(rate([0], [0])[0])
+
+
+def test_newcombe_equals_statsmodels():
+    for first in PAIRS:
+        for second in PAIRS:
+            got = newcombe(first, second)
+            low, high = confint_proportions_2indep(*first, *second, method="newcomb", compare="diff")
+            np.testing.assert_allclose(got[1:], (low, high), atol=1e-9, rtol=0)
+            assert got[0] == pytest.approx(first[0] / first[1] - second[0] / second[1])
+
+
+def test_newcombe_with_an_empty_side_is_missing():
+    assert np.isnan(newcombe((1, 2), (0, 0))).all()
+
+
+def test_laney_follows_the_hand_calculation():
+    k, n = np.array([10, 20, 15, 30]), np.array([100, 200, 100, 200])
+    centre = 75 / 600
+    sigma = np.sqrt(centre * (1 - centre) / n)
+    z = (k / n - centre) / sigma
+    sigma_z = np.mean([abs(z[1] - z[0]), abs(z[2] - z[1]), abs(z[3] - z[2])]) / 1.128
+    chart = laney(k, n)
+    assert chart.centre == pytest.approx(centre)
+    assert chart.sigma_z == pytest.approx(sigma_z)
+    np.testing.assert_allclose(chart.high, centre + 3 * sigma * sigma_z)
+    np.testing.assert_allclose(chart.low, np.maximum(centre - 3 * sigma * sigma_z, 0))
+
+
+def test_laney_limits_are_wider_than_a_p_chart_where_days_differ():
+    k, n = np.array([9500, 9300, 9600, 9400]), np.full(4, 10_000)
+    chart = laney(k, n)
+    ordinary = 3 * np.sqrt(0.945 * 0.055 / 10_000)
+    assert (chart.high - chart.centre > 2 * ordinary).all()
+
+
+@pytest.mark.parametrize(("k", "n"), [([], []), ([5], [10]), ([5, 0], [10, 0])])
+def test_laney_of_fewer_than_two_periods_has_no_limits(k, n):
+    chart = laney(k, n)
+    assert np.isnan(chart.low).all()
+    assert np.isnan(chart.sigma_z)
+
+
+def test_laney_of_equal_rates_has_limits_on_the_centre():
+    chart = laney([10, 10, 10], [10, 10, 10])
+    assert chart.low.tolist() == chart.high.tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.filterwarnings("ignore")  # lifelines takes the logarithm of zero at time zero
+@pytest.mark.parametrize("seed", range(2))
+def test_aalen_johansen_equals_lifelines_on_data_without_ties(seed):
+    rng = np.random.default_rng(seed)
+    times, kinds = rng.permutation(np.arange(1.0, 201.0)), rng.choice([0, 1, 2], 200, p=[0.3, 0.5, 0.2])
+    fitter = AalenJohansenFitter().fit(times, kinds, event_of_interest=1)
+    order = np.argsort(times)
+    counts = [(kinds[order] == kind).astype(int) for kind in (1, 2, 0)]
+    curve = aalen_johansen(*counts)
+    expected = fitter.cumulative_density_["CIF_1"].to_numpy()[1:]
+    np.testing.assert_allclose(curve.incidence, expected, atol=1e-9, rtol=0)
+    np.testing.assert_allclose(curve.variance, fitter.variance_.to_numpy()[1:], atol=1e-9, rtol=0)
+    low, high = log_log(curve.incidence, curve.variance)
+    bounds = fitter.confidence_interval_.to_numpy()[1:]
+    np.testing.assert_allclose(np.column_stack([low, high]), np.sort(bounds, axis=1), atol=1e-9, rtol=0)
+
+
+def test_aalen_johansen_without_censoring_is_the_plain_share():
+    curve = aalen_johansen([2, 0, 5], [0, 3, 0], [0, 0, 0])
+    np.testing.assert_allclose(curve.incidence, [0.2, 0.2, 0.7])
+
+
+def test_aalen_johansen_censors_after_the_events_of_the_same_time():
+    assert aalen_johansen([1, 1], [0, 0], [2, 0]).incidence.tolist() == pytest.approx([0.25, 1.0])
+
+
+def test_aalen_johansen_differs_from_counting_bounces_as_censored():
+    """The mistake the estimator exists to avoid must show in the test."""
+    wanted, bounced, none = [1, 0, 1], [0, 2, 0], [0, 0, 0]
+    right = aalen_johansen(wanted, bounced, none).incidence[-1]
+    wrong = aalen_johansen(wanted, none, bounced).incidence[-1]
+    assert right == pytest.approx(0.5)
+    assert wrong == pytest.approx(1.0)
+
+
+def test_aalen_johansen_of_nothing_is_empty():
+    assert aalen_johansen([], [], []).incidence.size == 0
+    assert pd.Series(aalen_johansen([], [], []).variance).empty

@@ -1,0 +1,346 @@
+"""Sync against the simulator's truth: what a scheduled export must still get right after months."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pyarrow.compute as pc
+import pytest
+
+from smsdata import LockedError, Store, StoreError, UsageError, planner
+from smsdata.endpoints import SYNCED
+from smsdata.errors import ApiError
+from smsdata.simulator import Account, Faults, Gateway
+from smsdata.sync import plan, sync
+
+OURS = {"extra", "synced_at", "gone_at"}
+
+
+def stored(store, table):
+    rows = [row for row in store.rows(table).to_pylist() if row.get("gone_at") is None]
+    return as_counter({k: v for k, v in row.items() if k not in OURS} for row in rows)
+
+
+def as_counter(rows):
+    return Counter(json.dumps(row, sort_keys=True, default=str) for row in rows)
+
+
+def differences(store, account, tables=SYNCED):
+    """Per table: rows of the truth that are not stored, rows stored that are not true."""
+    found = {}
+    for table in tables:
+        have, true = stored(store, table), as_counter(account.truth(table))
+        if have != true:
+            found[table] = (list(true - have)[:2], list(have - true)[:2])
+    return found
+
+
+def present(account):
+    return datetime.fromtimestamp(account.now, UTC)
+
+
+@pytest.fixture
+def world(connect, tmp_path):
+    """A small account, its gateway and a store that is in step with it."""
+    account = Account(seed=5, campaigns=12, recipients=40, singles=12, inbound=8, lists=3, days=60)
+    gateway = Gateway(account, limiter=None)
+    store = Store(tmp_path / "store")
+    sync(connect(gateway), store, since="100d")
+    return account, gateway, store
+
+
+def test_sync_equals_the_truth(world):
+    account, _, store = world
+    assert differences(store, account) == {}
+
+
+def test_sync_makes_at_most_six_calls_when_nothing_changed(world, connect):
+    account, gateway, store = world
+    again = sync(connect(gateway), store)
+    assert again.calls <= 6
+    assert again.look == []
+    assert differences(store, account) == {}
+
+
+def test_sync_leaves_nothing_stale_after_a_day_with_two_sends(world, connect):
+    account, gateway, store = world
+    for number in (1, 2):
+        numbers = [f"61491570{n:03d}" for n in range(300 + 120 * number, 420 + 120 * number)]
+        account.send_campaign(numbers=numbers, text=f"Sale {number}. Reply STOP to opt out")
+        account.advance(hours=12)
+    sync(connect(gateway), store)
+    assert differences(store, account) == {}
+
+
+def best_calls(account, before, covered):
+    """The fewest calls that prove the change, by brute force over the ways to read each campaign."""
+    calls = 0
+    truth = [row for row in account.truth("dlrs") if row["message_id"] in covered]
+    was = {(row["message_id"], row["msisdn"]): row for row in before.truth("dlrs")}
+    alone = {row["message_id"] for row in account.truth("campaigns") if row["msisdn"] is not None}
+    for message_id in {row["message_id"] for row in truth} - alone:
+        rows = [row for row in truth if row["message_id"] == message_id]
+        old = [was.get((row["message_id"], row["msisdn"])) for row in rows]
+        if all(
+            o and o["status"] == r["status"] and o["optout"] == r["optout"]
+            for o, r in zip(old, rows, strict=True)
+        ):
+            continue
+        count = Counter(row["status"] for row in rows)
+        full = planner.pages(len(rows))
+        failed = planner.pages(count["soft-bounce"] + count["hard-bounce"])
+        fresh_optouts = sum(r["optout"] and not (o and o["optout"]) for o, r in zip(old, rows, strict=True))
+        parts = planner.pages(count["pending"]) + failed + bool(fresh_optouts)
+        calls += min(full, parts) if all(old) else full
+    return calls
+
+
+def test_sync_makes_little_more_calls_than_the_best_plan(world, connect):
+    account, gateway, store = world
+    for number in (1, 2):
+        numbers = [f"61491570{n:03d}" for n in range(300 + 120 * number, 420 + 120 * number)]
+        account.send_campaign(numbers=numbers, text=f"Sale {number}")
+    sync(connect(gateway), store)
+    before = copy.deepcopy(account)
+    account.advance(hours=24)
+    report = sync(connect(gateway), store)
+    assert differences(store, account) == {}
+    since = present(account) - timedelta(days=30)
+    covered = {row["message_id"] for row in account.truth("campaigns") if row["sent_at"] >= since}
+    best = best_calls(account, before, covered)
+    spent = report.tables["dlrs"].calls + report.tables["optouts"].calls
+    assert best > 0
+    assert spent <= 1.2 * best
+
+
+def test_sync_spends_no_call_on_single_recipient_sends(world, connect):
+    account, gateway, store = world
+    for number in range(5):
+        account.send(61491570156 + number % 3, f"Your code is {number}")
+    account.advance(hours=80)
+    report = sync(connect(gateway), store)
+    alone = {row["message_id"] for row in account.truth("campaigns") if row["msisdn"] is not None}
+    asked = {dict(call.params).get("message_id") for call in gateway.calls if "get-sms-sent" in call.path}
+    assert not asked & {str(message_id) for message_id in alone}
+    assert report.look == []
+    assert differences(store, account) == {}
+
+
+def test_sync_finds_an_opt_out_by_link_forty_days_later_within_a_week(world, connect):
+    account, gateway, store = world
+    old = min(
+        (row for row in account.truth("dlrs") if row["status"] == "delivered" and not row["optout"]),
+        key=lambda row: abs((present(account) - row["sent_at"]).days - 40),
+    )
+    account.optout_by_link(old["message_id"], old["msisdn"])
+    for _ in range(8):
+        account.advance(hours=24)
+        sync(connect(gateway), store)
+    assert differences(store, account) == {}
+
+
+def test_sync_finds_a_status_that_changes_after_settling(world, connect):
+    account, gateway, store = world
+    row = max(
+        (
+            r
+            for r in account.truth("dlrs")
+            if r["status"] == "soft-bounce" and (present(account) - r["sent_at"]).days > 5
+        ),
+        key=lambda r: r["sent_at"],
+    )
+    account.set_status(row["message_id"], row["msisdn"], "delivered")
+    sync(connect(gateway), store)
+    assert differences(store, account) == {}
+
+
+def test_sync_stored_counters_without_dlrs_leave_nothing_stale(world, connect):
+    """As after a crash between the two."""
+    account, gateway, store = world
+    account.send_campaign(numbers=[f"61491570{n:03d}" for n in range(500, 560)], text="Hello")
+    account.advance(hours=1)
+    sync(connect(gateway), store, tables=["campaigns"])
+    sync(connect(gateway), store)
+    assert differences(store, account) == {}
+
+
+def test_sync_marks_what_vanished_and_takes_it_back(world, connect):
+    account, gateway, store = world
+    member = next(row for row in account.truth("list_members") if row["status"] == "active")
+    account.delete_member(member["msisdn"], member["list_id"])
+    sync(connect(gateway), store)
+    gone = store.read("list_members").query("gone_at.notna()")
+    assert list(gone["msisdn"]) == [member["msisdn"]]
+    assert differences(store, account) == {}
+    account.add_member(member["list_id"], member["msisdn"])
+    sync(connect(gateway), store)
+    assert store.read("list_members")["gone_at"].isna().all()
+    assert differences(store, account) == {}
+
+
+def test_sync_takes_late_messages_with_an_old_time(world, connect):
+    account, gateway, store = world
+    account.send_campaign(
+        numbers=[f"61491570{n:03d}" for n in range(600, 640)],
+        text="Late",
+        at=present(account) - timedelta(days=2),
+    )
+    account.advance(hours=1)
+    sync(connect(gateway), store)
+    assert differences(store, account, ["campaigns", "messages", "dlrs", "optouts"]) == {}
+
+
+def test_sync_sets_odd_rows_aside_and_goes_on(world, connect):
+    account, gateway, store = world
+    account.advance(hours=1)
+    account.inbound(61491570156, "an odd one")
+    odd = max(account.truth("replies"), key=lambda row: row["id"])
+    gateway.spoil("get-user-sms-responses", {"id": odd["id"]}, {"received_at": "soon"})
+    report = sync(connect(gateway), store)
+    assert report.tables["replies"].rejected == 1
+    assert any("set aside" in line for line in report.look)
+    (kept,) = store.rejects().values()
+    assert kept["raw"]["id"] == odd["id"]
+    assert odd["id"] not in store.read("replies")["id"].to_list()
+    assert "61491570156" not in "".join(report.look)
+
+
+def test_sync_replays_rejects_once_they_can_be_read(world, connect):
+    account, gateway, store = world
+    account.inbound(61491570156, "an odd one")
+    odd = max(account.truth("replies"), key=lambda row: row["id"])
+    gateway.spoil("get-user-sms-responses", {"id": odd["id"]}, {"surplus": 1, "received_at": "soon"})
+    sync(connect(gateway), store)
+    (path,) = (store.private / "rejects").glob("*.json")
+    told = json.loads(path.read_text())
+    told["raw"]["received_at"] = odd["received_at"].strftime("%Y-%m-%d %H:%M:%S")
+    path.write_text(json.dumps(told))
+    report = sync(connect(gateway), store, tables=["lists"], replay_rejects=True)
+    assert store.rejects() == {}
+    assert any("taken back" in note for note in report.notes)
+    assert odd["id"] in store.read("replies")["id"].to_list()
+
+
+def test_sync_goes_on_where_it_was_interrupted(connect, tmp_path):
+    account = Account.bulk(30_000, recipients=5_000, days=20)
+    gateway = Gateway(account, limiter=None)
+    store = Store(tmp_path / "store")
+    stopper = Stopper(gateway, after=150)
+    with pytest.raises(ApiError):
+        sync(connect(stopper), store, tables=["messages"])
+    before = len(gateway.calls)
+    sync(connect(gateway), store, tables=["messages"])
+    assert len(gateway.calls) - before <= 300 - 150 + 25
+    assert store.count("messages") == 30_000
+
+
+class Stopper:
+    """A gateway that refuses everything after some calls, as if the process had been stopped there."""
+
+    def __init__(self, gateway, after):
+        self._gateway, self._left = gateway, after
+
+    def __getattr__(self, name):
+        return getattr(self._gateway, name)
+
+    def respond(self, *arguments, **named):
+        self._left -= 1
+        answer = self._gateway.respond(*arguments, **named)
+        if self._left < 0:
+            body = b'{"error": {"code": "AUTH_FAILED", "description": "stopped"}}'
+            return type(answer)(401, answer.headers, body, "")
+        return answer
+
+
+def test_sync_after_faults_equals_the_truth(connect, tmp_path):
+    account = Account(seed=6, campaigns=10, recipients=60, singles=10, inbound=8, lists=3, days=40)
+    kinds = {
+        "error500": 0.02,
+        "html502": 0.02,
+        "truncate": 0.02,
+        "reset": 0.02,
+        "error200": 0.01,
+        "html200": 0.01,
+    }
+    gateway = Gateway(account, limiter=None, faults=Faults(kinds, seed=3))
+    store = Store(tmp_path / "store")
+    for _ in range(3):
+        sync(connect(gateway), store, since="60d")
+        assert differences(store, account) == {}
+        account.advance(hours=24)
+    assert sum(gateway.faults.struck.values()) > 0
+
+
+def test_sync_of_one_table_says_that_statuses_are_as_old_as_they_are(world, connect):
+    _, gateway, store = world
+    report = sync(connect(gateway), store, tables=["messages"])
+    assert set(report.tables) == {"messages"}
+    assert any("not refreshed" in note for note in report.notes)
+
+
+def test_sync_refuses_an_unknown_table_and_a_bare_number(world, connect):
+    _, gateway, store = world
+    with pytest.raises(UsageError, match="unknown table"):
+        sync(connect(gateway), store, tables=["mesages"])
+    with pytest.raises(UsageError, match="not a duration"):
+        sync(connect(gateway), store, since="30")
+
+
+def test_sync_refuses_another_accounts_store(world, connect):
+    _, gateway, store = world
+    with pytest.raises(StoreError, match="another"):
+        sync(connect(gateway, key="other"), store)
+
+
+def test_sync_leaves_a_store_that_is_being_written(world, connect):
+    _, gateway, store = world
+    with Store(store.path).writing(), pytest.raises(LockedError, match="process"):
+        sync(connect(gateway), store)
+
+
+def test_sync_on_demand_tables_need_what_they_are_about(world, connect):
+    account, gateway, store = world
+    with pytest.raises(UsageError, match="--message-id"):
+        sync(connect(gateway), store, tables=["link_hits"])
+    number = account.truth("messages")[0]["msisdn"]
+    sync(connect(gateway), store, tables=["contact_history"], msisdn=number)
+    assert stored(store, "contact_history") == as_counter(account.truth("contact_history", msisdn=number))
+
+
+def test_plan_stores_nothing_and_comes_close(world, connect):
+    account, gateway, store = world
+    account.send_campaign(numbers=[f"61491570{n:03d}" for n in range(300, 420)], text="Sale")
+    account.advance(hours=24)
+    before = {part: part.stat().st_mtime_ns for table in SYNCED for part in store.parts(table)}
+    calls = plan(connect(gateway), store)
+    assert {part: part.stat().st_mtime_ns for table in SYNCED for part in store.parts(table)} == before
+    report = sync(connect(gateway), store)
+    assert abs(sum(calls.values()) - report.calls) <= 3
+
+
+def test_sync_cursor_never_passes_what_was_not_proved(connect, tmp_path):
+    account = Account(seed=5, campaigns=4, recipients=40, singles=4, days=20)
+    gateway = Gateway(account, limiter=None)
+    store = Store(tmp_path / "store")
+    sync(connect(gateway), store)
+    cursor = store.state["cursors"]["messages"]
+    account.send_campaign(numbers=[f"61491570{n:03d}" for n in range(300, 700)], text="Sale")
+    account.advance(hours=24)
+    lying = Gateway(account, limiter=None, faults=Faults({"total_big": 1.0}))
+    report = sync(connect(lying), store, tables=["messages"])
+    assert report.look
+    assert store.state["cursors"]["messages"] == cursor
+    sync(connect(gateway), store)
+    assert differences(store, account, ["messages"]) == {}
+
+
+def test_messages_take_their_statuses_from_dlrs(world):
+    _, _, store = world
+    dlrs = {(r["message_id"], r["msisdn"]): r["status"] for r in store.rows("dlrs").to_pylist()}
+    messages = store.rows("messages").to_pylist()
+    assert messages
+    assert all(dlrs[(m["message_id"], m["msisdn"])] == m["status"] for m in messages)
+    assert pc.all(pc.is_valid(store.rows("messages").column("status"))).as_py()

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from smsdata.analysis.texts import KINDS, classify_text, gsm_text, optout_words, segment_text
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from optout_words import classified, quality
+
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+
+
+@pytest.fixture(scope="module")
+def labelled() -> pd.DataFrame:
+    return classified()
+
+
+@pytest.mark.parametrize("half", ["tune", "test"])
+def test_classify_text_is_precise_and_complete_on_labelled_replies(labelled: pd.DataFrame, half: str) -> None:
+    found = quality(labelled[labelled["half"] == half])
+    assert found["opt-outs of tier 1 and 2"] >= 60
+    assert found["precision"] >= 0.99
+    assert found["recall"] >= 0.97
+
+
+def test_quality_sees_a_missed_and_a_false_opt_out(labelled: pd.DataFrame) -> None:
+    broken = labelled.copy()
+    broken.loc[broken["text"] == "don't stop", "found_tier"] = "1"
+    broken.loc[broken["text"].isin(["STOP", "Stop"]), "found_tier"] = "3"
+    found = quality(broken)
+    assert found["precision"] < 1
+    assert found["recall"] < 0.97
+
+
+def test_labelled_replies_are_many_varied_and_unique(labelled: pd.DataFrame) -> None:
+    assert len(labelled) >= 420
+    assert set(labelled["label"]) == set(KINDS)
+    assert not labelled.duplicated(["text", "answered_message"]).any()
+    assert 0.3 <= labelled["half"].eq("test").mean() <= 0.4
+    assert labelled["language"].nunique() >= 8
+    assert labelled.groupby("half")["label"].nunique().eq(len(KINDS)).all()
+
+
+def test_classify_text_sends_few_other_replies_to_review(labelled: pd.DataFrame) -> None:
+    assert quality(labelled)["other replies sent to review"] < 0.05
+    assert quality(labelled)["review tiers caught"] > 0.9
+
+
+@pytest.mark.parametrize(
+    "word", ["STOP", "Unsubscribe", "end", "QUIT", "cancel", "STOPALL", "opt-out", "Revoke", "ARRÊT"]
+)
+@pytest.mark.parametrize("form", ["{}", " {} \n", "{}.", "{}!!!", '"{}"', "🛑 {}"])
+def test_classify_text_takes_keywords_in_any_dress(word: str, form: str) -> None:
+    assert classify_text(form.format(word)).optout_tier == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["don't stop", "cancel my order", "STOP it, I love these", "stop by the store tomorrow?",
+     "I can't stop thinking", "end of the month?"],
+)  # fmt: skip
+def test_classify_text_is_not_trapped(text: str) -> None:
+    assert classify_text(text).kind != "optout"
+    assert classify_text(text).optout_tier not in (1, 2)
+
+
+def test_classify_text_needs_the_answered_message_for_no() -> None:
+    assert classify_text("NO", "Sale! Unsub: reply NO").optout_tier == 2
+    assert classify_text("NO", "Can you come? Reply YES or NO. OptOut reply STOP").kind == "no"
+    assert classify_text("NO").kind == "no"
+
+
+def test_classify_text_asks_about_a_keyword_the_message_offered_for_something_else() -> None:
+    offered = "Reply YES to confirm or CANCEL to cancel your appointment"
+    assert classify_text("CANCEL", offered).kind == "no"
+    assert classify_text("CANCEL", offered).review
+    assert classify_text("CANCEL").optout_tier == 1
+
+
+@pytest.mark.parametrize("text", ["Stpo", "Please stopppp", "Dtop", "unsubcribe", "ok stop"])
+def test_classify_text_asks_about_a_misspelt_keyword(text: str) -> None:
+    assert classify_text(text).optout_tier == 3
+    assert classify_text(text).review
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n", ".", "\u200b"])
+def test_classify_text_knows_an_empty_reply(text: str) -> None:
+    assert classify_text(text).kind == "empty"
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("Unsub: reply NO", {"no"}),
+        ("Reply STOP to end", {"stop"}),
+        ("Opt out: txt OUT", {"out"}),
+        ("Order packed. Reply 1 to confirm, 9 to opt out", {"9"}),
+        ("Text LEAVE to 61491570156 to unsubscribe", {"leave"}),
+        ("Pour ne plus recevoir nos messages, répondez NON", {"non"}),
+        ("周末八折，回T退订", {"t"}),
+        ("Reply YES to confirm or NO to reschedule", set()),
+        ("Opt out anytime. Reply YES to confirm", set()),
+        ("Opt out at https://x.example/u", set()),
+        ("", set()),
+    ],
+)
+def test_optout_words_reads_the_instruction(message: str, words: set[str]) -> None:
+    assert optout_words(message) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "units", "parts"),
+    [
+        ("", "GSM-7", 0, 0),
+        ("a", "GSM-7", 1, 1),
+        ("a" * 160, "GSM-7", 160, 1),
+        ("a" * 161, "GSM-7", 161, 2),
+        ("a" * 306, "GSM-7", 306, 2),
+        ("a" * 307, "GSM-7", 307, 3),
+        ("a" * 612, "GSM-7", 612, 4),
+        ("€" * 80, "GSM-7", 160, 1),
+        ("a" * 158 + "€", "GSM-7", 160, 1),
+        ("a" * 159 + "€", "GSM-7", 161, 2),
+        ("a" * 152 + "€" + "a" * 152, "GSM-7", 306, 3),
+        ("a" * 151 + "€" + "a" * 153, "GSM-7", 306, 2),
+        ("ж" * 70, "UCS-2", 70, 1),
+        ("ж" * 71, "UCS-2", 71, 2),
+        ("ж" * 134, "UCS-2", 134, 2),
+        ("ж" * 135, "UCS-2", 135, 3),
+        ("a" * 68 + "🎉", "UCS-2", 70, 1),
+        ("a" * 69 + "🎉", "UCS-2", 71, 2),
+        ("a" * 66 + "🎉" + "a" * 66, "UCS-2", 134, 3),
+        ("a" * 65 + "🎉" + "a" * 67, "UCS-2", 134, 2),
+        ("🎉" * 35, "UCS-2", 70, 1),
+        ("ç", "UCS-2", 1, 1),
+        ("Ç`", "UCS-2", 2, 1),
+    ],
+)
+def test_segment_text_agrees_with_a_table_made_by_hand(
+    text: str, encoding: str, units: int, parts: int
+) -> None:
+    found = segment_text(text)
+    assert (found.encoding, found.units, found.parts) == (encoding, units, parts)
+
+
+def test_segment_text_knows_every_character_of_the_alphabets() -> None:
+    assert len(BASIC) == 127
+    assert segment_text(BASIC).units == 127
+    assert segment_text("\f^{}\\[~]|€").units == 20
+    assert segment_text(BASIC + "\f^{}\\[~]|€").encoding == "GSM-7"
+
+
+def test_segment_text_names_the_culprits_once_in_order() -> None:
+    assert segment_text("“hi” 🎉 “you” – 🎉").culprits == "“”🎉–"
+
+
+def test_segment_text_counts_a_lone_surrogate() -> None:
+    assert segment_text("\ud83c").units == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "alike"),
+    [
+        ("don’t – “go” …", 'don\'t - "go" ...'),
+        ("Ștefan crème", "Stefan crème"),
+        ("Hi 🎉!", "Hi !"),
+        ("a\u00a0b", "a b"),
+    ],
+)
+def test_gsm_text_gives_look_alikes(text: str, alike: str) -> None:
+    assert gsm_text(text) == alike
+    assert segment_text(alike).encoding == "GSM-7"
+
+
+@pytest.mark.parametrize("text", ["谢谢", "Привет", "شكرا"])
+def test_gsm_text_refuses_to_lose_letters(text: str) -> None:
+    assert gsm_text(text) is None
