@@ -26,14 +26,15 @@ unit: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal
 
 notebooks-check: $(READY)
-	SMSDATA_PROGRESS=0 $(BIN)/pytest --nbval notebooks -n 2 --dist loadfile -p no:doctest
+	SMSDATA_PROGRESS=0 $(BIN)/pytest --nbval notebooks -n 2 --dist loadfile
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 # Run the notebooks again and keep what they print.
 notebooks: $(READY)
-	SMSDATA_PROGRESS=0 $(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	SMSDATA_PROGRESS=0 $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 torture: $(READY)
 	$(BIN)/python -m tests.torture all

@@ -9,7 +9,13 @@ The front door is a few verbs, then ordinary pandas::
     smsdata.sync(client, "data/store")              # the scheduled export
     store = smsdata.Store("data/store")
     dlrs = store.read("dlrs", since="2026-11-01")
+    smsdata.explain(smsdata.analysis.delivery_rate(dlrs))   # formula, numbers, window, source
+
+`analysis`, `plots` and `explain` are loaded when they are first used: a scheduled sync needs none of them.
 """
+
+import importlib
+from typing import Any
 
 from smsdata.drain import Client, drain
 from smsdata.errors import (
@@ -24,6 +30,7 @@ from smsdata.errors import (
 )
 from smsdata.store import Store
 from smsdata.sync import sync
+from smsdata.verify import verify
 
 __version__ = "0.1.0"
 __all__ = [
@@ -37,6 +44,18 @@ __all__ = [
     "Store",
     "StoreError",
     "UsageError",
+    "analysis",
     "drain",
+    "explain",
+    "plots",
     "sync",
+    "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "explain":
+        return importlib.import_module("smsdata.analysis").explain
+    if name in {"analysis", "plots"}:
+        return importlib.import_module(f"smsdata.{name}")
+    raise AttributeError(f"module 'smsdata' has no attribute {name!r}")

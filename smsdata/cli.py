@@ -11,7 +11,8 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -26,6 +27,7 @@ from smsdata.settings import Settings, instant, mask, settings
 from smsdata.store import Store
 from smsdata.sync import Report, sync
 from smsdata.sync import plan as make_plan
+from smsdata.verify import verify as check
 
 app = typer.Typer(
     name="smsdata",
@@ -247,6 +249,29 @@ def _size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+@command
+def verify(
+    common: Common,
+    *,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Make no call; check only what is stored.")
+    ] = False,
+    since: Annotated[str | None, typer.Option(help="From when on the gateway is asked.")] = None,
+) -> int:
+    """Check that the store is undamaged and agrees with the gateway."""
+    store = common.open_store()
+    with nullcontext() if offline else common.client() as client:
+        if client:
+            store.bind(client.settings.account, client.settings.base_url)
+        found = check(store, client, since=since)
+    lines = [str(difference) for difference in found]
+    good = "All is well: files, keys, and every campaign's rows agree with its counters" + (
+        "." if offline else ", as do the gateway's counts of messages."
+    )
+    common.show({"differences": [asdict(d) for d in found], "offline": offline}, *(lines or [good]))
+    return LOOK if found else 0
 
 
 @command

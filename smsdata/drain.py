@@ -125,6 +125,7 @@ class _Walk:
     idle: int = 0  # pages in a row that brought nothing new
     repeated: bool = False  # a full page came twice: the gateway goes round in circles
     full_pages: set[int] = field(default_factory=set)
+    at_once: bool = False  # several pages were in flight, in no certain order
     reread: bool = False  # page 1 was read after all the others: those come from an earlier run
 
     def add(self, page: Page, keys: Sequence[Any]) -> None:
@@ -267,7 +268,7 @@ class _Reading:
         first = first or self._call(1)
         if _alone(first):
             walk = self._begun(first)
-            if walk.distinct == walk.served:
+            if walk.distinct == walk.served and self._claim(walk) in (None, walk.served):
                 return self._drained(walk, "a")
         return self._pass_by_pass(first)
 
@@ -275,20 +276,21 @@ class _Reading:
         kept = self._kept(first)
         before: _Walk | None = None
         union = _Walk()
-        for attempt in range(PASSES):
+        for attempt in range(2 * PASSES):
             walk = self._walk(first if attempt == 0 else self._call(1), kept, attempt)
             walk.reread = bool(kept) and all(page.number in kept for page in walk.pages[1:])
             proof = self._proof(walk, before)
             if not proof:
-                for page in walk.pages:
-                    union.add(page, self._keys(page))
+                reached, union = union.distinct, self._joined(union, walk)
                 if self._whole(union):
                     proof, walk = "c", union
+                elif attempt >= PASSES - 1 and union.distinct <= reached:  # nor do more passes bring more
+                    raise _unproved(self.read, walk, attempt + 1)
             if proof:
                 return self._drained(walk, proof, resumed=bool(kept))
             before, kept = walk, {}
         assert before is not None  # noqa: S101 - there is at least one pass
-        raise _unproved(self.read, before)
+        raise _unproved(self.read, before, 2 * PASSES)
 
     # ---- pages -------------------------------------------------------------------------------------
 
@@ -354,6 +356,7 @@ class _Reading:
         flying: deque[Future[Page] | Page] = deque()
         number = 1
         width = self.client.threads if attempt == 0 else 1
+        walk.at_once = width > 1
         try:
             while not self._ended(walk):
                 last = max(_expected_pages(self.entry, walk), len(walk.pages) + 1)
@@ -429,16 +432,16 @@ class _Reading:
         known = [total for total in walk.totals() if total is not None]
         if len(known) < len(walk.pages) or not self.entry.total_counts_rows:
             return False
-        if self.entry.snapshot and len(set(known)) > 1:  # rows of these can vanish
+        if known != sorted(known) or (walk.at_once and len(set(known)) > 1):  # rows vanished, or may have
             return False
         if walk.reread or len([page for page in walk.pages if page.rows]) <= 1:
-            return walk.distinct == max(known)  # one page cannot shift against itself
+            return walk.distinct == known[-1]  # one page cannot shift against itself
         for _ in range(3):
             again = self._call(1)
             if not walk.only_gained(self._keys(again)):
                 return False
             gained = self._take_new(walk, again)
-            if again.total == walk.distinct and again.total >= max(known):
+            if again.total == walk.distinct and again.total >= known[-1]:
                 return True
             if not gained:
                 return False
@@ -470,8 +473,19 @@ class _Reading:
             return not claims or min(claims) <= read
         return (self._claim(walk) or 0) <= read
 
+    def _joined(self, union: _Walk, walk: _Walk) -> _Walk:
+        """The passes since the total last moved, as one."""
+        totals = set(walk.totals())
+        if len(totals) > 1:
+            return _Walk()
+        if not totals >= set(union.totals()):
+            union = _Walk()
+        for page in walk.pages:
+            union.add(page, self._keys(page))
+        return union
+
     def _whole(self, union: _Walk) -> bool:
-        """Whether all passes together are complete: where rows only come, as many as a steady total says."""
+        """Whether several passes together are complete: where rows only come, as many as the total says."""
         totals = set(union.totals())
         return not self.entry.snapshot and self.entry.total_counts_rows and totals == {union.distinct}
 
@@ -587,7 +601,7 @@ def _active_claimed(walk: _Walk) -> int | None:
     return told.pop() if len(told) == 1 else None
 
 
-def _unproved(read: Read, walk: _Walk) -> DrainError:
+def _unproved(read: Read, walk: _Walk, passes: int) -> DrainError:
     where = ", ".join(f"{k}={v}" for k, v in read.parameters.items() if k.endswith("_id"))
     if read.start and read.end:
         where = f"{read.start:%Y-%m-%d %H:%M:%S} to {read.end:%Y-%m-%d %H:%M:%S}"
@@ -595,7 +609,7 @@ def _unproved(read: Read, walk: _Walk) -> DrainError:
     says = "no total" if claimed is None else f"{claimed:,}"
     return DrainError(
         f"{read.endpoint.name}({where}): {walk.distinct:,} distinct rows in {len(walk.pages)} pages, the "
-        f"gateway says {says}, in {PASSES} passes. Nothing of it stored as complete; read it again later."
+        f"gateway says {says}, in {passes} passes. Nothing of it stored as complete; read it again later."
     )
 
 
@@ -714,14 +728,14 @@ def drain(
     """
     entry = endpoint(table)
     read = _asked(entry, parameters)
-    times = (start, end, since)
-    if entry.window:
-        begin, until = bounds(client.now(), start=start, end=end, since_=since)
-        reads = windows(read, begin, until)
-    elif any(value is not None for value in times):
+    asked = any(value is not None for value in (start, end, since))
+    if asked and not (entry.window or "start" in entry.optional):
         raise UsageError(f"{table} is not bounded in time: leave out start, end and since.")
-    else:
-        reads = [read]
+    reads = [read]
+    if asked or entry.window:
+        now = client.now() if start is not None and end is not None else client.ask_now()
+        begin, until = bounds(now, start=start, end=end, since_=since)
+        reads = windows(read, _kept_since(entry, begin, now), until)
     calls = client.calls
     with progress(table, client) as on_page:
         drained = _all(Reader(client, on_page=on_page), reads)

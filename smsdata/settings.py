@@ -128,10 +128,11 @@ def _checked_url(url: str) -> str:
     """Refuse an address to which credentials must not go, before anything is sent."""
     try:
         parts = urlsplit(url)
-        host, usable = parts.hostname or "", parts.scheme in {"http", "https"} and parts.port != 0
+        host, port = parts.hostname or "", parts.port
     except ValueError:  # a port or an IPv6 address that is none
-        host, usable = "", False
-    if not (usable and host) or re.search(r"[\s\\\x00-\x1f]", url):
+        host, port = "", 0
+    odd = re.search(r"[\s\\\x00-\x1f]|\][^:/]", url)
+    if not host or port == 0 or odd or parts.scheme not in {"http", "https"}:
         raise UsageError(f"base URL {_shown(url)!r} is not an address such as {DEFAULT_BASE_URL}.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError("the base URL must hold no credentials and no query: set SMSDATA_API_KEY instead.")

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata import planner
-from smsdata.client import Caller
+from smsdata.client import Caller, whole
 from smsdata.drain import Drained, Read, Reader, Unread, members, progress, windows
 from smsdata.endpoints import SYNCED, TABLES, endpoint
 from smsdata.errors import ApiError, DrainError, UsageError
@@ -30,6 +30,7 @@ from smsdata.settings import instant
 from smsdata.settings import since as begin
 from smsdata.store import PART_ROWS, Store
 
+_FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _NEEDS = {"dlrs": "campaigns", "optouts": "campaigns", "list_members": "lists"}
 _ON_DEMAND = {"message_id": "message_id", "list_id": "list_id", "mobile": "msisdn"}
 
@@ -112,7 +113,7 @@ def sync(
     """
     wanted = _wanted(tables)
     if since is not None:
-        begin(since, client.now())  # said before anything is done
+        begin(since, _FAR)  # a bare number is refused before anything is done
     store = store if isinstance(store, Store) else Store(store)
     with store.writing(wait=wait):
         store.bind(client.settings.account, client.settings.base_url)
@@ -294,7 +295,7 @@ class _Run:
             "hard_bounced": "hard_bounced", "optouts": "opt-outs", "responses": "responses",
         }  # fmt: skip
         for ours, theirs in names.items():
-            values = [int(stats.get(theirs, 0)) for stats in told]
+            values = [whole(stats.get(theirs)) or 0 for stats in told]
             stored = _with(stored, ours, pa.array(values, pa.int64()))
         seen = pa.repeat(pa.scalar(self.client.now(), pa.timestamp("us", tz="UTC")), stored.num_rows)
         stored = _with(stored, "synced_at", seen)
@@ -480,36 +481,36 @@ class _Run:
             return
         if with_members:
             self._members(self.lists)
-        self.store.replace("lists", self.lists.rows, seen_at=self.lists.seen_at)
-        self.report.of("lists").rows += self.lists.rows.num_rows
-        self.store.save_state()
+        self._snapshot(self.lists)
 
     def _members(self, lists: Drained) -> None:
         """Members of the lists whose counters moved since they were read, all of them every week."""
         seen: dict[str, list[int]] = self.state.setdefault("members_seen", {})
         unproved = set(self.state.get("unproved_lists", []))
         stale = self._stale_lists(lists)
-        rows, read = [], []
+        rows: list[pa.Table] = []
+        read: list[int] = []
+        odd: list[int] = []
         reads = [Read(endpoint("list_members"), {"list_id": list_id}) for list_id in stale]
         for list_id, outcome in zip(stale, self.reader.each(reads), strict=True):
             drained = self._noted(self._apart(outcome, list_id))
             unproved = unproved - {list_id} if drained else unproved | {list_id}
             if drained:
-                read.append(list_id)
+                (odd if drained.batch.rejects else read).append(list_id)
                 rows.append(drained.rows)
         now = {row["list_id"]: _list_counters(row) for row in lists.rows.to_pylist()}
-        gone = [int(list_id) for list_id in seen if int(list_id) not in now]
-        whole = pa.concat_tables([empty("list_members"), *rows])
-        if read or gone:
+        gone = [int(i) for i in seen if int(i) not in now] if not lists.batch.rejects else []
+        found = pa.concat_tables([empty("list_members"), *rows])
+        if rows or gone:
             self.store.replace(
-                "list_members", whole, seen_at=lists.seen_at, scope={"list_id": [*read, *gone]}
+                "list_members", found, seen_at=lists.seen_at, scope={"list_id": [*read, *gone]}
             )
-        self.report.of("list_members").rows += whole.num_rows
+        self.report.of("list_members").rows += found.num_rows
         for list_id in gone:
             seen.pop(str(list_id))
         seen.update({str(list_id): now[list_id] for list_id in read})
         self.state["unproved_lists"] = sorted(unproved & set(now))
-        if set(now) == set(read):
+        if set(now) == {*read, *odd}:
             self.state["members"] = self.client.now().isoformat()
 
     def _stale_lists(self, lists: Drained) -> list[int]:
@@ -538,10 +539,18 @@ class _Run:
             return
         outcome = self._one(Read(endpoint(table)))
         if outcome is not None:
-            self.store.replace(table, outcome.rows, seen_at=outcome.seen_at)
-            self.report.of(table).rows += outcome.rows.num_rows
             self.state[table] = self.client.now().isoformat()
-            self.store.save_state()
+            self._snapshot(outcome)
+
+    def _snapshot(self, drained: Drained) -> None:
+        """Store a snapshot; a row that was set aside is still there, so then nothing counts as vanished."""
+        table = drained.read.endpoint.stored_as
+        if drained.batch.rejects:
+            self.store.merge(table, drained.rows)
+        else:
+            self.store.replace(table, drained.rows, seen_at=drained.seen_at)
+        self.report.of(table).rows += drained.rows.num_rows
+        self.store.save_state()
 
     def _on_demand(self, table: str) -> None:
         entry = endpoint(table)
@@ -556,10 +565,11 @@ class _Run:
         now = self.client.now()
         reads = [Read(entry, parameters)]
         if entry.window:
-            reads = windows(reads[0], now - planner.LOOK_BACK, now)
+            start = begin(self.since, now) if self.since is not None else now - planner.LOOK_BACK
+            reads = windows(reads[0], start, now)
         for outcome in self._stored(table, reads):
             if entry.snapshot and outcome is not None:
-                self.store.replace(table, outcome.rows, seen_at=outcome.seen_at)
+                self._snapshot(outcome)
         return None
 
     def _transactions(self) -> None:

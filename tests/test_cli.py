@@ -161,8 +161,25 @@ def test_plan_tells_calls_and_minutes(run):
     assert run("plan").stdout.splitlines()[-1].startswith("all")
 
 
+def test_verify_says_that_all_is_well(run):
+    run("sync")
+    done = run("verify")
+    assert (done.exit_code, done.stdout.startswith("All is well")) == (0, True)
+    assert json.loads(run("verify", "--json", "--offline").stdout) == {"differences": [], "offline": True}
+
+
+def test_verify_exits_with_3_and_says_what_to_do(run, tmp_path):
+    run("sync")
+    part = next((tmp_path / "store" / "messages").glob("*/*.parquet"))
+    part.unlink()
+    done = run("verify")
+    assert done.exit_code == 3
+    assert "messages" in done.stdout
+    assert "smsdata sync" in done.stdout
+
+
 def test_every_command_has_help_with_the_common_options(run):
-    for name in ("demo", "sync", "plan", "tables", "simulate", "config"):
+    for name in ("demo", "sync", "plan", "verify", "tables", "simulate", "config"):
         done = run(name, "--help", TERMINAL_WIDTH="200")
         assert done.exit_code == 0
         for option in ("--base-url", "--rate", "--share", "--store", "--now", "--json", "--quiet"):

@@ -1,0 +1,71 @@
+"""Checks that the store agrees with itself, and with the gateway.
+
+Adds to `Store.verify` what needs calls: the gateway's own count of messages, week by week. Beside
+`sync` in the layers; changes nothing anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from smsdata.client import Caller
+from smsdata.settings import instant
+from smsdata.settings import since as begin
+from smsdata.store import Difference, Store
+
+_SPAN = timedelta(days=7)  # the widest that get-sms-sent-count answers
+_WIRE = "%Y-%m-%d %H:%M:%S"
+
+
+def verify(
+    store: Store | str | Path, client: Caller | None = None, *, since: str | datetime | None = None
+) -> list[Difference]:
+    """Check a store, and with a client also that the gateway counts the same messages.
+
+    Parameters
+    ----------
+    store
+        The store, or its folder.
+    client
+        The account, for one call per 7 days; None checks without the gateway: checksums, keys, and rows
+        against the stored counters of each campaign.
+    since
+        From when on the gateway is asked; by default from where messages are stored.
+
+    Returns
+    -------
+    list of Difference
+        Empty when all is well; each names table, place, both counts and what to do.
+    """
+    store = store if isinstance(store, Store) else Store(store)
+    found = store.verify()
+    if client is None or any(difference.what == "damaged" for difference in found):
+        return found
+    return [*found, *_counted(store, client, since)]
+
+
+def _counted(store: Store, client: Caller, since: str | datetime | None) -> Iterator[Difference]:
+    cursor = store.state.get("cursors", {}).get("messages")
+    first = store.state.get("first_messages")
+    if cursor is None or first is None:
+        return
+    until = instant(cursor)
+    start = max(instant(first), begin(since, until)) if since is not None else instant(first)
+    while start < until:
+        end = min(start + _SPAN, until)
+        told = int(client.call("get-sms-sent-count", start=f"{start:{_WIRE}}", end=f"{end:{_WIRE}}")["count"])
+        least, most = _stored(store, start, end)
+        if not least <= told <= most:
+            where = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
+            advice = f"Run `smsdata sync --since {start:%Y-%m-%d}`; if it stays, ask the provider."
+            yield Difference("messages", "count", where, most, told, advice)
+        start = end
+
+
+def _stored(store: Store, start: datetime, end: datetime) -> tuple[int, int]:
+    """How many messages are stored; nobody says whether the gateway counts those on the edges."""
+    second = timedelta(seconds=1)
+    inner = store.rows("messages", since=start + second, until=end, columns=["id"]).num_rows
+    return inner, store.rows("messages", since=start, until=end + second, columns=["id"]).num_rows

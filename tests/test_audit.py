@@ -1,0 +1,171 @@
+"""The audit: who was messaged after opting out, judged against what the account knows to be true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from smsdata import Client, Store, UsageError, hygiene, sync
+from smsdata.audit import Audit, audit, pack
+from smsdata.simulator import Account, Gateway, transport
+
+OPTIONS: dict[str, Any] = {
+    "key": "demo", "secret": "demo", "base_url": "http://127.0.0.1:8025/", "rate": 1e6, "share": 1,
+}  # fmt: skip
+
+
+def read(account: Account, folder: Path, **options: Any) -> Store:
+    store = Store(folder / "store")
+    with Client(**OPTIONS, transport=transport(Gateway(account, limiter=None))) as client:
+        sync(client, store, since=options.get("since", "100d"))
+    return store
+
+
+def ids(rows: Any) -> set[int]:
+    return set(rows["id"].tolist()) if isinstance(rows, pd.DataFrame) else {row["id"] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def off(tmp_path_factory: pytest.TempPathFactory) -> tuple[Account, Store, Audit]:
+    """An account without Global Opt Out, whose opt-outs are replies."""
+    account = Account(seed=4, goo=False, inbound=0, link_rate=0.0, campaigns=25, recipients=40)
+    store = read(account, tmp_path_factory.mktemp("off"))
+    return account, store, audit(store)
+
+
+def test_audit_finds_exactly_the_breaches_there_are(off: tuple[Account, Store, Audit]) -> None:
+    account, _, found = off
+    truth = account.truth_breaches()
+    assert len(truth) > 20
+    assert ids(found.breaches) == ids(truth)
+    since = {row["id"]: row["opted_out_at"] for row in truth}
+    assert (found.breaches["id"].map(since) == found.breaches["first_optout_at"]).all()
+    assert found.exit_code == 3
+
+
+def test_audit_keeps_apart_what_only_a_flag_tells(tmp_path: Path) -> None:
+    account = Account(seed=1, goo=False, inbound=0, link_rate=0.02, campaigns=20, recipients=30)
+    found = audit(read(account, tmp_path))
+    truth = ids(account.truth_breaches())
+    assert ids(found.breaches) <= truth <= ids(found.breaches) | ids(found.possible)
+    assert truth - ids(found.breaches)
+
+
+def test_audit_tells_both_deadlines(off: tuple[Account, Store, Audit]) -> None:
+    _, store, found = off
+    breaches = found.breaches
+    assert (breaches["us_deadline_at"] > breaches["au_deadline_at"]).all()
+    assert (breaches["au_past_deadline"] == (breaches["sent_at"] >= breaches["au_deadline_at"])).all()
+    assert 0 < breaches["us_past_deadline"].sum() < breaches["au_past_deadline"].sum() < len(breaches)
+    days = pd.date_range("2026-08-01", "2026-11-30").date
+    later = audit(store, holidays=[day for day in days if isinstance(day, date)])
+    assert not later.breaches["au_past_deadline"].any()
+
+
+def test_audit_lists_who_opted_out_and_is_still_active(off: tuple[Account, Store, Audit]) -> None:
+    account, _, found = off
+    gone = {str(optout.msisdn) for optout in account.optout_log}
+    members = account.truth("list_members")
+    due = {(r["list_id"], r["msisdn"]) for r in members if r["msisdn"] in gone and r["status"] == "active"}
+    assert set(zip(found.active["list_id"], found.active["msisdn"], strict=True)) == due
+    assert due
+
+
+def test_plan_optouts_opts_them_out_once_and_nobody_else(tmp_path: Path) -> None:
+    account = Account(seed=4, goo=False, inbound=0, link_rate=0.0, campaigns=12, recipients=25)
+    store = read(account, tmp_path)
+    due = audit(store).active
+    plan = hygiene.plan_optouts(store, due)
+    gateway = Gateway(account, limiter=None)
+    before = {(r["list_id"], r["msisdn"]): r["status"] for r in account.truth("list_members")}
+    with Client(**OPTIONS, transport=transport(gateway)) as client:
+        counts = {one: count for one, (count, _) in hygiene.beyond_caps(plan, client.lists(), store).items()}
+        report = hygiene.apply(plan, client, store, dry_run=False, counts=counts)
+        assert report.counts == {"done": len(due)}
+        assert hygiene.undo(report.run, client, store, dry_run=False).counts == {"skipped": len(due)}
+    wanted = before | {(r.list_id, r.msisdn): "optout" for r in due.itertuples()}
+    assert {(r["list_id"], r["msisdn"]): r["status"] for r in account.truth("list_members")} == wanted
+    assert {call for call, _ in gateway.applied} == {"optout-list-member"}
+    assert audit(store).active.empty
+
+
+@pytest.mark.parametrize("goo", [True, False])
+def test_audit_tells_whether_global_opt_out_is_on(tmp_path: Path, goo: bool) -> None:
+    account = Account(seed=1, goo=goo, campaigns=20, recipients=40)
+    assert audit(read(account, tmp_path)).goo.verdict == ("on" if goo else "off")
+
+
+def test_audit_does_not_guess_from_too_little(tmp_path: Path) -> None:
+    found = audit(
+        read(Account(seed=1, campaigns=1, recipients=4, singles=0, reply_rate=0.0, link_rate=0.0), tmp_path)
+    )
+    assert found.goo.verdict == "unclear"
+
+
+def test_audit_says_nothing_beyond_its_window(tmp_path: Path) -> None:
+    account = Account(seed=1, campaigns=6, recipients=6, singles=0, inbound=0, reply_rate=0.0, link_rate=0.0)
+    found = audit(read(account, tmp_path, since="10d"))
+    assert found.exit_code == 0
+    assert found.first is not None
+    assert found.first.date() == date(2026, 11, 12)
+    (said,) = [line for line in found.lines() if "No breach" in line]
+    assert "in this window; nothing is said about what lies outside it" in said
+    assert "2026-11-12" in found.lines()[0]
+    assert not any("no breaches" in line.lower() for line in found.lines())
+
+
+def test_audit_of_a_later_window_counts_earlier_optouts(off: tuple[Account, Store, Audit]) -> None:
+    _, store, found = off
+    middle = found.breaches["sent_at"].sort_values().iloc[len(found.breaches) // 2]
+    later = audit(store, since=middle.to_pydatetime())
+    assert ids(later.breaches) == ids(found.breaches[found.breaches["sent_at"] >= middle])
+    assert later.messages < found.messages
+
+
+def test_audit_needs_messages(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="sync"):
+        audit(Store(tmp_path))
+
+
+def test_pack_can_be_handed_over(off: tuple[Account, Store, Audit], tmp_path: Path) -> None:
+    found = off[2]
+    files = {path.name: path for path in pack(found, tmp_path / "pack")}
+    assert set(files) == {
+        "audit.md", "optouts.csv", "breaches.csv", "possible.csv", "active.csv", "optouts.png",
+        "breaches.png",
+    }  # fmt: skip
+    back = pd.read_csv(files["breaches.csv"], dtype={"msisdn": "str"})
+    assert set(back["id"]) == ids(found.breaches)
+    assert back["msisdn"].tolist() == found.breaches["msisdn"].tolist()
+    assert files["breaches.png"].read_bytes().startswith(b"\x89PNG")
+    page = files["audit.md"].read_text()
+    assert all(line in page for line in found.lines())
+    assert "not legal advice" in page
+    assert all(path.stat().st_mode & 0o077 == 0 for path in files.values())
+
+
+def test_pack_holds_no_formula(off: tuple[Account, Store, Audit], tmp_path: Path) -> None:
+    found = off[2]
+    odd = found.breaches.assign(sender='=HYPERLINK("x")')
+    files = pack(Audit(**vars(found) | {"breaches": odd}), tmp_path)
+    text = next(path for path in files if path.name == "breaches.csv").read_text()
+    assert "'=HYPERLINK" in text
+    assert pd.read_csv(files[1])["sender"].str.startswith("'=").all()
+
+
+def test_as_json_is_plain(off: tuple[Account, Store, Audit]) -> None:
+    told = json.loads(json.dumps(off[2].as_json()))
+    assert len(told["breaches"]) == len(off[2].breaches)
+    assert told["global_opt_out"]["verdict"] == "off"
+    assert all("\n" not in line for line in off[2].lines())
+
+
+def test_lines_name_nobody(off: tuple[Account, Store, Audit]) -> None:
+    numbers: Callable[[str], bool] = lambda line: any(m in line for m in off[2].optouts["msisdn"])  # noqa: E731
+    assert not any(numbers(line) for line in off[2].lines())
