@@ -13,17 +13,18 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from smsdata.drain import Client
 from smsdata.endpoints import TABLES
-from smsdata.errors import SmsDataError, UsageError
+from smsdata.errors import SafetyError, SmsDataError, UsageError
 from smsdata.settings import Settings, instant, mask, settings
+from smsdata.settings import since as begin
 from smsdata.store import Store
 from smsdata.sync import Report, sync
 from smsdata.sync import plan as make_plan
@@ -272,6 +273,141 @@ def verify(
     )
     common.show({"differences": [asdict(d) for d in found], "offline": offline}, *(lines or [good]))
     return LOOK if found else 0
+
+
+@command
+def clean(
+    common: Common,
+    *,
+    apply: Annotated[str | None, typer.Option(help="Carry out this plan file, after asking.")] = None,
+    yes: Annotated[str | None, typer.Option(help="Do not ask: the hash of the plan, for scripts.")] = None,
+    tier: Annotated[
+        Literal["remove", "exclude"], typer.Option(help="What to apply: remove, or exclude for both tiers.")
+    ] = "remove",
+    count: Annotated[
+        list[str] | None, typer.Option(help="LIST=COUNT: change that many contacts of a list beyond its cap.")
+    ] = None,
+    max_age: Annotated[str, typer.Option(help="How old the evidence may be.")] = "90d",
+    out: Annotated[str | None, typer.Option(help="Where to put the plan file.")] = None,
+    check: Annotated[
+        str | None, typer.Option(help="Which numbers of this CSV file were removed before.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Country of numbers in it without one, such as AU.")
+    ] = None,
+) -> int:
+    """Plan which hard-bounced numbers to take off their lists, and carry a plan out."""
+    from smsdata import hygiene
+
+    store = common.open_store()
+    if check is not None:
+        return _show_check(common, hygiene.check(check, store, country=country))
+    if apply is None:
+        plan = hygiene.plan(store, max_age=max_age, path=out)
+        about = plan.attrs["plan"]
+        common.say(f"To carry it out within 24 hours: smsdata clean --apply {about['file']}")
+        common.show(
+            about | {"contacts": plan["tier"].value_counts().to_dict()}, hygiene.summary(plan).rstrip()
+        )
+        return 0
+    with common.client() as client:
+        counts = _counts(count)
+        preview = hygiene.apply(apply, client, store, tier=tier, counts=counts)
+        common.say(*preview.lines())
+        _confirm(yes, hygiene.load(apply).attrs["plan"]["hash"], preview.counts.get("planned", 0))
+        report = hygiene.apply(apply, client, store, dry_run=False, tier=tier, yes=yes, counts=counts)
+    common.say(f"To take it back: smsdata undo {report.run}")
+    common.show(report.as_json(), *report.lines())
+    return report.exit_code
+
+
+def _show_check(common: Common, found: Any) -> int:
+    rows = found.to_dict("records")
+    unread = found.attrs["unreadable"]
+    common.say(
+        f"{len(rows):,} numbers were removed before; {unread:,} lines hold no number that is understood."
+    )
+    lines = [
+        f"line {r['line']}: {r['msisdn']} {r['action']} ({r['rule']}) from list {r['lists']}" for r in rows
+    ]
+    common.show({"found": rows, "unreadable": unread}, *lines)
+    return LOOK if rows else 0
+
+
+def _counts(words: list[str] | None) -> dict[int, int]:
+    try:
+        return {int(one): int(many) for one, many in (word.split("=") for word in words or [])}
+    except ValueError:
+        raise UsageError("--count takes LIST=COUNT, such as --count 1187432=640.") from None
+
+
+def _confirm(yes: str | None, hash_: str, planned: int) -> None:
+    """Ask a person; a script has to name the plan it means."""
+    if yes == hash_ or not planned:
+        return
+    if yes is not None:
+        raise SafetyError("--yes does not name this plan's hash; nothing was changed.")
+    if not sys.stdin.isatty():
+        raise SafetyError("nobody is there to ask: give --yes with the hash that the plan's summary shows.")
+    print(f"Change {planned:,} contacts of the account? Type yes: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != "yes":
+        raise SafetyError("not confirmed; nothing was changed.")
+
+
+@command
+def undo(
+    common: Common,
+    *,
+    run: Annotated[str, typer.Argument(help="The run, as `clean --apply` named it.")],
+    yes: Annotated[
+        str | None, typer.Option(help="Do not ask: the name of the run again, for scripts.")
+    ] = None,
+) -> int:
+    """Put the contacts of a clean-up run back on their lists."""
+    from smsdata import hygiene
+
+    store = common.open_store()
+    with common.client() as client:
+        preview = hygiene.undo(run, client, store)
+        common.say(*preview.lines())
+        _confirm(yes, run, preview.counts.get("planned", 0))
+        report = hygiene.undo(run, client, store, dry_run=False)
+    common.show(report.as_json(), *report.lines())
+    return report.exit_code
+
+
+@command
+def audit(
+    common: Common,
+    *,
+    since: Annotated[str | None, typer.Option(help="Look at messages from then on.")] = None,
+    holidays: Annotated[str | None, typer.Option(help="Days off, such as 2026-12-25,2026-12-28.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder for the evidence: Markdown, CSV, pictures.")] = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Make the plan that opts out who is still on a list.")
+    ] = False,
+) -> int:
+    """Find messages sent after an opt-out, and who opted out and is still on a list."""
+    from smsdata import audit as auditing
+    from smsdata import hygiene
+
+    store = common.open_store()
+    start = begin(since, datetime.now(UTC)) if since is not None else None
+    found = auditing.audit(store, since=start, holidays=_days(holidays))
+    files = auditing.pack(found, out) if out else []
+    common.say(*(f"wrote {file}" for file in files))
+    if fix:
+        file = hygiene.plan_optouts(store, found.active).attrs["plan"]["file"]
+        common.say(f"To opt them out: smsdata clean --apply {file}")
+    common.show(found.as_json() | {"files": [str(file) for file in files]}, *found.lines())
+    return found.exit_code
+
+
+def _days(text: str | None) -> list[date]:
+    try:
+        return [date.fromisoformat(word.strip()) for word in (text or "").split(",") if word.strip()]
+    except ValueError:
+        raise UsageError("--holidays takes days such as 2026-12-25,2026-12-28.") from None
 
 
 @command

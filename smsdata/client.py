@@ -28,7 +28,7 @@ import httpx
 import stamina
 
 from smsdata.endpoints import CALLS, ERROR_CODES, Call, Endpoint
-from smsdata.errors import ApiError, UsageError
+from smsdata.errors import ApiError, SafetyError, UsageError
 from smsdata.frames import Row, parse_json
 from smsdata.settings import Settings, instant, settings
 from smsdata.throttle import Throttle
@@ -258,6 +258,7 @@ class Caller:
     def _answer(
         self, what: str, name: str, method: str, parameters: Mapping[str, Any], error_block: bool
     ) -> tuple[dict[str, Any], int, bytes, datetime]:
+        _refuse_every_list(name, parameters)
         try:
             with self.throttle.slot():
                 with self._lock:
@@ -330,6 +331,16 @@ def _entry(name: str, parameters: Mapping[str, Any]) -> Call:
         wrong = f"needs {', '.join(missing)}" if missing else f"does not take {', '.join(unknown)}"
         raise UsageError(f"{name} {wrong}.")
     return entry
+
+
+def _refuse_every_list(name: str, parameters: Mapping[str, Any]) -> None:
+    """Stop a change that names no list: to the gateway 0, or none, means every list of the account.
+
+    It stands where every request passes, so that no way of making a call gets around it.
+    """
+    list_id = parameters.get("list_id")
+    if name in CALLS and CALLS[name].changes and (type(list_id) is not int or list_id <= 0):
+        raise SafetyError(f"{name}: list_id does not name one list; nothing was sent.")
 
 
 def checked(status: int, headers: Mapping[str, str], body: bytes, error_block: bool = True) -> dict[str, Any]:

@@ -209,7 +209,7 @@ class Store:
         needed = [*wanted, time] if time and time not in wanted else wanted
         for _ in range(5):
             try:
-                pieces = [_read_part(part, needed, time, low, high) for part in self.parts(table)]
+                pieces = [_read_part(part, table, needed, low, high) for part in self.parts(table)]
                 break
             except FileNotFoundError:
                 continue  # a writer replaced it between the listing and the opening
@@ -251,7 +251,7 @@ class Store:
         needed = list(dict.fromkeys(name for name in (*by, add_up, time) if name))
         pieces = []
         for part in self.parts(table):
-            rows = _read_part(part, needed, time, _micros(since, "since"), None)
+            rows = _read_part(part, table, needed, _micros(since, "since"), None)
             ones = rows.column(add_up) if add_up else pa.repeat(pa.scalar(1, pa.int64()), rows.num_rows)
             counted = rows.select(list(by)).append_column("n", ones)
             pieces.append(counted.group_by(list(by)).aggregate([("n", "sum")]).rename_columns([*by, "n"]))
@@ -458,10 +458,22 @@ class Store:
         known = pa.concat_tables(met)
         moved, odd = _odd(known, source)
         told = [_history(fresh, source), _history(moved, source)]
+        if source == "polled":
+            told.append(_history(self._confirmed(known), source))
         decided, evidence = self._decide(odd, source)
         self.merge("status_history", pa.concat_tables([*told, evidence]))
         calm = _less(known, odd).select(rows.column_names)
         return pa.concat_tables([fresh, calm, decided.select(rows.column_names)])
+
+    def _confirmed(self, known: pa.Table) -> pa.Table:
+        """Polled rows that bear out a status which only a callback told so far: history is to say so."""
+        sources = self.bounds("status_history", ["source"]).get("source", ("polled", "polled"))
+        if sources[0] == "polled":  # no callback was ever stored
+            return known.slice(0, 0)
+        same = known.filter(pc.equal(known.column("status"), known.column("was")))
+        history = self.known("status_history", same, "message_id")
+        polled = history.filter(pc.equal(history.column("source"), "polled")).select([*_PAIR, "status"])
+        return same.join(polled, keys=[*_PAIR, "status"], join_type="left anti").select(known.column_names)
 
     def _decide(self, odd: pa.Table, source: str) -> tuple[pa.Table, pa.Table]:
         """Settle by all evidence what two observations cannot: gives the rows, and evidence to be kept."""
@@ -894,15 +906,14 @@ def _may_hold(part: Path, column: str, wanted: Any) -> bool:
     return False
 
 
-def _read_part(part: Path, columns: list[str], time: str, low: int | None, high: int | None) -> pa.Table:
+def _read_part(part: Path, table: str, columns: list[str], low: int | None, high: int | None) -> pa.Table:
+    """The rows of a file between the bounds; without any there, no more than its footer is read."""
+    time = TABLES[table].time
+    if not _groups(_footer(part), time, low, high):
+        return empty(table).select(columns)
     file = _file(part)
-    with _damage(part):
-        groups = [
-            g
-            for g in range(file.num_row_groups)
-            if _overlaps(file.metadata.row_group(g), file, time, low, high)
-        ]
-        rows = file.read_row_groups(groups, columns=columns)
+    with _damage(part):  # a writer may have replaced the file since its footer was read
+        rows = file.read_row_groups(_groups(file.metadata, time, low, high), columns=columns)
     for bound, keep in ((low, pc.greater_equal), (high, pc.less)):
         if bound is not None:
             stamps = rows.column(time)
@@ -910,10 +921,16 @@ def _read_part(part: Path, columns: list[str], time: str, low: int | None, high:
     return rows
 
 
-def _overlaps(group: Any, file: Any, time: str, low: int | None, high: int | None) -> bool:
+def _groups(footer: pq.FileMetaData, time: str, low: int | None, high: int | None) -> list[int]:
+    """The row groups that may hold rows between the bounds."""
+    groups = range(footer.num_row_groups)
     if low is None and high is None:
-        return True
-    told = group.column(file.schema_arrow.get_field_index(time)).statistics
+        return list(groups)
+    column = footer.schema.to_arrow_schema().get_field_index(time)
+    return [g for g in groups if _overlaps(footer.row_group(g).column(column).statistics, low, high)]
+
+
+def _overlaps(told: Any, low: int | None, high: int | None) -> bool:
     if told is None or not told.has_min_max:
         return True
     least, most = (int(t.timestamp() * 1e6) for t in (told.min, told.max))

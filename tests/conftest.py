@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import stamina
 
 from smsdata import Client
 from smsdata.simulator import Gateway, transport
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each test process a home of its own: budgets of calls and locks of accounts live there."""
+    os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
+    home = tempfile.TemporaryDirectory(prefix="smsdata-tests-")
+    config.add_cleanup(home.cleanup)
+    os.environ["HOME"] = home.name
 
 
 @pytest.fixture(autouse=True)

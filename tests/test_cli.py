@@ -179,7 +179,7 @@ def test_verify_exits_with_3_and_says_what_to_do(run, tmp_path):
 
 
 def test_every_command_has_help_with_the_common_options(run):
-    for name in ("demo", "sync", "plan", "verify", "tables", "simulate", "config"):
+    for name in ("demo", "sync", "plan", "verify", "tables", "clean", "undo", "audit", "simulate", "config"):
         done = run(name, "--help", TERMINAL_WIDTH="200")
         assert done.exit_code == 0
         for option in ("--base-url", "--rate", "--share", "--store", "--now", "--json", "--quiet"):
@@ -194,3 +194,74 @@ def test_sync_with_a_gateway_that_fails_now_and_then(tmp_path):
         done = CliRunner().invoke(app, ["sync"], env=settings)
     assert done.exit_code == 0
     assert Store(tmp_path / "store").count("messages") == len(account.truth("messages"))
+
+
+@pytest.fixture(scope="module")
+def bounced(tmp_path_factory):
+    """An account with dead numbers, synced twice an hour apart, served over HTTP, with its store."""
+    account = Account(
+        seed=9, campaigns=10, recipients=40, singles=0, inbound=4, lists=2, days=60, dead=0.1, goo=False
+    )
+    store = tmp_path_factory.mktemp("bounced") / "store"
+    with running(Gateway(account, limiter=None)) as address:
+        settings = CREDENTIALS | {"SMSDATA_BASE_URL": address, "SMSDATA_STORE": str(store)}
+
+        def go(*words, **named):
+            return CliRunner().invoke(app, list(words), env=settings, **named)
+
+        assert go("sync", "--since", "90d").exit_code == 0
+        account.advance(hours=2)
+        assert go("sync").exit_code == 0
+        yield account, go
+
+
+def test_clean_plans_and_changes_nothing(bounced):
+    account, go = bounced
+    done = go("clean", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["contacts"]["remove"] > 0
+    assert account.changes == []
+    assert "hash:" in go("clean").stdout
+
+
+def test_clean_refuses_to_apply_unasked(bounced):
+    account, go = bounced
+    plan = json.loads(go("clean", "--json").stdout)
+    done = go("clean", "--apply", plan["file"])
+    assert done.exit_code == 5
+    assert "--yes" in done.stderr
+    assert go("clean", "--apply", plan["file"], "--yes", "0" * 64).exit_code == 5
+    assert account.changes == []
+
+
+def test_clean_applies_and_undo_takes_back(bounced, tmp_path):
+    account, go = bounced
+    plan = json.loads(go("clean", "--json").stdout)
+    done = go("clean", "--apply", plan["file"], "--yes", plan["hash"], "--json")
+    assert done.exit_code == 0
+    report = json.loads(done.stdout)
+    removed = {(row["list_id"], row["msisdn"]) for row in report["rows"] if row["outcome"] == "done"}
+    assert removed
+    there = {
+        (row["list_id"], row["msisdn"]) for row in account.truth("list_members") if row["status"] == "active"
+    }
+    assert not removed & there
+    (tmp_path / "contacts.csv").write_text("mobile\n" + "\n".join(msisdn for _, msisdn in removed) + "\n")
+    found = go("clean", "--check", str(tmp_path / "contacts.csv"))
+    assert found.exit_code == 3
+    assert len(found.stdout.strip().splitlines()) == len({msisdn for _, msisdn in removed})
+    back = go("undo", report["run"], "--yes", report["run"], "--json")
+    assert back.exit_code in {0, 3}
+    outcomes = {row["outcome"] for row in json.loads(back.stdout)["rows"]}
+    assert "done" in outcomes
+    assert outcomes <= {"done", "refused", "skipped"}
+
+
+def test_audit_finds_breaches_and_writes_the_evidence(bounced, tmp_path):
+    _, go = bounced
+    done = go("audit", "--out", str(tmp_path / "evidence"), "--json")
+    assert done.exit_code == 3
+    told = json.loads(done.stdout)
+    assert told["breaches"] or told["active"]
+    assert (tmp_path / "evidence" / "audit.md").exists()
+    assert "seems to be" in go("audit").stdout

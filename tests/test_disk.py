@@ -80,9 +80,9 @@ def test_lock_names_the_process_that_holds_it_and_dies_with_it(tmp_path: Path) -
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     slept: list[float] = []
-    with pytest.raises(LockedError, match="process 77 on there") as caught:
-        with Disk(tmp_path).lock("me", 1.0, slept.append):
-            pass
+    lock = Disk(tmp_path).lock("me", 1.0, slept.append)
+    with pytest.raises(LockedError, match="process 77 on there") as caught, lock:
+        pass
     assert caught.value.exit_code == 4
     assert sum(slept) == pytest.approx(1.0)
     holder.kill()

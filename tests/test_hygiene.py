@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def number(n: int) -> str:
-    return str(61_491_570_200 + n)
+    return str(61_491_570_200 + n if n < 9_000 else 6_149_157_000_000 + n)
 
 
 # ---- a small account whose dead numbers are known -------------------------------------------------------
@@ -1086,3 +1086,24 @@ def test_find_refuses_an_answer_about_somebody_else() -> None:
         with pytest.raises(ApiError, match="another contact"):
             gateway_calls.find(client, hygiene.one_list(7), number(1))
         assert gateway_calls.find(client, hygiene.one_list(7), number(3)) is not None
+
+
+def test_plan_counts_what_polling_confirmed_after_a_callback(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    with world.client() as client:
+        world.send(lambda _name, n: "pending" if n == 9 else "delivered")
+        sync(client, world.store, since="100d")
+        rows = [
+            r
+            for r in world.store.rows("dlrs").to_pylist()
+            if r["msisdn"] == number(9) and r["status"] == "pending"
+        ]
+        assert rows
+        with world.store.writing():
+            world.store.merge("dlrs", forged(rows, at=world.account.time), source="callback")
+        for row in rows:
+            world.account.set_status(row["message_id"], number(9), "hard-bounce")
+        world.account.advance(days=5)
+        sync(client, world.store, deep=True)
+    plan = world.synced()
+    assert set(plan.loc[plan["msisdn"] == number(9), "tier"]) == {"exclude"}

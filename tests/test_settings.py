@@ -28,11 +28,11 @@ def test_settings_take_defaults_environment_and_arguments_in_this_order(
     assert (found.rate, found.share, str(found.store)) == (2.0, 0.5, "data/store")
     assert found.sources["rate"] == "default"
     for name, value in {"API_KEY": "k", "API_SECRET": "s", "BASE_URL": "https://sms.example/v1", "RATE": "15",
-                        "SHARE": "1", "STORE": "/tmp/s"}.items():  # fmt: skip
+                        "SHARE": "1", "STORE": "a/store"}.items():  # fmt: skip
         monkeypatch.setenv(f"SMSDATA_{name}", value)
     found = settings(rate=3)
     assert (found.key, found.secret, found.base_url) == ("k", "s", "https://sms.example/v1/")
-    assert (found.rate, found.share, str(found.store)) == (3.0, 1.0, "/tmp/s")
+    assert (found.rate, found.share, str(found.store)) == (3.0, 1.0, "a/store")
     assert (found.sources["rate"], found.sources["share"]) == ("argument", "SMSDATA_SHARE")
 
 

@@ -1,0 +1,355 @@
+"""Did we message anyone after they opted out? Read from the store, with the evidence, as a pack to hand over.
+
+Owns what the audit looks at and how it says what it cannot see. Changes nothing and makes no call; the way to
+opt numbers out is `smsdata.hygiene.plan_optouts`. Not legal advice. Imports `store`, `analysis`, `plots`,
+`disk`, `settings` and `errors`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from smsdata import plots
+from smsdata.analysis.optouts import optouts, sent_after_optout
+from smsdata.disk import Disk
+from smsdata.errors import UsageError
+from smsdata.settings import instant
+from smsdata.store import Store
+
+Verdict = Literal["on", "off", "unclear"]
+
+_RULES = ("AU", "US")
+_ACTIVE = ["list_id", "msisdn", "first_optout_at", "source"]
+_ENOUGH = 3
+"""So many numbers must agree before Global Opt Out is said to be on."""
+
+
+@dataclass(frozen=True)
+class GlobalOptOut:
+    """Whether Global Opt Out seems to be on, and the counts that say so.
+
+    Attributes
+    ----------
+    verdict : {"on", "off", "unclear"}
+        "off": a message was delivered after an opt-out by reply, or such a number is active on a list. "on":
+        at least three such numbers are on lists and active on none, and nothing was delivered to them since.
+    opted_out : int
+        Numbers that opted out by reply, by the gateway's word too, and did not come back.
+    delivered_after : int
+        Messages delivered to them more than an hour later; one confirmation within the hour is usual.
+    still_active, no_longer_active : int
+        Their places on lists, by status.
+    """
+
+    verdict: Verdict
+    opted_out: int
+    delivered_after: int
+    still_active: int
+    no_longer_active: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the audit found.
+
+    Attributes
+    ----------
+    optouts : DataFrame
+        All evidence of opt-outs, as `smsdata.analysis.optouts` gives it.
+    breaches : DataFrame
+        Messages sent after a certain opt-out: the columns of `smsdata.analysis.sent_after_optout`, then
+        for Australia and the United States ``au_deadline_at``, ``us_deadline_at`` (datetime64[us, UTC]) and
+        ``au_past_deadline``, ``us_past_deadline`` (bool).
+    possible : DataFrame
+        The same for messages that may have been sent before the opt-out, or where a person has to read the
+        reply.
+    active : DataFrame
+        Numbers that opted out and are still active on a list: ``list_id`` (int64), ``msisdn`` (str), and
+        ``first_optout_at`` (datetime64[us, UTC]), ``source`` (str).
+    goo : GlobalOptOut
+        Whether Global Opt Out seems to be on.
+    messages : int
+        Messages looked at.
+    first, last : datetime or None
+        The window of messages: nothing is said about what was sent before or after.
+    replies_from, replies_until : datetime or None
+        The window of replies.
+    """
+
+    optouts: pd.DataFrame
+    breaches: pd.DataFrame
+    possible: pd.DataFrame
+    active: pd.DataFrame
+    goo: GlobalOptOut
+    messages: int
+    first: datetime | None
+    last: datetime | None
+    replies_from: datetime | None
+    replies_until: datetime | None
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line exits with: 3 when there are breaches, or numbers still active."""
+        return 3 if len(self.breaches) or len(self.active) else 0
+
+    def lines(self) -> list[str]:
+        """Tell it in words, without numbers of people."""
+        late = {rule: int(self.breaches[f"{rule.lower()}_past_deadline"].sum()) for rule in _RULES}
+        found = f"{len(self.breaches):,} messages were sent to a number after it had opted out"
+        found += (
+            f": {late['AU']:,} past the Australian deadline, {late['US']:,} past that of the United States."
+        )
+        if self.breaches.empty:
+            found = "No breach was found in this window; nothing is said about what lies outside it."
+        return [
+            f"Looked at {self.messages:,} messages sent from {_minute(self.first)} to {_minute(self.last)}, "
+            f"and at replies from {_minute(self.replies_from)} to {_minute(self.replies_until)}.",
+            f"{self.optouts['msisdn'].nunique():,} numbers with evidence of an opt-out, "
+            f"{self.optouts.loc[self.optouts['certain'], 'msisdn'].nunique():,} of them certain.",
+            found,
+            f"{len(self.possible):,} more messages need a person: they may have been sent before the "
+            "opt-out, or the reply is not plain.",
+            f"{self.active['msisdn'].nunique():,} numbers opted out and are still active on a list "
+            f"({len(self.active):,} places).",
+            f"Global Opt Out seems to be {self.goo.verdict}: {self.goo.opted_out:,} numbers opted out by "
+            f"reply, {self.goo.delivered_after:,} messages were delivered to them more than an hour later, "
+            f"{self.goo.still_active:,} of their places on lists are active, "
+            f"{self.goo.no_longer_active:,} are not.",
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values: counts, windows, the breaches and the numbers still active."""
+        about = {
+            "messages": self.messages,
+            "first": _iso(self.first),
+            "last": _iso(self.last),
+            "replies_from": _iso(self.replies_from),
+            "replies_until": _iso(self.replies_until),
+            "optouts": len(self.optouts),
+            "possible": len(self.possible),
+            "global_opt_out": vars(self.goo),
+        }
+        return about | {"breaches": _records(self.breaches), "active": _records(self.active)}
+
+
+def audit(
+    store: Store | str | Path, *, since: str | datetime | None = None, holidays: Collection[date] = ()
+) -> Audit:
+    """Find all opt-outs, the messages sent after them, and who is still on a list.
+
+    Parameters
+    ----------
+    store
+        The store, or its folder.
+    since
+        Look only at messages sent at this instant or later; opt-outs count whenever they happened.
+    holidays
+        Days that are no working days, besides Saturdays and Sundays.
+
+    Returns
+    -------
+    Audit
+        What was found, and the window in which it was looked for.
+
+    Raises
+    ------
+    UsageError
+        When the store holds no messages.
+
+    References
+    ----------
+    Deadlines: 5 working days (ACMA), 10 business days (47 CFR 64.1200(a)(10)).
+    """
+    store = store if isinstance(store, Store) else Store(store)
+    window = _windows(store, since)
+    messages = store.scan("messages", since=since)
+    found = optouts(
+        replies=store.scan("replies"),
+        dlrs=store.scan("dlrs"),
+        optouts=store.scan("optouts"),
+        list_members=store.scan("list_members"),
+        messages=store.scan("messages"),
+    )
+    after = _after(messages, found, holidays)
+    certain = after["certain"].to_numpy(bool)
+    breaches, possible = (after[keep].reset_index(drop=True) for keep in (certain, ~certain))
+    places = _places(store, found)
+    return Audit(
+        optouts=found,
+        breaches=breaches,
+        possible=possible,
+        active=places.loc[places["active"], _ACTIVE].reset_index(drop=True),
+        goo=_judged(found, breaches, places),
+        messages=len(store.read("messages", since=since, columns=["id"])),
+        **window,
+    )  # fmt: skip
+
+
+def _windows(store: Store, since: str | datetime | None) -> dict[str, datetime | None]:
+    """What the store can see: where messages and replies begin, and until when they were read."""
+    state, cursors = store.state, store.state.get("cursors", {})
+    if "messages" not in cursors:
+        raise UsageError(f"{store.path} holds no messages yet: run `smsdata sync` first.")
+    first = instant(state.get("first_messages", cursors["messages"]))
+    begin = first if since is None else max(first, instant(since, "since"))
+    replies = store.bounds("replies", ["received_at"]).get("received_at")
+    return {
+        "first": begin,
+        "last": instant(cursors["messages"]),
+        "replies_from": replies[0] if replies else None,
+        "replies_until": instant(cursors["replies"]) if "replies" in cursors else None,
+    }
+
+
+def _after(messages: Any, found: pd.DataFrame, holidays: Collection[date]) -> pd.DataFrame:
+    """Every message after an opt-out, with the deadlines of both countries."""
+    frames = {
+        rule: sent_after_optout(messages, found, rule=rule, holidays=holidays, include_review=True)
+        for rule in _RULES
+    }
+    whole = frames[_RULES[0]]
+    for rule, frame in frames.items():
+        for column in ("deadline_at", "past_deadline"):
+            whole[f"{rule.lower()}_{column}"] = frame[column]
+    return whole
+
+
+def _places(store: Store, found: pd.DataFrame) -> pd.DataFrame:
+    """Where on lists the numbers stand that opted out, by the gateway's or their own word, and stay out."""
+    polled = found["reply_at"].notna() | found["flag_at"].notna()
+    gone = found[found["certain"] & found["cleared_at"].isna() & polled]
+    gone = gone.assign(by_reply=_by_reply(gone))
+    members, lists = store.read("list_members"), store.read("lists")
+    members = members[members["gone_at"].isna()]
+    members = members[members["list_id"].isin(lists.loc[lists["gone_at"].isna(), "list_id"])]
+    columns = ["msisdn", "first_optout_at", "source", "by_reply"]
+    places = members[["list_id", "msisdn", "status"]].merge(gone[columns], on="msisdn")
+    places = places.assign(active=places["status"].str.lower() == "active")
+    return places.sort_values(["list_id", "msisdn"], ignore_index=True)
+
+
+def _by_reply(found: pd.DataFrame) -> pd.Series[bool]:
+    """Who opted out by a reply that the gateway took for one: it flagged a message of theirs."""
+    return found["reply_at"].notna() & found["flag_at"].notna()
+
+
+def _judged(found: pd.DataFrame, breaches: pd.DataFrame, places: pd.DataFrame) -> GlobalOptOut:
+    """Judge from the numbers that opted out by reply: with the switch on, nothing reaches them any more."""
+    replied = found[_by_reply(found) & found["cleared_at"].isna() & found["certain"]]
+    later = breaches[breaches["msisdn"].isin(replied["msisdn"]) & (breaches["hours_after"] > 1)]
+    delivered = int((later["status"] == "delivered").sum())
+    mine = places[places["by_reply"]]
+    active, left = int(mine["active"].sum()), int((~mine["active"]).sum())
+    verdict: Verdict = "unclear"
+    if delivered or active:
+        verdict = "off"
+    elif mine["msisdn"].nunique() >= _ENOUGH:
+        verdict = "on"
+    return GlobalOptOut(verdict, replied["msisdn"].nunique(), delivered, active, left)
+
+
+# ---- the evidence pack -------------------------------------------------------------------------------
+
+
+def pack(found: Audit, folder: str | Path) -> list[Path]:
+    """Write what the audit found as files that a person can hand over: Markdown, CSV and pictures.
+
+    Parameters
+    ----------
+    found
+        What `audit` gave.
+    folder
+        Where to put ``audit.md``, ``optouts.csv``, ``breaches.csv``, ``possible.csv``, ``active.csv``,
+        ``optouts.png`` and ``breaches.png``; only its owner can read them.
+
+    Returns
+    -------
+    list of Path
+        The files; a picture of nothing is left out.
+
+    Raises
+    ------
+    StoreError
+        When the folder cannot be written.
+    """
+    place = Path(folder)
+    disk = Disk(place)
+    disk.folder(place)
+    frames = {
+        "optouts": found.optouts,
+        "breaches": found.breaches,
+        "possible": found.possible,
+        "active": found.active,
+    }
+    files = {f"{name}.csv": _csv(frame) for name, frame in frames.items()}
+    if len(found.optouts):
+        files["optouts.png"] = _picture(plots.optouts(found.optouts))
+    if len(found.breaches):
+        files["breaches.png"] = _picture(plots.sent_after_optout(found.breaches))
+    files["audit.md"] = _page(found, list(files)).encode()
+    for name, content in files.items():
+        disk.replace(place / name, content)
+    return [place / name for name in files]
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    """A frame as CSV in which no text is a formula to a spreadsheet."""
+    safe = frame.copy()
+    for column in [name for name, dtype in safe.dtypes.items() if dtype == "str"]:
+        risky = safe[column].str.match(r"[=+\-@\t\r]").fillna(value=False).astype(bool)
+        safe[column] = safe[column].mask(risky, "'" + safe[column])
+    text: str = safe.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
+    return text.encode()
+
+
+def _picture(ax: Any) -> bytes:
+    import matplotlib.pyplot as plt  # slow to import, and only the pack draws
+
+    image = io.BytesIO()
+    ax.figure.savefig(image, format="png", dpi=150, bbox_inches="tight")
+    plt.close(ax.figure)
+    return image.getvalue()
+
+
+def _page(found: Audit, files: list[str]) -> str:
+    pictures = [f"![{name}]({name})" for name in files if name.endswith(".png")]
+    return "\n".join([
+        "# Opt-out audit",
+        "",
+        *(f"- {line}" for line in found.lines()),
+        "",
+        "Evidence is a reply that asks to stop, the gateway's flag on a message, or the status on a list; a "
+        "later START ends it. A flag tells that the opt-out came after its message was sent and before it "
+        "was read, so messages in between are in `possible.csv`. Deadlines: the end of the 5th working day "
+        "(Australia, ACMA) and of the 10th business day (United States, 47 CFR 64.1200(a)(10)) after the "
+        "opt-out. "
+        "This is not legal advice.",
+        "",
+        *(f"- `{name}`" for name in files if name.endswith(".csv")),
+        "",
+        *pictures,
+    ]) + "\n"  # fmt: skip
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain JSON values; null for what is missing."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [
+        {str(k): v.isoformat() if isinstance(v, datetime) else v for k, v in row.items()}
+        for row in plain.to_dict("records")
+    ]
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _minute(moment: datetime | None) -> str:
+    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"

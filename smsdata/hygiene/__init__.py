@@ -1,0 +1,35 @@
+"""List hygiene as a transaction: plan, apply, verify, undo. The only code that changes an account.
+
+::
+
+    plan = hygiene.plan(store)                        # what should leave which list, and why; changes nothing
+    hygiene.apply(plan, client, store)                # a dry run: every check, no change
+    report = hygiene.apply(plan, client, store, dry_run=False)
+    hygiene.undo(report.run, client, store, dry_run=False)
+
+`contact` makes the calls, `plan` decides, `apply` and `undo` carry out, `runs` keeps what was done, `ledger`
+checks imports against it.
+"""
+
+from smsdata.hygiene.apply import apply, beyond_caps, cap
+from smsdata.hygiene.contact import ListId, one_list
+from smsdata.hygiene.ledger import check
+from smsdata.hygiene.plan import RULES, load, plan, plan_optouts, summary
+from smsdata.hygiene.runs import Report
+from smsdata.hygiene.undo import undo
+
+__all__ = [
+    "RULES",
+    "ListId",
+    "Report",
+    "apply",
+    "beyond_caps",
+    "cap",
+    "check",
+    "load",
+    "one_list",
+    "plan",
+    "plan_optouts",
+    "summary",
+    "undo",
+]

@@ -1,0 +1,447 @@
+"""Carry a plan out: each contact is checked, backed up, journalled, changed, and at the end its list is read.
+
+Everything that could make it a mistake is asked for again just before each change. A change is made at most
+once: when an answer is lost, or the process died in between, the contact is looked up before the call is made
+again. Imports `drain`, `store`, `plan`, `runs` and `contact`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smsdata.client import Caller
+from smsdata.drain import Read, Reader, drain, members
+from smsdata.endpoints import endpoint
+from smsdata.errors import ApiError, DrainError, RowError, SafetyError, UsageError
+from smsdata.hygiene import contact as gateway
+from smsdata.hygiene.contact import Contact, ListId, is_active, one_list
+from smsdata.hygiene.plan import load
+from smsdata.hygiene.runs import Entry, Journal, Outcome, Report, exclusive, kept, settle
+from smsdata.settings import instant
+from smsdata.store import Store
+
+TRIES = 3
+"""How often a change is asked for, when its answers get lost and the contact proves to be unchanged."""
+
+_CLOCKS = timedelta(minutes=10)
+
+
+def cap(members: int) -> int:
+    """Tell how many contacts of a list may be changed without typing the count.
+
+    Parameters
+    ----------
+    members
+        Active contacts of the list.
+
+    Examples
+    --------
+    >>> cap(50), cap(2_000), cap(1_000_000)
+    (10, 100, 500)
+    """
+    return min(500, max(10, members * 5 // 100))
+
+
+def apply(
+    plan: pd.DataFrame | str | Path,
+    client: Caller,
+    store: Store | str | Path,
+    *,
+    dry_run: bool = True,
+    tier: Literal["remove", "exclude"] = "remove",
+    yes: str | None = None,
+    counts: Mapping[int, int] | None = None,
+    wait: float = 0.0,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Carry a plan out, or in a dry run make every check and change nothing.
+
+    Parameters
+    ----------
+    plan
+        What `plan` gave, or its file.
+    client
+        The account.
+    store
+        The store that the plan was made from, or its folder.
+    dry_run
+        True, the default: read, check and report only.
+    tier
+        "remove", or "exclude" for both tiers.
+    yes
+        The plan's hash, where a script has to say that it means this very plan.
+    counts
+        For lists beyond their cap: how many contacts of the list the plan changes, typed by a person:
+        ``{list_id: count}``.
+    wait
+        Seconds to wait for another process that writes the store.
+    on_step
+        Called after each contact with how many are done, and how many there are.
+
+    Returns
+    -------
+    Report
+        Each contact is done, skipped, refused or unknown ("planned" in a dry run), and why. Applying the plan
+        again goes on where a run was cut off, and does nothing twice.
+
+    Raises
+    ------
+    SafetyError
+        The plan was changed, has expired, or belongs to another account or base URL; a list is beyond its
+        cap. Nothing was changed.
+    ApiError
+        The gateway cannot be reached; apply the plan again.
+    LockedError
+        Another process changes the account or writes the store.
+    """
+    rows = load(plan)
+    store = store if isinstance(store, Store) else Store(store)
+    about = rows.attrs["plan"]
+    if yes is not None and yes != about["hash"]:
+        raise SafetyError("the hash does not belong to this plan; nothing was changed.")
+    _same_account(about, client, store)
+    with exclusive(client, store, wait, dry_run=dry_run):
+        began = client.calls
+        lists = drain(client, "lists")  # its answer also tells the gateway's time
+        _in_time(about, client.now())
+        _within_caps(beyond_caps(rows, lists, store, tier=tier), counts or {})
+        journal = Journal(store, _run_of(rows))
+        run = _Run(client, store, journal, dry_run=dry_run)
+        if not dry_run:
+            journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
+            settle(store, client.now())
+        run.go(_selected(rows, tier), lists, on_step or (lambda _done, _all: None))
+        run.report.calls = client.calls - began
+    return run.report
+
+
+def _same_account(about: Mapping[str, Any], client: Caller, store: Store) -> None:
+    places = {"account": client.settings.account, "base_url": client.settings.base_url}
+    for key, mine in places.items():
+        if about[key] != mine:
+            raise SafetyError(
+                f"the plan was made for another {key.replace('_', ' ')}; nothing was changed. Make a plan "
+                "with `smsdata clean` where it is to be applied."
+            )
+    if any(store.state.get(key) != mine for key, mine in places.items()):
+        raise SafetyError(f"{store.path} holds another account's rows; nothing was changed.")
+
+
+def _in_time(about: Mapping[str, Any], now: datetime) -> None:
+    if not instant(about["made_at"]) - _CLOCKS <= now < instant(about["expires_at"]):
+        raise SafetyError(
+            f"the plan was valid until {about['expires_at']}; now it is {now.isoformat()}. Nothing was "
+            "changed: run `smsdata sync`, then `smsdata clean` for a new plan."
+        )
+
+
+def _selected(rows: pd.DataFrame, tier: str) -> pd.DataFrame:
+    """The rows to carry out, with their number in the plan, list by list."""
+    tiers = {"remove": ["remove"], "exclude": ["remove", "exclude"]}
+    if tier not in tiers:
+        raise UsageError(f"tier={tier!r} cannot be applied: remove or exclude.")
+    numbered = rows.assign(row=range(len(rows)))
+    return numbered[numbered["tier"].isin(tiers[tier])].sort_values(["list_id", "row"])
+
+
+def beyond_caps(
+    plan: pd.DataFrame, lists: pd.DataFrame, store: Store, *, tier: str = "remove"
+) -> dict[int, tuple[int, int]]:
+    """Tell of which lists a plan would change more contacts than their cap allows.
+
+    Parameters
+    ----------
+    plan
+        What `plan` gave, or `load` read.
+    lists
+        The account's lists now, as ``client.lists()`` gives them.
+    store
+        The store; what an earlier run of the plan changed already counts as still on its list.
+    tier
+        "remove" or "exclude", as for `apply`.
+
+    Returns
+    -------
+    dict
+        For each such list how many contacts the plan changes, which a person has to type to go on, and how
+        many active ones it has.
+    """
+    active = dict(zip(lists["list_id"].tolist(), lists["members_active"].tolist(), strict=True))
+    entries = Journal(store, _run_of(plan)).entries.values()
+    done = Counter(entry.list_id for entry in entries if entry.removed)
+    wanted = Counter(_selected(plan, tier)["list_id"].tolist())
+    sizes = {list_id: active.get(list_id, 0) + done[list_id] for list_id in wanted}
+    return {one: (count, sizes[one]) for one, count in wanted.items() if count > cap(sizes[one])}
+
+
+def _within_caps(beyond: Mapping[int, tuple[int, int]], counts: Mapping[int, int]) -> None:
+    """Refuse a plan that empties a list: as a rule the evidence is wrong then, not the list."""
+    refused = [
+        f"list {list_id}: {count:,} of {size:,} contacts, cap {cap(size):,}"
+        for list_id, (count, size) in beyond.items()
+        if counts.get(list_id) != count
+    ]
+    if refused:
+        raise SafetyError(
+            f"{'; '.join(refused)}. Nothing was changed: look at the plan; if it is right, type the count of "
+            "each such list."
+        )
+
+
+def _run_of(plan: pd.DataFrame) -> str:
+    """The name of a plan's run: the same plan goes on with the same run."""
+    return str(plan.attrs["plan"]["hash"])[:12]
+
+
+class _Run:
+    """One run of a plan."""
+
+    def __init__(self, client: Caller, store: Store, journal: Journal, *, dry_run: bool) -> None:
+        self.client = client
+        self.store = store
+        self.journal = journal
+        self.dry_run = dry_run
+        self.report = Report(journal.run, dry_run)
+
+    def go(self, targets: pd.DataFrame, lists: pd.DataFrame, on_step: Callable[[int, int], None]) -> None:
+        """One list after the other."""
+        unproved = set(self.store.state.get("unproved_lists", []))
+        known = set(lists["list_id"].tolist())
+        done = 0
+        for number, rows in targets.groupby("list_id", sort=True):
+            list_id = one_list(int(str(number)))
+            reason = "the list is gone" if list_id not in known else ""
+            reason = "its members could not be proved: sync again" if list_id in unproved else reason
+            replied = {} if reason else replies_since(self.client, self.store, rows["last_bounce"].min())
+            for row in rows.to_dict("records"):
+                outcome: tuple[Outcome, str] = (
+                    ("refused", reason) if reason else self._one(list_id, row, replied)
+                )
+                self.report.add(list_id, row["msisdn"], *outcome)
+                done += 1
+                on_step(done, len(targets))
+            if not self.dry_run:
+                settle(self.store, self.client.now(), [self.journal])
+                self._verify(list_id)
+        if not self.dry_run and len(targets):
+            count_again(self.client, self.store, targets["list_id"].tolist())
+
+    def _one(
+        self, list_id: ListId, row: Mapping[Any, Any], replied: Mapping[str, pd.Timestamp]
+    ) -> tuple[Outcome, str]:
+        """Look at one contact, and change it if it still deserves it."""
+        entry = self.journal.entries.get(row["row"])
+        if entry is not None and entry.state not in {"intent", "refused"}:
+            return ("done", "") if entry.removed else ("skipped", "it was undone")
+        try:
+            contact = gateway.find(self.client, list_id, row["msisdn"])
+            if entry is not None and entry.state == "intent" and _changed(entry, contact):
+                return self._done(entry, "confirmed by looking it up")
+            reason = self._objection(row, contact, replied)
+        except (ApiError, DrainError, RowError) as error:
+            return _unreadable(error, entry)
+        if reason or contact is None:
+            return "skipped", reason
+        if self.dry_run:
+            return "planned", ""
+        return self._change(list_id, row, contact)
+
+    def _objection(
+        self, row: Mapping[Any, Any], contact: Contact | None, replied: Mapping[str, pd.Timestamp]
+    ) -> str:
+        """Say what speaks against changing this contact now; empty if nothing does."""
+        if contact is None:
+            return "it is no longer on the list"
+        if not is_active(contact):
+            return "it is no longer active"
+        if row["action"] == "optout":
+            return ""
+        reply = replied.get(row["msisdn"])
+        if reply is not None and reply >= row["last_bounce"]:
+            return "a reply came since"
+        if contact["created_at"] is not None and contact["created_at"] >= row["last_bounce"]:
+            return "it was put on the list since"
+        return objection(drain(self.client, "contact_history", msisdn=row["msisdn"]), row)
+
+    def _change(self, list_id: ListId, row: Mapping[Any, Any], contact: Contact) -> tuple[Outcome, str]:
+        """Write down what is meant, do it, write down that it is done."""
+        entry = Entry(
+            row=row["row"], list_id=list_id, msisdn=row["msisdn"], action=row["action"], rule=row["rule"],
+            evidence=row["evidence"], contact=kept(contact), state="intent", at=self._now(),
+        )  # fmt: skip
+        self.journal.write(entry)
+        call = gateway.opt_out if row["action"] == "optout" else gateway.remove
+        for _ in range(TRIES):
+            try:
+                left = call(self.client, list_id, row["msisdn"])
+            except ApiError as error:
+                settled = self._after(entry, error)
+                if settled is not None:
+                    return settled
+            else:
+                self._told(entry, left)
+                return self._done(entry, "")
+        return "unknown", "no answer came; the contact was still there each time"
+
+    def _after(self, entry: Entry, error: ApiError) -> tuple[Outcome, str] | None:
+        """What an error means for the contact; None when the call may be made again."""
+        if gateway.concerns_every_call(error):
+            raise error
+        if error.code == "NOT_FOUND":
+            return self._done(entry, "it was gone already")
+        if gateway.was_refused(error):
+            entry.state, entry.note = "refused", error.code
+            self.journal.write(entry)
+            return "refused", error.code
+        try:
+            contact = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
+        except (ApiError, RowError):
+            return "unknown", f"no answer came ({error.code}); apply the plan again"
+        return self._done(entry, "confirmed by looking it up") if _changed(entry, contact) else None
+
+    def _told(self, entry: Entry, left: list[int]) -> None:
+        """An opt-out may well count for several lists; a deletion must not."""
+        if entry.action == "delete" and left != [entry.list_id]:
+            self.report.look.append(
+                f"row {entry.row}: asked to leave list {entry.list_id}, the gateway names lists {left}."
+            )
+
+    def _done(self, entry: Entry, note: str) -> tuple[Outcome, str]:
+        entry.state, entry.note, entry.at = "done", note, self._now()
+        if not self.dry_run:
+            self.journal.write(entry)
+        return "done", note
+
+    def _now(self) -> str:
+        return self.client.now().isoformat()
+
+    def _verify(self, list_id: ListId) -> None:
+        """Read the list again, keep it, and compare: ours are gone, nobody else is."""
+        changed = [entry for entry in self.journal.entries.values() if entry.removed]
+        if not changed:
+            return
+        mine = {entry.msisdn for entry in changed if entry.list_id == list_id}
+        before = _active(self._stored(list_id))
+        try:
+            now = _active(read_again(self.client, self.store, list_id))
+        except (ApiError, DrainError) as error:
+            self.report.look.append(f"list {list_id} could not be verified: {error}")
+            return
+        # an opt-out may count for every list, so whoever opted out of another list is no stranger
+        still, others = now & mine, before - now - {entry.msisdn for entry in changed}
+        if still:
+            self.report.look.append(f"list {list_id}: {len(still)} contacts are active again or still.")
+        if others:
+            self.report.look.append(
+                f"list {list_id}: {len(others)} other contacts left it since the last sync; not by this run."
+            )
+
+    def _stored(self, list_id: ListId) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.store.rows("list_members").to_pylist()
+        return [row for row in rows if row["list_id"] == list_id and row["gone_at"] is None]
+
+
+def read_again(client: Caller, store: Store, list_id: ListId) -> list[dict[str, Any]]:
+    """Read a list that was changed, and keep its members; gives them."""
+    read = members(Reader(client), Read(endpoint("list_members"), {"list_id": list_id}))
+    if not read.batch.rejects:
+        store.replace("list_members", read.rows, seen_at=read.seen_at, scope={"list_id": [list_id]})
+    rows: list[dict[str, Any]] = read.rows.to_pylist()
+    return rows
+
+
+def count_again(client: Caller, store: Store, list_ids: Iterable[int]) -> None:
+    """Keep the counters of lists whose members were just kept, so that the next sync sees later changes."""
+    read = Reader(client).read(Read(endpoint("lists")))
+    wanted = pa.array(sorted(set(list_ids)), pa.int64())
+    store.merge("lists", read.rows.filter(pc.is_in(read.rows.column("list_id"), value_set=wanted)))
+
+
+def _active(rows: list[dict[str, Any]]) -> set[str]:
+    return {row["msisdn"] for row in rows if is_active(row)}
+
+
+def _changed(entry: Entry, contact: Contact | None) -> bool:
+    """Whether the call of an entry was carried out: the contact is gone, or came back as another one."""
+    if contact is None or not is_active(contact):
+        return True
+    return bool(kept(contact)["created_at"] != entry.contact["created_at"])
+
+
+def _unreadable(error: ApiError | DrainError | RowError, entry: Entry | None) -> tuple[Outcome, str]:
+    """What a failed look-up means for one contact; an error that meets all the others too is raised."""
+    if isinstance(error, ApiError) and (error.retryable or gateway.concerns_every_call(error)):
+        raise error
+    if entry is not None and entry.state == "intent":
+        return "unknown", f"it could not be looked up ({error.code})"
+    return "skipped", f"it could not be checked ({error.code})"
+
+
+def objection(history: pd.DataFrame, row: Mapping[Any, Any]) -> str:
+    """Say what a number's whole history has against removing it; empty if nothing.
+
+    Parameters
+    ----------
+    history
+        ``sent_at``, ``status``: all messages to the number, as the gateway tells them now.
+    row
+        Of a plan: ``rule``, ``last_bounce``.
+
+    Examples
+    --------
+    >>> at = pd.to_datetime(["2026-10-01", "2026-10-08"], utc=True)
+    >>> row = {"rule": "one-day", "last_bounce": at[0]}
+    >>> objection(pd.DataFrame({"sent_at": at, "status": ["delivered", "hard-bounce"]}), row)
+    ''
+    >>> objection(pd.DataFrame({"sent_at": at, "status": ["hard-bounce", "delivered"]}), row)
+    'a message was delivered since'
+    """
+    final = history[history["status"] != "pending"]
+    hard = final.loc[final["status"] == "hard-bounce", "sent_at"]
+    if hard.empty or hard.max() < row["last_bounce"].floor("s"):
+        return "the gateway does not confirm the hard bounce"
+    delivered = final.loc[final["status"] == "delivered", "sent_at"]
+    if (delivered >= hard.max()).any():
+        return "a message was delivered since"
+    if (final.loc[final["status"] != "hard-bounce", "sent_at"] >= hard.max()).any():
+        return "the newest outcome is not a hard bounce"
+    if row["rule"] == "never-delivered" and not delivered.empty:
+        return "a message was delivered once"
+    if row["rule"] == "two-days" and hard[~(hard <= delivered.max())].dt.floor("D").nunique() < 2:
+        return "the gateway confirms hard bounces of one day only"
+    return ""
+
+
+def replies_since(client: Caller, store: Store, first: pd.Timestamp) -> dict[str, pd.Timestamp]:
+    """Tell when each number replied last: from the store, and what came since it was synced.
+
+    Parameters
+    ----------
+    client, store
+        The account and its store.
+    first
+        Older replies do not matter; NaT: none do.
+    """
+    if pd.isna(first):
+        return {}
+    heard = recent_replies(client, store)
+    known = store.read("replies", since=first.to_pydatetime(), columns=["msisdn", "received_at"])
+    both = pd.concat([known, heard[["msisdn", "received_at"]]])
+    latest = both.groupby("msisdn")["received_at"].max()
+    return {str(msisdn): at for msisdn, at in latest.items()}
+
+
+def recent_replies(client: Caller, store: Store) -> pd.DataFrame:
+    """Drain the replies that came since the store was synced."""
+    cursor = store.state.get("cursors", {}).get("replies")
+    now = client.now()
+    start = instant(cursor) if cursor else now - timedelta(days=364)
+    return drain(client, "replies", start=min(start, now - timedelta(minutes=1)), end=now)

@@ -1,0 +1,236 @@
+"""What a run did, on disk: the journal that survives a crash, the ledger of suppressions, the report.
+
+A run is the application of one plan. Each contact it touches has a file of its own that is replaced whole,
+durably, before and after each call: so after a crash it is known what was meant and what was done, and the
+contact as it was is kept for `undo`. Imports `store`, `frames`, `errors` and `contact`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+from smsdata.client import Caller
+from smsdata.disk import Disk
+from smsdata.errors import StoreError, UsageError
+from smsdata.frames import schema
+from smsdata.hygiene.contact import Contact
+from smsdata.settings import instant
+from smsdata.store import Store
+
+Outcome = Literal["planned", "done", "skipped", "refused", "unknown"]
+OUTCOMES: tuple[Outcome, ...] = ("planned", "done", "skipped", "refused", "unknown")
+State = Literal["intent", "done", "refused", "undo-intent", "undone"]
+
+_LOCKS = Path("~/.cache/smsdata/changes")
+
+
+@dataclass
+class Entry:
+    """One contact of a run: what is to be done with it, what is known to be done, and how it was before.
+
+    `state`: "intent" is written before the call, so it may or may not have been made; "undo-intent" likewise.
+    """
+
+    row: int
+    list_id: int
+    msisdn: str
+    action: str
+    rule: str
+    evidence: str
+    contact: dict[str, Any]
+    state: State
+    at: str
+    undone_at: str | None = None
+    note: str = ""
+
+    @property
+    def removed(self) -> bool:
+        """Whether the contact was changed, and not changed back."""
+        return self.state in {"done", "undo-intent"}
+
+
+class Journal:
+    """The files of one run; write to them under the store's lock.
+
+    Parameters
+    ----------
+    store
+        The store.
+    run
+        The name of the run.
+    """
+
+    def __init__(self, store: Store, run: str) -> None:
+        self.run = run
+        self.folder = _folder(store) / run
+        self._disk = store.disk
+        self._entries: dict[int, Entry] | None = None
+
+    def open(self, about: dict[str, Any]) -> None:
+        """Begin the run, or go on with it."""
+        self._disk.folder(self.folder)
+        if not (self.folder / "run.json").exists():
+            self._disk.replace(self.folder / "run.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))
+
+    def about(self) -> dict[str, Any]:
+        """Say whose run this is."""
+        try:
+            about: dict[str, Any] = orjson.loads((self.folder / "run.json").read_bytes())
+        except FileNotFoundError:
+            known = ", ".join(sorted(p.name for p in self.folder.parent.glob("*"))) or "none"
+            raise UsageError(f"there is no run {self.run!r}. Runs: {known}.") from None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{self.folder} cannot be read ({type(error).__name__}).") from None
+        return about
+
+    @property
+    def entries(self) -> dict[int, Entry]:
+        """The contacts of the run by their row in the plan."""
+        if self._entries is None:
+            files = sorted(self.folder.glob("row-*.json"))
+            read = [Entry(**orjson.loads(file.read_bytes())) for file in files]
+            self._entries = {entry.row: entry for entry in read}
+        return self._entries
+
+    def write(self, entry: Entry) -> None:
+        """Make an entry durable."""
+        self._disk.replace(self.folder / f"row-{entry.row:06}.json", orjson.dumps(entry))
+        self.entries[entry.row] = entry
+
+
+def runs(store: Store) -> list[str]:
+    """The names of all runs."""
+    return sorted(path.name for path in _folder(store).glob("*") if path.is_dir())
+
+
+def _folder(store: Store) -> Path:
+    return store.private / "runs"
+
+
+def kept(contact: Contact) -> dict[str, Any]:
+    """Give a contact as plain JSON values."""
+    created = contact["created_at"]
+    return contact | {"created_at": None if created is None else created.isoformat()}
+
+
+def settle(store: Store, now: datetime, journals: Iterable[Journal] | None = None) -> None:
+    """Bring the ledger in line with journals, else with all there are: what was changed and what was undone.
+
+    Doing it again changes nothing: after a crash the next run does it.
+    """
+    if journals is None:
+        journals = [Journal(store, run) for run in runs(store)]
+    known = store.rows("suppressions").select(["list_id", "msisdn", "run", "undone_at"]).to_pylist()
+    told = {(row["list_id"], row["msisdn"], row["run"]): row["undone_at"] is not None for row in known}
+    rows = []
+    for journal in journals:
+        for entry in journal.entries.values():
+            stands = told.get((entry.list_id, entry.msisdn, journal.run))
+            undone = entry.state == "undone"
+            if (entry.removed or undone) and (stands is None or stands != undone):
+                rows.append(_ledger_row(entry, journal.run, now))
+    if rows:
+        store.merge("suppressions", pa.Table.from_pylist(rows, schema=schema("suppressions")))
+
+
+def _ledger_row(entry: Entry, run: str, now: datetime) -> dict[str, Any]:
+    return {
+        "list_id": entry.list_id,
+        "msisdn": entry.msisdn,
+        "run": run,
+        "action": entry.action,
+        "rule": entry.rule,
+        "evidence": entry.evidence,
+        "done_at": instant(entry.at),
+        "undone_at": instant(entry.undone_at) if entry.state == "undone" and entry.undone_at else None,
+        "synced_at": now,
+    }
+
+
+@contextmanager
+def exclusive(client: Caller, store: Store, wait: float, *, dry_run: bool) -> Iterator[None]:
+    """Be the only one who changes this account from this machine, and the only writer of the store.
+
+    A dry run changes nothing and waits for nobody.
+
+    Raises
+    ------
+    LockedError
+        When another process does.
+    """
+    if dry_run:
+        yield
+        return
+    disk = Disk(_LOCKS.expanduser() / client.settings.account)
+    disk.folder(disk.private)
+    with store.writing(wait=wait), disk.lock("another change of the same account", wait):
+        yield
+
+
+@dataclass
+class Report:
+    """What a run did, or in a dry run would do.
+
+    Attributes
+    ----------
+    run : str
+        Its name, for `undo`.
+    dry_run : bool
+        Nothing was changed.
+    look : list of str
+        What needs a person.
+    calls : int
+        Calls made.
+    """
+
+    run: str
+    dry_run: bool
+    look: list[str] = field(default_factory=list)
+    calls: int = 0
+    _rows: list[tuple[int, str, str, str]] = field(default_factory=list)
+
+    def add(self, list_id: int, msisdn: str, outcome: Outcome, reason: str = "") -> None:
+        """Note what became of one contact."""
+        self._rows.append((list_id, msisdn, outcome, reason))
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """One row per contact: list_id (int64), msisdn, outcome, reason (str; empty where there is none)."""
+        frame = pd.DataFrame(self._rows, columns=["list_id", "msisdn", "outcome", "reason"])
+        return frame.astype({"list_id": "int64", "msisdn": "str", "outcome": "str", "reason": "str"})
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many contacts had each outcome."""
+        counted = Counter(outcome for _, _, outcome, _ in self._rows)
+        return {outcome: counted[outcome] for outcome in OUTCOMES if counted[outcome]}
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line exits with: 3 when something needs a look."""
+        odd = {"refused", "unknown"} & set(self.counts)
+        return 3 if self.look or odd else 0
+
+    def lines(self) -> list[str]:
+        """Tell it in words, without numbers of people."""
+        told = Counter((outcome, reason) for _, _, outcome, reason in self._rows)
+        head = f"run {self.run}" + (" (dry run: nothing was changed)" if self.dry_run else "")
+        said = [f"{outcome} {count:,}" + (f": {reason}" if reason else "") for (outcome, reason), count in
+                sorted(told.items())]  # fmt: skip
+        return [head, *(said or ["no contact"]), *self.look]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        rows = cast("Sequence[dict[str, Any]]", self.rows.to_dict("records"))
+        about = {"run": self.run, "dry_run": self.dry_run, "calls": self.calls, "look": self.look}
+        return about | {"counts": self.counts, "rows": rows}

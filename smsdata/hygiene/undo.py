@@ -1,0 +1,201 @@
+"""Put back what a run removed, as far as the gateway allows and nobody asked to be left alone.
+
+Imports `drain`, `store`, `analysis`, `runs`, `apply` and `contact`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from smsdata.analysis.optouts import optouts
+from smsdata.client import Caller
+from smsdata.drain import drain
+from smsdata.errors import ApiError, RowError, SafetyError
+from smsdata.hygiene import contact as gateway
+from smsdata.hygiene.apply import TRIES, count_again, read_again, recent_replies
+from smsdata.hygiene.contact import Contact, one_list
+from smsdata.hygiene.runs import Entry, Journal, Outcome, Report, exclusive, settle
+from smsdata.store import Store
+
+ADVICE = {
+    "OPTOUT": "it opted out: only its owner can join again, by a keyword, a form or START",
+    "DUPLICATE_DELETED": "the gateway keeps deleted numbers out of this list: add it to another list, "
+    "or ask the provider to restore it",
+    "BAD_MOBILE": "the gateway does not take the number: correct it by hand",
+    "BAD_MOBILE_COUNTRY": "the account may not send to its country: ask the provider",
+    "NOT_FOUND": "the list is gone: make one and import the contact",
+}
+"""What a person can do where the gateway refuses to put a contact back."""
+
+
+def undo(
+    run: str,
+    client: Caller,
+    store: Store | str | Path,
+    *,
+    dry_run: bool = True,
+    wait: float = 0.0,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Put the contacts of a run back on their lists with names and custom fields.
+
+    Parameters
+    ----------
+    run
+        The name of the run, as `apply` reported it.
+    client, store
+        The account and its store.
+    dry_run
+        True, the default: look, and change nothing.
+    wait
+        Seconds to wait for another process that writes the store.
+    on_step
+        Called after each contact with how many are done, and how many there are.
+
+    Returns
+    -------
+    Report
+        Per contact: done, skipped (there is any evidence of an opt-out; it is on the list already; the run
+        opted it out, which stays), refused (with what to do), or unknown. The date of joining is a new one.
+
+    Raises
+    ------
+    UsageError
+        There is no such run.
+    SafetyError
+        The run belongs to another account.
+    """
+    store = store if isinstance(store, Store) else Store(store)
+    journal = Journal(store, run)
+    if journal.about()["account"] != client.settings.account:
+        raise SafetyError(f"run {run} changed another account; nothing was put back.")
+    with exclusive(client, store, wait, dry_run=dry_run):
+        began = client.calls
+        lists = drain(client, "lists")
+        labels = {one: json.loads(text) for one, text in zip(lists["list_id"], lists["fields"], strict=True)}
+        undoing = _Undo(client, store, journal, labels, dry_run=dry_run)
+        todo = [entry for _, entry in sorted(journal.entries.items()) if entry.removed]
+        for done, entry in enumerate(todo, start=1):
+            undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
+            if on_step:
+                on_step(done, len(todo))
+        if not dry_run:
+            settle(store, client.now(), [journal])
+            touched = sorted({entry.list_id for entry in journal.entries.values()} & set(labels))
+            for list_id in touched:
+                read_again(client, store, one_list(list_id))
+            count_again(client, store, touched)
+        undoing.report.calls = client.calls - began
+    return undoing.report
+
+
+class _Undo:
+    """One undoing."""
+
+    def __init__(
+        self,
+        client: Caller,
+        store: Store,
+        journal: Journal,
+        labels: Mapping[int, Mapping[str, str]],
+        *,
+        dry_run: bool,
+    ) -> None:
+        self.client = client
+        self.journal = journal
+        self.labels = labels
+        self.dry_run = dry_run
+        self.report = Report(journal.run, dry_run)
+        self.opted_out = opted_out(client, store)
+
+    def one(self, entry: Entry) -> tuple[Outcome, str]:
+        """Put one contact back."""
+        if entry.action != "delete":
+            return "skipped", "an opt-out stays"
+        if entry.msisdn in self.opted_out:
+            return "skipped", "there is evidence of an opt-out"
+        try:
+            there = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
+        except (ApiError, RowError) as error:
+            return _unreadable(error)
+        if there is not None and gateway.is_active(there):
+            return (
+                self._back(entry, there)
+                if entry.state == "undo-intent"
+                else ("skipped", "it is on the list again")
+            )
+        return ("planned", "") if self.dry_run else self._add(entry)
+
+    def _add(self, entry: Entry) -> tuple[Outcome, str]:
+        entry.state = "undo-intent"
+        self.journal.write(entry)
+        contact = entry.contact | {"list_id": one_list(entry.list_id)}
+        for _ in range(TRIES):
+            try:
+                gateway.add_back(self.client, contact, self.labels.get(entry.list_id, {}))
+            except ApiError as error:
+                if gateway.concerns_every_call(error):
+                    raise
+                if gateway.was_refused(error) and error.code != "KEY_EXISTS":
+                    return self._refused(entry, error.code)
+            try:
+                there = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
+            except (ApiError, RowError):
+                return "unknown", "no answer came; undo again"
+            if there is not None:
+                return self._back(entry, there)
+        return "unknown", "no answer came; the contact was not there each time"
+
+    def _refused(self, entry: Entry, code: str) -> tuple[Outcome, str]:
+        entry.state, entry.note = "done", code
+        self.journal.write(entry)
+        return "refused", f"{code}: {ADVICE.get(code, 'see the gateway')}"
+
+    def _back(self, entry: Entry, there: Contact) -> tuple[Outcome, str]:
+        """The contact is on its list: note it, and whether it is what it was."""
+        entry.state, entry.undone_at = "undone", self.client.now().isoformat()
+        if not self.dry_run:
+            self.journal.write(entry)
+        lost = _lost(entry.contact, there)
+        if lost:
+            self.report.look.append(f"row {entry.row}: could not be restored: {', '.join(lost)}.")
+        return "done", ""
+
+
+def _lost(before: Mapping[str, Any], there: Contact) -> list[str]:
+    """Which names and fields of a contact did not come back."""
+    names = [n for n in ("first_name", "last_name") if (before[n] or "") != (there[n] or "")]
+    was, now = json.loads(before["fields"] or "{}"), json.loads(there["fields"] or "{}")
+    kept = {label: "" if value is None else str(value) for label, value in now.items()}
+    return names + [
+        f"field {label}"
+        for label, value in was.items()
+        if kept.get(label, "") != ("" if value is None else str(value))
+    ]
+
+
+def _unreadable(error: ApiError | RowError) -> tuple[Outcome, str]:
+    if isinstance(error, ApiError) and (error.retryable or gateway.concerns_every_call(error)):
+        raise error
+    return "skipped", f"it could not be looked up ({error.code})"
+
+
+def opted_out(client: Caller, store: Store) -> set[str]:
+    """Tell which numbers there is any evidence of an opt-out for, certain or not, withdrawn or not."""
+    stored = store.read("replies")
+    heard = recent_replies(client, store)
+    replies = pd.concat([stored, heard[list(stored.columns)]]) if len(heard) else stored
+    found = optouts(
+        replies=replies.drop_duplicates("id"),
+        dlrs=store.scan("dlrs"),
+        optouts=store.scan("optouts"),
+        list_members=store.scan("list_members"),
+        messages=store.scan("messages"),
+    )
+    ours = store.read("suppressions", columns=["msisdn", "action"])
+    return set(found["msisdn"]) | set(ours.loc[ours["action"] == "optout", "msisdn"])
