@@ -1,4 +1,4 @@
-"""What a complete, proved, crash-safe sync costs beside a bare loop; and how close it comes to the rate limit.
+"""What a complete, proved, crash-safe sync costs beside a bare loop, and how close it comes to the limit.
 
     python benchmarks/drain.py            200,000 messages, then the rate limit
     python benchmarks/drain.py --memory   1,000,000 messages: peak memory of `smsdata sync`
@@ -32,7 +32,8 @@ SERVER = """
     messages, limiter, rate, low, high = sys.argv[1:]
     account = Account.bulk(int(messages), recipients=5000, days=29)
     latency = (float(low), float(high)) if float(high) else None
-    gateway = Gateway(account, limiter=limiter if limiter != "none" else None, rate=float(rate), latency=latency)
+    kind = limiter if limiter != "none" else None
+    gateway = Gateway(account, limiter=kind, rate=float(rate), latency=latency)
     with running(gateway) as base_url:
         print(base_url, flush=True)
         sys.stdin.readline()
@@ -133,8 +134,8 @@ def at_the_limit(latency: tuple[float, float], rate: float = 20, messages: int =
     throttled, calls = (int(word) for word in told[1].split())
     ideal = calls / rate
     print(
-        f"  latency {latency[0] * 1000:.0f}-{latency[1] * 1000:.0f} ms: {calls} calls in {run['wall']:.1f} s, ideal "
-        f"{ideal:.1f} s, ratio {run['wall'] / ideal:.3f}, throttled {throttled}"
+        f"  latency {latency[0] * 1000:.0f}-{latency[1] * 1000:.0f} ms: {calls} calls in {run['wall']:.1f} s, "
+        f"ideal {ideal:.1f} s, ratio {run['wall'] / ideal:.3f}, throttled {throttled}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What every test gets: no waiting between retries, no settings from the machine it runs on, a client in process."""
+"""What every test gets: quick retries, no settings from the machine it runs on, a client in process."""
 
 from __future__ import annotations
 

@@ -1,0 +1,48 @@
+"""The long forms: ``python -m tests.torture kill --seed 1``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+
+import pyarrow as pa
+import stamina
+
+from . import drift, fault, fuzz, kill, year
+from .common import Tally
+
+os.environ["SMSDATA_PROGRESS"] = "0"
+pa.set_cpu_count(1)  # the rows are few: threads would only cost
+KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
+    "kill": lambda seed: [kill.run(seed)],
+    "fault": lambda seed: [fault.run(seed)],
+    "drift": lambda seed: [drift.run(seed)],
+    "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),
+    "fuzz": lambda seed: [fuzz.run(seed)],
+}
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(prog="python -m tests.torture")
+    asked.add_argument("kind", choices=[*KINDS, "all"])
+    asked.add_argument("--seed", type=int, default=1)
+    given = asked.parse_args()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    sys.stdout.write(f"seed {given.seed}, commit {commit.stdout.strip() or 'none'}\n")
+    wrong = 0
+    with stamina.set_testing(True, attempts=8, cap=True):
+        for kind in KINDS if given.kind == "all" else [given.kind]:
+            for tally in KINDS[kind](given.seed):
+                sys.stdout.write(f"{tally}\n")
+                sys.stdout.flush()
+                wrong += len(tally.wrong)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Short forms of the torture: each must find nothing in the product, and find every bug made on purpose."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import drift, fault, fuzz, kill, year
+
+
+def test_kill_leaves_nothing_lost_or_doubled() -> None:
+    tally = kill.run(1, kills=4, every=80, names=("first", "interrupted"))
+    assert not tally.wrong, str(tally)
+    assert kill.kills(tally) >= 5
+
+
+@pytest.mark.parametrize("bug", kill.BUGS)
+def test_kill_catches(bug: str) -> None:
+    parts, workload, kind = kill.BUGS[bug]
+    tally = kill.run(1, kills=0, names=[workload], kinds=[kind], parts=parts, until_wrong=True)
+    assert tally.wrong, str(tally)
+    assert kill.kills(tally)
+
+
+def test_fault_is_one_error_and_loses_nothing() -> None:
+    tally = fault.run(1, every=80)
+    assert not tally.wrong, str(tally)
+    assert sum(tally.fired.values()) >= 5
+
+
+@pytest.mark.parametrize("bug", fault.BUGS)
+def test_fault_catches(bug: str) -> None:
+    disk, method = fault.BUGS[bug]
+    assert fault.run(1, disk=disk, methods=[method], until_wrong=True).wrong
+
+
+def test_drift_loses_nothing_that_was_there_all_along() -> None:
+    tally = drift.run(1, seeds=1, rates=drift.RATES[1:2])
+    assert not tally.wrong, str(tally)
+    assert tally.fired["accepted"] > 10
+    assert sum(tally.fired[f"{kind} struck"] > 0 for kind in drift.TABLES) >= 12
+
+
+@pytest.mark.parametrize("bug", drift.BUGS)
+def test_drift_catches(bug: str) -> None:
+    assert drift.run(1, seeds=2, kinds=("head", "delete"), read=drift.BUGS[bug], until_wrong=True).wrong
+
+
+def test_year_of_faults_equals_the_truth() -> None:
+    tally = year.run(1, nights=12)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["syncs"] >= 8
+    assert tally.fired["reset"]
+
+
+@pytest.mark.parametrize("bug", year.BUGS)
+def test_year_catches(bug: str) -> None:
+    assert year.run(1, nights=10, parts=year.BUGS[bug], calm=True, edits=1).wrong
+
+
+def test_fuzz_gives_right_rows_or_our_errors() -> None:
+    tally = fuzz.run(1, reads=120)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["accepted"] > 30
+    assert tally.fired["RowError"]
+
+
+@pytest.mark.parametrize("bug", fuzz.BUGS)
+def test_fuzz_catches(bug: str) -> None:
+    assert fuzz.run(1, reads=100, read=fuzz.BUGS[bug], until_wrong=True).wrong
