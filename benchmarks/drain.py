@@ -128,13 +128,13 @@ def beside_the_bare_loop(messages: int, repeats: int = 3) -> None:
     print("  ratio         " + "   ".join(f"{what} {ratio:.2f}" for what, ratio in ratios.items()))
 
 
-def at_the_limit(latency: tuple[float, float], rate: float = 20, messages: int = 40_000) -> None:
+def at_the_limit(latency: tuple[float, float], rate: float = 20, messages: int = 200_000) -> None:
     with served(messages, "sliding", rate, latency) as told, tempfile.TemporaryDirectory() as folder:
         run = measured(smsdata_sync(told[0], folder + "/store", rate), **CREDENTIALS)
     throttled, calls = (int(word) for word in told[1].split())
     ideal = calls / rate
     print(
-        f"  latency {latency[0] * 1000:.0f}-{latency[1] * 1000:.0f} ms: {calls} calls in {run['wall']:.1f} s, "
+        f"  latency {latency[0] * 1e3:.0f}-{latency[1] * 1e3:.0f} ms: {calls} calls in {run['wall']:.1f} s, "
         f"ideal {ideal:.1f} s, ratio {run['wall'] / ideal:.3f}, throttled {throttled}"
     )
 

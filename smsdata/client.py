@@ -23,6 +23,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 import stamina
@@ -291,8 +292,10 @@ class Caller:
         self, name: str, method: str, parameters: Mapping[str, Any]
     ) -> tuple[int, httpx.Headers, bytes]:
         deadline = self._clock() + _CALL_SECONDS
-        where = {"params": parameters} if method == "GET" else {"data": parameters}
-        with self._http.stream(method, f"{name}.json", **where) as response:  # type: ignore[arg-type]
+        url = f"{self.settings.base_url}{name}.json"  # whole: httpx parses what it has to join three times
+        words = urlencode(parameters)
+        asked = {"url": f"{url}?{words}"} if method == "GET" else {"url": url, "data": parameters}
+        with self._http.stream(method, **asked) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk

@@ -188,7 +188,7 @@ class Reader:
         """
         waiting = iter(reads)
         line: deque[tuple[Read, Future[Drained | list[Read]] | None]] = deque()
-        at_once = min(_READS_AT_ONCE, self.client.threads)
+        at_once = min(_READS_AT_ONCE, max(1, self.client.threads // 2))
         stop = threading.Event()
         with ThreadPoolExecutor(at_once, thread_name_prefix="smsdata-read") as pool:
 
@@ -304,7 +304,7 @@ class _Reading:
     def _page(self, number: int, size: int) -> Page:
         page = self._call(number, size)
         self._keep(page)
-        return page
+        return replace(page, body=b"")
 
     def _keep(self, page: Page) -> None:
         if self.journal is not None and page.body:
@@ -426,7 +426,8 @@ class _Reading:
         if cut or walk.distinct != walk.served:
             return False
         active = _active(walk)
-        return active == _active_claimed(walk) and (active > 0 or len(walk.pages) == 1)
+        inactive = walk.distinct - active  # one of those lost at a page's edge would not show
+        return active == _active_claimed(walk) and (len(walk.pages) == 1 or (active > 0 and not inactive))
 
     def _bracketed(self, walk: _Walk) -> bool:
         known = [total for total in walk.totals() if total is not None]

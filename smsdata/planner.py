@@ -17,6 +17,7 @@ from typing import Literal
 LOOK_BACK = timedelta(days=30)
 HORIZON = timedelta(days=365) - timedelta(minutes=1)
 MARGIN = timedelta(minutes=10)
+SETTLED = timedelta(hours=98)  # by then nothing more is to be expected of a send
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
 _PAGE = 100

@@ -372,6 +372,11 @@ class Store:
         told = self.state | {"checksum": _checksum(self.state)}
         self.disk.replace(self.private / "state.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
 
+    @property
+    def bound(self) -> bool:
+        """Whether it is durably known whose store this is."""
+        return (self.private / "state.json").exists()
+
     def bind(self, account: str, base_url: str, *, again: bool = False) -> None:
         """Make the store this account's, or make sure that it is.
 
@@ -576,8 +581,9 @@ class Store:
 
     def _write(self, part: Path, table: str, rows: pa.Table) -> None:
         sink = pa.BufferOutputStream()
+        rows = _ordered(table, rows)  # the unordered ones are let go before they are encoded
         pq.write_table(
-            _ordered(table, rows),
+            rows,
             sink,
             compression="zstd",
             compression_level=1,

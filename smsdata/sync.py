@@ -28,8 +28,9 @@ from smsdata.frames import RANK, empty, schema, to_arrow
 from smsdata.planner import Campaign, Refresh, Stored
 from smsdata.settings import instant
 from smsdata.settings import since as begin
-from smsdata.store import PART_ROWS, Store
+from smsdata.store import Store
 
+_BATCH_ROWS = 100_000  # what is merged at once: memory does not grow with the account
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _NEEDS = {"dlrs": "campaigns", "optouts": "campaigns", "list_members": "lists"}
 _ON_DEMAND = {"message_id": "message_id", "list_id": "list_id", "mobile": "msisdn"}
@@ -329,7 +330,8 @@ class _Run:
         if watched:
             again = self._stored_counts(first)
             for campaign in watched:
-                if again.get(campaign.message_id, Stored()).messages < campaign.recipients:
+                lacks = again.get(campaign.message_id, Stored()).messages < campaign.recipients
+                if lacks and campaign.sent_at < now - planner.SETTLED:
                     self.state["remembered"][f"late-{campaign.message_id}"] = campaign.counters
             self.store.save_state()
 
@@ -395,7 +397,7 @@ class _Run:
             if any(one is None for one in good) or not store(campaign, [g for g in good if g]):
                 again.append(campaign)
             done += [read.name() for read in reads]
-            if self._gathered() >= PART_ROWS:
+            if self._gathered() >= _BATCH_ROWS:
                 self._commit(done)
                 done = []
         self._commit(done)
@@ -659,7 +661,7 @@ class _Run:
                 self._gather(table, drained.rows)
                 reached = drained.read.end if whole else reached
             yield drained
-            if self._gathered() >= PART_ROWS:
+            if self._gathered() >= _BATCH_ROWS:
                 self._move(table, reached, margin if cursor else None)
                 self._commit(done)
                 done = []
@@ -686,6 +688,8 @@ class _Run:
         """Merge what was gathered, let messages follow their dlrs, then move cursors and journal."""
         waiting = {table: pa.concat_tables(rows) for table, rows in self._waiting.items()}
         self._waiting.clear()
+        if waiting and not self.store.bound:
+            self.store.save_state()  # rows never stand in a store that is nobody's
         self._note_words(waiting)
         for table, rows in waiting.items():
             if not TABLES[table].snapshot:
@@ -709,10 +713,8 @@ class _Run:
             self.report.notes.append(text)
 
     def _follow(self, table: str, rows: pa.Table) -> None:
-        """The status of a message is that of its dlr, whichever of the two came last."""
-        if table == "dlrs" and rows.num_rows:
-            self.store.follow(rows)
-        elif table == "messages" and rows.num_rows:
+        """Messages that came after their dlrs take the statuses of those; the store sees to the others."""
+        if table == "messages" and rows.num_rows:
             told = self.store.known("dlrs", rows, "message_id")
             if told.num_rows:
                 self.store.follow(told)

@@ -42,7 +42,8 @@ def _scaled(change: Callable[[int], Any]) -> Callable[[Row, Listing, random.Rand
     """A fault that changes the total."""
 
     def apply(answer: Row, listing: Listing, _rng: random.Random) -> None:
-        answer[listing.total] = change(int(answer[listing.total]))
+        if listing.total in answer:  # another fault may have taken it
+            answer[listing.total] = change(int(answer[listing.total]))
 
     return apply
 
