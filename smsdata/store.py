@@ -555,16 +555,16 @@ class Store:
                 yield part
 
     def _append(self, table: str, rows: pa.Table) -> None:
-        """Put new rows into their month's last part while it has room, then into new parts."""
+        """Put new rows into their month's last part if it has room for all of them, else into new ones."""
         for folder, unordered in self._by_folder(table, rows):
             self.disk.folder(folder)
             piece = _ordered(table, unordered)
             parts = sorted(folder.glob("part-*.parquet"), key=_number)
             number = _number(parts[-1]) + 1 if parts else 0
-            room = max(0, self._part_rows - _footer(parts[-1]).num_rows) if parts else 0
-            if room:
-                self._write(parts[-1], table, pa.concat_tables([_load(parts[-1]), piece.slice(0, room)]))
-            for start in range(room, piece.num_rows, self._part_rows):
+            if parts and _footer(parts[-1]).num_rows + piece.num_rows <= self._part_rows:
+                self._write(parts[-1], table, pa.concat_tables([_load(parts[-1]), piece]))
+                continue
+            for start in range(0, piece.num_rows, self._part_rows):
                 self._write(folder / f"part-{number}.parquet", table, piece.slice(start, self._part_rows))
                 number += 1
 
