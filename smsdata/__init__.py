@@ -17,6 +17,7 @@ The front door is a few verbs, then ordinary pandas::
 import importlib
 from typing import Any
 
+import smsdata.memory  # noqa: F401 - first: it tells pyarrow where to get memory
 from smsdata.drain import Client, drain
 from smsdata.errors import (
     ApiError,

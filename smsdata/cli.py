@@ -7,24 +7,23 @@ Exit codes: 0 done; 1 error; 2 wrong usage; 3 done, but something needs a look; 
 
 from __future__ import annotations
 
-import ctypes
 import inspect
 import json
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pyarrow as pa
 import typer
 
 from smsdata.drain import Client
 from smsdata.endpoints import TABLES
 from smsdata.errors import SafetyError, SmsDataError, UsageError
+from smsdata.memory import share_arenas
 from smsdata.settings import Settings, instant, mask, settings
 from smsdata.settings import since as begin
 from smsdata.store import Store
@@ -475,14 +474,7 @@ def config(
     common.show(shown, *lines)
 
 
-def _spare_memory() -> None:
-    """Give memory back between batches: Arrow's own pool keeps it, and so does glibc, once per thread."""
-    pa.set_memory_pool(pa.system_memory_pool())
-    with suppress(AttributeError, OSError):  # not on every system
-        ctypes.CDLL(None).mallopt(-8, 2)  # M_ARENA_MAX
-
-
 def main() -> None:
     """Run the command line."""
-    _spare_memory()
+    share_arenas()
     app(windows_expand_args=False)
