@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
@@ -286,7 +286,8 @@ def clean(
         Literal["remove", "exclude"], typer.Option(help="What to apply: remove, or exclude for both tiers.")
     ] = "remove",
     count: Annotated[
-        list[str] | None, typer.Option(help="LIST=COUNT: change that many contacts of a list beyond its cap.")
+        list[str] | None,
+        typer.Option(help="LIST=COUNT: change that many contacts of a list beyond its cap; else it asks."),
     ] = None,
     max_age: Annotated[str, typer.Option(help="How old the evidence may be.")] = "90d",
     out: Annotated[str | None, typer.Option(help="Where to put the plan file.")] = None,
@@ -306,18 +307,33 @@ def clean(
     if apply is None:
         plan = hygiene.plan(store, max_age=max_age, path=out)
         about = plan.attrs["plan"]
-        common.say(f"To carry it out within 24 hours: smsdata clean --apply {about['file']}")
-        common.show(
-            about | {"contacts": plan["tier"].value_counts().to_dict()}, hygiene.summary(plan).rstrip()
-        )
+        told = about | {"contacts": plan["tier"].value_counts().to_dict(), "advice": hygiene.advice(plan)}
+        common.show(told, hygiene.summary(plan).rstrip())
+        common.say(*hygiene.advice(plan))
         return 0
+    return _apply(common, store, apply, yes, tier, _counts(count))
+
+
+def _apply(
+    common: Common,
+    store: Store,
+    file: str,
+    yes: str | None,
+    tier: Literal["remove", "exclude"],
+    counts: dict[int, int],
+) -> int:
+    """Look first, ask, then carry the plan out."""
+    from smsdata import hygiene
+
+    plan = hygiene.load(file)
     with common.client() as client:
-        counts = _counts(count)
-        preview = hygiene.apply(apply, client, store, tier=tier, counts=counts)
+        preview = hygiene.apply(plan, client, store, tier=tier, counts=lambda beyond: _typed(beyond, counts))
         common.say(*preview.lines())
-        _confirm(yes, hygiene.load(apply).attrs["plan"]["hash"], preview.counts.get("planned", 0))
-        report = hygiene.apply(apply, client, store, dry_run=False, tier=tier, yes=yes, counts=counts)
-    common.say(f"To take it back: smsdata undo {report.run}")
+        planned = preview.counts.get("planned", 0)
+        _confirm(yes, plan.attrs["plan"]["hash"], "the plan's hash, which its summary shows", planned)
+        report = hygiene.apply(plan, client, store, dry_run=False, tier=tier, yes=yes, counts=counts)
+    if report.counts.get("done") and "delete" in set(plan["action"]):
+        common.say(f"To take it back: smsdata undo {report.run}")
     common.show(report.as_json(), *report.lines())
     return report.exit_code
 
@@ -342,17 +358,38 @@ def _counts(words: list[str] | None) -> dict[int, int]:
         raise UsageError("--count takes LIST=COUNT, such as --count 1187432=640.") from None
 
 
-def _confirm(yes: str | None, hash_: str, planned: int) -> None:
-    """Ask a person; a script has to name the plan it means."""
-    if yes == hash_ or not planned:
+def _typed(beyond: Mapping[int, tuple[int, int]], counts: dict[int, int]) -> dict[int, int]:
+    """Ask a person to type the count of each list beyond its cap, unless an option gave it; keep them."""
+    from smsdata import hygiene
+
+    for list_id, (count, size) in beyond.items():
+        if counts.get(list_id) == count or not sys.stdin.isatty():
+            continue
+        answer = _ask(
+            f"List {list_id}: the plan changes {count:,} of its {size:,} contacts, more than the cap of "
+            f"{hygiene.cap(size):,}. Look at the plan; if it is right, type the count: "
+        )
+        if answer.replace(",", "") != str(count):
+            raise SafetyError(f"list {list_id}: that is not the count; nothing was changed.")
+        counts[list_id] = count
+    return counts
+
+
+def _confirm(yes: str | None, name: str, what: str, planned: int) -> None:
+    """Ask a person; a script has to name the plan or run that it means."""
+    if yes == name or not planned:
         return
     if yes is not None:
-        raise SafetyError("--yes does not name this plan's hash; nothing was changed.")
+        raise SafetyError(f"--yes does not give {what}; nothing was changed.")
     if not sys.stdin.isatty():
-        raise SafetyError("nobody is there to ask: give --yes with the hash that the plan's summary shows.")
-    print(f"Change {planned:,} contacts of the account? Type yes: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip() != "yes":
+        raise SafetyError(f"nobody is there to ask: give --yes with {what}. Nothing was changed.")
+    if _ask(f"Change {planned:,} contacts of the account? Type yes: ") != "yes":
         raise SafetyError("not confirmed; nothing was changed.")
+
+
+def _ask(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
 
 
 @command
@@ -371,7 +408,7 @@ def undo(
     with common.client() as client:
         preview = hygiene.undo(run, client, store)
         common.say(*preview.lines())
-        _confirm(yes, run, preview.counts.get("planned", 0))
+        _confirm(yes, run, "the name of the run", preview.counts.get("planned", 0))
         report = hygiene.undo(run, client, store, dry_run=False)
     common.show(report.as_json(), *report.lines())
     return report.exit_code

@@ -14,7 +14,7 @@ checks imports against it.
 from smsdata.hygiene.apply import apply, beyond_caps, cap
 from smsdata.hygiene.contact import ListId, one_list
 from smsdata.hygiene.ledger import check
-from smsdata.hygiene.plan import RULES, load, plan, plan_optouts, summary
+from smsdata.hygiene.plan import RULES, advice, load, plan, plan_optouts, summary
 from smsdata.hygiene.runs import Report
 from smsdata.hygiene.undo import undo
 
@@ -22,6 +22,7 @@ __all__ = [
     "RULES",
     "ListId",
     "Report",
+    "advice",
     "apply",
     "beyond_caps",
     "cap",

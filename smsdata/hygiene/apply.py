@@ -31,6 +31,12 @@ from smsdata.store import Store
 TRIES = 3
 """How often a change is asked for, when its answers get lost and the contact proves to be unchanged."""
 
+Counts = Mapping[int, int]
+"""How many contacts a plan changes, by list: ``{list_id: count}``."""
+
+Beyond = Mapping[int, tuple[int, int]]
+"""Lists beyond their cap: how many contacts the plan changes, and how many active ones the list has."""
+
 _CLOCKS = timedelta(minutes=10)
 
 
@@ -58,7 +64,7 @@ def apply(
     dry_run: bool = True,
     tier: Literal["remove", "exclude"] = "remove",
     yes: str | None = None,
-    counts: Mapping[int, int] | None = None,
+    counts: Counts | Callable[[Beyond], Counts] | None = None,
     wait: float = 0.0,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Report:
@@ -79,8 +85,8 @@ def apply(
     yes
         The plan's hash, where a script has to say that it means this very plan.
     counts
-        For lists beyond their cap: how many contacts of the list the plan changes, typed by a person:
-        ``{list_id: count}``.
+        For lists beyond their cap: how many contacts of the list the plan changes, typed by a person,
+        ``{list_id: count}``; or a function that is given what `beyond_caps` gives, and asks.
     wait
         Seconds to wait for another process that writes the store.
     on_step
@@ -112,7 +118,7 @@ def apply(
         began = client.calls
         lists = drain(client, "lists")  # its answer also tells the gateway's time
         _in_time(about, client.now())
-        _within_caps(beyond_caps(rows, lists, store, tier=tier), counts or {})
+        _within_caps(beyond_caps(rows, lists, store, tier=tier), counts)
         journal = Journal(store, _run_of(rows))
         run = _Run(client, store, journal, dry_run=dry_run)
         if not dry_run:
@@ -182,17 +188,21 @@ def beyond_caps(
     return {one: (count, sizes[one]) for one, count in wanted.items() if count > cap(sizes[one])}
 
 
-def _within_caps(beyond: Mapping[int, tuple[int, int]], counts: Mapping[int, int]) -> None:
+def _within_caps(beyond: Beyond, counts: Counts | Callable[[Beyond], Counts] | None) -> None:
     """Refuse a plan that empties a list: as a rule the evidence is wrong then, not the list."""
-    refused = [
-        f"list {list_id}: {count:,} of {size:,} contacts, cap {cap(size):,}"
-        for list_id, (count, size) in beyond.items()
-        if counts.get(list_id) != count
-    ]
+    if not beyond:
+        return
+    typed = counts(beyond) if callable(counts) else counts or {}
+    refused = {one: found for one, found in beyond.items() if typed.get(one) != found[0]}
     if refused:
+        lists = [
+            f"list {list_id}: {count:,} of {size:,} contacts, cap {cap(size):,}"
+            for list_id, (count, size) in refused.items()
+        ]
+        given = " ".join(f"--count {list_id}={count}" for list_id, (count, _) in refused.items())
         raise SafetyError(
-            f"{'; '.join(refused)}. Nothing was changed: look at the plan; if it is right, type the count of "
-            "each such list."
+            f"{'; '.join(lists)}. Nothing was changed: look at the plan; if it is right, type the count of "
+            f"each such list ({given})."
         )
 
 
@@ -343,6 +353,8 @@ class _Run:
             self.report.look.append(
                 f"list {list_id}: {len(others)} other contacts left it since the last sync; not by this run."
             )
+        if not still and not others:
+            self.report.verified.append(int(list_id))
 
     def _stored(self, list_id: ListId) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.store.rows("list_members").to_pylist()

@@ -386,6 +386,33 @@ def _hash(rows: pd.DataFrame, about: dict[str, Any]) -> str:
 _SHOWN = 200
 
 
+def advice(plan: pd.DataFrame) -> list[str]:
+    """Say what to do with a plan: apply it, sync again because evidence is not settled yet, or nothing.
+
+    Parameters
+    ----------
+    plan
+        What `plan` gave.
+    """
+    tiers, unsettled = set(plan["tier"]), int((plan["rule"] == "unsettled").sum())
+    said = []
+    if plan.empty:
+        said.append("There is nothing to do: no contact of a list has a hard bounce that stands.")
+    if unsettled:
+        said.append(
+            f"{unsettled:,} of {len(plan):,} contacts cannot be judged yet: a bounce counts once its "
+            "campaign is more than 98 h old and two syncs at least an hour apart saw the same. Run "
+            "`smsdata sync` again in an hour, then `smsdata clean`."
+        )
+    if tiers - {"review"}:
+        more = "" if "remove" in tiers else " --tier exclude"
+        file = plan.attrs["plan"]["file"]
+        said.append(f"To carry it out within 24 hours: smsdata clean --apply {file}{more}")
+    elif not plan.empty and not unsettled:
+        said.append("Nothing can be applied: every contact needs a person, by the rule that the plan names.")
+    return said
+
+
 def summary(plan: pd.DataFrame) -> str:
     """Give a plan as Markdown: whose it is, what it would do to which list, what that saves, and the rows.
 
@@ -405,6 +432,7 @@ def summary(plan: pd.DataFrame) -> str:
         f"- gateway: {about['base_url']}, account {about['account'][:12]}",
         f"- made from what was known at {about['made_at']}; void after {about['expires_at']}",
         "- nothing has been changed yet",
+        *(f"- {line}" for line in advice(plan)),
         "",
         "| list | tier | rule | action | contacts | saves per send |",
         "|---|---|---|---|---:|---:|",

@@ -189,6 +189,8 @@ class Report:
         Nothing was changed.
     look : list of str
         What needs a person.
+    verified : list of int
+        Lists that were read again at the end, and hold what they should.
     calls : int
         Calls made.
     """
@@ -196,6 +198,7 @@ class Report:
     run: str
     dry_run: bool
     look: list[str] = field(default_factory=list)
+    verified: list[int] = field(default_factory=list)
     calls: int = 0
     _rows: list[tuple[int, str, str, str]] = field(default_factory=list)
 
@@ -227,10 +230,12 @@ class Report:
         head = f"run {self.run}" + (" (dry run: nothing was changed)" if self.dry_run else "")
         said = [f"{outcome} {count:,}" + (f": {reason}" if reason else "") for (outcome, reason), count in
                 sorted(told.items())]  # fmt: skip
-        return [head, *(said or ["no contact"]), *self.look]
+        read = f"verified by reading the lists again ({len(self.verified):,}): nobody else left them"
+        return [head, *(said or ["no contact"]), *([read] if self.verified else []), *self.look]
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         rows = cast("Sequence[dict[str, Any]]", self.rows.to_dict("records"))
         about = {"run": self.run, "dry_run": self.dry_run, "calls": self.calls, "look": self.look}
+        about["verified"] = self.verified
         return about | {"counts": self.counts, "rows": rows}

@@ -1,0 +1,163 @@
+"""`clean` and `undo` as a person meets them: what is asked, at a terminal and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from smsdata.cli import app
+from smsdata.simulator import Account, Gateway, running
+
+
+class Person:
+    """Somebody with an account: a terminal is there only where answers are given."""
+
+    def __init__(self, account: Account, address: str, store: Path) -> None:
+        self.account = account
+        self.environment = {
+            "SMSDATA_API_KEY": "demo", "SMSDATA_API_SECRET": "demo", "SMSDATA_BASE_URL": address,
+            "SMSDATA_RATE": "5000", "SMSDATA_SHARE": "1", "SMSDATA_STORE": str(store),
+        }  # fmt: skip
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(app, list(words), env=self.environment)
+
+    def at_terminal(self, *words: str, types: str) -> subprocess.CompletedProcess[str]:
+        """Run a command whose standard input is a terminal, at which the answers are typed."""
+        screen, keyboard = pty.openpty()
+        os.write(screen, types.encode())
+        try:
+            return subprocess.run(
+                [sys.executable, "-m", "smsdata", *words], stdin=keyboard, capture_output=True, text=True,
+                env=os.environ | self.environment, timeout=60, check=False,
+            )  # fmt: skip
+        finally:
+            os.close(screen)
+            os.close(keyboard)
+
+    def plan(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.run("clean", "--json").stdout)
+        return told
+
+    def removed(self) -> int:
+        return sum(change["by"] == "api" for change in self.account.changes)
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Iterator[Callable[..., Person]]:
+    """Make an account and sync it, for a second time two hours later."""
+    servers: list[Any] = []
+
+    def make(*, syncs: int = 2, **options: Any) -> Person:
+        quiet = {"campaigns": 6, "recipients": 20, "singles": 0, "inbound": 0, "lists": 1, "days": 40}
+        account = Account(seed=2, reply_rate=0.0, link_rate=0.0, **quiet | options)
+        servers.append(running(Gateway(account, limiter=None)))
+        made = Person(account, servers[-1].__enter__(), tmp_path / "store")
+        for _ in range(syncs):
+            account.advance(hours=2)
+            assert made.run("sync", "--since", "90d").exit_code == 0
+        return made
+
+    yield make
+    for server in servers:
+        server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def all_dead(person: Callable[..., Person]) -> tuple[Person, dict[str, Any]]:
+    """A gateway that calls everything a hard bounce, and the plan that comes of it."""
+    made = person(dead=1.0)
+    plan = made.plan()
+    assert plan["contacts"]["remove"] > 10
+    return made, plan
+
+
+def test_clean_of_a_gateway_that_calls_everything_a_hard_bounce_is_refused(
+    all_dead: tuple[Person, dict[str, Any]],
+) -> None:
+    person, plan = all_dead
+    done = person.run("clean", "--apply", plan["file"], "--yes", plan["hash"])
+    assert done.exit_code == 5
+    (line,) = done.stderr.splitlines()
+    assert "cap 10" in line
+    assert f"={plan['contacts']['remove']}" in line
+    assert "--count" in line
+    assert person.removed() == 0
+
+
+@pytest.mark.parametrize("types", ["11\n", "\x04"])
+def test_clean_asks_at_a_terminal_and_refuses_anything_but_the_count(
+    all_dead: tuple[Person, dict[str, Any]], types: str
+) -> None:
+    person, plan = all_dead
+    done = person.at_terminal("clean", "--apply", plan["file"], types=types)
+    assert done.returncode == 5
+    asked, refused = done.stderr.split("type the count: ")
+    many = plan["contacts"]["remove"]
+    assert f"changes {many} of its" in asked
+    assert "cap of 10" in asked
+    assert "not the count; nothing was changed" in refused
+    assert person.removed() == 0
+
+
+def test_clean_takes_the_count_that_a_person_types(all_dead: tuple[Person, dict[str, Any]]) -> None:
+    person, plan = all_dead
+    many = plan["contacts"]["remove"]
+    unsure = person.at_terminal("clean", "--apply", plan["file"], types=f"{many}\nno\n")
+    assert (unsure.returncode, person.removed()) == (5, 0)
+    assert "not confirmed" in unsure.stderr
+    done = person.at_terminal("clean", "--apply", plan["file"], types=f"{many}\nyes\n")
+    assert (done.returncode, person.removed()) == (0, many)
+    assert f"done {many}" in done.stdout
+    assert "verified by reading the lists again (1)" in done.stdout
+
+
+def test_clean_takes_the_count_from_an_option(all_dead: tuple[Person, dict[str, Any]]) -> None:
+    person, plan = all_dead
+    (list_id,) = person.account.book.lists
+    many = plan["contacts"]["remove"]
+    apply = ("clean", "--apply", plan["file"], "--yes", plan["hash"], "--count")
+    assert person.run(*apply, f"{list_id}={many - 1}").exit_code == 5
+    assert person.run(*apply, "many").exit_code == 2
+    assert person.removed() == 0
+    assert person.run(*apply, f"{list_id}={many}").exit_code == 0
+    assert person.removed() == many
+
+
+def test_clean_after_a_first_sync_says_to_sync_again(person: Callable[..., Person]) -> None:
+    made = person(syncs=1, dead=0.2)
+    done = made.run("clean")
+    assert done.exit_code == 0
+    (line,) = done.stderr.splitlines()
+    assert "cannot be judged yet" in line
+    assert "`smsdata sync` again in an hour" in line
+    assert line in done.stdout
+    made.account.advance(hours=2)
+    made.run("sync")
+    assert "--apply" in made.run("clean").stderr
+
+
+def test_clean_of_a_clean_account_says_so(person: Callable[..., Person]) -> None:
+    assert "nothing to do" in person(dead=0.0).run("clean").stderr
+
+
+def test_undo_says_what_yes_has_to_name(person: Callable[..., Person]) -> None:
+    made = person(dead=0.2)
+    plan = made.plan()
+    done = made.run("clean", "--apply", plan["file"], "--yes", plan["hash"], "--json")
+    run = json.loads(done.stdout)["run"]
+    refused = made.run("undo", run)
+    assert refused.exit_code == 5
+    assert "--yes with the name of the run" in refused.stderr
+    assert "hash" not in refused.stderr
+    assert made.at_terminal("undo", run, types="yes\n").returncode in {0, 3}
