@@ -12,7 +12,9 @@ Owns what results look like; computes nothing, and imports nothing of smsdata bu
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import matplotlib.dates as mdates
@@ -130,8 +132,8 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        A dot per period, filled and red outside the limits, hollow where not mature; the centre and the
-        limits of a Laney p' chart.
+        A dot per period, filled and red outside the limits, hollow where not mature, a cross where too few
+        are counted to be judged; the centre and the limits of a Laney p' chart.
     """
     _need("delivery_trend", trend, "settled", "centre", "outside")
     period, count = str(trend.columns[0]), str(trend.columns[2])
@@ -153,8 +155,10 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 def _trend_marks(trend: pd.DataFrame) -> list[tuple[str, Any, dict[str, Any]]]:
     mature = trend["mature"].fillna(False).to_numpy(bool)
     out = trend["outside"].isin(["above", "below"]).to_numpy(bool)
+    few = (trend["outside"] == "too few").fillna(value=False).to_numpy(bool)
     return [
-        ("inside", mature & ~out, {"marker": "o", "color": BLUE, "ms": 4}),
+        ("inside", mature & ~out & ~few, {"marker": "o", "color": BLUE, "ms": 4}),
+        ("too few to judge", few, {"marker": "x", "color": GREY, "ms": 5}),
         ("outside", out, {"marker": "D", "color": RED, "ms": 7}),
         ("not mature", ~mature, {"marker": "o", "mec": BLUE, "mfc": "white", "ms": 5}),
     ]
@@ -424,7 +428,7 @@ def classify_replies(replies: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     total = max(len(replies), 1)
     _values(ax, counts["size"], [f"{count:,} ({count / total:.0%})" for count in counts["size"]])
     _rows(ax, [_words(kind) for kind in counts.index])
-    return _finish(ax, "What replies say", _facts(replies, len(replies), "replies", at="received_at"))
+    return _finish(ax, "What replies say", _facts(replies, len(replies), "replies"))
 
 
 # -- opt-outs ---------------------------------------------------------------------------------------------
@@ -476,7 +480,7 @@ def optouts(found: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     review, back = int((~found["certain"]).sum()), int(found["cleared_at"].notna().sum())
     extra = f"{len(dated):,} drawn, {review:,} for review, {back:,} taken back"
-    facts = _facts(dated, len(found), "opt-outs, sure or not", at="first_optout_at", extra=extra)
+    facts = _facts(found, len(found), "opt-outs, sure or not", extra=extra)
     return _finish(ax, "Opt-outs by first evidence", facts, share="opt-outs so far")
 
 
@@ -637,7 +641,7 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ],
     )
     extra = f"{campaigns['wasted'].sum():,.2f} wasted in all"
-    facts = _facts(campaigns, len(campaigns), "campaigns", at="sent_at", extra=extra)
+    facts = _facts(campaigns, len(campaigns), "campaigns", extra=extra)
     return _finish(ax, "Avoidable SMS parts", facts, axis="the account's currency")
 
 
@@ -754,7 +758,7 @@ def list_growth(
     _dates(ax)
     ax.set_ylim(bottom=0)
     extra = f"{growth['joined'].sum():,} joined, {growth['left'].sum():,} left"
-    facts = _facts(growth, growth["net"].sum(), "contacts", at=period, extra=extra)
+    facts = _facts(growth, growth["net"].sum(), "contacts", extra=extra)
     return _finish(ax, f"Contacts by {period}", facts, share="contacts")
 
 
@@ -818,7 +822,7 @@ def _axes(ax: Axes | None, *, rows: int | None = None) -> Axes:
 
 def _finish(ax: Axes, title: str, facts: str, *, axis: str = "", share: str = "") -> Axes:
     """Write the title, what the axes mean, and below them the facts a reader needs to trust the picture."""
-    ax.set_title(title, loc="left", fontweight="bold", pad=10 + 14 * _legend(ax), parse_math=False)
+    ax.set_title(_drawable(title), loc="left", fontweight="bold", pad=10 + 14 * _legend(ax), parse_math=False)
     ax.set_xlabel(f"{axis}\n{facts}" if axis else facts, loc="left", color="#404040", fontsize=9, labelpad=8)
     ax.set_ylabel(share)
     ax.spines[["top", "right"]].set_visible(False)
@@ -836,26 +840,43 @@ def _legend(ax: Axes) -> int:
         return 0
     fits = sum(map(len, labels)) + 5 * len(labels) <= 90
     columns = len(labels) if fits else max(1, 90 // (max(map(len, labels)) + 5))
-    ax.legend(
+    legend = ax.legend(
         handles, labels, loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=columns, frameon=False,
         fontsize=8.5, borderaxespad=0.2, columnspacing=1.4, handletextpad=0.5, labelspacing=0.3,
     )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     return math.ceil(len(labels) / columns)
 
 
-def _facts(frame: pd.DataFrame, n: float, what: str, *, at: str = "", extra: str = "") -> str:
-    """Tell n, the window and the pending share, as far as the result knows them."""
+def _facts(frame: pd.DataFrame, n: float, what: str, *, extra: str = "") -> str:
+    """Tell n, the window and the pending share, or in the result's own words why there is none."""
     told = frame.attrs.get("explain", {})
-    first, last = (pd.Timestamp(told[name]) if told.get(name) else pd.NaT for name in ("first", "last"))
-    if at and len(frame):
-        first, last = frame[at].min(), frame[at].max()
-    facts = [f"n = {int(n):,} {what}"]
-    if pd.notna(first) and pd.notna(last):
-        facts.append(f"{_date(first)} to {_date(last)}")
-    pending = told.get("pending_share")
-    if pending is not None:
-        facts.append("under 0.1% pending" if 0 < pending < 0.001 else f"{pending:.1%} pending")
-    return _wrapped([*facts, extra] if extra else facts)
+    window, pending = _window(told), _pending(told)
+    nothing = ": nothing was counted"
+    if window.endswith(nothing) and pending.endswith(nothing):
+        window, pending = "", f"no window, no pending share{nothing}"
+    return _wrapped([fact for fact in (f"n = {int(n):,} {what}", window, pending, extra) if fact])
+
+
+def _window(told: Mapping[str, Any]) -> str:
+    if not told:
+        return "window unknown"
+    ends = [_date(pd.Timestamp(told[name])) for name in ("first", "last") if told[name]]
+    lasting = " to ".join(ends)
+    if told["as_of"]:
+        read = f"as of {_date(pd.Timestamp(told['as_of']))}"
+        return f"{read}, {lasting} ({told['clock']})" if ends else read
+    return lasting or f"no window{told['window'].removeprefix('none')}"
+
+
+def _pending(told: Mapping[str, Any]) -> str:
+    if not told:
+        return "pending share unknown"
+    share = told["pending_share"]
+    if share is None:
+        return f"no pending share{told['pending'].removeprefix('none')}"
+    return "under 0.1% pending" if 0 < share < 0.001 else f"{share:.1%} pending"
 
 
 def _wrapped(facts: Sequence[str]) -> str:
@@ -944,9 +965,27 @@ def _cut(label: str) -> str:
 
 
 def _drawable(text: str) -> str:
-    """Put a box where the font has no picture of a character, and a blank for line breaks and tabs."""
+    """Name the characters that the font has no picture of, and put a blank for line breaks and tabs."""
     font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
-    return "".join(c if font.get_char_index(ord(c)) else "\u25a1" for c in " ".join(text.split()))
+    runs = groupby(" ".join(text.split()), lambda c: "" if font.get_char_index(ord(c)) else _kind(c))
+    return "".join(_named(kind, list(run)) if kind else "".join(run) for kind, run in runs)
+
+
+def _kind(character: str) -> str:
+    """Tell what a character without a picture is: of which script, a symbol, or a mark on the one before."""
+    if character.isalnum():
+        return unicodedata.name(character, "?").split()[0]
+    return "mark" if unicodedata.category(character) in ("Mn", "Mc", "Me", "Sk", "Cf") else "symbol"
+
+
+def _named(kind: str, run: Sequence[str]) -> str:
+    """Write "[party popper]" for a symbol, "[CJK x 4]" for letters of a script, nothing for marks."""
+    if kind == "mark":
+        return ""
+    if kind != "symbol":
+        return f"[{kind} x {len(run)}]"
+    names = (unicodedata.name(c, f"U+{ord(c):04X}") for c in run)
+    return "".join(f"[{name if name[:2] == 'U+' else name.lower()}]" for name in names)
 
 
 def _values(ax: Axes, ends: Iterable[float], words: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -55,11 +55,13 @@ class Scan:
     """A table of the store without loading it: what analysis helpers take for data bigger than memory.
 
     `files` are the parts, `where` the condition on their rows; `sql` gives DuckDB's table expression.
+    Vanished rows are left out unless `gone` is set.
     """
 
     table: str
     files: tuple[str, ...]
     where: str = ""
+    gone: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -72,8 +74,14 @@ class Scan:
             made = ", ".join(f'CAST(NULL AS {_SQL[f.type]}) AS "{f.name}"' for f in schema(self.table))
             return f"(SELECT {made} WHERE false)"
         listed = ", ".join("'" + name.replace("'", "''") + "'" for name in self.files)
-        where = f" WHERE {self.where}" if self.where else ""
+        here = '"gone_at" IS NULL' if TABLES[self.table].snapshot and not self.gone else ""
+        where = " AND ".join(condition for condition in (self.where, here) if condition)
+        where = f" WHERE {where}" if where else ""
         return f"(SELECT * FROM read_parquet([{listed}], hive_partitioning = false){where})"
+
+    def with_gone(self) -> Scan:
+        """The same scan with vanished rows in it, told by their ``gone_at``."""
+        return replace(self, gone=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +194,6 @@ class Store:
             for sign, bound in ((">=", since), ("<", until))
             if bound is not None
         ]
-        if TABLES[table].snapshot:
-            conditions.append('"gone_at" IS NULL')
         return Scan(table, tuple(str(p) for p in self.parts(table)), " AND ".join(conditions))
 
     def rows(

@@ -8,6 +8,8 @@ import pytest
 
 from smsdata.analysis.costs import avoidable_parts, costs, segments, spent_on_dead
 from smsdata.errors import UsageError
+from smsdata.simulator import Account
+from smsdata.simulator.account import PRICE
 
 A, B, C = "61491570156", "61491570157", "61491570158"
 
@@ -25,10 +27,10 @@ def campaigns_of(*rows: tuple[Any, ...]) -> pd.DataFrame:
 
 
 CAMPAIGNS = campaigns_of(
-    (10, "2026-11-01", 20, 1.0, 0, 8, 1, 1),
-    (11, "2026-11-01", 5, 0.4, 1, 4, 0, 0),
-    (12, "2026-11-02", 3, None, 0, 3, 0, 0),
-    (13, "2026-11-03", 2, 0.2, 0, 0, 0, 2),
+    (10, "2026-11-01", 2, 1.0, 0, 8, 1, 1),
+    (11, "2026-11-01", 1, 0.4, 1, 4, 0, 0),
+    (12, "2026-11-02", 1, None, 0, 3, 0, 0),
+    (13, "2026-11-03", 1, 0.2, 0, 0, 0, 2),
 )
 
 
@@ -56,6 +58,18 @@ def test_costs_leaves_campaigns_without_a_price_out_of_the_price() -> None:
     assert row["spend"] == pytest.approx(1.6)
     assert row["delivered"] == 15
     assert row["cost_per_delivered"] == pytest.approx(1.6 / 12)
+
+
+def test_costs_bills_the_parts_of_a_message_once_per_recipient() -> None:
+    row = costs(campaigns_of((10, "2026-11-01", 3, 1.2, 1, 2, 1, 0))).iloc[0]
+    assert (row["recipients"], row["parts"]) == (4, 12)
+
+
+def test_costs_counts_the_parts_that_the_simulated_gateway_billed() -> None:
+    account = Account(seed=3, recipients=20)
+    sends = pd.DataFrame(account.truth("campaigns"))
+    spent = costs(sends.assign(sent_at=pd.to_datetime(sends["sent_at"], utc=True)))
+    assert spent["parts"].iloc[0] == round(sends["cost"].sum() / PRICE)
 
 
 def test_costs_of_nothing_is_missing_with_dtypes() -> None:

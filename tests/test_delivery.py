@@ -194,6 +194,35 @@ def test_delivery_trend_does_not_judge_fresh_days():
     assert found["centre"].iloc[0] == pytest.approx(0.9)
 
 
+def trend_of(*days):
+    """The chart of days given as (delivered, bounced)."""
+    sent = pd.date_range("2026-10-01", periods=len(days), tz="UTC").repeat([sum(day) for day in days])
+    words = [w for good, bad in days for w in ["delivered"] * good + ["hard-bounce"] * bad]
+    return delivery_trend(sends(words, sent), now=NOW)
+
+
+def test_delivery_trend_judges_no_day_with_too_few():
+    usual = [(94, 6), (95, 5), (93, 7), (96, 4), (94, 6)]
+    found = trend_of(*usual, (0, 1), (1, 0), (6, 4))
+    assert found["outside"].tolist() == ["inside"] * 5 + ["too few"] * 3
+    assert found["rate"].tolist()[5:] == [0.0, 1.0, 0.6]
+
+
+def test_delivery_trend_takes_sigma_z_without_days_with_too_few():
+    usual = [(94, 6), (95, 5), (93, 7), (96, 4), (94, 6)] * 2
+    alone = trend_of(*usual)
+    mixed = trend_of(*usual[:5], (0, 1), *usual[5:])
+    assert mixed["low"].iloc[0] == pytest.approx(alone["low"].iloc[0], abs=0.005)
+    broken = trend_of(*usual, (0, 1), (0, 1), (70, 30))
+    assert broken["outside"].tolist() == ["inside"] * 10 + ["too few", "too few", "below"]
+
+
+def test_delivery_trend_of_a_nearly_perfect_account_still_sees_a_break():
+    """Fewer than five bounces are expected on any day, and yet a hundred must not go unseen."""
+    found = trend_of(*[(999, 1)] * 40, (900, 100), (998, 2))
+    assert found["outside"].tolist() == ["too few"] * 40 + ["below", "too few"]
+
+
 @pytest.mark.parametrize("rows", [0, 1])
 def test_delivery_trend_of_too_little_has_no_limits(rows):
     data = sends(["delivered"], [SENT]).iloc[:rows]

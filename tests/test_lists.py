@@ -1,10 +1,13 @@
 """Lists against hand counts."""
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from smsdata import Store
 from smsdata.analysis import list_growth, list_health, list_overlap
 from smsdata.errors import UsageError
+from smsdata.frames import schema
 
 NOW = "2026-11-22"
 A, B, C, D = "61491570156", "61491570157", "61491570158", "61491570159"
@@ -100,6 +103,23 @@ def test_list_growth_adds_up():
     ]
     local = list_growth(data, tz="Australia/Sydney")
     assert local["month"].dropna().dt.month.tolist() == [9, 10, 11]
+
+
+def test_lists_see_who_left_on_a_scan_of_the_store(tmp_path):
+    """A scan leaves vanished contacts out by itself; these helpers ask for them."""
+    store = Store(tmp_path / "store")
+    data = members((7, A, "active"), (7, B, "active"), created_at=days("2026-09-05", "2026-09-06"))
+    for rows, day in ((data, "2026-09-10"), (data[:1], "2026-11-05")):
+        at = pd.Timestamp(day, tz="UTC").to_pydatetime()
+        told = [row | {"synced_at": at, "fields": "{}"} for row in rows.to_dict("records")]
+        arrow = pa.Table.from_pylist(told, schema=schema("list_members"))
+        with store.writing():
+            store.replace("list_members", arrow, seen_at=at)
+    scan = store.scan("list_members")
+    assert list_growth(scan)["left"].tolist() == [0, 1]
+    assert list_growth(scan)["members"].tolist() == [2, 1]
+    assert list_health(scan, now=NOW)[["members", "gone"]].to_numpy().tolist() == [[1, 1]]
+    pd.testing.assert_frame_equal(list_growth(scan), list_growth(store.read("list_members")))
 
 
 def test_list_growth_of_lists_is_separate():

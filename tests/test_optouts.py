@@ -241,6 +241,25 @@ def test_sent_after_optout_marks_what_a_flag_alone_cannot_prove() -> None:
     assert found["certain"].tolist() == [False, True]
 
 
+def test_sent_after_optout_leaves_out_the_message_whose_own_flag_is_the_evidence() -> None:
+    """The table messages may time a message some seconds after the send's own time, which dlrs have."""
+    flagged = dlrs_of((10, A, "2026-11-01T09:00:00", "delivered", True)).assign(
+        synced_at=utc(["2026-11-03T00:00"])
+    )
+    gone = optouts(dlrs=flagged)
+    assert gone["flag_message_id"].tolist() == [10]
+    messages = sent((10, A, "2026-11-01T09:00:07"), (11, A, "2026-11-01T09:00:08"))
+    assert sent_after_optout(messages, gone)["message_id"].tolist() == [11]
+
+
+def test_optouts_names_the_flagged_send_only_where_the_flag_is_the_evidence() -> None:
+    flagged = dlrs_of((10, A, "2026-11-01T09:00", "delivered", True))
+    answered = optouts(replies=replies_of((A, "2026-11-01T10:00", "STOP")), dlrs=flagged)
+    assert answered["flag_message_id"].isna().all()
+    unnamed = optouts(optouts=flagged.drop(columns="message_id"))
+    assert unnamed["flag_message_id"].isna().all()
+
+
 def test_sent_after_optout_leaves_review_out_unless_asked() -> None:
     gone = optouts(replies=replies_of((A, "2026-11-01T10:00", "remove me")))
     messages = sent((11, A, "2026-11-02T09:00"))

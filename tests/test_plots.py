@@ -197,7 +197,7 @@ def test_delivery_rate_of_nothing_says_no_data() -> None:
     """An empty result is an empty picture, not an error."""
     ax = plots.delivery_rate(analysis.delivery_rate(messages().iloc[:0], by="week", now=NOW))
     assert words(ax) == ["no data"]
-    assert ax.get_xlabel() == "n = 0 settled messages"
+    assert ax.get_xlabel() == "n = 0 settled messages · no window, no pending share: nothing was counted"
 
 
 def test_delivery_rate_draws_where_it_is_told() -> None:
@@ -231,6 +231,19 @@ def test_delivery_trend_marks_the_day_outside() -> None:
     assert list(mark.get_ydata()) == [0.0]
     assert mark.get_color() == plots.RED
     assert "n = 120 settled messages · 1 Oct 2026 to 12 Oct 2026" in ax.get_xlabel()
+
+
+def test_delivery_trend_crosses_days_with_too_few_to_judge() -> None:
+    """A bounce on a day with one message is drawn, and neither red nor counted as outside."""
+    sent = pd.date_range("2026-10-01", periods=12, tz="UTC").repeat([100] * 11 + [1])
+    good = [87 + n % 7 for n in range(11)]
+    words = [w for n in good for w in ["delivered"] * n + ["soft-bounce"] * (100 - n)]
+    rows = pd.DataFrame({"sent_at": sent, "status": [*words, "bounced"]})
+    ax = plots.delivery_trend(analysis.delivery_trend(rows, now=NOW))
+    assert ax.get_title(loc="left") == "Delivered by day: 0 of 12 outside the usual"
+    (mark,) = (line for line in ax.lines if line.get_marker() == "x")
+    assert list(mark.get_ydata()) == [0.0]
+    assert "too few to judge" in legend(ax)
 
 
 def curve() -> pd.DataFrame:
@@ -346,7 +359,10 @@ def test_classify_replies_counts_kinds_and_hatches_what_to_read() -> None:
     assert labels(ax) == ["opt-out", "yes"]
     assert words(ax) == ["2 (67%)", "1 (33%)"]
     assert [bar.get_width() for bar in ax.patches if bar.get_hatch()] == [1, 0]
-    assert ax.get_xlabel() == "n = 3 replies · 2 Nov 2026 to 2 Nov 2026"
+    assert ax.get_xlabel() == (
+        "n = 3 replies · 2 Nov 2026 to 2 Nov 2026\n"
+        "no pending share: a reply that was received is never pending"
+    )
 
 
 def test_optout_rate_draws_optouts_over_delivered() -> None:
@@ -394,13 +410,36 @@ def test_costs_without_a_price_says_so() -> None:
 
 
 def test_segments_shows_any_text() -> None:
-    """Dollar signs are no formulas, and a character without a picture is a box, not a warning."""
+    """Dollar signs are no formulas, and a character without a picture is named, not a box or a warning."""
     ax = plots.segments(analysis.segments(messages()))
-    assert labels(ax) == ["Sale today", "50% off $ales □"]
+    assert labels(ax) == ["Sale today", "50% off $ales [party popper]"]
     assert widths(ax) == [9, 3]
     assert words(ax) == ["9 × 1", "3 × 1"]
     assert [bool(bar.get_hatch()) for bar in ax.patches] == [False, True]
     ax.figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn"),
+    [
+        ("退订回复TD", "[CJK x 4]TD"),
+        ("ok 👍🏽!", "ok [thumbs up sign]!"),
+        ("👩‍💻 hi", "[woman]\u200d[personal computer] hi"),
+        ("Grüße, Ñandú €5 ✓", "Grüße, Ñandú €5 ✓"),
+        ("ab", "a[U+E000]b"),
+    ],
+)
+def test_every_text_on_a_picture_can_be_drawn(text: str, drawn: str) -> None:
+    """Warnings are errors in these tests: a character without a picture would fail the rendering."""
+    ax = plots.segments(analysis.segments(messages(message=text)))
+    assert labels(ax) == [drawn]
+    senders = messages(sender=[text] * 5 + ["ACME"] * 7).iloc[:8]
+    named = plots.list_growth(analysis.list_growth(members()), names={7: f"$ {text} $^", 8: "Staff"})
+    baseline = plots.compare_rates(analysis.compare_rates(senders, by="sender", now=NOW))
+    for picture in (ax, named, baseline):
+        picture.figure.draw_without_rendering()
+    assert drawn in legend(named)[0]
+    assert drawn in baseline.get_title(loc="left")
 
 
 def test_segments_cuts_long_texts() -> None:
@@ -423,7 +462,7 @@ def test_list_health_stacks_contacts_to_the_members() -> None:
     """The parts of a bar add up."""
     health = analysis.list_health(members(), bounced(), now=NOW)
     ax = plots.list_health(health, names={7: "VIP $$ 🎉", 8: "Staff"})
-    assert labels(ax) == ["VIP $$ □", "Staff"]
+    assert labels(ax) == ["VIP $$ [party popper]", "Staff"]
     assert sum(widths(ax)) == health["members"].sum() == 5
     assert legend(ax) == ["active", "active, but dead", "inactive", "opted out"]
     assert words(ax) == ["3", "2"]

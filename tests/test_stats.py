@@ -53,6 +53,22 @@ def test_laney_follows_the_hand_calculation():
     np.testing.assert_allclose(chart.low, np.maximum(centre - 3 * sigma * sigma_z, 0))
 
 
+def test_laney_takes_sigma_z_from_steady_periods_and_the_centre_from_all_used():
+    k, n = np.array([10, 0, 20, 15, 30]), np.array([100, 1, 200, 100, 200])
+    chart = laney(k, n, steady=[True, False, True, True, True])
+    centre = 75 / 601
+    z = (k / n - centre) / np.sqrt(centre * (1 - centre) / n)
+    steps = [abs(z[2] - z[0]), abs(z[3] - z[2]), abs(z[4] - z[3])]
+    assert chart.centre == pytest.approx(centre)
+    assert chart.sigma_z == pytest.approx(np.mean(steps) / 1.128)
+
+
+def test_laney_with_too_few_steady_periods_is_a_plain_p_chart():
+    chart = laney([9, 1], [10, 2], steady=[True, False])
+    assert chart.sigma_z == 1
+    assert chart.low[0] == pytest.approx(10 / 12 - 3 * np.sqrt(10 / 12 * 2 / 12 / 10))
+
+
 def test_laney_limits_are_wider_than_a_p_chart_where_days_differ():
     k, n = np.array([9500, 9300, 9600, 9400]), np.full(4, 10_000)
     chart = laney(k, n)

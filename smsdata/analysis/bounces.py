@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from smsdata.analysis.engine import DAY, Source, Tables, open_tables, typed
-from smsdata.analysis.provenance import explained
+from smsdata.analysis.provenance import Window, explained, span
 from smsdata.analysis.stats import Floats, laney
 
 TIERS = ("remove", "exclude", "review", "cleared")
@@ -60,6 +60,7 @@ _DLRS = ("message_id", "msisdn", "status", "sent_at")
 _BOUNCED = "('hard-bounce', 'soft-bounce', 'bounced')"
 _IS_HARD = """ "status" = 'hard-bounce' """.strip()
 _IS_SOFT = """ "status" = 'soft-bounce' """.strip()
+_IS_PENDING = """ "status" = 'pending' """.strip()
 _IS_UNCLEAR = """ "status" = 'bounced' """.strip()
 _IS_SETTLED = f""" "status" = 'delivered' OR "status" IN {_BOUNCED} """.strip()
 
@@ -152,7 +153,8 @@ def hard_bounced(
     given = {"replies": replies, "campaigns": campaigns, "history": status_history}
     with open_tables("hard_bounced", dlrs=dlrs, **given) as tables:
         _require(tables)
-        spikes = _spikes(tables) if hold_spikes else []
+        days = _days(tables)
+        spikes = _spikes(days) if hold_spikes else []
         tables.add("spikes", pd.DataFrame({"day": pd.Series(spikes, dtype="int64")}))
         found = tables.query(
             _evidence_sql(tables), streak=soft_streak, span=soft_days * DAY, gap=owner_days * DAY
@@ -166,7 +168,8 @@ def hard_bounced(
             formula="numbers whose last hard bounce is later than their last delivery or reply",
             numerator="hard bounces, and the UTC days they fell on, since the last sign of life",
             denominator="numbers with at least one bounce",
-            window=_window(frame),
+            window=Window(days["first"].min(), days["last"].max()),
+            pending=days["pending"].sum() / days["n"].sum() if len(days) else None,
             notes=(f"days with a spike of hard bounces: {len(spikes)}",),
         )
 
@@ -217,6 +220,7 @@ def bounce_history(dlrs: Source, numbers: Sequence[str] | None = None) -> pd.Dat
         found = tables.query(_history_sql(tables, numbers))
         last = ~found.duplicated("msisdn", keep="last")
         soft = (found["status"] == "soft-bounce") & (found["messages"] >= 7)
+        window, pending = span(tables, "dlrs")
         days = (found["last"] - found["first"]) / DAY
         frame = typed(found.assign(days=days, review=last & soft & (days >= 30)), _HISTORY)
         return explained(
@@ -225,7 +229,9 @@ def bounce_history(dlrs: Source, numbers: Sequence[str] | None = None) -> pd.Dat
             formula="consecutive messages to a number with the same outcome",
             numerator="messages of the streak",
             denominator="messages to the number with an outcome",
-            window=(found["first"].min(), found["last"].max()),
+            window=window,
+            pending=pending,
+            notes=("window and pending share: of all messages looked at",),
         )
 
 
@@ -271,12 +277,15 @@ def bounce_kinds(dlrs: Source, campaigns: Source) -> pd.DataFrame:
     with open_tables("bounce_kinds", dlrs=dlrs, campaigns=campaigns) as tables:
         _require(tables)
         found = tables.query(f'SELECT * FROM ({_kinds_sql(tables)}) AS k ORDER BY "message_id"')
+        window, pending = span(tables, "dlrs")
         return explained(
             typed(found, _KINDS),
             tables,
             formula="counter of the campaign minus receipts of that kind",
             numerator="receipts that say bounced",
             denominator="bounces that the counters have beyond the receipts of known kind",
+            window=window,
+            pending=pending,
         )
 
 
@@ -295,16 +304,24 @@ def _require(tables: Tables) -> None:
         tables.require_keys("campaigns", ("message_id",))
 
 
-def _spikes(tables: Tables) -> list[int]:
-    """List the UTC days, as epoch microseconds, when hard bounces rose above the chart's limit."""
-    days = tables.query(f"""
+def _days(tables: Tables) -> pd.DataFrame:
+    """Count messages per UTC day, epoch microseconds."""
+    return tables.query(f"""
         SELECT unix_micros("sent_at") - unix_micros("sent_at") % {DAY} AS "day",
             {tables.total("dlrs", _IS_HARD)} AS "hard",
-            {tables.total("dlrs", _IS_SETTLED)} AS "settled"
+            {tables.total("dlrs", _IS_SETTLED)} AS "settled",
+            {tables.total("dlrs", _IS_PENDING)} AS "pending",
+            {tables.total("dlrs")} AS "n",
+            min(unix_micros("sent_at")) AS "first",
+            max(unix_micros("sent_at")) AS "last"
         FROM @dlrs
         GROUP BY 1
         ORDER BY 1
     """)
+
+
+def _spikes(days: pd.DataFrame) -> list[int]:
+    """List the days when hard bounces rose above the chart's limit."""
     hard, settled = days["hard"].to_numpy("float64"), days["settled"].to_numpy("float64")
     many = hard >= _SPIKE_BOUNCES
     above = [many[i] and hard[i] > settled[i] * _limit(hard, settled, i) + 1e-9 for i in range(len(days))]
@@ -460,14 +477,6 @@ def _tier(days: pd.Series, never: pd.Series, soft: pd.Series) -> np.ndarray:
     once = days >= 1
     choices = [once & ((days >= 2) | never), once, soft]
     return np.select([choice.to_numpy(bool) for choice in choices], [0, 1, 2], 3)
-
-
-def _window(frame: pd.DataFrame) -> tuple[int | None, int | None]:
-    """Give the first and the last hard bounce, epoch microseconds."""
-    if frame["first_bounce"].isna().all():
-        return None, None
-    ends = frame["first_bounce"].min(), frame["last_bounce"].max()
-    return int(ends[0].value // 1_000), int(ends[1].value // 1_000)
 
 
 def _history_sql(tables: Tables, numbers: Sequence[str] | None) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from smsdata.analysis.engine import Source, Tables, open_tables, typed
 from smsdata.analysis.grouping import By, group_keys
-from smsdata.analysis.provenance import explained
+from smsdata.analysis.provenance import Window, explained, span
 from smsdata.analysis.replies import length_of
 from smsdata.analysis.stats import rate
 from smsdata.analysis.texts import gsm_text, segment_text
@@ -61,6 +61,10 @@ _WASTE = {
     "cost": "float64",
     "wasted": "float64",
 }
+_PENDING = """ "status" = 'pending' """.strip()
+_BILLED = "parts are billed whatever becomes of the message"
+_DIGITS = 10
+"""Of amounts that are added up: a gateway's prices have four, a campaign's cost over its recipients many."""
 _RECIPIENTS = '"pending" + "delivered" + "soft_bounced" + "hard_bounced"'
 
 
@@ -84,7 +88,7 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
 
         - the groups, named as asked;
         - ``campaigns`` (int64); ``recipients`` (int64): the counters' sum; ``parts`` (int64): SMS parts
-          billed;
+          billed: the parts of one message, which the gateway reports per campaign, times its recipients;
         - ``delivered``, ``pending`` (int64); ``pending_share`` (float64): pending / recipients;
         - ``spend`` (float64): positive is spent; bounces are billed too. NaN if no campaign has a price;
         - ``cost_per_recipient``, ``cost_per_delivered`` (float64): spend over the recipients, over the
@@ -107,13 +111,14 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
     >>> import pandas as pd
     >>> campaigns = pd.DataFrame({
     ...     "message_id": [10, 11], "sent_at": pd.to_datetime(["2026-11-01", "2026-11-02"], utc=True),
-    ...     "parts": [4, 2], "cost": [0.40, 0.20], "pending": 0, "delivered": [3, 0], "soft_bounced": [1, 0],
+    ...     "parts": [1, 2], "cost": [0.40, 0.40], "pending": 0, "delivered": [3, 0], "soft_bounced": [1, 0],
     ...     "hard_bounced": [0, 2],
     ... })
-    >>> costs(campaigns, by="campaign")[["campaign", "recipients", "spend", "cost_per_delivered"]].round(3)
-       campaign  recipients  spend  cost_per_delivered
-    0        10           4    0.4               0.133
-    1        11           2    0.2                 NaN
+    >>> spent = costs(campaigns, by="campaign")
+    >>> spent[["campaign", "recipients", "parts", "spend", "cost_per_delivered"]].round(3)
+       campaign  recipients  parts  spend  cost_per_delivered
+    0        10           4      4    0.4               0.133
+    1        11           2      4    0.4                 NaN
     """
     with open_tables("costs", campaigns=campaigns) as tables:
         _require_campaigns(tables)
@@ -124,10 +129,10 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
                 SELECT {keys.select}
                     count(*) AS "campaigns",
                     {_total(_RECIPIENTS)} AS "recipients",
-                    {_total('"parts"')} AS "parts",
+                    {_total(f'"parts" * ({_RECIPIENTS})')} AS "parts",
                     {_total('"delivered"')} AS "delivered",
                     {_total('"pending"')} AS "pending",
-                    sum("cost") AS "spend",
+                    {_money('"cost"')} AS "spend",
                     {_total(_RECIPIENTS, priced=True)} AS "priced_recipients",
                     {_total('"delivered"', priced=True)} AS "priced_delivered",
                     count(*) - count("cost") AS "unpriced",
@@ -148,8 +153,8 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
             formula="spend / delivered",
             numerator="cost of the campaigns, bounced messages included",
             denominator="messages delivered, of campaigns with a price",
-            window=(counts["first"].min(), counts["last"].max()),
-            pending_share=_share(counts),
+            window=Window(counts["first"].min(), counts["last"].max()),
+            pending=_share(counts),
         )
 
 
@@ -237,11 +242,12 @@ def spent_on_dead(
             tables.query(f"""
                 SELECT {keys.select}
                     {tables.total("dlrs")} AS "recipients",
-                    sum({copies} * "price") AS "spend",
+                    {_money(f'{copies} * "price"')} AS "spend",
                     count(DISTINCT "dead_number") AS "dead_numbers",
                     {tables.total("dlrs", is_dead)} AS "dead_recipients",
-                    sum({copies} * "price") FILTER (WHERE {is_dead}) AS "dead_priced",
+                    {_money(f'{copies} * "price"', is_dead)} AS "dead_priced",
                     {tables.total("dlrs", '"price" IS NULL')} AS "unpriced",
+                    {tables.total("dlrs", _PENDING)} AS "pending",
                     min(unix_micros("sent_at")) AS "first",
                     max(unix_micros("sent_at")) AS "last"
                 FROM {keys.source}
@@ -261,7 +267,8 @@ def spent_on_dead(
             formula="dead_spend / spend",
             numerator=f"cost of messages sent over {known_after} after a hard bounce with no delivery since",
             denominator="cost of all messages with a price",
-            window=(counts["first"].min(), counts["last"].max()),
+            window=Window(counts["first"].min(), counts["last"].max()),
+            pending=_share(counts),
         )
 
 
@@ -319,6 +326,8 @@ def segments(messages: Source) -> pd.DataFrame:
             formula="GSM-7: 160 septets alone, 153 each if joined; UCS-2: 70 units alone, 67 each if joined",
             numerator="SMS parts",
             denominator="messages",
+            window=span(tables, "messages", status=False)[0],
+            pending=_BILLED,
         )
 
 
@@ -381,7 +390,8 @@ def avoidable_parts(campaigns: Source) -> pd.DataFrame:
             formula="cost * (parts_each - gsm_parts_each) / parts_each",
             numerator="cost of the additional parts",
             denominator="cost of the campaign",
-            window=(rows["sent_at"].min(), rows["sent_at"].max()),
+            window=Window(rows["sent_at"].min(), rows["sent_at"].max()),
+            pending=_BILLED,
         )
 
 
@@ -396,6 +406,11 @@ def _total(counter: str, *, priced: bool = False) -> str:
     return f"CAST(coalesce(sum({counter}){where}, 0) AS BIGINT)"
 
 
+def _money(amount: str, condition: str = "TRUE") -> str:
+    """Write the SQL that adds up amounts: as decimals, whose sum is the same in any order of the rows."""
+    return f"CAST(sum(CAST({amount} AS DECIMAL(38, {_DIGITS}))) FILTER (WHERE {condition}) AS DOUBLE)"
+
+
 def _share(counts: pd.DataFrame) -> float | None:
     total = counts["recipients"].sum()
     return float(counts["pending"].sum() / total) if total else None
@@ -403,10 +418,11 @@ def _share(counts: pd.DataFrame) -> float | None:
 
 def _prices(tables: Tables) -> pd.DataFrame:
     """Give the price of one message of each campaign that has one."""
-    return tables.query(f"""
+    prices = tables.query(f"""
         SELECT "message_id" AS "priced_send", CAST("cost" AS DOUBLE) / ({_RECIPIENTS}) AS "price"
         FROM @campaigns WHERE "cost" IS NOT NULL AND {_RECIPIENTS} > 0
     """)
+    return prices.assign(price=prices["price"].round(_DIGITS))
 
 
 def _sent_to_dead(tables: Tables, lag: int) -> pd.DataFrame:

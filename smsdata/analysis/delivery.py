@@ -16,7 +16,7 @@ import pandas as pd
 
 from smsdata.analysis.engine import MATURE, MICROS, Source, Tables, open_tables, quoted, typed
 from smsdata.analysis.grouping import By, Keys, group_keys
-from smsdata.analysis.provenance import explained
+from smsdata.analysis.provenance import Window, derived, explained
 from smsdata.analysis.stats import aalen_johansen, laney, log_log, newcombe, rate, wilson
 from smsdata.errors import UsageError
 
@@ -42,6 +42,8 @@ _RATES = {
 }
 _FORMULA = "delivered / (delivered + soft + hard + bounced)"
 _PERIODS = ("hour", "day", "week", "month")
+_ENOUGH = 5
+"""Of each outcome: fewer, and a chart's limits, which rest on the normal distribution, mislead."""
 
 
 def delivery_rate(
@@ -117,16 +119,13 @@ def delivery_rate(
     with open_tables("delivery_rate", messages=messages) as tables:
         counts, keys, present = _counts(tables, by=by, tz=tz, now=now, mature_only=mature_only)
         frame = _rates(counts, keys, present, level)
-        total = frame[["n", "pending"]].sum()
-        pending = total["pending"] / total["n"] if total["n"] else None
         return explained(
             frame,
             tables,
             formula=_FORMULA,
             numerator="messages with status delivered",
             denominator="messages with a final status: delivered, soft-bounce, hard-bounce or bounced",
-            window=(counts["first"].min(), counts["last"].max()),
-            pending_share=pending,
+            **_scope(counts),
             notes=(
                 f"interval: Wilson, {level:.0%}",
                 "bounds: unsettled messages counted as lost, as delivered",
@@ -205,7 +204,7 @@ def compare_rates(
             formula=f"{_FORMULA} of a group minus that of the baseline",
             numerator="messages with status delivered",
             denominator="messages with a final status",
-            window=(counts["first"].min(), counts["last"].max()),
+            **_scope(counts),
             notes=(f"interval: Newcombe hybrid score, {level:.0%}",),
         )
 
@@ -242,9 +241,12 @@ def delivery_trend(
         - the period (``datetime64[us]``, local time it begins), named as ``by``;
         - ``settled``, the count named as asked (int64); ``rate`` (float64): their ratio, NaN if none settled;
         - ``centre``, ``low``, ``high`` (float64): the chart, taken from mature periods; NaN with fewer than
-          two;
+          two. How much days differ beyond chance (sigma Z) is taken from those with at least five messages
+          of each outcome expected; with fewer than two of them the limits are those of a plain p chart;
         - ``mature`` (boolean): all messages of the period were sent more than 73 hours ago;
-        - ``outside`` (str): "above", "below" or "inside" the limits; missing where the period is not mature
+        - ``outside`` (str): "above", "below" or "inside" the limits; "too few" where fewer than five messages
+          of either outcome are expected (settled times centre, and the rest) and fewer than five were
+          counted: one bounce on a day with one message says nothing. Missing where the period is not mature
           or there are no limits. One period in 370 falls outside by chance (at three sigmas).
 
     Raises
@@ -254,7 +256,10 @@ def delivery_trend(
 
     References
     ----------
-    Laney 2002 (p' chart): limits that allow for days differing by more than chance.
+    Laney 2002 (p' chart): limits that allow for days differing by more than chance. Five expected of each
+    outcome: a usual rule for the normal approximation of a p chart; see Emura & Lin 2015, "A Comparison of
+    Normal Approximation Rules for Attribute Control Charts", Quality and Reliability Engineering
+    International 31(3). That five counted are enough too is our own choice: no great break goes unseen.
 
     Examples
     --------
@@ -281,9 +286,10 @@ def delivery_trend(
             formula=f"{count} / settled per {by}, against the limits of a Laney p' chart",
             numerator=f"messages counted as {count}",
             denominator="messages with a final status",
-            window=(counts["first"].min(), counts["last"].max()),
+            **_scope(counts),
             notes=(
                 f"limits: centre +/- {width:g} sigma, widened by sigma Z; immature periods are not judged",
+                f"too few: under {_ENOUGH} messages of an outcome expected, and under {_ENOUGH} counted",
             ),
         )
 
@@ -363,8 +369,7 @@ def time_to_deliver(
             formula="Aalen-Johansen cumulative incidence of delivery; bounces compete, pending is censored",
             numerator="messages delivered within the time",
             denominator="all messages, also those pending or bounced",
-            window=(times["first"].min(), times["last"].max()),
-            pending_share=_share(times["total"], times["kind"] == "open"),
+            **_scope(times, n="total"),
             notes=_time_notes(times),
         )
 
@@ -406,7 +411,14 @@ def time_quantiles(curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.9, 0.9
     rows = [(*key, share, *_reached(group, share)) for key, group in groups for share in shares]
     frame = pd.DataFrame(rows, columns=[*names, "share", "seconds", "seconds_high"])
     times = {"share": "float64", "seconds": "Int64", "seconds_high": "Int64"}
-    return frame.astype({**{name: curve[name].dtype for name in names}, **times})
+    return derived(
+        frame.astype({**{name: curve[name].dtype for name in names}, **times}),
+        curve,
+        helper="time_quantiles",
+        formula="the first time at which the curve reaches the share",
+        numerator="messages delivered within the time",
+        denominator="all messages, also those pending or bounced",
+    )
 
 
 @dataclass(frozen=True)
@@ -466,7 +478,16 @@ def alarms(rates: pd.DataFrame, presets: Sequence[Alarm] = ALARMS) -> pd.DataFra
     DataFrame
         One row per group and alarm: all columns of ``rates``, then ``alarm``, ``level`` (str), ``value``,
         ``threshold`` (float64), ``source`` (str). An alarm rings if the whole 95% Wilson interval lies
-        beyond the threshold; groups known to be immature ring none.
+        beyond the threshold; groups known to be immature ring none. No rows if none rings.
+
+    Raises
+    ------
+    UsageError
+        If the frame has the counts of no preset.
+
+    References
+    ----------
+    Each preset names its own in ``source``. Interval: Brown, Cai & DasGupta 2001.
 
     Examples
     --------
@@ -485,8 +506,18 @@ def alarms(rates: pd.DataFrame, presets: Sequence[Alarm] = ALARMS) -> pd.DataFra
         )
     rung = [_rung(rates, alarm) for alarm in usable]
     frame = pd.concat(rung).sort_index(kind="stable").reset_index(drop=True)
-    frame.attrs = {}
-    return frame
+    return derived(
+        frame,
+        rates,
+        helper="alarms",
+        formula="the whole 95% Wilson interval of count / of lies beyond the threshold",
+        numerator="the count that the preset names: " + _named(usable, "count"),
+        denominator="the count that the preset divides by: " + _named(usable, "of"),
+    )
+
+
+def _named(presets: Sequence[Alarm], what: str) -> str:
+    return ", ".join(dict.fromkeys(getattr(alarm, what) for alarm in presets))
 
 
 def _counts(
@@ -574,10 +605,15 @@ def _compared(rates: pd.DataFrame, by: str, baseline: Any, level: float) -> pd.D
 
 def _charted(rates: pd.DataFrame, by: str, count: str, width: float) -> pd.DataFrame:
     mature = rates["mature"].fillna(value=False).to_numpy(bool)
-    chart = laney(rates[count], rates["settled"], used=mature, width=width)
-    share = rate(rates[count], rates["settled"])
+    k, n = rates[count].to_numpy("float64"), rates["settled"].to_numpy("float64")
+    expected = n * float(rate(k[mature].sum(), n[mature].sum()))
+    usual = np.minimum(expected, n - expected) >= _ENOUGH
+    chart = laney(k, n, used=mature, steady=mature & usual, width=width)
+    share = rate(k, n)
     judged = mature & ~np.isnan(share) & ~np.isnan(chart.low)
-    side = np.select([share > chart.high + 1e-12, share < chart.low - 1e-12], ["above", "below"], "inside")
+    enough = np.minimum(np.maximum(expected, k), np.maximum(n - expected, n - k)) >= _ENOUGH
+    beyond = [~enough, share > chart.high + 1e-12, share < chart.low - 1e-12]
+    side = np.select(beyond, ["too few", "above", "below"], "inside")
     frame = rates[[by, "settled", count]].assign(
         rate=share,
         centre=chart.centre,
@@ -615,7 +651,7 @@ def _times_sql(tables: Tables, keys: Keys) -> str:
                 CASE WHEN "status" = 'delivered' THEN unix_micros("delivered_at")
                     WHEN "status" IN {_BOUNCES} AND {seen} IS NOT NULL THEN {seen}
                     ELSE :present END AS "until",
-                unix_micros("sent_at") AS "sent",
+                unix_micros("sent_at") AS "sent", "status",
                 {tables.copies("dlrs")} AS "weight"
             FROM {keys.source} AS d {_first_bounces(tables)}
         )
@@ -624,6 +660,7 @@ def _times_sql(tables: Tables, keys: Keys) -> str:
                 AS "seconds",
             max(CASE WHEN "kind" = 'delivered' AND "until" % {60 * MICROS} = 0 THEN 60 ELSE 0 END) AS "slack",
             CAST(sum("weight") AS BIGINT) AS "total",
+            CAST(coalesce(sum("weight") FILTER (WHERE "status" = 'pending'), 0) AS BIGINT) AS "pending",
             min("sent") AS "first", max("sent") AS "last"
         FROM timed
         GROUP BY {names} "kind",
@@ -680,8 +717,11 @@ def _reached(curve: pd.DataFrame, share: float) -> tuple[Any, Any]:
     return (pd.NA, pd.NA) if there.empty else (there["seconds"].iloc[0], there["seconds_high"].iloc[0])
 
 
-def _share(totals: pd.Series, chosen: pd.Series) -> float | None:
-    return float(totals[chosen].sum() / totals.sum()) if totals.sum() else None
+def _scope(counts: pd.DataFrame, *, n: str = "n") -> dict[str, Any]:
+    """Tell what `explained` asks for: when these were sent, and which share of them is pending."""
+    total = counts[n].sum()
+    window = Window(counts["first"].min(), counts["last"].max())
+    return {"window": window, "pending": counts["pending"].sum() / total if total else None}
 
 
 def _time_notes(times: pd.DataFrame) -> tuple[str, ...]:

@@ -143,6 +143,7 @@ class Tables:
     _engine: _Duck | _Spark
     _columns: dict[str, dict[str, str]] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
     sql: list[str] = field(default_factory=list)
 
     def __contains__(self, table: str) -> bool:
@@ -151,7 +152,7 @@ class Tables:
     def add(self, table: str, source: Source) -> None:
         """Make a table known as ``@table``."""
         self._columns[table] = self._engine.add(table, source)
-        self.sources[table] = _provenance(source)
+        self.sources[table] = origin(source)
 
     def kinds(self, table: str) -> dict[str, str]:
         """Column names with their kind: instant, naive, text, int, float, bool or other."""
@@ -259,7 +260,7 @@ def open_tables(helper: str, **given: Source | None) -> Iterator[Tables]:
     with tempfile.TemporaryDirectory(prefix="smsdata-") as folder:
         engine = _Duck(folder) if spark is None else _Spark(spark)
         try:
-            tables = Tables(helper, engine)
+            tables = Tables(helper, engine, given=frozenset(sources))
             for table, source in sources.items():
                 _accept(helper, table, source)
                 tables.add(table, source)
@@ -323,10 +324,13 @@ def _frame_of(table: str, source: Source) -> pd.DataFrame:
     raise UsageError(f"{table} is a scan beside a Spark DataFrame; read it with Spark too, or as pandas.")
 
 
-def _provenance(source: Source) -> dict[str, Any]:
-    if isinstance(source, pd.DataFrame):
-        return {"kind": "pandas", "rows": len(source), "drain": source.attrs.get("drain")}
-    return {"kind": "spark" if _is_spark(source) else "scan", "rows": None, "drain": None}
+def origin(source: Source) -> dict[str, Any]:
+    """Tell what a table is, and for a helper's result which helper made it from what."""
+    if not isinstance(source, pd.DataFrame):
+        return {"kind": "spark" if _is_spark(source) else "scan", "rows": None, "drain": None, "made": None}
+    told = source.attrs.get("explain")
+    made = {"helper": told["helper"], "sources": told["sources"]} if told else None
+    return {"kind": "pandas", "rows": len(source), "drain": source.attrs.get("drain"), "made": made}
 
 
 def _arrow_table(frame: pd.DataFrame) -> pa.Table:

@@ -6,6 +6,7 @@ analysis, bounces, the engine, grouping, provenance and stats.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pandas as pd
@@ -13,7 +14,7 @@ import pandas as pd
 from smsdata.analysis.bounces import hard_bounced
 from smsdata.analysis.engine import DAY, Source, Tables, open_tables, typed
 from smsdata.analysis.grouping import group_keys
-from smsdata.analysis.provenance import explained
+from smsdata.analysis.provenance import Window, explained, span
 from smsdata.analysis.stats import rate, wilson
 from smsdata.errors import UsageError
 
@@ -26,6 +27,7 @@ _OVERLAP = {
     **dict.fromkeys(["list_a", "list_b", "members_a", "members_b", "common"], "int64"),
     **dict.fromkeys(["share_of_smaller", "jaccard"], "float64"),
 }
+_NO_STATUS = "contacts are no messages"
 _PERIODS = ("day", "week", "month")
 
 
@@ -86,7 +88,8 @@ def list_health(
        list_id  members  active  opted_out  messaged  dead  dead_share
     0        7        3       2          1         2     1         0.5
     """
-    with open_tables("list_health", list_members=list_members, dlrs=dlrs) as tables:
+    given = {"list_members": _whole(list_members), "dlrs": dlrs, "replies": replies}
+    with open_tables("list_health", **given) as tables:
         _require_members(tables)
         present = tables.now(now, "list_members")
         if dlrs is not None:
@@ -94,6 +97,7 @@ def list_health(
             sure = bounced["tier"].isin(["remove", "exclude"]) & ~bounced["held"]
             tables.add("dead", bounced.loc[sure, ["msisdn"]])
         counts = tables.query(_health_sql(tables), fresh=present - stale_days * DAY)
+        sent, pending = span(tables, "dlrs") if "dlrs" in tables else (Window(), "no receipts were given")
         dead, messaged = _float(counts, "dead"), _float(counts, "messaged")
         low, high = wilson(dead, messaged)
         counts = counts.assign(
@@ -108,6 +112,8 @@ def list_health(
             formula="dead_share = dead / messaged, among the active contacts of a list",
             numerator="active contacts with a hard bounce that nothing clears",
             denominator="active contacts that were sent at least one message",
+            window=_as_of(tables, sent),
+            pending=pending,
         )
 
 
@@ -146,7 +152,7 @@ def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFr
        list_a  list_b  members_a  members_b  common  share_of_smaller  jaccard
     0       7       8          2          1       1               1.0      0.5
     """
-    with open_tables("list_overlap", list_members=list_members) as tables:
+    with open_tables("list_overlap", list_members=_whole(list_members)) as tables:
         _require_members(tables)
         found = tables.query(_overlap_sql(tables, active_only))
         smaller = found[["members_a", "members_b"]].min(axis=1)
@@ -161,6 +167,8 @@ def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFr
             formula="common / members of the smaller list; jaccard = common / members of either",
             numerator="active contacts on both lists" if active_only else "contacts on both lists",
             denominator="contacts of the smaller list, of either list",
+            window=_as_of(tables),
+            pending=_NO_STATUS,
         )
 
 
@@ -210,7 +218,7 @@ def list_growth(list_members: Source, *, by: str = "month", tz: str = "UTC") -> 
     """
     if by not in _PERIODS:
         raise UsageError(f"list_growth: by={by!r} is none of {', '.join(_PERIODS)}.")
-    with open_tables("list_growth", list_members=list_members) as tables:
+    with open_tables("list_growth", list_members=_whole(list_members)) as tables:
         _require_members(tables)
         joined = _moves(tables, by, tz, "created_at").rename(columns={"n": "joined"})
         gone = tables.has("list_members", "gone_at")
@@ -228,7 +236,28 @@ def list_growth(list_members: Source, *, by: str = "month", tz: str = "UTC") -> 
             formula="members = contacts who joined minus contacts who left, up to the end of the period",
             numerator="contacts by created_at, and by gone_at",
             denominator="none: these are counts",
+            window=_as_of(tables, _moved(tables)),
+            pending=_NO_STATUS,
         )
+
+
+def _whole(list_members: Source) -> Source:
+    """Give a scan of the store with the contacts that vanished, which it leaves out by itself."""
+    return list_members.with_gone() if hasattr(list_members, "with_gone") else list_members
+
+
+def _as_of(tables: Tables, window: Window | None = None) -> Window:
+    """Tell when the lists were last read, and over which time the rows beside them reach."""
+    read = span(tables, "list_members", "synced_at", status=False)[0]
+    window = window or Window(why=read.why)
+    return replace(window, as_of=read.last)
+
+
+def _moved(tables: Tables) -> Window:
+    """Tell when the first contact joined, and the last one joined or left."""
+    joined, left = (span(tables, "list_members", at, status=False)[0] for at in ("created_at", "gone_at"))
+    last = max((at for at in (joined.last, left.last) if pd.notna(at)), default=None)
+    return replace(joined, last=last, clock="created_at, gone_at")
 
 
 def _float(counts: pd.DataFrame, column: str) -> pd.Series:

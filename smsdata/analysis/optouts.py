@@ -15,7 +15,7 @@ import pandas as pd
 
 from smsdata.analysis.engine import MATURE, Source, Tables, instants, open_tables, typed
 from smsdata.analysis.grouping import By, group_keys
-from smsdata.analysis.provenance import explained
+from smsdata.analysis.provenance import Window, explained, span
 from smsdata.analysis.replies import classify_replies
 from smsdata.analysis.stats import rate, wilson
 from smsdata.errors import UsageError
@@ -30,6 +30,7 @@ _OPTOUTS = {
     "first_optout_at": "utc",
     "known_at": "utc",
     "source": "str",
+    "flag_message_id": "Int64",
     "certain": "bool",
     "reply_at": "utc",
     "callback_at": "utc",
@@ -38,6 +39,7 @@ _OPTOUTS = {
     "review_at": "utc",
     "cleared_at": "utc",
 }
+_PERIOD = ("msisdn", "first_optout_at", "known_at", "flag_message_id", "review_at", "cleared_at")
 _BREACHES = {
     "msisdn": "str",
     "id": "Int64",
@@ -67,7 +69,7 @@ _RATES = {
     "last": "utc",
     "mature": "boolean",
 }
-_EVENTS = {"msisdn": "str", "source": "str", "at": "Int64", "known": "Int64"}
+_EVENTS = {"msisdn": "str", "source": "str", "at": "Int64", "known": "Int64", "send": "Int64"}
 # The gateway's word stands before ours where both name the same instant.
 _TRUTH_ORDER = {"callback": 0, "flag": 1, "list": 2, "reply": 3}
 _ZONES = {"AU": "Australia/Sydney", "US": "America/New_York"}
@@ -112,6 +114,8 @@ def optouts(
         - ``known_at`` (datetime64[us, UTC]): by when it had certainly happened. A reply or callback gives the
           instant itself; a flag only says "after that message was sent and before we read it";
         - ``source`` (str): the evidence of these two: callback, flag, list or reply; else "review";
+        - ``flag_message_id`` (Int64): the send whose flag that is; NA unless ``source`` is flag, and where
+          the table does not name it;
         - ``certain`` (bool): there is more than evidence for review;
         - ``reply_at``, ``callback_at`` (datetime64[us, UTC]): the first of each; ``flag_at``: when the first
           flagged message was sent; ``list_at``: when the status was read, else the contact's creation;
@@ -152,14 +156,15 @@ def optouts(
     if all(source is None for source in given.values()):
         raise UsageError("optouts: no table given; give at least one of " + ", ".join(given) + ".")
     with open_tables("optouts", **given) as tables:
-        events = _events(tables)
+        events = _shown(_events(tables))
         return explained(
             typed(_periods(events), _OPTOUTS),
             tables,
             formula="the gateway's flag, callback or list, or a reply of tier 1 or 2; a later START clears",
             numerator="numbers with evidence of an opt-out",
             denominator="all evidence given: " + ", ".join(name for name in given if name in tables),
-            window=(events["at"].min(), events["at"].max()),
+            window=_window(events),
+            pending="an opt-out counts whether its message arrived or not",
         )
 
 
@@ -216,9 +221,10 @@ def sent_after_optout(
     -----
     Working days are counted from the day after the opt-out: of the readings of "within 5 working days" the
     one that leaves most time; earlier messages are in the list too. One confirmation of the opt-out is
-    usually allowed: it shows as a small ``hours_after``. The list tells what the tables show; no row does not
-    mean no breach. Sources: ACMA, "Avoid sending spam" (5 working days); FCC, 47 CFR 64.1200(a)(10) (10
-    business days). Not legal advice.
+    usually allowed: it shows as a small ``hours_after``. The message whose own flag is the evidence is no
+    breach, even where the tables messages and dlrs time it seconds apart. The list tells what the tables
+    show; no row does not mean no breach. Sources: ACMA, "Avoid sending spam" (5 working days); FCC, 47 CFR
+    64.1200(a)(10) (10 business days). Not legal advice.
 
     Examples
     --------
@@ -239,9 +245,10 @@ def sent_after_optout(
     days, zone = _clock(rule, working_days, tz)
     with open_tables("sent_after_optout", messages=messages, optouts=optouts) as tables:
         tables.require("messages", "message_id", "msisdn", "sent_at")
-        tables.require("optouts", "msisdn", "first_optout_at", "known_at", "review_at", "cleared_at")
+        tables.require("optouts", *_PERIOD)
         tables.require_keys("messages", ("id",), ("message_id", "msisdn"))
         rows = _sent_after(tables, include_review)
+        window, pending = span(tables, "messages")
         deadline = _deadlines(rows["since"], days, holidays, zone)
         past = (rows["sent_at"] >= deadline).astype("bool")
         full = rows.assign(
@@ -256,7 +263,8 @@ def sent_after_optout(
             formula=f"sent_at > opt-out; past deadline: {days} working days after it, in {zone}",
             numerator="messages sent while the number was opted out",
             denominator="messages",
-            window=(rows["sent_at"].min(), rows["sent_at"].max()),
+            window=window,
+            pending=pending,
             notes=("opt-outs without any date are not in it", "not legal advice"),
         )
 
@@ -330,7 +338,7 @@ def optout_rate(
     0        10          2        1   0.5
     """
     classified = None if replies is None else _classified(replies, messages)
-    with open_tables("optout_rate", dlrs=dlrs) as tables:
+    with open_tables("optout_rate", dlrs=dlrs, replies=classified) as tables:
         tables.require("dlrs", "message_id", "msisdn", "sent_at", "status", "optout")
         tables.require_keys("dlrs", ("message_id", "msisdn"))
         tables.add("asked", _asked_to_stop(classified))
@@ -369,8 +377,8 @@ def optout_rate(
             formula="opted out and delivered / delivered",
             numerator="delivered recipients flagged as opted out, or who replied so (tiers 1 and 2)",
             denominator="recipients delivered, each number of a send once",
-            window=(counts["first"].min(), counts["last"].max()),
-            pending_share=total["pending"] / total["recipients"] if total["recipients"] else None,
+            window=Window(counts["first"].min(), counts["last"].max()),
+            pending=total["pending"] / total["recipients"] if total["recipients"] else None,
             notes=(f"interval: Wilson, {level:.0%}",),
         )
 
@@ -396,7 +404,8 @@ def _events(tables: Tables) -> pd.DataFrame:
         "list_members": _list_events,
     }
     found = [makers[name](tables, name) for name in makers if name in tables]
-    return pd.concat([frame[list(_EVENTS)].astype(_EVENTS) for frame in found], ignore_index=True)
+    events = [frame.reindex(columns=list(_EVENTS)).astype(_EVENTS) for frame in found]
+    return pd.concat(events, ignore_index=True)
 
 
 def _reply_events(tables: Tables, table: str) -> pd.DataFrame:
@@ -423,9 +432,10 @@ def _flag_events(tables: Tables, table: str) -> pd.DataFrame:
     if table == "dlrs":
         tables.require(table, "optout")
     flagged = 'WHERE "optout"' if table == "dlrs" else ""
+    send = 'min("message_id")' if tables.has(table, "message_id") else "CAST(NULL AS BIGINT)"
     return tables.query(f"""
         SELECT "msisdn", unix_micros("sent_at") AS "at", {_read_at(tables, table)} AS "known",
-            'flag' AS "source"
+            'flag' AS "source", {send} AS "send"
         FROM @{table} {flagged} GROUP BY "msisdn", "sent_at"
     """)
 
@@ -446,11 +456,25 @@ def _read_at(tables: Tables, table: str) -> str:
     return 'min(unix_micros("synced_at"))' if tables.has(table, "synced_at") else "CAST(NULL AS BIGINT)"
 
 
+def _shown(events: pd.DataFrame) -> pd.DataFrame:
+    """Add when each piece of evidence shows: a list status when it was read, else as the contact was made."""
+    read = events["known"].fillna(events["at"])
+    return events.assign(shown=events["at"].where(events["source"] != "list", read))
+
+
+def _window(events: pd.DataFrame) -> Window:
+    """Tell when the first and the last piece of evidence shows; a contact's creation is none."""
+    evidence = events[events["source"] != "start"]
+    shown = evidence["shown"].where((evidence["source"] != "list") | evidence["known"].notna())
+    why = "no evidence has a date" if len(evidence) else "there is no evidence"
+    return Window(shown.min(), shown.max(), clock="evidence", why=why)
+
+
 def _periods(events: pd.DataFrame) -> pd.DataFrame:
     """Cut each number's evidence into periods that a START ends, and tell what each period shows."""
-    shown = events["at"].where(events["source"] != "list", events["known"].fillna(events["at"]))
     starts = events["source"] == "start"
-    rows = events.assign(shown=shown.fillna(0), start=starts).sort_values(["msisdn", "shown", "start"])
+    rows = events.assign(shown=events["shown"].fillna(0), start=starts)
+    rows = rows.sort_values(["msisdn", "shown", "start"])
     rows["block"] = rows.groupby("msisdn")["start"].cumsum() - rows["start"]
     rows["shown"] = rows["shown"].where(rows["shown"] > 0)
     frame = _firsts(rows)
@@ -468,8 +492,9 @@ def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
     certain = rows[rows["source"].isin(_EVIDENCE)]
     certain = certain.assign(rank=certain["source"].map(_TRUTH_ORDER))
     best = certain.sort_values([*block, "known", "rank", "at"], na_position="last").drop_duplicates(block)
-    best = best.set_index(block).rename(columns={"at": "first_optout_at", "known": "known_at"})
-    frame = frame.join(best[["first_optout_at", "known_at", "source"]])
+    named = {"at": "first_optout_at", "known": "known_at", "send": "flag_message_id"}
+    best = best.set_index(block).rename(columns=named)
+    frame = frame.join(best[[*named.values(), "source"]])
     return frame.assign(certain=frame["source"].notna(), source=frame["source"].fillna("review"))
 
 
@@ -530,11 +555,13 @@ def _sent_after(tables: Tables, include_review: bool) -> pd.DataFrame:
         JOIN (
             SELECT "msisdn", "source", "certain", unix_micros("first_optout_at") AS "first_optout_at",
                 unix_micros("known_at") AS "known_at", unix_micros("cleared_at") AS "cleared_at",
-                unix_micros(coalesce("first_optout_at", "known_at", "review_at")) AS "since"
+                unix_micros(coalesce("first_optout_at", "known_at", "review_at")) AS "since",
+                "flag_message_id"
             FROM @optouts WHERE "certain" OR :include_review
         ) AS o
             ON m."msisdn" = o."msisdn" AND unix_micros(m."sent_at") > o."since"
                 AND (o."cleared_at" IS NULL OR unix_micros(m."sent_at") < o."cleared_at")
+                AND (o."flag_message_id" IS NULL OR m."message_id" <> o."flag_message_id")
         ORDER BY "sent_at", m."message_id", m."msisdn"
         """,
         include_review=include_review,

@@ -5,15 +5,46 @@ Imports of smsdata only errors, frames (for the hash of a drain's keys) and the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from smsdata.analysis.engine import Tables, instants
+from smsdata.analysis.engine import Tables, instants, origin, quoted
 from smsdata.endpoints import TABLES
 from smsdata.errors import UsageError
 from smsdata.frames import key_hash
+
+
+@dataclass(frozen=True)
+class Window:
+    """When the rows counted are from.
+
+    Attributes
+    ----------
+    first, last : int or None
+        Epoch microseconds; missing if there are no rows.
+    clock : str
+        The instant that they are of.
+    as_of : int or None
+        When a snapshot was read, epoch microseconds.
+    why : str
+        In words, why there is neither.
+    """
+
+    first: Any = None
+    last: Any = None
+    clock: str = "sent_at"
+    as_of: Any = None
+    why: str = "nothing was counted"
+
+    def told(self) -> str:
+        """Tell it in words."""
+        first, last, as_of = _iso(self.first), _iso(self.last), _iso(self.as_of)
+        lasting = f"{first} to {last} ({self.clock})" if first and last else ""
+        read = f"as of {as_of}" if as_of else ""
+        return "; ".join(part for part in (read, lasting) if part) or f"none: {self.why}"
 
 
 def explained(
@@ -23,8 +54,8 @@ def explained(
     formula: str,
     numerator: str,
     denominator: str,
-    window: tuple[Any, Any] = (None, None),
-    pending_share: float | None = None,
+    window: Window,
+    pending: float | str | None,
     notes: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """Write into ``frame.attrs["explain"]`` how it was made; plain JSON values, so it travels into Parquet.
@@ -37,29 +68,84 @@ def explained(
         What it was made from.
     formula, numerator, denominator : str
         In words.
-    window : (first, last)
-        When the rows counted were sent, epoch microseconds; missing if there are none.
-    pending_share : float or None
-        The share of pending messages among those counted, 0 to 1.
+    window : Window
+        When the rows counted are from.
+    pending : float, str or None
+        The share of pending messages among those counted, 0 to 1; or in words why there is none; missing if
+        nothing was counted.
     notes : tuple of str
         What a reader must know besides.
     """
-    frame.attrs["explain"] = {
-        "helper": tables.helper,
-        "formula": formula,
-        "numerator": numerator,
-        "denominator": denominator,
-        "first": _iso(window[0]),
-        "last": _iso(window[1]),
-        "pending_share": None if pending_share is None or pd.isna(pending_share) else float(pending_share),
-        "sources": {name: _source(source) for name, source in tables.sources.items() if name != "countries"},
-        "sql": list(tables.sql),
-        "notes": list(notes),
-        "columns": [str(column) for column in frame.columns],
-        "rows": len(frame),
-        "digest": _digest(frame, list(frame.columns)),
-    }
-    return frame
+    given = {name: source for name, source in tables.sources.items() if name in tables.given}
+    return _written(
+        frame,
+        {
+            "helper": tables.helper,
+            "formula": formula,
+            "numerator": numerator,
+            "denominator": denominator,
+            **_when(window),
+            **_open(pending),
+            "sources": {name: _source(source) for name, source in given.items()},
+            "sql": list(tables.sql),
+            "notes": list(notes),
+        },
+    )
+
+
+def derived(
+    frame: pd.DataFrame, source: pd.DataFrame, *, helper: str, formula: str, numerator: str, denominator: str
+) -> pd.DataFrame:
+    """Write how a frame was made from another result, whose window and pending share it keeps."""
+    known = source.attrs.get("explain")
+    unknown = "the frame it was made from does not tell"
+    kept = {**_when(Window(why=unknown)), **_open(unknown)}
+    if known:
+        kept = {name: known[name] for name in kept}
+    return _written(
+        frame,
+        {
+            "helper": helper,
+            "formula": formula,
+            "numerator": numerator,
+            "denominator": denominator,
+            **kept,
+            "sources": {"result": origin(source)},
+            "sql": list(known["sql"]) if known else [],
+            "notes": list(known["notes"]) if known else [],
+        },
+    )
+
+
+def span(
+    tables: Tables, table: str, at: str = "sent_at", *, status: bool = True
+) -> tuple[Window, float | str | None]:
+    """Look up when a table's rows are from, and which share of them is pending, as far as it has columns.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables of the running helper.
+    table : str
+        The one to look at.
+    at : str
+        Its instant.
+    status : bool
+        Whether its rows are messages, which can be pending.
+    """
+    timed, known = tables.has(table, at), status and tables.has(table, "status")
+    first, last = (f"{end}(unix_micros({quoted(at)}))" if timed else "NULL" for end in ("min", "max"))
+    pending = tables.total(table, "\"status\" = 'pending'") if known else "0"
+    found = tables.query(f"""
+        SELECT {_bigint(first)} AS "first", {_bigint(last)} AS "last",
+            {tables.total(table)} AS "n", {_bigint(pending)} AS "pending"
+        FROM @{table}
+    """).iloc[0]
+    why = "nothing was counted" if timed else f"{table} came without {at}"
+    share: float | str | None = f"{table} came without status"
+    if known:
+        share = found["pending"] / found["n"] if found["n"] else None
+    return Window(found["first"], found["last"], clock=at, why=why), share
 
 
 def explain(frame: pd.DataFrame) -> str:
@@ -106,12 +192,10 @@ def _told(frame: pd.DataFrame, told: dict[str, Any]) -> str:
         f"{told['helper']}: {told['formula']}",
         f"numerator: {told['numerator']}",
         f"denominator: {told['denominator']}",
+        f"window: {told['window']}",
+        f"pending: {told['pending']}",
+        *told["notes"],
     ]
-    if told["first"]:
-        lines.append(f"window: {told['first']} to {told['last']}")
-    if told["pending_share"] is not None:
-        lines.append(f"pending: {told['pending_share']:.1%}")
-    lines += told["notes"]
     for name, source in told["sources"].items():
         lines += _sourced(name, source)
     if _changed(frame, told):
@@ -122,6 +206,10 @@ def _told(frame: pd.DataFrame, told: dict[str, Any]) -> str:
 def _sourced(name: str, source: dict[str, Any]) -> list[str]:
     rows = "" if source["rows"] is None else f"{source['rows']:,} rows, "
     lines = [f"source: {name}, {rows}from {source['kind']}"]
+    if source["made"]:
+        lines[0] = f"source: {name}, {rows}made by {source['made']['helper']} from"
+        for inner, of in source["made"]["sources"].items():
+            lines += [f"  {line}" for line in _sourced(inner, of)]
     return lines + (_drained(name, source["rows"], source["drain"]) if source["drain"] else [])
 
 
@@ -163,7 +251,32 @@ def _digest(frame: pd.DataFrame, columns: list[str]) -> str:
 
 
 def _source(source: dict[str, Any]) -> dict[str, Any]:
-    return {"kind": source["kind"], "rows": source["rows"], "drain": source["drain"]}
+    return {name: source[name] for name in ("kind", "rows", "drain", "made")}
+
+
+def _written(frame: pd.DataFrame, told: dict[str, Any]) -> pd.DataFrame:
+    columns = [str(column) for column in frame.columns]
+    digest = _digest(frame, list(frame.columns))
+    frame.attrs["explain"] = {**told, "columns": columns, "rows": len(frame), "digest": digest}
+    return frame
+
+
+def _when(window: Window) -> dict[str, Any]:
+    ends = {"first": window.first, "last": window.last, "as_of": window.as_of}
+    told = {name: _iso(micros) for name, micros in ends.items()}
+    return {**told, "clock": window.clock, "window": window.told()}
+
+
+def _open(pending: float | str | None) -> dict[str, Any]:
+    if isinstance(pending, str):
+        return {"pending_share": None, "pending": f"none: {pending}"}
+    if pending is None or pd.isna(pending):
+        return {"pending_share": None, "pending": "none: nothing was counted"}
+    return {"pending_share": float(pending), "pending": f"{pending:.1%}"}
+
+
+def _bigint(sql: str) -> str:
+    return f"CAST({sql} AS BIGINT)"
 
 
 def _iso(micros: Any) -> str | None:

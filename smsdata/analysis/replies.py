@@ -15,11 +15,12 @@ import pandas as pd
 
 from smsdata.analysis.engine import MATURE, MICROS, Source, Tables, open_tables, typed
 from smsdata.analysis.grouping import By, group_keys
-from smsdata.analysis.provenance import explained
+from smsdata.analysis.provenance import Window, explained, span
 from smsdata.analysis.stats import rate, wilson
 from smsdata.analysis.texts import classify_text
 from smsdata.errors import UsageError
 
+_NO_STATUS = "a reply that was received is never pending"
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 _HOUR = 60.0
 _ATTRIBUTED = {
@@ -196,12 +197,15 @@ def attribute_replies(replies: Source, messages: Source, *, window: str | timede
     """
     length = length_of(window, "attribute_replies")
     with open_tables("attribute_replies", replies=replies, messages=messages) as tables:
+        found = _attributed(tables, length)
         return explained(
-            typed(_attributed(tables, length), _ATTRIBUTED),
+            typed(found, _ATTRIBUTED),
             tables,
             formula=f"last message to the number from the number replied to, within {window}",
             numerator="replies with a message_id",
             denominator="replies",
+            window=_received(found),
+            pending=_NO_STATUS,
         )
 
 
@@ -265,6 +269,8 @@ def reply_windows(
             formula="attributed / replies; ambiguous / attributed; agreed / compared",
             numerator="replies with a message, with two or more, with the gateway's own message",
             denominator="replies; attributed replies; attributed replies that the gateway refers to a send",
+            window=_received(widest),
+            pending=_NO_STATUS,
         )
 
 
@@ -373,8 +379,8 @@ def reply_rate(
             formula="replied / delivered",
             numerator=f"delivered messages with a reply attributed to them within {window}",
             denominator="messages delivered from senders that can receive replies",
-            window=(counts["first"].min(), counts["last"].max()),
-            pending_share=_share(counts["pending"].sum(), counts["recipients"].sum()),
+            window=Window(counts["first"].min(), counts["last"].max()),
+            pending=_share(counts["pending"].sum(), counts["recipients"].sum()),
             notes=(f"interval: Wilson, {level:.0%}", "senders with letters in them are left out"),
         )
 
@@ -447,6 +453,8 @@ def time_to_reply(
             formula="minutes from sending to reply, quantiles with linear interpolation",
             numerator="replies within an hour, within a day",
             denominator=f"replies attributed to a message within {window}",
+            window=span(tables, "replies", "received_at")[0],
+            pending=_NO_STATUS,
         )
 
 
@@ -520,6 +528,8 @@ def classify_replies(
             formula="opt-out tiers: keyword, word asked for, near a keyword, phrase; then the other kinds",
             numerator="replies of a kind",
             denominator="replies",
+            window=_received(frame),
+            pending=_NO_STATUS,
         )
 
 
@@ -578,6 +588,8 @@ def threads(replies: Source, messages: Source, *, gap: str | timedelta = "72h") 
             formula=f"messages and replies between two numbers; a silence over {gap} begins a new thread",
             numerator="rows",
             denominator="numbers that replied",
+            window=Window(rows["at"].min(), rows["at"].max(), clock="at"),
+            pending="messages are shown whatever became of them",
         )
 
 
@@ -624,7 +636,7 @@ def _attributed(tables: Tables, length: int) -> pd.DataFrame:
         SELECT r."id", r."msisdn", r."longcode", r."received_at", r."response", r."answered",
             r."gateway_message_id", t."message_id", t."answered_id", t."sent_at", t."earlier",
             coalesce(t."outbound", 0) AS "outbound",
-            (r."received_at" - t."sent_at") / 60000000.0 AS "minutes",
+            (r."received_at" - t."sent_at") / 60000000 AS "minutes",
             coalesce(t."outbound", 0) > 1 AS "ambiguous",
             t."message_id" = r."gateway_message_id" AS "agrees"
         FROM (
@@ -692,6 +704,10 @@ def _unattributed(tables: Tables) -> pd.DataFrame:
             {_gateway(tables)} AS "gateway_message_id"
         FROM @replies ORDER BY "received_at", "id"
     """)
+
+
+def _received(replies: pd.DataFrame) -> Window:
+    return Window(replies["received_at"].min(), replies["received_at"].max(), clock="received_at")
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -107,7 +107,14 @@ class Chart:
     sigma_z: float
 
 
-def laney(successes: Numbers, trials: Numbers, *, used: Numbers | None = None, width: float = 3.0) -> Chart:
+def laney(
+    successes: Numbers,
+    trials: Numbers,
+    *,
+    used: Numbers | None = None,
+    steady: Numbers | None = None,
+    width: float = 3.0,
+) -> Chart:
     """Give the Laney p' chart of rates in the order of time.
 
     Limits of an ordinary p chart are far too narrow when thousands are counted, because rates vary by more
@@ -118,7 +125,10 @@ def laney(successes: Numbers, trials: Numbers, *, used: Numbers | None = None, w
     successes, trials : array of int
         Counts per period.
     used : array of bool, optional
-        The periods that centre and sigma Z are taken from; default: all that have trials.
+        The periods that the centre is taken from; default: all that have trials.
+    steady : array of bool, optional
+        Those of them that sigma Z is taken from; default: all of them. With fewer than two it is 1, which
+        gives the limits of a plain p chart.
     width : float
         Distance of the limits in sigmas.
 
@@ -146,7 +156,8 @@ def laney(successes: Numbers, trials: Numbers, *, used: Numbers | None = None, w
     centre = float(k[usable].sum() / n[usable].sum())
     sigma = np.sqrt(centre * (1 - centre) / n)
     z = np.divide(k / n - centre, sigma, out=np.zeros_like(n), where=sigma > 0)
-    sigma_z = float(np.abs(np.diff(z[usable])).mean() / 1.128)
+    chosen = usable & (True if steady is None else np.asarray(steady, dtype=bool))
+    sigma_z = float(np.abs(np.diff(z[chosen])).mean() / 1.128) if chosen.sum() > 1 else 1.0
     reach = width * sigma * sigma_z
     return Chart(centre, np.maximum(centre - reach, 0.0), np.minimum(centre + reach, 1.0), sigma_z)
 
