@@ -23,12 +23,13 @@ import typer
 from smsdata.drain import Client
 from smsdata.endpoints import TABLES
 from smsdata.errors import SafetyError, SmsDataError, UsageError
+from smsdata.intake import Report
 from smsdata.memory import share_arenas
 from smsdata.settings import Settings, instant, mask, settings
 from smsdata.settings import since as begin
 from smsdata.store import Store
-from smsdata.sync import Report, sync
 from smsdata.sync import plan as make_plan
+from smsdata.sync import sync
 from smsdata.verify import verify as check
 
 app = typer.Typer(
@@ -155,6 +156,7 @@ def sync_(
     """Bring the store up to date with the account, in as few calls as possible."""
     store = common.open_store()
     with common.client() as client:
+        pace = client.settings.rate * client.settings.share
         report = sync(
             client,
             store,
@@ -163,6 +165,7 @@ def sync_(
             deep=deep,
             wait=wait,
             replay_rejects=replay_rejects,
+            on_plan=lambda planned: common.say(*_planned(planned, pace)),
             message_id=message_id,
             list_id=list_id,
             msisdn=msisdn,
@@ -183,12 +186,20 @@ def _names(tables: str | None) -> list[str] | None:
     return names
 
 
+def _planned(report: Report, pace: float) -> list[str]:
+    calls = sum(report.planned.values())
+    parts = ", ".join(f"{name} {count:,}" for name, count in report.planned.items() if count)
+    return [f"plan: about {calls:,} calls, {calls / pace / 60:.1f} minutes at {pace:g} calls/s ({parts})"]
+
+
 def _told(report: Report, store: Store) -> list[str]:
-    lines = [f"{'table':<16}{'rows':>10}{'calls':>8}  proof"]
+    lines = [f"{'table':<16}{'rows':>10}{'new':>10}{'calls':>8}  proof"]
     for name, table in report.tables.items():
         odd = f"  {table.rejected} rows set aside" if table.rejected else ""
         odd += f"  NOT COMPLETE ({len(table.unproved)})" if table.unproved else ""
-        lines.append(f"{name:<16}{table.rows:>10,}{table.calls:>8,}  {table.proofs or '-'}{odd}")
+        lines.append(
+            f"{name:<16}{table.rows:>10,}{table.new:>10,}{table.calls:>8,}  {table.proofs or '-'}{odd}"
+        )
     return [*lines, f"{report.calls:,} calls, stored in {store.path}, as of {report.now}"]
 
 

@@ -21,9 +21,10 @@ from matplotlib.figure import Figure
 from smsdata import analysis, plots
 from smsdata.drain import Client
 from smsdata.errors import StoreError
+from smsdata.intake import Report
 from smsdata.simulator import Account, Gateway, running, transport
 from smsdata.store import Store
-from smsdata.sync import Report, sync
+from smsdata.sync import sync
 
 _DAYS = 90
 _RATE = 1000.0

@@ -187,6 +187,12 @@ class PageJournal:
         self._file = self._disk.append(path)
         self._index: dict[str, dict[int, tuple[int, int, datetime]]] = {}
 
+    @property
+    def reads(self) -> list[str]:
+        """The reads of which pages are kept."""
+        with self._guard:
+            return list(self._index)
+
     def pages(self, read: str) -> dict[int, tuple[bytes, datetime]]:
         """The pages kept of a read: page number -> (body, when it was seen)."""
         with self._guard:

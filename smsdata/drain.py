@@ -24,6 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
@@ -50,6 +51,7 @@ ABOUT_ONE_THING = frozenset({"NOT_FOUND", "NO_ACCESS", "FIELD_INVALID", "FIELD_E
 PASSES = 6
 WINDOW_PAGES = 100
 _READS_AT_ONCE = 4
+_CUT = 0  # where the journal keeps, beside the pages, into how many parts a window was cut
 _TRIES = 3
 _KEPT_FOR = timedelta(hours=1)
 _BEYOND = frozenset({"WRONG_PAGE", "FIELD_INVALID", "NOT_FOUND"})  # how a page behind the last is refused
@@ -126,7 +128,6 @@ class _Walk:
     repeated: bool = False  # a full page came twice: the gateway goes round in circles
     full_pages: set[int] = field(default_factory=set)
     at_once: bool = False  # several pages were in flight, in no certain order
-    reread: bool = False  # page 1 was read after all the others: those come from an earlier run
 
     def add(self, page: Page, keys: Sequence[Any]) -> None:
         known = len(self.keys)
@@ -257,28 +258,35 @@ class _Reading:
 
     def proved_or_parts(self) -> Drained | list[Read]:
         """The rows; for a window with too many of them, the windows to read instead."""
+        if self._kept:
+            return self.proved()
+        if _CUT in self._left:  # an interrupted run cut it
+            return _cut(self.read, int(self._left[_CUT][0]))
         first = self._call(1)
-        parts = _split(self.read, first)
-        if parts and self._reaches(WINDOW_PAGES, len(first.rows)):
-            return parts
+        parts = _parts(self.read, first)
+        if parts > 1 and self._reaches(WINDOW_PAGES, len(first.rows)):
+            if self.journal is not None:
+                self.journal.add(self.read.name(), _CUT, str(parts).encode(), first.seen_at)
+            return _cut(self.read, parts)
         return self.proved(first)
 
     def proved(self, first: Page | None = None) -> Drained:
         """All rows, with their proof."""
+        if self._kept:
+            return self._pass_by_pass(self._kept[1], self._kept)
         first = first or self._call(1)
+        self._keep(first)
         if _alone(first):
             walk = self._begun(first)
             if walk.distinct == walk.served and self._claim(walk) in (None, walk.served):
                 return self._drained(walk, "a")
-        return self._pass_by_pass(first)
+        return self._pass_by_pass(first, {})
 
-    def _pass_by_pass(self, first: Page) -> Drained:
-        kept = self._kept(first)
+    def _pass_by_pass(self, first: Page, kept: Mapping[int, Page]) -> Drained:
         before: _Walk | None = None
         union = _Walk()
         for attempt in range(2 * PASSES):
             walk = self._walk(first if attempt == 0 else self._call(1), kept, attempt)
-            walk.reread = bool(kept) and all(page.number in kept for page in walk.pages[1:])
             proof = self._proof(walk, before)
             if not proof:
                 reached, union = union.distinct, self._joined(union, walk)
@@ -327,24 +335,25 @@ class _Reading:
         walk.add(first, self._keys(first))
         return walk
 
-    def _kept(self, first: Page) -> dict[int, Page]:
-        """The pages an interrupted run left, if page 1 says that the list has not moved since."""
-        if self.journal is None:
-            return {}
-        kept = {}
-        for number, (body, seen_at) in self.journal.pages(self.read.name()).items():
+    @cached_property
+    def _left(self) -> Mapping[int, tuple[bytes, datetime]]:
+        return self.journal.pages(self.read.name()) if self.journal is not None else {}
+
+    @cached_property
+    def _kept(self) -> dict[int, Page]:
+        """The pages an interrupted run left: page 1 and others. Whether they still hold, the proof shows."""
+        kept: dict[int, Page] = {}
+        for number in sorted(self._left.keys() - {_CUT}):
+            body, seen_at = self._left[number]
+            before = (number - 1) * len(kept[1].rows) if 1 in kept else 0
             with suppress(ApiError):
                 answer = checked(200, {}, body, self.entry.error_block)
-                kept[number] = read_page(
-                    self.entry, number, answer, body, seen_at, (number - 1) * len(first.rows)
-                )
-        one = kept.pop(1, None)
-        same = one is not None and one.total == first.total and self._keys(one) == self._keys(first)
-        if one is not None and not self.read.start:  # the rows themselves may be old, not only their order
-            same = same and first.seen_at - one.seen_at < _KEPT_FOR
-        if not same:
-            self._keep(first)
-        return kept if same else {}
+                kept[number] = read_page(self.entry, number, answer, body, seen_at, before)
+        if 1 not in kept or len(kept) == 1:
+            return {}
+        # without a window the rows themselves may be old, not only their order
+        old = not self.read.start and self.client.now() - kept[1].seen_at >= _KEPT_FOR
+        return {} if old else kept
 
     def _walk(self, first: Page, kept: Mapping[int, Page], attempt: int) -> _Walk:
         """Read page after page while rows keep coming, whatever the page count says.
@@ -435,7 +444,7 @@ class _Reading:
             return False
         if known != sorted(known) or (walk.at_once and len(set(known)) > 1):  # rows vanished, or may have
             return False
-        if walk.reread or len([page for page in walk.pages if page.rows]) <= 1:
+        if len([page for page in walk.pages if page.rows]) <= 1:
             return walk.distinct == known[-1]  # one page cannot shift against itself
         for _ in range(3):
             again = self._call(1)
@@ -639,15 +648,21 @@ def _wire_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _split(read: Read, first: Page) -> list[Read]:
-    """Cut a window that holds too many pages into parts of about two thirds of that; [] when it fits."""
+def _parts(read: Read, first: Page) -> int:
+    """How many parts of about two thirds of what a window should hold it is cut into; 1 when it fits."""
     if not (read.start and read.end and first.total and first.rows):
-        return []
+        return 1
     most = WINDOW_PAGES * len(first.rows)
     seconds = int((read.end - read.start).total_seconds())
     if first.total <= most or seconds < 4:  # a burst cannot be cut any further
-        return []
-    parts = min(math.ceil(first.total / (most * 2 / 3)), seconds)
+        return 1
+    return min(math.ceil(first.total / (most * 2 / 3)), seconds)
+
+
+def _cut(read: Read, parts: int) -> list[Read]:
+    assert read.start is not None  # noqa: S101 - only windows are cut
+    assert read.end is not None  # noqa: S101
+    seconds = int((read.end - read.start).total_seconds())
     edges = [read.start + timedelta(seconds=seconds * n // parts) for n in range(parts)] + [read.end]
     return [replace(read, start=a, end=b) for a, b in pairwise(edges)]
 

@@ -51,12 +51,11 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is stored of a campaign: dlrs by status, opt-out flags among them, opt-out rows, messages."""
+    """What is stored of a campaign: dlrs by status, opt-out flags among them, opt-out rows."""
 
     statuses: Mapping[str, int] = field(default_factory=Counter)
     flags: int = 0
     optouts: int = 0
-    messages: int = 0
 
     @property
     def recipients(self) -> int:
@@ -121,12 +120,10 @@ def refresh(
     return Refresh(campaign, "full", full)
 
 
-def lacks_messages(
-    campaign: Campaign, stored: Stored, *, now: datetime, remembered: list[int] | None
-) -> bool:
+def lacks_messages(campaign: Campaign, messages: int, *, now: datetime, remembered: list[int] | None) -> bool:
     """Whether messages of a campaign came late: fewer stored than its counters add up to."""
     ripe = campaign.sent_at < now - MARGIN
-    return ripe and stored.messages < campaign.recipients and remembered != campaign.counters
+    return ripe and messages < campaign.recipients and remembered != campaign.counters
 
 
 def report_window(now: datetime, cursor: datetime | None, weekly: datetime | None) -> datetime:

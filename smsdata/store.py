@@ -137,6 +137,8 @@ class Store:
         self.path = Path(path)
         self.private = self.path / ".smsdata"
         self.disk = disk or Disk(self.private)
+        self.added: Counter[str] = Counter()
+        """How many rows of each table this object put in that were not there before."""
         self._part_rows = part_rows
 
     def __repr__(self) -> str:
@@ -562,6 +564,7 @@ class Store:
 
     def _append(self, table: str, rows: pa.Table) -> None:
         """Put new rows into their month's last part if it has room for all of them, else into new ones."""
+        self.added[table] += rows.num_rows
         for folder, unordered in self._by_folder(table, rows):
             self.disk.folder(folder)
             piece = _ordered(table, unordered)
@@ -618,14 +621,14 @@ class Store:
     def _journal_path(self) -> Path:
         return self.private / f"journal-{self.state['journal']}.log"
 
-    def reject(self, rejects: Iterable[Reject], read: str, seen_at: datetime) -> int:
+    def reject(self, rejects: Iterable[Reject], read: str, seen_at: datetime) -> list[Path]:
         """Set rows aside that do not fit, each in a file of its own; the same row is kept once."""
         folder = self.private / "rejects"
-        count = 0
+        kept = []
         for reject in rejects:
             raw = json.dumps(reject.raw, sort_keys=True)  # escapes what is no character
             path = folder / f"{reject.table}-{hashlib.sha256(raw.encode()).hexdigest()[:20]}.json"
-            count += 1
+            kept.append(path)
             if path.exists():
                 continue
             self.disk.folder(folder)
@@ -633,7 +636,7 @@ class Store:
             self.disk.replace(
                 path, json.dumps(told, indent=1, default="{:%Y-%m-%d %H:%M:%S}".format).encode()
             )
-        return count
+        return kept
 
     def rejects(self) -> dict[Path, dict[str, Any]]:
         """The rows that were set aside, each with what is wrong with it, by the file that holds it."""

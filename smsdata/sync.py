@@ -3,15 +3,14 @@
 Order of a run: lists (their answer also tells the gateway's time), campaigns, replies, messages, dlrs,
 opt-outs, list members, numbers, keywords. Every batch goes journal -> merge -> cursor, so that a run
 may die at any instant. The decisions are in `planner`; here they are carried out. Imports `drain`,
-`store`, `planner`, `frames` and `endpoints`; changes nothing in the account.
+`intake`, `planner`, `frames` and `endpoints`; changes nothing in the account.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,53 +20,20 @@ import pyarrow.compute as pc
 
 from smsdata import planner
 from smsdata.client import Caller, whole
-from smsdata.drain import Drained, Read, Reader, Unread, members, progress, windows
-from smsdata.endpoints import SYNCED, TABLES, endpoint
+from smsdata.drain import Drained, Read, Unread, members, progress, windows
+from smsdata.endpoints import SYNCED, endpoint
 from smsdata.errors import ApiError, DrainError, UsageError
-from smsdata.frames import RANK, empty, schema, to_arrow
+from smsdata.frames import empty, schema, to_arrow
+from smsdata.intake import Intake, Report
 from smsdata.planner import Campaign, Refresh, Stored
 from smsdata.settings import instant
 from smsdata.settings import since as begin
 from smsdata.store import Store
 
-_BATCH_ROWS = 100_000  # what is merged at once: memory does not grow with the account
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
+_SEND = ["message_id"]
 _NEEDS = {"dlrs": "campaigns", "optouts": "campaigns", "list_members": "lists"}
 _ON_DEMAND = {"message_id": "message_id", "list_id": "list_id", "mobile": "msisdn"}
-
-
-@dataclass
-class TableReport:
-    """What a run did with one table."""
-
-    calls: int = 0
-    rows: int = 0
-    rejected: int = 0
-    proofs: str = ""
-    unproved: list[str] = field(default_factory=list)
-    unknown_keys: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Report:
-    """What a run did: per table, in calls, and what needs a look.
-
-    `look` lists what needs a person; it is empty when all is well. `notes` is good to know.
-    """
-
-    tables: dict[str, TableReport] = field(default_factory=dict)
-    calls: int = 0
-    now: str = ""
-    look: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def of(self, table: str) -> TableReport:
-        """The report of one table."""
-        return self.tables.setdefault(table, TableReport())
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
 
 def sync(
@@ -79,6 +45,7 @@ def sync(
     deep: bool = False,
     wait: float = 0.0,
     replay_rejects: bool = False,
+    on_plan: Callable[[Report], None] | None = None,
     **parameters: Any,
 ) -> Report:
     """Bring the store up to date with the account.
@@ -99,6 +66,9 @@ def sync(
         Seconds to wait for another run on this store.
     replay_rejects
         Try first to read the rows that earlier runs set aside.
+    on_plan
+        Called with the report, of which `planned` is filled in, before anything is read but lists and
+        campaigns.
     **parameters
         For tables on demand: ``message_id``, ``list_id``, ``msisdn``.
 
@@ -119,10 +89,10 @@ def sync(
     with store.writing(wait=wait):
         store.bind(client.settings.account, client.settings.base_url)
         with progress("sync", client) as on_page:
-            run = _Run(client, store, on_page, since=since, deep=deep, given=parameters)
+            run = _Run(client, Intake(client, store, on_page), since=since, deep=deep, given=parameters)
             if replay_rejects:
                 run.replay()
-            run.go(wanted)
+            run.go(wanted, on_plan or (lambda _report: None))
     return run.report
 
 
@@ -134,7 +104,7 @@ def plan(client: Caller, store: Store | str | Path, *, since: str | datetime | N
     store = store if isinstance(store, Store) else Store(store)
     store.bind(client.settings.account, client.settings.base_url)
     with progress("plan", client) as on_page:
-        return _Run(client, store, on_page, since=since, deep=False, given={}, keep=False).plan()
+        return _Run(client, Intake(client, store, on_page, keep=False), since=since).plan().planned
 
 
 def _wanted(tables: Sequence[str] | None) -> list[str]:
@@ -150,40 +120,36 @@ class _Run:
     def __init__(
         self,
         client: Caller,
-        store: Store,
-        on_page: Callable[[Any], None],
+        intake: Intake,
         *,
-        since: str | datetime | None,
-        deep: bool,
-        given: Mapping[str, Any],
-        keep: bool = True,
+        since: str | datetime | None = None,
+        deep: bool = False,
+        given: Mapping[str, Any] | None = None,
+        needed: Iterable[str] = SYNCED,
     ) -> None:
         self.client = client
-        self.store = store
-        self.state = store.state
-        self.journal = store.journal() if keep else None
-        self.reader = Reader(client, journal=self.journal, on_page=on_page)
+        self.intake = intake
+        self.store = intake.store
+        self.state = intake.state
+        self.report = intake.report
         self.since = since
         self.deep = deep
-        self.given = {k: v for k, v in given.items() if v is not None}
-        self.report = Report()
+        self.given = {k: v for k, v in (given or {}).items() if v is not None}
+        self.needed = set(needed)
         self.fresh_campaigns = empty("campaigns")
         self.lists: Drained | None = None
         self.named = False  # whether certain tables were asked for
-        self._waiting: dict[str, list[pa.Table]] = {}
         self.before = client.calls_of.copy()
-        self.needed: set[str] = set()
-        self.state.setdefault("cursors", {})
-        self.state.setdefault("remembered", {})
+        self._counts: tuple[datetime, dict[int, Stored]] | None = None
 
-    def go(self, wanted: Sequence[str]) -> None:
+    def go(self, wanted: Sequence[str], on_plan: Callable[[Report], None]) -> None:
         """Read every wanted table, in the order in which one needs another."""
         self.named = set(wanted) != set(SYNCED)
-        needed = set(wanted) | {_NEEDS[name] for name in wanted if name in _NEEDS}
-        self.needed = needed
+        needed = self.needed = set(wanted) | {_NEEDS[name] for name in wanted if name in _NEEDS}
         steps: list[tuple[set[str], Callable[[], None]]] = [
             ({"lists"}, self._read_lists),
             ({"campaigns"}, self._campaigns),
+            (set(SYNCED), lambda: self._announce(on_plan)),
             ({"replies"}, self._replies),
             ({"messages"}, self._messages),
             ({"dlrs", "optouts"}, self._dlrs),
@@ -199,12 +165,12 @@ class _Run:
                 if name not in SYNCED:
                     self._on_demand(name)
             if "messages" in needed and "dlrs" not in needed:
-                self._note("messages: statuses were not refreshed; those follow from dlrs.")
+                self.intake.note("messages: statuses were not refreshed; those follow from dlrs.")
+            self.intake.finish()
         finally:
             self._count_calls()
             self.report.now = self.client.now().isoformat()
-            if self.journal:
-                self.journal.close()
+            self.intake.close()
 
     def replay(self) -> None:
         """Try again to read the rows that were set aside; those that can be read now are stored."""
@@ -218,7 +184,7 @@ class _Run:
                 self.store.disk.remove(path)
                 back[entry.stored_as] += 1
         for table, count in back.items():
-            self._note(f"{table}: {count} rows that were set aside are taken back.")
+            self.intake.note(f"{table}: {count} rows that were set aside are taken back.")
 
     def _count_calls(self) -> None:
         spent = self.client.calls_of - self.before
@@ -227,21 +193,30 @@ class _Run:
             self.report.of(table).calls += calls
         self.report.calls = spent.total()
 
-    def plan(self) -> dict[str, int]:
-        """How many calls a sync would make, per table; makes only those for lists and campaigns."""
+    def plan(self) -> Report:
+        """Say how many calls a sync would make; make only those for lists and campaigns."""
         self._read_lists()
         now = self.client.now()
         reads = windows(Read(endpoint("campaigns")), self._report_start(now), now)
-        drained = [self._noted(outcome) for outcome in self.reader.each(reads)]
+        drained = [self.intake.noted(outcome) for outcome in self.intake.reader.each(reads)]
         self.fresh_campaigns = pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
+        self._announce(lambda _report: None)
+        return self.report
+
+    def _announce(self, on_plan: Callable[[Report], None]) -> None:
+        """Say what is to come, once lists and campaigns are read: all else follows from those."""
+        spent = self.client.calls_of - self.before
+        expected = {name: spent[name] for name in ("lists", "campaigns")} | self._expected()
+        self.report.planned = {name: calls for name, calls in expected.items() if name in self.needed}
+        on_plan(self.report)
+
+    def _expected(self) -> dict[str, int]:
         steps = self._refreshes()
         lists = {row["list_id"]: row for row in (self.lists.rows.to_pylist() if self.lists else [])}
         stale = self._stale_lists(self.lists) if self.lists else []
-        start = self._start("messages", now)
+        start = self._start("messages", self.client.now())
         sent = sum(c.recipients for c in self._campaigns_now() if c.sent_at >= start)
         return {
-            "lists": self.client.calls_of["lists"],
-            "campaigns": self.client.calls_of["campaigns"],
             "replies": 1,
             "messages": planner.pages(sent) + 1,
             "dlrs": sum(step.calls for step in steps if step.way in {"parts", "full"}),
@@ -255,27 +230,27 @@ class _Run:
 
     def _read_lists(self) -> None:
         """Lists come first: their answer tells the gateway's time, and they are stored with their members."""
-        outcome = self._one(Read(endpoint("lists")))
+        outcome = self.intake.one(Read(endpoint("lists")))
         self.lists = outcome if isinstance(outcome, Drained) else None
 
     def _campaigns(self) -> None:
         now = self.client.now()
         start = self._report_start(now)
-        rows = [d.rows for d in self._window("campaigns", start, now) if d is not None]
+        rows = [d.rows for d in self.intake.window("campaigns", start, now) if d is not None]
         self.fresh_campaigns = pa.concat_tables([empty("campaigns"), *rows])
         if now - start >= planner.HORIZON and not self.report.of("campaigns").unproved:
             self.state["weekly"] = now.isoformat()
 
     def _report_start(self, now: datetime) -> datetime:
-        start = planner.report_window(now, self._cursor("campaigns"), self._at("weekly"))
+        start = planner.report_window(now, self.intake.cursor("campaigns"), self._at("weekly"))
         return min(start, begin(self.since, now)) if self.since is not None else start
 
     def _replies(self) -> None:
         now = self.client.now()
-        cursor = self._cursor("replies")
+        cursor = self.intake.cursor("replies")
         start = cursor or now - planner.HORIZON
-        window = self._window("replies", start, now, margin=planner.MARGIN, resume=True)
-        rows = [d.rows for d in window if d is not None]
+        window = self.intake.window("replies", start, now, margin=planner.MARGIN, resume=True)
+        rows = [d.rows for d in (*self.intake.again("replies"), *window) if d is not None]
         new = pa.concat_tables([empty("replies"), *rows])
         self._counters_of_answered(new)
 
@@ -306,7 +281,9 @@ class _Run:
     def _messages(self) -> None:
         now = self.client.now()
         start = self._start("messages", now)
-        for _ in self._window("messages", start, now, margin=planner.MARGIN, resume=True):
+        for _ in self.intake.again("messages"):
+            pass
+        for _ in self.intake.window("messages", start, now, margin=planner.MARGIN, resume=True):
             pass
         self._late_messages(now)
 
@@ -314,10 +291,10 @@ class _Run:
         """Read around the campaigns of which fewer messages are stored than their counters add up to."""
         first = self._first("messages")
         reads, watched = [], []
-        stored = self._stored_counts(first)
+        stored = self._stored_messages(first)
         for campaign in self._campaigns_now():
             known = self.state["remembered"].get(f"late-{campaign.message_id}")
-            have = stored.get(campaign.message_id, Stored())
+            have = stored.get(campaign.message_id, 0)
             if campaign.sent_at >= first and planner.lacks_messages(
                 campaign, have, now=now, remembered=known
             ):
@@ -325,12 +302,12 @@ class _Run:
                 begin = campaign.sent_at - timedelta(minutes=5)
                 reads.append(Read(endpoint("messages"), start=begin, end=end))
                 watched.append(campaign)
-        for _ in self._stored("messages", _joined(reads)):
+        for _ in self.intake.stored("messages", _joined(reads)):
             pass
         if watched:
-            again = self._stored_counts(first)
+            again = self._stored_messages(first)
             for campaign in watched:
-                lacks = again.get(campaign.message_id, Stored()).messages < campaign.recipients
+                lacks = again.get(campaign.message_id, 0) < campaign.recipients
                 if lacks and campaign.sent_at < now - planner.SETTLED:
                     self.state["remembered"][f"late-{campaign.message_id}"] = campaign.counters
             self.store.save_state()
@@ -342,7 +319,7 @@ class _Run:
         """What has to be read of each campaign, by its counters and what is stored."""
         now = self.client.now()
         first = self._first("dlrs") if "dlrs" in self.needed else now
-        stored = self._stored_counts(now - planner.HORIZON)
+        stored = self._stored_dlrs()
         only = self.given.get("message_id")
         steps = [
             _refresh(
@@ -375,7 +352,7 @@ class _Run:
                 _optout_read,
                 self._from_optouts,
             )
-        self._commit([])
+        self.intake.commit([])
 
     def _refresh(
         self,
@@ -389,18 +366,18 @@ class _Run:
         """
         again: list[Campaign] = []
         plan = [(step.campaign, reads_of(step.campaign)) for step in steps]
-        outcomes = self.reader.each(read for _, reads in plan for read in reads)
+        outcomes = self.intake.reader.each(read for _, reads in plan for read in reads)
         done: list[str] = []
         for campaign, reads in plan:
             came = [next(outcomes) for _ in reads]
-            good = [self._noted(outcome) for outcome in came]
+            good = [self.intake.noted(outcome) for outcome in came]
             if any(one is None for one in good) or not store(campaign, [g for g in good if g]):
                 again.append(campaign)
             done += [read.name() for read in reads]
-            if self._gathered() >= _BATCH_ROWS:
-                self._commit(done)
+            if self.intake.full:
+                self.intake.commit(done)
                 done = []
-        self._commit(done)
+        self.intake.commit(done)
         return again
 
     def _derive(self, campaigns: Sequence[Campaign]) -> None:
@@ -421,24 +398,26 @@ class _Run:
             ),
         )
         made = {"status": status, "optout": pc.greater(rows.column("optouts"), 0)}
-        self._gather("dlrs", _shaped("dlrs", rows, made))
-        self._gather("optouts", _shaped("optouts", rows.filter(made["optout"]), {}))
+        self.intake.gather("dlrs", _shaped("dlrs", rows, made))
+        self.intake.gather("optouts", _shaped("optouts", rows.filter(made["optout"]), {}))
 
     def _from_full(self, campaign: Campaign, drained: list[Drained]) -> bool:
-        rows, resumed = drained[0].rows, drained[0].resumed
-        self._gather("dlrs", rows)
-        self._gather("optouts", _shaped("optouts", rows.filter(rows.column("optout")), {}))
-        self._remember(campaign, rows, resumed)
+        rows = drained[0].rows
+        self.intake.gather("dlrs", rows)
+        self.intake.gather("optouts", _shaped("optouts", rows.filter(rows.column("optout")), {}))
+        self._remember(campaign, drained[0])
         return True
 
-    def _remember(self, campaign: Campaign, rows: pa.Table, resumed: bool) -> None:
+    def _remember(self, campaign: Campaign, drained: Drained) -> None:
         """Remember counters that even a full read does not bear out, so that it is not repeated."""
-        have = _counted_rows(rows)
+        have = _counted_rows(drained.rows)
         settled = planner.agrees(campaign, have) and have.flags >= campaign.optouts
         self.state["remembered"].pop(str(campaign.message_id), None)
-        if not settled and not resumed:
-            self.state["remembered"][str(campaign.message_id)] = campaign.counters
-            self._note(
+        if self.intake.odd_at_first(drained) or settled or drained.resumed:
+            return
+        self.state["remembered"][str(campaign.message_id)] = campaign.counters
+        if campaign.sent_at < self.client.now() - planner.SETTLED:  # else they just moved meanwhile
+            self.report.look.append(
                 f"dlrs of campaign {campaign.message_id}: a complete read does not add up to the report's "
                 "counters. It is read again when they move; `smsdata verify` lists it."
             )
@@ -461,19 +440,21 @@ class _Run:
         moved = _with(
             moved, "synced_at", pa.repeat(pa.scalar(seen, pa.timestamp("us", tz="UTC")), moved.num_rows)
         )
-        self._gather("dlrs", pa.concat_tables([read, moved.cast(read.schema)]))
+        self.intake.gather("dlrs", pa.concat_tables([read, moved.cast(read.schema)]))
         self.state["remembered"].pop(str(campaign.message_id), None)
         return True
 
     def _from_optouts(self, campaign: Campaign, drained: list[Drained]) -> bool:
         rows = drained[0].rows
-        self._gather("optouts", rows)
+        self.intake.gather("optouts", rows)
         wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
         stored = self.store.known("dlrs", wanted, "message_id")
         flagged = stored.join(rows.select(["msisdn"]), keys="msisdn", join_type="left semi").select(
             stored.column_names
         )
-        self._gather("dlrs", _with(flagged, "optout", pa.repeat(True, flagged.num_rows)).cast(schema("dlrs")))
+        self.intake.gather(
+            "dlrs", _with(flagged, "optout", pa.repeat(True, flagged.num_rows)).cast(schema("dlrs"))
+        )
         if rows.num_rows < campaign.optouts or flagged.num_rows < campaign.optouts:
             self.state["remembered"][str(campaign.message_id)] = campaign.counters
         return True
@@ -494,8 +475,8 @@ class _Run:
         read: list[int] = []
         odd: list[int] = []
         reads = [Read(endpoint("list_members"), {"list_id": list_id}) for list_id in stale]
-        for list_id, outcome in zip(stale, self.reader.each(reads), strict=True):
-            drained = self._noted(self._apart(outcome, list_id))
+        for list_id, outcome in zip(stale, self.intake.reader.each(reads), strict=True):
+            drained = self.intake.noted(self._apart(outcome, list_id))
             unproved = unproved - {list_id} if drained else unproved | {list_id}
             if drained:
                 (odd if drained.batch.rejects else read).append(list_id)
@@ -531,7 +512,7 @@ class _Run:
         if not (isinstance(outcome, ApiError) and outcome.code == "FIELD_INVALID"):
             return outcome
         try:
-            return members(self.reader, Read(endpoint("list_members"), {"list_id": list_id}))
+            return members(self.intake.reader, Read(endpoint("list_members"), {"list_id": list_id}))
         except DrainError as error:
             return error
 
@@ -539,7 +520,7 @@ class _Run:
         """Numbers and keywords: once a day at most."""
         if not (self.named or self._due(table, planner.DAY)):
             return
-        outcome = self._one(Read(endpoint(table)))
+        outcome = self.intake.one(Read(endpoint(table)))
         if outcome is not None:
             self.state[table] = self.client.now().isoformat()
             self._snapshot(outcome)
@@ -569,7 +550,7 @@ class _Run:
         if entry.window:
             start = begin(self.since, now) if self.since is not None else now - planner.LOOK_BACK
             reads = windows(reads[0], start, now)
-        for outcome in self._stored(table, reads):
+        for outcome in self.intake.stored(table, reads):
             if entry.snapshot and outcome is not None:
                 self._snapshot(outcome)
         return None
@@ -577,7 +558,7 @@ class _Run:
     def _transactions(self) -> None:
         """The ledger of every client of a reseller account, for the last 30 days or since."""
         now = self.client.now()
-        clients = self._one(Read(endpoint("clients")))
+        clients = self.intake.one(Read(endpoint("clients")))
         start = begin(self.since, now) if self.since is not None else now - planner.LOOK_BACK
         ids = clients.rows.column("client_id").to_pylist() if clients else []
         reads = [
@@ -585,139 +566,8 @@ class _Run:
             for client_id in ids
             for part in windows(Read(endpoint("transactions"), {"client_id": client_id}), start, now)
         ]
-        for _ in self._stored("transactions", reads):
+        for _ in self.intake.stored("transactions", reads):
             pass
-
-    # ---- how rows get from the reader into the store ---------------------------------------------
-
-    def _one(self, read: Read) -> Drained | None:
-        """Read one thing; what could not be proved is noted, and None."""
-        return self._noted(next(self.reader.each([read])))
-
-    def _noted(self, outcome: Drained | Unread) -> Drained | None:
-        """Count an outcome in the report and set its odd rows aside; what could not be read gives None."""
-        if not isinstance(outcome, Drained):
-            table = re.split(r"\W", str(outcome))[0]
-            self.report.of(table).unproved.append(str(outcome))
-            self.report.look.append(str(outcome))
-            return None
-        read = outcome.read
-        told = self.report.of(read.endpoint.stored_as)
-        told.proofs = "".join(sorted(set(told.proofs + outcome.proof)))
-        told.unknown_keys = sorted(set(told.unknown_keys) | outcome.batch.unknown)
-        for key in outcome.batch.unknown:
-            self._note(
-                f"{read.endpoint.stored_as}: the key {key!r} is new; its values are in column `extra`."
-            )
-        if outcome.batch.rejects:
-            told.rejected += self.store.reject(outcome.batch.rejects, read.name(), outcome.seen_at)
-            first = outcome.batch.rejects[0]
-            self.report.look.append(
-                f"{len(outcome.batch.rejects)} rows of {first.table} set aside in "
-                f"{self.store.private / 'rejects'} "
-                f"(page {first.page} row {first.row}: {first.column} {first.reason})."
-            )
-        return outcome
-
-    def _window(
-        self,
-        table: str,
-        start: datetime,
-        end: datetime,
-        *,
-        margin: timedelta = timedelta(0),
-        resume: bool = False,
-    ) -> Iterator[Drained | None]:
-        """Read a table over a window and move its cursor behind what is stored and proved.
-
-        With `resume` the window is remembered: a run that goes on after a crash reads the same windows, so
-        that the pages in the journal are worth something. Not for counters, which would be old.
-        """
-        jobs = self.state.setdefault("jobs", {})
-        begun, ended, done = _spans(jobs.get(table), start, end)
-        if resume:
-            jobs[table] = [begun.isoformat(), ended.isoformat(), done.isoformat()]
-            self.store.save_state()
-        reads = windows(Read(endpoint(table)), begun, ended)
-        if ended < end:
-            reads += windows(Read(endpoint(table)), ended, end)
-        reads = [read for read in reads if read.end and read.end > done]
-        yield from self._stored(table, reads, margin=margin, cursor=True)
-        if jobs.pop(table, None):
-            self.store.save_state()
-
-    def _stored(
-        self, table: str, reads: Iterable[Read], *, cursor: bool = False, margin: timedelta = timedelta(0)
-    ) -> Iterator[Drained | None]:
-        """Read, gather, merge in batches; the cursor moves with each batch, but not past a failed read."""
-        done: list[str] = []
-        reached: datetime | None = None
-        whole = True
-        for outcome in self.reader.each(reads):
-            drained = self._noted(outcome)
-            whole = whole and drained is not None
-            if drained is not None:
-                done.append(drained.read.name())
-                self._gather(table, drained.rows)
-                reached = drained.read.end if whole else reached
-            yield drained
-            if self._gathered() >= _BATCH_ROWS:
-                self._move(table, reached, margin if cursor else None)
-                self._commit(done)
-                done = []
-        self._move(table, reached, margin if cursor else None)
-        self._commit(done)
-
-    def _move(self, table: str, reached: datetime | None, margin: timedelta | None) -> None:
-        if reached is None or margin is None:
-            return
-        now = self.client.now()
-        cursor = min(reached, now - margin)
-        self.state["cursors"][table] = max(cursor, self._cursor(table) or cursor).isoformat()
-        job = self.state.get("jobs", {}).get(table)
-        if job:
-            job[2] = reached.isoformat()
-
-    def _gather(self, table: str, rows: pa.Table) -> None:
-        self._waiting.setdefault(table, []).append(rows)
-
-    def _gathered(self) -> int:
-        return sum(rows.num_rows for tables in self._waiting.values() for rows in tables)
-
-    def _commit(self, done: Sequence[str]) -> None:
-        """Merge what was gathered, let messages follow their dlrs, then move cursors and journal."""
-        waiting = {table: pa.concat_tables(rows) for table, rows in self._waiting.items()}
-        self._waiting.clear()
-        if waiting and not self.store.bound:
-            self.store.save_state()  # rows never stand in a store that is nobody's
-        self._note_words(waiting)
-        for table, rows in waiting.items():
-            if not TABLES[table].snapshot:
-                stand = self.store.merge(table, rows)
-                self.report.of(table).rows += stand.num_rows
-                self._follow(table, stand)
-        if done and self.journal:
-            self.store.commit(self.journal, done)
-        elif waiting:
-            self.store.save_state()
-
-    def _note_words(self, waiting: Mapping[str, pa.Table]) -> None:
-        """Say once which statuses were never seen before."""
-        for table in ("dlrs", "messages"):
-            words = pc.unique(waiting[table].column("status")).to_pylist() if table in waiting else []
-            for word in sorted(set(words) - set(RANK)):
-                self._note(f"{table}: the status {word!r} was never seen before; it is kept as it is.")
-
-    def _note(self, text: str) -> None:
-        if text not in self.report.notes:
-            self.report.notes.append(text)
-
-    def _follow(self, table: str, rows: pa.Table) -> None:
-        """Messages that came after their dlrs take the statuses of those; the store sees to the others."""
-        if table == "messages" and rows.num_rows:
-            told = self.store.known("dlrs", rows, "message_id")
-            if told.num_rows:
-                self.store.follow(told)
 
     # ---- what the state says -----------------------------------------------------------------------
 
@@ -729,16 +579,12 @@ class _Run:
         at = self._at(name)
         return at is None or self.client.now() - at >= every
 
-    def _cursor(self, table: str) -> datetime | None:
-        value = self.state["cursors"].get(table)
-        return instant(value) if value else None
-
     def _start(self, table: str, now: datetime) -> datetime:
         """Where messages begin: as asked, else at the cursor, else 30 days back."""
         if self.since is not None:
             start = begin(self.since, now)
         else:
-            start = self._cursor(table) or now - planner.LOOK_BACK
+            start = self.intake.cursor(table) or now - planner.LOOK_BACK
         first = self._at(f"first_{table}")
         self.state[f"first_{table}"] = min(start, first or start).isoformat()
         return start.replace(microsecond=0)
@@ -772,29 +618,27 @@ class _Run:
             for row in latest.values()
         ]  # fmt: skip
 
-    def _stored_counts(self, first: datetime) -> dict[int, Stored]:
-        """What is stored of the campaigns that the report covers."""
-        sent = self.fresh_campaigns.column("sent_at")
-        if not len(sent):
-            return {}
-        begin = max(first, pc.min(sent).as_py()) - planner.DAY
-        by = ["message_id", "status", "optout"]
-        counts = _counted(self.store.grouped("dlrs", by, since=begin, add_up="copies"))
-        for table in ("optouts", "messages"):
-            for row in self.store.grouped(table, ["message_id"], since=begin):
+    def _stored_messages(self, first: datetime) -> dict[int, int]:
+        """How many messages are stored of the campaigns that the report covers."""
+        begin = max(first, self._oldest()) - planner.DAY
+        return {row["message_id"]: row["n"] for row in self.store.grouped("messages", _SEND, since=begin)}
+
+    def _stored_dlrs(self) -> dict[int, Stored]:
+        """What is stored of the campaigns that the report covers; counted once, before any dlr is read."""
+        begin = self._oldest() - planner.DAY
+        if self._counts is None or begin < self._counts[0]:
+            by = [*_SEND, "status", "optout"]
+            counts = _counted(self.store.grouped("dlrs", by, since=begin, add_up="copies"))
+            for row in self.store.grouped("optouts", _SEND, since=begin):
                 have = counts.get(row["message_id"], Stored())
-                counts[row["message_id"]] = replace(have, **{table: row["n"]})
-        return counts
+                counts[row["message_id"]] = replace(have, optouts=row["n"])
+            self._counts = begin, counts
+        return self._counts[1]
 
-
-def _spans(job: Sequence[str] | None, start: datetime, end: datetime) -> tuple[datetime, datetime, datetime]:
-    """Where the window begins and ends, and how far it is done: an interrupted run's, if it reaches here."""
-    if job is None:
-        return start, end, start - timedelta(seconds=1)
-    begun, ended, done = (instant(moment) for moment in job)
-    if begun <= start <= ended <= end and start <= max(done, begun) + planner.MARGIN:
-        return begun, ended, done
-    return start, end, start - timedelta(seconds=1)
+    def _oldest(self) -> datetime:
+        """When the oldest campaign was sent that the report covers."""
+        sent: datetime | None = pc.min(self.fresh_campaigns.column("sent_at")).as_py()
+        return sent or self.client.now()
 
 
 def _list_counters(row: Mapping[str, Any]) -> list[int]:

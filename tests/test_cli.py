@@ -51,6 +51,14 @@ def test_sync_stores_what_pandas_opens(run, gateway, tmp_path):
     assert str(frame["sent_at"].dtype) == "datetime64[us, UTC]"
 
 
+def test_sync_prints_its_plan_before_it_runs(run):
+    done = run("sync")
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("plan: about")]
+    assert "calls/s" in line
+    assert "messages" in line
+    assert "plan:" not in run("sync", "--quiet").stderr
+
+
 def test_sync_json_is_one_object_and_nothing_else(run):
     done = run("sync", "--json")
     assert done.exit_code == 0

@@ -739,11 +739,12 @@ def read_twice(second: list[Answer]) -> tuple[Drained, list[int]]:
     served = Served([message(n) for n in range(1000, 0, -1)], lambda _, page: page > 5 and {"error": {
         "code": "AUTH_FAILED", "description": ""}})  # fmt: skip
     journal = Memory()
+    asked = Read(endpoint("messages"), start=START - timedelta(days=9), end=START + timedelta(days=9))
     with scripted(served) as client, pytest.raises(ApiError):
-        Reader(client, journal=journal).read(Read(endpoint("messages")))
+        Reader(client, journal=journal).read(asked)
     served = Served(second)
     with scripted(served) as client:
-        return Reader(client, journal=journal).read(Read(endpoint("messages"))), served.pages
+        return Reader(client, journal=journal).read(asked), served.pages
 
 
 def test_read_goes_on_from_its_journal() -> None:

@@ -455,7 +455,7 @@ def test_reject_keeps_a_row_once_with_what_is_wrong(store: Store) -> None:
         "messages", "sent_at", 3, 41, "holds no time", {"id": 5, "sent_at": "soon", "message": "\ud83d"}
     )
     for _ in range(2):
-        assert store.reject([odd], "get-user-sms-sent?x=1", at(0)) == 1
+        assert len(store.reject([odd], "get-user-sms-sent?x=1", at(0))) == 1
     (kept,) = store.rejects().values()
     assert (kept["page"], kept["row"], kept["column"], kept["raw"]) == (3, 41, "sent_at", odd.raw)
 
