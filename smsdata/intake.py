@@ -1,7 +1,7 @@
 """From the reader into the store: odd rows set aside, the others gathered, merged, the cursor behind them.
 
 Every batch goes journal -> merge -> cursor, so that a run may die at any instant. What is worth reading is
-decided in `planner` and `sync`. Imports `drain`, `store`, `planner`, `frames` and `endpoints`.
+decided in `planner` and `sync`. Imports `reader`, `store`, `planner`, `frames` and `endpoints`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from smsdata import planner
 from smsdata.client import Caller
-from smsdata.drain import Drained, Read, Reader, Unread, windows
 from smsdata.endpoints import TABLES, endpoint
 from smsdata.frames import RANK
+from smsdata.reader import Drained, Read, Reader, Unread, windows
 from smsdata.settings import instant
 from smsdata.store import Store
 

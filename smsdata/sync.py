@@ -20,12 +20,13 @@ import pyarrow.compute as pc
 
 from smsdata import planner
 from smsdata.client import Caller, whole
-from smsdata.drain import Drained, Read, Unread, members, progress, windows
+from smsdata.drain import progress
 from smsdata.endpoints import SYNCED, endpoint
 from smsdata.errors import ApiError, DrainError, UsageError
 from smsdata.frames import empty, schema, to_arrow
 from smsdata.intake import Intake, Report
 from smsdata.planner import Campaign, Refresh, Stored
+from smsdata.reader import Drained, Read, Unread, members, windows
 from smsdata.settings import instant
 from smsdata.settings import since as begin
 from smsdata.store import Store

@@ -16,9 +16,10 @@ from examples import EXAMPLES, SUCCESS, Answer, scripted
 
 from smsdata import Client
 from smsdata.client import Page
-from smsdata.drain import Drained, Read, Reader, bounds, windows
+from smsdata.drain import bounds
 from smsdata.endpoints import endpoint
 from smsdata.errors import ApiError, DrainError, RowError, SmsDataError, UsageError
+from smsdata.reader import Drained, Read, Reader, windows
 from smsdata.simulator import Account, Drift, Faults, Gateway, Once, running
 
 Connect = Callable[..., Client]

@@ -18,13 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.client import Caller
-from smsdata.drain import Read, Reader, drain, members
+from smsdata.drain import drain
 from smsdata.endpoints import endpoint
 from smsdata.errors import ApiError, DrainError, RowError, SafetyError, UsageError
 from smsdata.hygiene import contact as gateway
 from smsdata.hygiene.contact import Contact, ListId, is_active, one_list
 from smsdata.hygiene.plan import load
 from smsdata.hygiene.runs import Entry, Journal, Outcome, Report, exclusive, kept, settle
+from smsdata.reader import Read, Reader, members
 from smsdata.settings import instant
 from smsdata.store import Store
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from smsdata import Client
 from smsdata.client import Page
-from smsdata.drain import Drained, Read, Reader, windows
 from smsdata.endpoints import SYNCED, endpoint
 from smsdata.errors import SmsDataError
 from smsdata.frames import schema
+from smsdata.reader import Drained, Read, Reader, windows
 from smsdata.simulator import Account, Faults, Gateway
 from smsdata.store import Store
 from smsdata.sync import sync
