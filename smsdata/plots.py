@@ -94,6 +94,21 @@ def compare_rates(differences: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A dot per group with its 95% interval; filled if the interval leaves out 0.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> messages = pd.DataFrame({"sent_at": sent, "sender": ["ACME", "SHOP"], "status": "delivered"})
+    >>> ax = compare_rates(analysis.compare_rates(messages, by="sender", baseline="ACME", now="2026-11-22"))
+    >>> ax.get_title(loc="left")
+    'Delivery rate compared with ACME'
     """
     _need("compare_rates", differences, "baseline", "difference", "differs")
     key = str(differences.columns[0])
@@ -134,6 +149,21 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Axes
         A dot per period, filled and red outside the limits, hollow where not mature, a cross where too few
         are counted to be judged; the centre and the limits of a Laney p' chart.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> messages = pd.DataFrame({"sent_at": sent, "status": ["delivered", "hard-bounce"]})
+    >>> ax = delivery_trend(analysis.delivery_trend(messages, now="2026-11-22"))
+    >>> ax.get_title(loc="left")
+    'Delivered by day: 0 of 2 outside the usual'
     """
     _need("delivery_trend", trend, "settled", "centre", "outside")
     period, count = str(trend.columns[0]), str(trend.columns[2])
@@ -179,6 +209,24 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Axes
         A rising step per group with its 95% band, on a logarithmic time axis. It levels off below 100% by
         what bounces. Times are the latest possible: a receipt at a whole minute may be up to 60 s late.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "delivered", "sent_at": sent,
+    ...     "delivered_at": sent + pd.Timedelta(5, "s"),
+    ... })
+    >>> ax = time_to_deliver(analysis.time_to_deliver(dlrs, now="2026-11-22"))
+    >>> ax.get_xscale(), ax.get_ylabel()
+    ('log', 'share of all messages')
     """
     _need("time_to_deliver", curve, "seconds_high", "incidence", "at_risk")
     keys = _keys(curve, "seconds")
@@ -219,6 +267,23 @@ def hard_bounced(numbers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A bar per tier, its part held back because of a spike hatched.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "hard-bounce", "sent_at": sent,
+    ... })
+    >>> ax = hard_bounced(analysis.hard_bounced(dlrs))
+    >>> [text.get_text() for text in ax.texts]  # remove, exclude, review, cleared
+    ['1', '0', '0', '0']
     """
     _need("hard_bounced", numbers, "msisdn", "tier", "held")
     tiers = {
@@ -259,6 +324,23 @@ def bounce_history(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A line per number, a stretch per streak: delivered, soft or hard bounce, each its colour and width.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "hard-bounce", "sent_at": sent,
+    ... })
+    >>> ax = bounce_history(analysis.bounce_history(dlrs))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['…156']
     """
     _need("bounce_history", history, "msisdn", "streak", "first", "last")
     bad = history.loc[history["status"] != "delivered"].groupby("msisdn")["messages"].sum()
@@ -296,6 +378,25 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A bar per group: money to dead numbers and its share of all spend as words.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "hard-bounce", "sent_at": sent,
+    ... })
+    >>> counters = dict.fromkeys(["pending", "delivered", "soft_bounced"], 0) | {"hard_bounced": 1}
+    >>> campaigns = pd.DataFrame({"message_id": [10, 11], "cost": 0.08, **counters})
+    >>> ax = spent_on_dead(analysis.spent_on_dead(dlrs, campaigns))
+    >>> [text.get_text() for text in ax.texts]
+    ['0.08 (50.0% of spend, 1 messages)']
     """
     _need("spent_on_dead", costs, "dead_spend", "dead_share", "dead_recipients")
     keys = _keys(costs, "recipients")
@@ -331,6 +432,27 @@ def reply_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         As `delivery_rate`, without bounds.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> messages = pd.DataFrame({
+    ...     "id": [1], "message_id": 10, "msisdn": "61491570156", "sender": "61491570006",
+    ...     "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "status": "delivered",
+    ... })
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = reply_rate(analysis.reply_rate(messages, replies, by="week", now="2026-11-22"))
+    >>> ax.get_title(loc="left")
+    'Reply rate by week'
     """
     _need("reply_rate", rates, "replied", "delivered", "rate")
     return _rates(rates, first="recipients", of="delivered", title="Reply rate", what="delivered", ax=ax)
@@ -350,6 +472,27 @@ def time_to_reply(times: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Per group the median as a dot, and a line from the fastest tenth to the slowest.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> messages = pd.DataFrame({
+    ...     "id": [1], "message_id": 10, "msisdn": "61491570156", "sender": "61491570006",
+    ...     "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "status": "delivered",
+    ... })
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = time_to_reply(analysis.time_to_reply(replies, messages, by="sender"))
+    >>> ax.get_title(loc="left"), ax.get_yticklabels()[0].get_text()
+    ('Time to reply by sender', '61491570006 (n = 1)')
     """
     _need("time_to_reply", times, "median", "p10", "p90")
     keys = _keys(times, "replies")
@@ -380,6 +523,27 @@ def reply_windows(windows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Axes
         Per window the share of replies attributed, of those the ambiguous, and the agreement with the
         gateway.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> messages = pd.DataFrame({
+    ...     "id": [1], "message_id": 10, "msisdn": "61491570156", "sender": "61491570006",
+    ...     "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "status": "delivered",
+    ... })
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = reply_windows(analysis.reply_windows(replies, messages))
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['4h', '24h', '72h', '8d']
     """
     _need("reply_windows", windows, "window", "attributed_share", "agreed_share")
     series = {
@@ -413,6 +577,23 @@ def classify_replies(replies: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A bar per kind, the largest on top; what a person should read is hatched.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = classify_replies(analysis.classify_replies(replies))
+    >>> ax.get_yticklabels()[0].get_text(), ax.texts[0].get_text()
+    ('opt-out', '1 (100%)')
     """
     _need("classify_replies", replies, "kind", "review", "received_at")
     counts = replies.groupby("kind")["review"].agg(["size", "sum"])
@@ -448,6 +629,24 @@ def optout_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         As `delivery_rate`, without bounds.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "delivered", "optout": [False, True],
+    ...     "sent_at": sent,
+    ... })
+    >>> ax = optout_rate(analysis.optout_rate(dlrs, by="week", now="2026-11-22"))
+    >>> ax.get_title(loc="left")
+    'Opt-out rate by week'
     """
     _need("optout_rate", rates, "optouts", "delivered", "rate")
     return _rates(rates, first="recipients", of="delivered", title="Opt-out rate", what="delivered", ax=ax)
@@ -468,6 +667,23 @@ def optouts(found: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Axes
         A rising step per source of the dated opt-outs; how many have no date, are for review, or were taken
         back stands beside n.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = optouts(analysis.optouts(replies=replies))
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'reply (1)'
     """
     _need("optouts", found, "first_optout_at", "source", "certain", "cleared_at")
     ax = _axes(ax)
@@ -499,6 +715,25 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     Axes
         A mark per message: when it was sent, days after the opt-out; past the deadline or not by shape and
         colour, hollow where not certain.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> later = pd.to_datetime(["2026-11-02"], utc=True)
+    >>> messages = pd.DataFrame({"message_id": 11, "msisdn": "61491570156", "sent_at": later})
+    >>> ax = sent_after_optout(analysis.sent_after_optout(messages, analysis.optouts(replies=replies)))
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'immediate (1)'
     """
     _need("sent_after_optout", breaches, "breach", "hours_after", "certain")
     ax = _axes(ax)
@@ -542,6 +777,24 @@ def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A bar of spend per group, the cost of a delivered message as words.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> counters = dict.fromkeys(["pending", "soft_bounced", "hard_bounced"], 0) | {"delivered": 100}
+    >>> campaigns = pd.DataFrame({
+    ...     "message_id": [10], "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "cost": 8.0, "parts": 2,
+    ...     "message": "Sale today! " * 10 + "🎉", **counters,
+    ... })
+    >>> ax = costs(analysis.costs(campaigns, by="month"))
+    >>> [text.get_text() for text in ax.texts]
+    ['8.00, 0.080 per delivered']
     """
     _need("costs", spent, "spend", "cost_per_delivered", "unpriced")
     keys = _keys(spent, "campaigns")
@@ -576,6 +829,20 @@ def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A bar of SMS parts in total per text, UCS-2 hatched.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> texts = analysis.segments(pd.DataFrame({"message": ["See you at 5", "At 5 🎉"]}))
+    >>> ax = segments(texts)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['At 5 [party popper]', 'See you at 5']
     """
     _need("segments", texts, "message", "parts", "encoding")
     total = texts["messages"] * texts["parts"]
@@ -610,6 +877,24 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A bar per campaign, the wasted part of its cost hatched; the number of culprits as words.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> counters = dict.fromkeys(["pending", "soft_bounced", "hard_bounced"], 0) | {"delivered": 100}
+    >>> campaigns = pd.DataFrame({
+    ...     "message_id": [10], "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "cost": 8.0, "parts": 2,
+    ...     "message": "Sale today! " * 10 + "🎉", **counters,
+    ... })
+    >>> ax = avoidable_parts(analysis.avoidable_parts(campaigns))
+    >>> [text.get_text() for text in ax.texts]
+    ['4.00 wasted, 2 → 1 parts']
     """
     _need("avoidable_parts", campaigns, "wasted", "cost", "culprits")
     shown = campaigns.head(12)
@@ -666,6 +951,23 @@ def list_health(
     -------
     Axes
         A stacked bar per list: active and well, active but dead, inactive, opted out, other.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> members = pd.DataFrame({
+    ...     "list_id": [7, 8], "msisdn": "61491570156", "status": "active",
+    ...     "created_at": pd.to_datetime(["2026-09-01", "2026-10-01"], utc=True),
+    ... })
+    >>> ax = list_health(analysis.list_health(members, now="2026-11-22"), names={7: "VIP", 8: "Staff"})
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['VIP', 'Staff']
     """
     _need("list_health", health, "members", "active", "opted_out", "dead")
     dead = health["dead"].fillna(0).astype("int64")
@@ -707,6 +1009,23 @@ def list_overlap(
     -------
     Axes
         A square per pair: contacts in common, darker for a larger share of the smaller list.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> members = pd.DataFrame({
+    ...     "list_id": [7, 8], "msisdn": "61491570156", "status": "active",
+    ...     "created_at": pd.to_datetime(["2026-09-01", "2026-10-01"], utc=True),
+    ... })
+    >>> ax = list_overlap(analysis.list_overlap(members), names={7: "VIP", 8: "Staff"})
+    >>> ax.get_xticklabels()[0].get_text(), ax.get_yticklabels()[0].get_text(), ax.texts[0].get_text()
+    ('VIP', 'Staff', '1')
     """
     _need("list_overlap", overlap, "list_a", "list_b", "common", "share_of_smaller")
     ids = sorted({*overlap["list_a"], *overlap["list_b"]})
@@ -746,6 +1065,23 @@ def list_growth(
     -------
     Axes
         A step per list: contacts at the end of each period; the eight largest lists.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> members = pd.DataFrame({
+    ...     "list_id": [7, 8], "msisdn": "61491570156", "status": "active",
+    ...     "created_at": pd.to_datetime(["2026-09-01", "2026-10-01"], utc=True),
+    ... })
+    >>> ax = list_growth(analysis.list_growth(members), names={7: "VIP", 8: "Staff"})
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['VIP', 'Staff']
     """
     _need("list_growth", growth, "list_id", "joined", "left", "members")
     period = str(growth.columns[1])

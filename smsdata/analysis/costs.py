@@ -63,7 +63,7 @@ _WASTE = {
 }
 _PENDING = """ "status" = 'pending' """.strip()
 _BILLED = "parts are billed whatever becomes of the message"
-_DIGITS = 10
+_DIGITS = 12
 """Of amounts that are added up: a gateway's prices have four, a campaign's cost over its recipients many."""
 _RECIPIENTS = '"pending" + "delivered" + "soft_bounced" + "hard_bounced"'
 
@@ -213,6 +213,10 @@ def spent_on_dead(
     parts. Bounced messages of unknown kind are no evidence of death. Bounces before the first row are not
     seen.
 
+    References
+    ----------
+    73 hours: the gateway gives up on a message after 72, its receipt may take one more (TransmitSMS support).
+
     Examples
     --------
     >>> import pandas as pd
@@ -361,6 +365,10 @@ def avoidable_parts(campaigns: Source) -> pd.DataFrame:
     -----
     It counts the campaign's text as reported; variables filled in per recipient may change the number of
     parts.
+
+    References
+    ----------
+    Parts: 3GPP TS 23.038 and TS 23.040, see `segments`. That every part costs the same is our own choice.
 
     Examples
     --------

@@ -395,6 +395,11 @@ def time_quantiles(curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.9, 0.9
     UsageError
         If the frame is no curve.
 
+    References
+    ----------
+    The curve is that of Aalen & Johansen 1978, see `time_to_deliver`; a quantile is where it first
+    reaches the share.
+
     Examples
     --------
     >>> import pandas as pd

@@ -72,6 +72,10 @@ def list_health(
     UsageError
         If a column is missing, an instant is naive, or rows repeat (list_id, msisdn).
 
+    References
+    ----------
+    Interval: Brown, Cai & DasGupta 2001. Who is dead: see `hard_bounced`.
+
     Examples
     --------
     >>> import pandas as pd

@@ -132,6 +132,11 @@ def optouts(
     Among the evidence of a period, the one certain first tells when. A flag is dated by its message, so a
     START that came after the message clears it. Not legal advice.
 
+    References
+    ----------
+    Which replies count: see `classify_replies`. A later START clears, as with Telnyx and Iterable. That the
+    evidence certain first goes first, and the gateway's before ours, is our own choice.
+
     Examples
     --------
     >>> import pandas as pd
@@ -223,8 +228,11 @@ def sent_after_optout(
     one that leaves most time; earlier messages are in the list too. One confirmation of the opt-out is
     usually allowed: it shows as a small ``hours_after``. The message whose own flag is the evidence is no
     breach, even where the tables messages and dlrs time it seconds apart. The list tells what the tables
-    show; no row does not mean no breach. Sources: ACMA, "Avoid sending spam" (5 working days); FCC, 47 CFR
-    64.1200(a)(10) (10 business days). Not legal advice.
+    show; no row does not mean no breach. Not legal advice.
+
+    References
+    ----------
+    ACMA, "Avoid sending spam" (5 working days); FCC, 47 CFR 64.1200(a)(10) (10 business days).
 
     Examples
     --------
@@ -562,7 +570,7 @@ def _sent_after(tables: Tables, include_review: bool) -> pd.DataFrame:
             ON m."msisdn" = o."msisdn" AND unix_micros(m."sent_at") > o."since"
                 AND (o."cleared_at" IS NULL OR unix_micros(m."sent_at") < o."cleared_at")
                 AND (o."flag_message_id" IS NULL OR m."message_id" <> o."flag_message_id")
-        ORDER BY "sent_at", m."message_id", m."msisdn"
+        ORDER BY "sent_at", m."message_id", m."msisdn", "id"
         """,
         include_review=include_review,
     )

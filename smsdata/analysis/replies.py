@@ -177,8 +177,12 @@ def attribute_replies(replies: Source, messages: Source, *, window: str | timede
 
     Notes
     -----
-    Last touch; vendors' windows reach from 4 hours (Braze) to 8 days (Telstra): see `reply_windows` for what
-    the choice changes. A message and a reply in the same second count as question and answer.
+    A message and a reply in the same second count as question and answer.
+
+    References
+    ----------
+    Last touch. Vendors' windows reach from 4 hours (Braze) to 8 days (Telstra): see `reply_windows` for what
+    the choice changes.
 
     Examples
     --------
@@ -236,6 +240,10 @@ def reply_windows(
     ------
     UsageError
         As `attribute_replies`; if no window is given.
+
+    References
+    ----------
+    Vendors use 4 hours (Braze), 24 hours (Klaviyo, once) and 8 days (Telstra); 72 hours is our own choice.
 
     Examples
     --------
@@ -424,6 +432,10 @@ def time_to_reply(
     UsageError
         As `attribute_replies`; if a grouping or time zone is unknown.
 
+    References
+    ----------
+    Quantiles: linear interpolation between the two nearest (Hyndman & Fan 1996, type 7).
+
     Examples
     --------
     >>> import pandas as pd
@@ -492,9 +504,10 @@ def classify_replies(
     UsageError
         As `attribute_replies`.
 
-    Notes
-    -----
-    The rules and their sources stand at `smsdata.analysis.texts.classify_text`.
+    References
+    ----------
+    The rules and their sources (CTIA, FCC, ACMA, Twilio, AWS, Telnyx) stand at
+    `smsdata.analysis.texts.classify_text`.
 
     Examples
     --------
