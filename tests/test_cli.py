@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from subprocess import PIPE
 
 import pandas as pd
 import pytest
@@ -131,6 +135,26 @@ def test_sync_leaves_a_locked_store_with_4(run, tmp_path):
         done = run("sync", "--wait", "0")
     assert done.exit_code == 4
     assert "process" in done.stderr
+
+
+@pytest.mark.parametrize(("wait", "codes"), [("60", [0, 0]), ("0", [0, 4])])
+def test_two_syncs_at_once_wait_or_leave_and_store_the_truth(tmp_path, wait, codes):
+    """Two processes, one account, one store."""
+    account = Account(seed=4, campaigns=4, recipients=30, singles=3, inbound=4, lists=2, days=25)
+    held = Gateway(account, limiter=None, latency=(0.2, 0.3))
+    with running(held) as address:
+        store = tmp_path / "store"
+        settings = CREDENTIALS | {"SMSDATA_BASE_URL": address, "SMSDATA_STORE": str(store)}
+        command = [sys.executable, "-m", "smsdata", "sync", "--wait", wait, "--rate", "1000", "--share", "1"]
+        both = [
+            subprocess.Popen(command, env=os.environ | settings, text=True, stdout=PIPE, stderr=PIPE)
+            for _ in range(2)
+        ]
+        told = [process.communicate(timeout=120) for process in both]
+    assert sorted(process.returncode for process in both) == codes
+    assert [f"process {both[0].pid}" in told[1][1] or f"process {both[1].pid}" in told[0][1]] == [4 in codes]
+    stored = Store(store).read("messages")["id"]
+    assert sorted(stored) == sorted(row["id"] for row in account.truth("messages"))
 
 
 def test_sync_with_odd_rows_exits_with_3_and_keeps_them(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -406,6 +407,39 @@ def test_writing_is_for_one_at_a_time_and_blocks_no_reader(store: Store) -> None
     with pytest.raises(LockedError, match=r"process \d+ on "), second.writing():
         pass
     assert len(second.read("messages")) == 1
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda store: store.read("messages")["id"].tolist(),
+        lambda store: pd.read_parquet(store.path / "messages")["id"].tolist(),
+    ],
+    ids=["store.read", "pandas.read_parquet"],
+)
+def test_readers_beside_a_writer_never_see_half_a_merge(tmp_path: Path, look: Callable[[Store], Any]) -> None:
+    """Another process merges again and again; what is read grows, and holds no row twice."""
+    store = Store(tmp_path / "store", part_rows=10)
+    with store.writing():
+        store.merge("messages", table("messages", [message(n) for n in range(5)]))
+    child = os.fork()
+    if child == 0:
+        try:
+            store.writing().__enter__()
+            for round_ in range(1, 120):  # new rows, and old ones in another state
+                rows = [message(n, hour=round_) for n in range(max(0, 5 * round_ - 40), 5 * round_ + 5)]
+                store.merge("messages", table("messages", rows))
+        finally:
+            os._exit(0)
+    seen: list[list[int]] = []
+    while not os.waitpid(child, os.WNOHANG)[0]:
+        with suppress(FileNotFoundError, pa.ArrowException, OSError):  # plain readers read again
+            seen.append(look(store))
+    seen.append(look(store))
+    assert len({len(ids) for ids in seen}) > 5
+    assert all(len(ids) == len(set(ids)) for ids in seen)
+    assert all(set(before) <= set(after) for before, after in itertools.pairwise(seen))
+    assert set(seen[-1]) == set(range(600))
 
 
 def test_writing_where_nothing_can_be_written_is_one_line_of_error(tmp_path: Path) -> None:
