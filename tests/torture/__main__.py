@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 import stamina
 
-from . import drift, fault, fuzz, kill, year
+from . import drift, fault, fuzz, histories, hygiene, kill, year
 from .common import Tally
 
 os.environ["SMSDATA_PROGRESS"] = "0"
@@ -22,6 +22,8 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "drift": lambda seed: [drift.run(seed)],
     "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),
     "fuzz": lambda seed: [fuzz.run(seed)],
+    "histories": lambda seed: [histories.run(seed)],
+    "hygiene": lambda seed: [hygiene.run(seed)],
 }
 
 

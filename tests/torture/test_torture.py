@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import drift, fault, fuzz, kill, year
+from . import drift, fault, fuzz, histories, hygiene, kill, year
 
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
@@ -67,3 +67,27 @@ def test_fuzz_gives_right_rows_or_our_errors() -> None:
 @pytest.mark.parametrize("bug", fuzz.BUGS)
 def test_fuzz_catches(bug: str) -> None:
     assert fuzz.run(1, reads=100, read=fuzz.BUGS[bug], until_wrong=True).wrong
+
+
+def test_histories_agree_with_the_oracle() -> None:
+    tally = histories.run(5, count=3_000)
+    assert not tally.wrong, str(tally)
+    assert min(tally.fired["remove"], tally.fired["exclude"]) > 200
+    assert histories.idle(5, count=3_000) == [], "the histories do not try these rules"
+
+
+@pytest.mark.parametrize("bug", histories.BUGS)
+def test_histories_catch(bug: str) -> None:
+    assert histories.run(5, count=1_000, plan=histories.BUGS[bug]).wrong
+
+
+def test_hygiene_removes_each_target_once_and_nobody_else() -> None:
+    tally = hygiene.run(1, every=25, refusals=(0.0,))
+    assert not tally.wrong, str(tally)
+    assert all(tally.fired.values()), str(tally)
+    assert sum(tally.fired.values()) >= 24
+
+
+@pytest.mark.parametrize("bug", hygiene.BUGS)
+def test_hygiene_catches(bug: str) -> None:
+    assert hygiene.run(1, every=100, disk=hygiene.BUGS[bug], refusals=(0.0,), until_wrong=True).wrong
