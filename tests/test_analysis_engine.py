@@ -1,5 +1,6 @@
 """The engine: what comes in is checked, the dialect is spelt for each engine, results have their dtypes."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smsdata.analysis import delivery_rate, explain
+from smsdata.analysis import delivery_rate, explain, hard_bounced, to_spark
 from smsdata.analysis.engine import _backticks, _translated, instants, micros, open_tables, quoted, typed
 from smsdata.analysis.grouping import group_keys
 from smsdata.errors import UsageError
+from smsdata.store import Scan as StoreScan
 
 UTC_DAY = 86_400 * 10**6
 
@@ -114,6 +116,53 @@ def test_bad_tables_are_refused_with_what_to_do(change, words):
     assert "61491570156" not in str(raised.value)
 
 
+def test_columns_of_any_name_pass_by():
+    data = frame(["2026-11-01"], status=["delivered"])
+    data[7] = 1
+    assert delivery_rate(data, by="7", now="2026-11-22")["7"].tolist() == [1]
+
+
+def test_two_columns_of_one_name_are_refused():
+    data = frame(["2026-11-01"], status=["delivered"])
+    with pytest.raises(UsageError, match="messages has more than one column 'status'"):
+        delivery_rate(pd.concat([data, data["status"]], axis=1))
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [1, 2, 3, 2],
+        [5, 6, 1, 2, 5],
+        [*range(5_000), 4_999],
+        [*range(5_000, 10_000), *range(5_001)],
+        [3, 1, 2, 3],
+    ],
+    ids=["few", "runs", "long", "overlapping", "unsorted"],
+)
+@pytest.mark.parametrize("dtype", ["int64", "Int64"])
+def test_ids_that_repeat_are_found_in_any_order(ids, dtype):
+    for order in (ids, ids[::-1], sorted(ids)):
+        data = frame(["2026-11-01"] * len(ids), status="delivered", id=pd.array(order, dtype))
+        with pytest.raises(UsageError, match=r"delivery_rate: 1 rows of messages repeat the key \(id\)"):
+            delivery_rate(data)
+        distinct = data.drop_duplicates("id")
+        assert delivery_rate(distinct, now="2026-11-22")["n"].tolist() == [len(ids) - 1]
+
+
+def test_a_scan_of_another_table_is_searched_for_repeated_keys(tmp_path):
+    data = frame(["2026-11-01"] * 2, status="delivered", message_id=1, msisdn="61491570156")
+    data.to_parquet(tmp_path / "a.parquet")
+    scan = StoreScan("messages", (str(tmp_path / "a.parquet"),))
+    with pytest.raises(UsageError, match="1 rows of dlrs repeat the key"):
+        hard_bounced(scan)
+
+
+def test_to_spark_without_pyspark_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(UsageError, match="pyspark is not installed"):
+        to_spark(frame(["2026-11-01"]))
+
+
 def test_naive_timestamps_in_a_scan_are_refused(tmp_path):
     pd.DataFrame({"sent_at": pd.to_datetime(["2026-11-01"]), "status": ["delivered"]}).to_parquet(
         tmp_path / "a.parquet"
@@ -210,6 +259,15 @@ def test_group_keys_put_missing_groups_last():
 
 def test_group_keys_take_a_column_before_a_meaning():
     assert grouped(frame(["2026-11-01"], country=["XX"]), "country")["country"].tolist() == ["XX"]
+
+
+def test_group_keys_take_the_month_from_the_instant_not_from_the_folder_of_the_file(tmp_path):
+    folder = tmp_path / "month=2026-11"
+    folder.mkdir()
+    frame(["2026-10-31T20:00"], status="delivered").to_parquet(folder / "part-0.parquet")
+    found = delivery_rate(pd.read_parquet(tmp_path), by="month", tz="Australia/Sydney", now="2026-11-22")
+    assert found["month"].tolist() == [pd.Timestamp("2026-11-01")]
+    assert str(found["month"].dtype) == "datetime64[us]"
 
 
 def test_group_keys_quote_any_name():

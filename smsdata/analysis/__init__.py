@@ -1,6 +1,7 @@
 """Analysis: frame in, frame out; every rate with its counts, its interval and its pending share.
 
-Each helper takes a pandas DataFrame, a lazy scan of the store or a Spark DataFrame, and gives pandas. Within:
+Each helper takes a pandas DataFrame, a lazy scan of the store or a Spark DataFrame, and gives pandas;
+`to_spark` gives that back to Spark. Within:
 
     delivery  bounces  lists  replies  optouts  costs      one file per question
     grouping  provenance  numbers  texts                   what they share
@@ -19,6 +20,7 @@ from smsdata.analysis.delivery import (
     time_quantiles,
     time_to_deliver,
 )
+from smsdata.analysis.engine import to_spark
 from smsdata.analysis.lists import list_growth, list_health, list_overlap
 from smsdata.analysis.numbers import number_details
 from smsdata.analysis.optouts import optout_rate, optouts, sent_after_optout
@@ -62,4 +64,5 @@ __all__ = [
     "time_quantiles",
     "time_to_deliver",
     "time_to_reply",
+    "to_spark",
 ]

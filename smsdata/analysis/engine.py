@@ -97,9 +97,7 @@ class _Duck:
         return _translated(sql, name=quoted, table=quoted, value="${}".format)
 
     def run(self, sql: str, values: Mapping[str, object]) -> pd.DataFrame:
-        used = {match["value"] for match in _TOKEN.finditer(sql)}
-        bound = {name: value for name, value in values.items() if name in used}
-        relation = self._connection.sql(self.text(sql), params=bound or None)
+        relation = self._connection.sql(self.text(sql), params=_bound(sql, values) or None)
         frame: pd.DataFrame = relation.to_arrow_table().to_pandas(types_mapper=_pandas_type)
         return frame
 
@@ -117,8 +115,8 @@ class _Spark:
 
     def add(self, name: str, source: Source) -> dict[str, str]:
         if not _is_spark(source):
-            source = self._session.createDataFrame(_arrow_table(_frame_of(name, source)))
-        source.createOrReplaceTempView(self._prefix + name)
+            source = _in_spark(_arrow_table(_frame_of(name, source)), self._session)
+        _without_nan(source).createOrReplaceTempView(self._prefix + name)
         self._views.append(self._prefix + name)
         return {column: _kind(kind) for column, kind in source.dtypes}
 
@@ -126,7 +124,7 @@ class _Spark:
         return _translated(sql, name=_backticks, table=self._prefix.__add__, value=":{}".format)
 
     def run(self, sql: str, values: Mapping[str, object]) -> pd.DataFrame:
-        result = self._session.sql(self.text(sql), args=dict(values))
+        result = self._session.sql(self.text(sql), args=_bound(sql, values))
         frame: pd.DataFrame = result.toArrow().to_pandas(types_mapper=_pandas_type)
         return frame
 
@@ -142,6 +140,7 @@ class Tables:
     helper: str
     _engine: _Duck | _Spark
     _columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    _sources: dict[str, Source] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
     sql: list[str] = field(default_factory=list)
@@ -152,6 +151,7 @@ class Tables:
     def add(self, table: str, source: Source) -> None:
         """Make a table known as ``@table``."""
         self._columns[table] = self._engine.add(table, source)
+        self._sources[table] = source
         self.sources[table] = origin(source)
 
     def kinds(self, table: str) -> dict[str, str]:
@@ -175,10 +175,10 @@ class Tables:
     def require_keys(self, table: str, *keys: tuple[str, ...]) -> None:
         """Raise UsageError if rows repeat the first of these keys whose columns are there.
 
-        A scan is not read for it: the store keeps its keys unique.
+        Rows are not read for it where `_surely_unique`.
         """
         key = next((k for k in keys if self.has(table, *k)), None)
-        if key is None or self.sources[table]["kind"] == "scan":
+        if key is None or _surely_unique(self._sources[table], key):
             return
         names = ", ".join(quoted(column) for column in key)
         found = self.query(f"SELECT count(*) AS n FROM (SELECT {names} FROM @{table} GROUP BY {names}) AS k")
@@ -233,9 +233,11 @@ class Tables:
 
     def _fits(self, table: str, column: str, kind: str) -> None:
         wanted = _arrow_kind(_TYPES[column]) if column in _TYPES else kind
-        if kind == wanted or kind == "null" or {kind, wanted} == {"int", "float"}:
+        if kind in (wanted, "null") or wanted == "other" or {kind, wanted} == {"int", "float"}:
             return
-        if kind == "naive":
+        if isinstance(self._engine, _Spark):
+            todo = _cast_in_spark(kind, wanted)
+        elif kind == "naive":
             todo = f"naive (no time zone). Say which it is: {table}[{column!r}].dt.tz_localize('UTC')"
         elif wanted == "instant":
             todo = f"{kind}, not an instant. Make it one: pd.to_datetime({table}[{column!r}], utc=True)"
@@ -306,12 +308,109 @@ def typed(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
 
 
+def to_spark(frame: pd.DataFrame, session: Any = None) -> Any:
+    """Give a helper's result as a Spark DataFrame, so that what came from Spark stays there.
+
+    Helpers reduce rows where they lie and finish what is left in pandas: a result passes once through the
+    memory of the driver.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What a helper gave, or any frame.
+    session : SparkSession or None
+        Where to; default: the active session.
+
+    Returns
+    -------
+    Spark DataFrame
+        The same rows and columns. Whole numbers are ``bigint``, instants ``timestamp``, periods of local time
+        ``timestamp_ntz``, text ``string``; what is missing, also NaN, is null. ``attrs``, and with them what
+        `explain` reads, stay with the pandas frame.
+
+    Raises
+    ------
+    UsageError
+        If pyspark is not installed, no session is active, or a column holds a mix that no Spark type fits.
+
+    Examples
+    --------
+    With a session named ``spark``::
+
+        rates = delivery_rate(spark.read.parquet("data/store/messages"), by="day")
+        to_spark(rates, spark).write.saveAsTable("delivery_by_day")
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise UsageError("to_spark: pyspark is not installed; pip install 'smsdata[spark]'.") from None
+    session = session or SparkSession.getActiveSession()
+    if session is None:
+        raise UsageError("to_spark: no Spark session is active; give one: to_spark(frame, spark).")
+    table = _arrow_table(frame)
+    lost = [name for name in map(str, frame.columns) if name not in table.column_names]
+    if lost:
+        raise UsageError(f"to_spark: column {lost[0]!r} mixes types; convert it first: .astype('str').")
+    return _in_spark(table, session)
+
+
+def _in_spark(table: pa.Table, session: Any) -> Any:
+    """Give Arrow columns to Spark; what has no time zone stays without."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return session.createDataFrame(table, from_arrow_schema(table.schema, prefer_timestamp_ntz=True))
+
+
+def _without_nan(source: Any) -> Any:
+    """Make what is not a number null, as it is in pandas and in the store."""
+    from pyspark.sql import functions
+
+    floats = [name for name, kind in source.dtypes if kind in ("double", "float")]
+    columns = {name: functions.col(_backticks(name)) for name in floats}
+    return source.withColumns(
+        {name: functions.when(~functions.isnan(column), column) for name, column in columns.items()}
+    )
+
+
+def _cast_in_spark(kind: str, wanted: str) -> str:
+    """Say what is wrong with a column of a Spark frame, and what to do."""
+    if kind == "naive":
+        return "naive (no time zone). Cast it to timestamp while spark.sql.session.timeZone is its zone"
+    types = {"instant": "timestamp", "text": "string", "int": "bigint", "bool": "boolean", "float": "double"}
+    return f"{kind}, not {wanted}. Convert it: .cast({types[wanted]!r})"
+
+
+def _surely_unique(source: Source, key: tuple[str, ...]) -> bool:
+    """Tell without a query that rows cannot repeat a key: the store's own key, ids in rising runs."""
+    if _is_spark(source):
+        return False
+    if isinstance(source, pd.DataFrame):
+        return len(key) == 1 and _all_differ(source[key[0]])
+    kept = getattr(source, "table", None)
+    return kept is None or set(TABLES[kept].key) <= set(key)
+
+
+def _all_differ(values: pd.Series) -> bool:
+    """Tell cheaply that whole numbers in few rising runs do not repeat; False where that is not sure."""
+    if values.dtype != "int64":
+        return False
+    numbers = values.to_numpy()
+    if np.count_nonzero(numbers[1:] < numbers[:-1]) > len(numbers) // 1000:
+        return False
+    ordered = np.sort(numbers, kind="stable")  # merges the runs that are there
+    return bool((ordered[1:] != ordered[:-1]).all())
+
+
 def _accept(helper: str, table: str, source: Source) -> None:
     if not (isinstance(source, pd.DataFrame) or hasattr(source, "sql") or _is_spark(source)):
         raise UsageError(
             f"{helper}: {table} is a {type(source).__name__}; give a pandas DataFrame, store.scan(...) "
             "or a Spark DataFrame."
         )
+    names = pd.Index([str(name) for name in source.columns])
+    if names.has_duplicates:
+        twice = names[names.duplicated()][0]
+        raise UsageError(f"{helper}: {table} has more than one column {twice!r}; drop or rename the others.")
 
 
 def _is_spark(source: Source) -> bool:
@@ -336,9 +435,10 @@ def origin(source: Source) -> dict[str, Any]:
 def _arrow_table(frame: pd.DataFrame) -> pa.Table:
     """Give the frame's columns as Arrow, without a copy where pandas holds them that way."""
     arrays = {}
-    for column in map(str, frame.columns):
+    for name, values in frame.items():
+        column = str(name)
         try:
-            arrays[column] = _arrow_column(column, pa.array(frame[column], from_pandas=True))
+            arrays[column] = _arrow_column(column, pa.array(values, from_pandas=True))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
             continue  # A column of mixed Python objects: a helper that needs it will miss it by name.
     return pa.table(arrays) if arrays else pa.table({"": pa.nulls(len(frame))})
@@ -420,6 +520,12 @@ def _translated(
         return value(match["value"]) if match["value"] else match[0]
 
     return _TOKEN.sub(spelt, sql)
+
+
+def _bound(sql: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Give the values that the text names."""
+    used = {match["value"] for match in _TOKEN.finditer(sql)}
+    return {name: value for name, value in values.items() if name in used}
 
 
 def _tidy(sql: str) -> str:

@@ -105,7 +105,8 @@ def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str =
     by : str, sequence of str or None
         Column names, or "hour", "day", "week" (from Monday), "month" (the local time they begin, a naive
         ``datetime64[us]``), "hour_of_day" (0-23), "weekday" (0 = Monday), "sender", "campaign" (the send,
-        ``message_id``), "list", "country". A column of that name in the table goes first.
+        ``message_id``), "list", "country". A column of that name in the table goes first; but a column
+        ``month`` beside the instant is the folder that a file of the store lies in, and no group.
     tz : str
         The IANA time zone in which hours, days, weeks and months begin.
     at : str
@@ -117,9 +118,9 @@ def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str =
         If a grouping or a time zone is unknown, or the column it needs is not there.
     """
     names = [by] if isinstance(by, str) else list(by or ())
-    kinds = tables.kinds(table)
+    kinds = _kinds(tables, table, at)
     local = _local(tables, table, tz, at) if _timed(names, kinds) else ""
-    keys = tuple(_key(tables, table, name, local) for name in names)
+    keys = tuple(_key(tables, table, kinds, name, local) for name in names)
     if "country" not in names or "country" in kinds:
         return Keys(keys, f"@{table}")
     _add_countries(tables, table)
@@ -131,8 +132,13 @@ def _timed(names: Iterable[str], kinds: dict[str, str]) -> bool:
     return any(name in _TIMES and name not in kinds for name in names)
 
 
-def _key(tables: Tables, table: str, name: str, local: str) -> Key:
+def _kinds(tables: Tables, table: str, at: str) -> dict[str, str]:
+    """Give the columns to group by."""
     kinds = tables.kinds(table)
+    return {name: kind for name, kind in kinds.items() if name != "month" or at not in kinds}
+
+
+def _key(tables: Tables, table: str, kinds: dict[str, str], name: str, local: str) -> Key:
     column = name if name in kinds else _ALIASES.get(name, name)
     if name in _TIMES and name not in kinds:
         date = f"date_from_unix_date(CAST(floor({local} / {DAY}) AS INT))"
