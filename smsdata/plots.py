@@ -30,6 +30,8 @@ from smsdata.errors import UsageError
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#767676"
 
+_DASHES = ("-", "--", "-.", ":")
+_MARKS = "osD^vXP*"
 _CYCLE = (BLUE, ORANGE, GREEN, RED, SKY, PURPLE, "black", GREY)
 _PERIODS = ("hour", "day", "week", "month")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -148,7 +150,7 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
         A dot per period, filled and red outside the limits, hollow where not mature, a cross where too few
-        are counted to be judged; the centre and the limits of a Laney p' chart.
+        are counted to be judged; the centre and, over the other periods, the limits of a Laney p' chart.
 
     Raises
     ------
@@ -169,9 +171,11 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     period, count = str(trend.columns[0]), str(trend.columns[2])
     ax = _axes(ax)
     x = trend[period]
-    ax.fill_between(x, trend["low"], trend["high"], step="mid", color=SKY, alpha=0.25, lw=0, label="limits")
+    large = trend[(trend["outside"] != "too few").to_numpy(bool)]
+    band = ax.fill_between(large[period], large["low"], large["high"], step="mid", color=SKY, alpha=0.25)
+    band.set(linewidth=0, label="limits")
     ax.plot(x, trend["centre"], color=GREY, lw=1, label="centre")
-    ax.plot(x, trend["rate"], color=BLUE, lw=0.8, alpha=0.6)
+    ax.plot(large[period], large["rate"], color=BLUE, lw=0.8, alpha=0.6)
     for label, which, style in _trend_marks(trend):
         if which.any():
             ax.plot(x[which], trend["rate"][which], ls="", label=label, **style)
@@ -179,7 +183,9 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _percent(ax.yaxis)
     found = int(trend["outside"].isin(["above", "below"]).sum())
     title = f"{_words(count).capitalize()} by {period}: {found} of {len(trend)} outside the usual"
-    return _finish(ax, title, _facts(trend, trend["settled"].sum(), "settled messages"), share="share")
+    note = f"{len(trend) - len(large)} with too few to judge" if len(large) < len(trend) else ""
+    facts = _facts(trend, trend["settled"].sum(), "settled messages", extra=note)
+    return _finish(ax, title, facts, share="share")
 
 
 def _trend_marks(trend: pd.DataFrame) -> list[tuple[str, Any, dict[str, Any]]]:
@@ -232,9 +238,9 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     keys = _keys(curve, "seconds")
     ax = _axes(ax)
     groups = _parts(curve, keys)
-    for color, (name, part) in zip(_CYCLE, groups, strict=False):
+    for color, dashes, (name, part) in zip(_CYCLE, _DASHES * 2, groups, strict=False):
         x = part["seconds_high"].clip(lower=1)
-        ax.step(x, part["incidence"], where="post", color=color, label=name)
+        ax.step(x, part["incidence"], where="post", color=color, ls=dashes, label=name)
         ax.fill_between(x, part["low"], part["high"], step="post", color=color, alpha=0.15, lw=0)
     _clock(ax, curve["seconds_high"])
     ax.set_ylim(0, 1.02)
@@ -1088,9 +1094,9 @@ def list_growth(
     largest = growth.groupby("list_id")["members"].last().sort_values(ascending=False, kind="stable")
     ids = list(largest.index[: len(_CYCLE)])
     ax = _axes(ax)
-    for color, list_id, name in zip(_CYCLE, ids, _list_names(ids, names), strict=False):
+    for color, mark, list_id, name in zip(_CYCLE, _MARKS, ids, _list_names(ids, names), strict=False):
         part = growth[(growth["list_id"] == list_id) & growth[period].notna()]
-        ax.plot(part[period], part["members"], color=color, marker="o", ms=3, label=name)
+        ax.plot(part[period], part["members"], color=color, marker=mark, ms=4, label=name)
     _dates(ax)
     ax.set_ylim(bottom=0)
     extra = f"{growth['joined'].sum():,} joined, {growth['left'].sum():,} left"
@@ -1326,10 +1332,11 @@ def _named(kind: str, run: Sequence[str]) -> str:
 
 def _values(ax: Axes, ends: Iterable[float], words: Sequence[str]) -> None:
     """Write each bar's value behind its end, and leave room for it."""
-    for y, (end, text) in enumerate(zip(ends, words, strict=True)):
+    places = [float(end) for end in ends]
+    for y, (end, text) in enumerate(zip(places, words, strict=True)):
         ax.annotate(text, (end, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5)
     longest = max((len(text) for text in words), default=0)
-    ax.margins(x=0.05 + 0.016 * longest)
+    ax.set_xlim(0, max(places, default=0) * (1.05 + 0.016 * longest) or 1)
 
 
 def _list_names(ids: Iterable[int], names: Mapping[int, str] | None) -> list[str]:

@@ -244,6 +244,9 @@ def test_delivery_trend_crosses_days_with_too_few_to_judge() -> None:
     (mark,) = (line for line in ax.lines if line.get_marker() == "x")
     assert list(mark.get_ydata()) == [0.0]
     assert "too few to judge" in legend(ax)
+    assert "1 with too few to judge" in ax.get_xlabel()
+    (band,) = ax.collections
+    assert len(band.get_paths()[0].vertices) > 2 * 11  # limits over the eleven days that are judged
 
 
 def curve() -> pd.DataFrame:
@@ -277,7 +280,7 @@ def test_time_to_deliver_names_its_groups() -> None:
     """A send's id is a whole number."""
     ax = plots.time_to_deliver(analysis.time_to_deliver(curve(), by="campaign", now=NOW))
     assert legend(ax) == ["1", "2"]
-    assert len(ax.lines) == 2
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
 
 
 def bounced() -> pd.DataFrame:
@@ -359,6 +362,7 @@ def test_classify_replies_counts_kinds_and_hatches_what_to_read() -> None:
     assert labels(ax) == ["opt-out", "yes"]
     assert words(ax) == ["2 (67%)", "1 (33%)"]
     assert [bar.get_width() for bar in ax.patches if bar.get_hatch()] == [1, 0]
+    assert ax.get_xlim()[1] > 2.2  # room for the words behind the longest bar
     assert ax.get_xlabel() == (
         "n = 3 replies · 2 Nov 2026 to 2 Nov 2026\n"
         "no pending share: a reply that was received is never pending"
