@@ -189,7 +189,9 @@ def _names(tables: str | None) -> list[str] | None:
 def _planned(report: Report, pace: float) -> list[str]:
     calls = sum(report.planned.values())
     parts = ", ".join(f"{name} {count:,}" for name, count in report.planned.items() if count)
-    return [f"plan: about {calls:,} calls, {calls / pace / 60:.1f} minutes at {pace:g} calls/s ({parts})"]
+    seconds = calls / pace
+    length = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
+    return [f"plan: about {calls:,} calls, {length} at {pace:g} calls/s ({parts})"]
 
 
 def _told(report: Report, store: Store) -> list[str]:

@@ -282,6 +282,7 @@ class _Run:
     def _messages(self) -> None:
         now = self.client.now()
         start = self._start("messages", now)
+        self.state["first_messages"] = min(start, self._at("first_messages") or start).isoformat()
         for _ in self.intake.again("messages"):
             pass
         for _ in self.intake.window("messages", start, now, margin=planner.MARGIN, resume=True):
@@ -582,12 +583,8 @@ class _Run:
 
     def _start(self, table: str, now: datetime) -> datetime:
         """Where messages begin: as asked, else at the cursor, else 30 days back."""
-        if self.since is not None:
-            start = begin(self.since, now)
-        else:
-            start = self.intake.cursor(table) or now - planner.LOOK_BACK
-        first = self._at(f"first_{table}")
-        self.state[f"first_{table}"] = min(start, first or start).isoformat()
+        asked = begin(self.since, now) if self.since is not None else None
+        start = asked or self.intake.cursor(table) or now - planner.LOOK_BACK
         return start.replace(microsecond=0)
 
     def _first(self, table: str) -> datetime:

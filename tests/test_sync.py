@@ -384,6 +384,13 @@ def test_sync_of_one_table_says_that_statuses_are_as_old_as_they_are(world, conn
     assert any("not refreshed" in note for note in report.notes)
 
 
+def test_sync_of_lists_promises_no_messages(connect, tmp_path):
+    gateway, store = Gateway(Account(seed=5, campaigns=3, recipients=9), limiter=None), tmp_path / "store"
+    report = sync(connect(gateway), store, tables=["lists", "campaigns"])
+    assert set(report.planned) == {"lists", "campaigns"}
+    assert Store(store).verify() == []
+
+
 def test_sync_refuses_an_unknown_table_and_a_bare_number(world, connect):
     _, gateway, store = world
     with pytest.raises(UsageError, match="unknown table"):
