@@ -27,6 +27,14 @@ Verdict = Literal["on", "off", "unclear"]
 
 _RULES = ("AU", "US")
 _ACTIVE = ["list_id", "msisdn", "first_optout_at", "source"]
+_WHY = {
+    "flag": "after a message with the gateway's opt-out flag and before the flag was read: an opt-out by a "
+    "link has no time of its own, so they may also have been sent before it",
+    "list": "to a number that a list shows as opted out, which has no time either",
+    "review": "after a reply that may mean stop, which a person has to read",
+}
+"""Why a message is only possibly a breach, by the evidence."""
+
 _ENOUGH = 3
 """So many numbers must agree before Global Opt Out is said to be on."""
 
@@ -69,7 +77,7 @@ class Audit:
         ``au_past_deadline``, ``us_past_deadline`` (bool).
     possible : DataFrame
         The same for messages that may have been sent before the opt-out, or where a person has to read the
-        reply.
+        reply; ``source`` tells which: "flag" or "list", or "review".
     active : DataFrame
         Numbers that opted out and are still active on a list: ``list_id`` (int64), ``msisdn`` (str), and
         ``first_optout_at`` (datetime64[us, UTC]), ``source`` (str).
@@ -114,8 +122,7 @@ class Audit:
             f"{self.optouts['msisdn'].nunique():,} numbers with evidence of an opt-out, "
             f"{self.optouts.loc[self.optouts['certain'], 'msisdn'].nunique():,} of them certain.",
             found,
-            f"{len(self.possible):,} more messages need a person: they may have been sent before the "
-            "opt-out, or the reply is not plain.",
+            self._possibly(),
             f"{self.active['msisdn'].nunique():,} numbers opted out and are still active on a list "
             f"({len(self.active):,} places).",
             f"Global Opt Out seems to be {self.goo.verdict}: {self.goo.opted_out:,} numbers opted out by "
@@ -123,6 +130,16 @@ class Audit:
             f"{self.goo.still_active:,} of their places on lists are active, "
             f"{self.goo.no_longer_active:,} are not.",
         ]
+
+    def _possibly(self) -> str:
+        """Tell what "possible" means, and how many messages there are of each kind."""
+        if self.possible.empty:
+            return "No other message is a possible breach."
+        counts = self.possible["source"].value_counts()
+        kinds = "; ".join(
+            f"{counts[source]:,} were sent {why}" for source, why in _WHY.items() if source in counts
+        )
+        return f"{len(self.possible):,} more messages are possible breaches, for a person to judge: {kinds}."
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values: counts, windows, the breaches and the numbers still active."""
@@ -134,6 +151,7 @@ class Audit:
             "replies_until": _iso(self.replies_until),
             "optouts": len(self.optouts),
             "possible": len(self.possible),
+            "possible_by": {str(k): int(v) for k, v in self.possible["source"].value_counts().items()},
             "global_opt_out": vars(self.goo),
         }
         return about | {"breaches": _records(self.breaches), "active": _records(self.active)}

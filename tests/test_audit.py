@@ -49,12 +49,40 @@ def test_audit_finds_exactly_the_breaches_there_are(off: tuple[Account, Store, A
     assert found.exit_code == 3
 
 
-def test_audit_keeps_apart_what_only_a_flag_tells(tmp_path: Path) -> None:
-    account = Account(seed=1, goo=False, inbound=0, link_rate=0.02, campaigns=20, recipients=30)
+@pytest.mark.parametrize("seed", range(10))
+def test_audit_finds_exactly_what_a_plain_word_tells_on_the_default_account(
+    seed: int, tmp_path: Path
+) -> None:
+    """A stop word has its instant, whether it answers a send or none; an opt-out by a link has none."""
+    account = Account(seed=seed, goo=False)
+    found = audit(read(account, tmp_path))
+    truth = {row["id"]: row["opted_out_at"] for row in account.truth_breaches({"reply", "inbound"})}
+    assert len(truth) > 50
+    assert dict(zip(found.breaches["id"], found.breaches["first_optout_at"], strict=True)) == truth
+    possible = found.possible
+    assert ids(account.truth_breaches()) - set(truth) <= ids(possible)
+    flagged = {row["msisdn"] for row in account.truth("optouts")}
+    assert set(possible["source"]) <= {"flag", "review"}
+    assert set(possible.loc[possible["source"] == "flag", "msisdn"]) <= flagged
+    assert not ids(possible) & set(truth)
+
+
+def test_audit_is_certain_of_a_flag_once_it_was_read(tmp_path: Path) -> None:
+    account = Account(seed=1, goo=False, link_rate=0.02, campaigns=20, recipients=30)
+    first = audit(read(account, tmp_path))
+    account.schedule(days=20, campaigns=8, recipients=30)
+    account.advance(days=20)
     found = audit(read(account, tmp_path))
     truth = ids(account.truth_breaches())
-    assert ids(found.breaches) <= truth <= ids(found.breaches) | ids(found.possible)
+    assert ids(first.breaches) < ids(found.breaches) <= truth <= ids(found.breaches) | ids(found.possible)
+    assert "flag" in set(found.breaches["source"])
     assert truth - ids(found.breaches)
+    (said,) = [line for line in found.lines() if "possible breaches" in line]
+    counts = found.possible["source"].value_counts()
+    assert f"{len(found.possible):,} more messages" in said
+    assert all(f"{count:,} were sent" in said for count in counts)
+    assert "has no time of its own" in said
+    assert sum(found.as_json()["possible_by"].values()) == len(found.possible)
 
 
 def test_audit_tells_both_deadlines(off: tuple[Account, Store, Audit]) -> None:

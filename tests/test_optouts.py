@@ -254,10 +254,34 @@ def test_sent_after_optout_leaves_out_the_message_whose_own_flag_is_the_evidence
 
 def test_optouts_names_the_flagged_send_only_where_the_flag_is_the_evidence() -> None:
     flagged = dlrs_of((10, A, "2026-11-01T09:00", "delivered", True))
-    answered = optouts(replies=replies_of((A, "2026-11-01T10:00", "STOP")), dlrs=flagged)
+    stop = replies_of((A, "2026-11-01T10:00", "STOP"))
+    answered = optouts(replies=stop.assign(message_id=10), dlrs=flagged)
     assert answered["flag_message_id"].isna().all()
+    assert (answered["possible_at"] == answered["first_optout_at"]).all()
+    unanswered = optouts(replies=stop.assign(message_id=11), dlrs=flagged)
+    assert unanswered["flag_message_id"].tolist() == [10]
+    assert (unanswered["possible_at"] == utc(["2026-11-01T09:00"])).all()
+    assert (unanswered["first_optout_at"] == utc(["2026-11-01T10:00"])).all()
     unnamed = optouts(optouts=flagged.drop(columns="message_id"))
     assert unnamed["flag_message_id"].isna().all()
+
+
+def test_sent_after_optout_sees_what_may_have_come_before_the_plain_opt_out() -> None:
+    """A link opted out at an unknown time, or an unclear reply came, and only later a plain STOP."""
+    flagged = dlrs_of((10, A, "2026-11-01T09:00", "delivered", True))
+    stops = (A, "2026-11-03T10:00", "remove me"), (A, "2026-11-05T10:00", "STOP")
+    messages = sent((10, A, "2026-11-01T09:00"), *((n, A, f"2026-11-0{n}T09:00") for n in (2, 4, 6)))
+    gone = optouts(replies=replies_of(*stops), dlrs=flagged)
+    found = sent_after_optout(messages, gone)
+    assert found["message_id"].tolist() == [2, 4, 6]
+    assert found["certain"].tolist() == [False, False, True]
+    assert found["source"].tolist() == ["flag", "flag", "reply"]
+    assert found["hours_after"].tolist() == [24, 72, 23]
+    unclear = optouts(replies=replies_of(*stops))
+    assert sent_after_optout(messages, unclear)["message_id"].tolist() == [6]
+    asked = sent_after_optout(messages, unclear, include_review=True)
+    assert asked["message_id"].tolist() == [4, 6]
+    assert asked["source"].tolist() == ["review", "reply"]
 
 
 def test_sent_after_optout_leaves_review_out_unless_asked() -> None:

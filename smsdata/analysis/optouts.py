@@ -30,6 +30,7 @@ _OPTOUTS = {
     "first_optout_at": "utc",
     "known_at": "utc",
     "source": "str",
+    "possible_at": "utc",
     "flag_message_id": "Int64",
     "certain": "bool",
     "reply_at": "utc",
@@ -39,7 +40,9 @@ _OPTOUTS = {
     "review_at": "utc",
     "cleared_at": "utc",
 }
-_PERIOD = ("msisdn", "first_optout_at", "known_at", "flag_message_id", "review_at", "cleared_at")
+_PERIOD = (
+    "msisdn", "first_optout_at", "known_at", "possible_at", "flag_message_id", "review_at", "cleared_at",
+)  # fmt: skip
 _BREACHES = {
     "msisdn": "str",
     "id": "Int64",
@@ -114,8 +117,9 @@ def optouts(
         - ``known_at`` (datetime64[us, UTC]): by when it had certainly happened. A reply or callback gives the
           instant itself; a flag only says "after that message was sent and before we read it";
         - ``source`` (str): the evidence of these two: callback, flag, list or reply; else "review";
-        - ``flag_message_id`` (Int64): the send whose flag that is; NA unless ``source`` is flag, and where
-          the table does not name it;
+        - ``possible_at`` (datetime64[us, UTC]): from when on it may have happened: ``first_optout_at``, or
+          the time of an earlier send that is flagged though no opt-out reply answers it, as after an opt-out
+          by a link; ``flag_message_id`` (Int64): that send, NA where there is none or it is not named;
         - ``certain`` (bool): there is more than evidence for review;
         - ``reply_at``, ``callback_at`` (datetime64[us, UTC]): the first of each; ``flag_at``: when the first
           flagged message was sent; ``list_at``: when the status was read, else the contact's creation;
@@ -210,10 +214,11 @@ def sent_after_optout(
 
         - ``msisdn`` (str), ``id`` (Int64, NA where the table has none), ``message_id`` (int64), ``sent_at``
           (datetime64[us, UTC]), ``sender``, ``status`` (str, missing where the table has none);
-        - ``first_optout_at``, ``source``: as in `optouts`;
+        - ``first_optout_at``: as in `optouts`; ``source`` (str): the evidence that the message came after an
+          opt-out, which may be another and weaker one where the message came before ``first_optout_at``;
         - ``certain`` (bool): it was sent after the opt-out had certainly happened. False where only a flag
           tells of the opt-out and the message was sent before the flag was read, and for review;
-        - ``hours_after`` (float64): from the opt-out to the message;
+        - ``hours_after`` (float64): from that evidence to the message;
         - ``deadline_at`` (datetime64[us, UTC]): the end of the last working day to act;
         - ``past_deadline`` (bool); ``breach`` (str): "immediate" or "past deadline".
 
@@ -418,8 +423,9 @@ def _events(tables: Tables) -> pd.DataFrame:
 
 def _reply_events(tables: Tables, table: str) -> pd.DataFrame:
     tables.require(table, "msisdn", "received_at")
+    send = _send(tables, table)
     return tables.query(f"""
-        SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known",
+        SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known", {send},
             CASE WHEN "kind" = 'optin' THEN 'start' WHEN "optout_tier" <= 2 THEN 'reply' ELSE 'review' END
                 AS "source"
         FROM @{table} WHERE "kind" = 'optin' OR "optout_tier" IS NOT NULL
@@ -430,9 +436,15 @@ def _callback_events(tables: Tables, table: str) -> pd.DataFrame:
     tables.require(table, "msisdn", "received_at", "is_optout")
     return tables.query(f"""
         SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known",
-            'callback' AS "source"
+            'callback' AS "source", {_send(tables, table)}
         FROM @{table} WHERE lower(CAST("is_optout" AS STRING)) IN ('yes', 'true', '1')
     """)
+
+
+def _send(tables: Tables, table: str) -> str:
+    """The send that a reply answers, where it is named."""
+    named = '"message_id"' if tables.has(table, "message_id") else "CAST(NULL AS BIGINT)"
+    return f'{named} AS "send"'
 
 
 def _flag_events(tables: Tables, table: str) -> pd.DataFrame:
@@ -500,10 +512,25 @@ def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
     certain = rows[rows["source"].isin(_EVIDENCE)]
     certain = certain.assign(rank=certain["source"].map(_TRUTH_ORDER))
     best = certain.sort_values([*block, "known", "rank", "at"], na_position="last").drop_duplicates(block)
-    named = {"at": "first_optout_at", "known": "known_at", "send": "flag_message_id"}
-    best = best.set_index(block).rename(columns=named)
-    frame = frame.join(best[[*named.values(), "source"]])
-    return frame.assign(certain=frame["source"].notna(), source=frame["source"].fillna("review"))
+    best = best.set_index(block).rename(columns={"at": "first_optout_at", "known": "known_at"})
+    frame = frame.join(best[["first_optout_at", "known_at", "source"]]).join(_unexplained(certain, block))
+    earlier = frame["possible_at"].notna() & ~(frame["first_optout_at"] < frame["possible_at"]).fillna(False)
+    return frame.assign(
+        certain=frame["source"].notna(),
+        source=frame["source"].fillna("review"),
+        possible_at=frame["possible_at"].where(earlier, frame["first_optout_at"]),
+        flag_message_id=frame["flag_message_id"].where(earlier),
+    )
+
+
+def _unexplained(certain: pd.DataFrame, block: list[str]) -> pd.DataFrame:
+    """Find the first flag of each block that stands on a send which no reply of the block answers."""
+    sends = [*block, "send"]
+    replies = certain.loc[certain["source"].isin(["reply", "callback"]), sends].drop_duplicates()
+    flags = certain[certain["source"] == "flag"].merge(replies, on=sends, how="left", indicator="answered")
+    flags = flags[(flags["answered"] == "left_only") | flags["send"].isna()].sort_values([*block, "at"])
+    first = flags.drop_duplicates(block).set_index(block)
+    return first[["at", "send"]].rename(columns={"at": "possible_at", "send": "flag_message_id"})
 
 
 def _asked_to_stop(classified: pd.DataFrame | None) -> pd.DataFrame:
@@ -557,17 +584,24 @@ def _sent_after(tables: Tables, include_review: bool) -> pd.DataFrame:
         SELECT m."msisdn", {own("id", "BIGINT")} AS "id", m."message_id",
             unix_micros(m."sent_at") AS "sent_at",
             {own("sender", "STRING")} AS "sender", {own("status", "STRING")} AS "status",
-            o."first_optout_at", o."since", o."source",
+            o."first_optout_at",
+            CASE WHEN unix_micros(m."sent_at") > o."dated" THEN o."dated"
+                WHEN unix_micros(m."sent_at") > o."possible" THEN o."possible" ELSE o."review" END AS "since",
+            CASE WHEN unix_micros(m."sent_at") > o."dated" THEN o."source"
+                WHEN unix_micros(m."sent_at") > o."possible" THEN 'flag' ELSE 'review' END AS "source",
             o."certain" AND coalesce(unix_micros(m."sent_at") > o."known_at", FALSE) AS "certain"
         FROM @messages AS m
         JOIN (
             SELECT "msisdn", "source", "certain", unix_micros("first_optout_at") AS "first_optout_at",
                 unix_micros("known_at") AS "known_at", unix_micros("cleared_at") AS "cleared_at",
-                unix_micros(coalesce("first_optout_at", "known_at", "review_at")) AS "since",
+                unix_micros(coalesce("first_optout_at", "known_at")) AS "dated",
+                unix_micros("possible_at") AS "possible",
+                CASE WHEN :include_review THEN unix_micros("review_at") END AS "review",
                 "flag_message_id"
             FROM @optouts WHERE "certain" OR :include_review
         ) AS o
-            ON m."msisdn" = o."msisdn" AND unix_micros(m."sent_at") > o."since"
+            ON m."msisdn" = o."msisdn"
+                AND unix_micros(m."sent_at") > least(o."dated", o."possible", o."review")
                 AND (o."cleared_at" IS NULL OR unix_micros(m."sent_at") < o."cleared_at")
                 AND (o."flag_message_id" IS NULL OR m."message_id" <> o."flag_message_id")
         ORDER BY "sent_at", m."message_id", m."msisdn", "id"

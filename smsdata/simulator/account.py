@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -117,7 +117,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """One opt-out the gateway knows of: when, who, how ("reply", "link" or "api"), from which send."""
+    """One opt-out: when, who, how ("reply", "inbound", "link" or "api"), from which send."""
 
     at: int
     msisdn: int
@@ -639,7 +639,7 @@ class Account:
         with self.lock:
             return truths.table(self, table, None if msisdn is None else int(msisdn))
 
-    def truth_breaches(self) -> list[dict[str, Any]]:
+    def truth_breaches(self, how: Collection[str] | None = None) -> list[dict[str, Any]]:
         """Messages sent to a number after it had opted out: see `smsdata.simulator.truth.breaches`."""
         with self.lock:
-            return truths.breaches(self)
+            return truths.breaches(self, how)

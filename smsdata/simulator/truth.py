@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ from smsdata.simulator import world
 from smsdata.simulator.columns import STATUSES
 
 if TYPE_CHECKING:
-    from smsdata.simulator.account import Account, Send
+    from smsdata.simulator.account import Account, OptOut, Send
 
 Row = dict[str, Any]
 
@@ -261,18 +261,21 @@ TABLES: dict[str, Callable[[Account], list[Row]]] = {
 }
 
 
-def breaches(account: Account) -> list[Row]:
-    """Every message sent to a number strictly after its first opt-out that the gateway knows of.
+def breaches(account: Account, how: Collection[str] | None = None) -> list[Row]:
+    """Every message sent to a number strictly after its first plain opt-out.
 
     One row per message: ``id``, ``message_id``, ``msisdn``, ``sent_at``, and of the earliest opt-out
-    ``opted_out_at``, ``how`` ("reply", "link", "api") and ``optout_message_id``. Opt-outs worded so that only
-    a person understands them ("please remove me") are not among them.
+    ``opted_out_at``, ``how`` ("reply", "inbound", "link", "api") and ``optout_message_id``. A stop word that
+    answers no send ("inbound") is an opt-out too, though the gateway flags nothing for it. Opt-outs worded so
+    that only a person understands them ("please remove me") are not among them. ``how`` restricts it to
+    opt-outs of these ways, as if there were no others.
     """
     from smsdata.simulator.account import FIRST_MESSAGE_ID
 
     first: dict[int, Any] = {}
-    for optout in sorted(account.optout_log, key=lambda entry: entry.at):
-        first.setdefault(optout.msisdn, optout)
+    for optout in sorted([*account.optout_log, *_inbound_stops(account)], key=lambda entry: entry.at):
+        if how is None or optout.how in how:
+            first.setdefault(optout.msisdn, optout)
     columns, found = account.recipients, []
     for row in np.flatnonzero(np.isin(columns["msisdn"], list(first))).tolist():
         optout, sent = first[int(columns["msisdn"][row])], int(columns["sent_at"][row])
@@ -284,3 +287,14 @@ def breaches(account: Account) -> list[Row]:
                 "optout_message_id": optout.message_id,
             })  # fmt: skip
     return found
+
+
+def _inbound_stops(account: Account) -> list[OptOut]:
+    """Stop words that came in without a send that they answer."""
+    from smsdata.simulator.account import OptOut, is_stop
+
+    return [
+        OptOut(reply.received_at, reply.msisdn, "inbound", None, None)
+        for reply in account.replies
+        if reply.row < 0 and is_stop(reply.text)
+    ]
