@@ -256,6 +256,72 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
 
 
+def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of all messages known to be delivered, or bounced, within a time by polling alone.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        What `smsdata.analysis.time_to_settle` gave, best without groups: the first group is drawn.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        Per outcome a rising step at the latest times, and a band up to the step at the earliest: between two
+        looks at a message nobody knows.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.Timestamp("2026-11-01", tz="UTC")
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [1], "msisdn": "61491570156", "status": "delivered", "sent_at": sent,
+    ...     "synced_at": sent + pd.Timedelta(1, "h"),
+    ... })
+    >>> history = dlrs.rename(columns={"synced_at": "observed_at"})
+    >>> ax = time_to_settle(analysis.time_to_settle(dlrs, history))
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'delivered'
+    """
+    _need("time_to_settle", curves, "outcome", "seconds_high", "incidence", "messages")
+    keys = _keys(curves, "outcome")
+    groups = _parts(curves, keys)
+    name, shown = groups[0] if groups else ("", curves)
+    ax = _axes(ax)
+    last = max(curves["seconds_high"].max(), 2) if len(curves) else 60
+    colors = dict(zip(("delivered", "soft-bounce", "hard-bounce", "bounced"), _CYCLE, strict=False))
+    for dashes, (outcome, part) in zip(_DASHES, shown.groupby("outcome"), strict=False):
+        color = colors[str(outcome)]
+        low, high = (np.append(part[c].clip(lower=1), last) for c in ("seconds", "seconds_high"))
+        share = np.append(part["incidence"], part["incidence"].iloc[-1])
+        ax.step(high, share, where="post", color=color, ls=dashes, label=str(outcome))
+        times = np.unique(np.concatenate([low, high]))
+        early, late = (_stepped(at, share, times) for at in (low, high))
+        ax.fill_between(times, late, early, step="post", color=color, alpha=0.2, lw=0)
+    _clock(ax, curves["seconds_high"])
+    ax.set_ylim(0, 1.02)
+    _percent(ax.yaxis)
+    n = shown["messages"].iloc[0] if len(shown) else 0
+    note = f"{name}, the first of {len(groups)} groups" if len(groups) > 1 else ""
+    title = "Settled within a time, as polling shows" + _by(keys)
+    facts = _facts(curves, n, "messages", extra=note)
+    return _finish(ax, title, facts, axis="time after sending", share="share of all messages")
+
+
+def _stepped(at: Any, share: Any, times: Any) -> Any:
+    """Give a step function's value at each time: 0 before its first step."""
+    place = np.searchsorted(at, times, side="right")
+    return np.concatenate([[0.0], share])[place]
+
+
 # -- bounces ----------------------------------------------------------------------------------------------
 
 

@@ -38,6 +38,13 @@ def messages() -> pd.DataFrame:
     )
 
 
+def history() -> pd.DataFrame:
+    """The messages as first seen, an hour after sending, all pending; what became of them a day later."""
+    rows = messages()[["message_id", "msisdn", "sent_at", "status"]]
+    first = rows.assign(status="pending", observed_at=rows["sent_at"] + pd.Timedelta(1, "h"))
+    return pd.concat([first, rows.assign(observed_at=rows["sent_at"] + pd.Timedelta(25, "h"))])
+
+
 def replies() -> pd.DataFrame:
     """Three replies to the first send."""
     return pd.DataFrame(
@@ -118,4 +125,5 @@ RESULTS: dict[str, Callable[[], pd.DataFrame]] = {
     "time_quantiles": lambda: analysis.time_quantiles(analysis.time_to_deliver(messages(), now=NOW)),
     "time_to_deliver": lambda: analysis.time_to_deliver(messages(), now=NOW),
     "time_to_reply": lambda: analysis.time_to_reply(replies(), messages()),
+    "time_to_settle": lambda: analysis.time_to_settle(messages().assign(synced_at=SYNCED), history()),
 }

@@ -73,7 +73,17 @@ def test_every_result_tells_formula_counts_window_pending_and_sources(name: str)
 @pytest.mark.parametrize("name", HELPERS)
 def test_every_result_names_only_what_was_given(name: str) -> None:
     sources = set(RESULTS[name]().attrs["explain"]["sources"])
-    tables = {"messages", "replies", "dlrs", "campaigns", "list_members", "optouts", "numbers", "result"}
+    tables = {
+        "messages",
+        "replies",
+        "dlrs",
+        "campaigns",
+        "list_members",
+        "optouts",
+        "numbers",
+        "result",
+        "history",
+    }
     assert sources
     assert sources <= tables
 

@@ -283,6 +283,36 @@ def test_time_to_deliver_names_its_groups() -> None:
     assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
 
 
+def settled(rows: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
+    """What polling after an hour and after a day shows: the first half settled early, the others late."""
+    dlrs = rows.assign(synced_at=rows["sent_at"] + pd.Timedelta(1, "D"))
+    early = dlrs["id"] < 6
+    seen = dlrs["sent_at"] + pd.to_timedelta(np.where(early, 1, 24), unit="h")
+    first = dlrs[~early].assign(status="pending", observed_at=dlrs["sent_at"] + pd.Timedelta(1, "h"))
+    return analysis.time_to_settle(dlrs, pd.concat([first, dlrs.assign(observed_at=seen)]), by=by)
+
+
+def test_time_to_settle_draws_an_outcome_as_late_and_as_early_as_it_can_be() -> None:
+    """The step stands at the latest times, the band reaches to the earliest."""
+    found = settled(messages())
+    ax = plots.time_to_settle(found)
+    assert legend(ax) == ["delivered", "hard-bounce"]
+    delivered = found[found["outcome"] == "delivered"]
+    assert list(ax.lines[0].get_xdata())[:2] == list(delivered["seconds_high"]) == [3_600, 86_400]
+    assert list(ax.lines[0].get_ydata())[:2] == list(delivered["incidence"])
+    corners = ax.collections[0].get_paths()[0].vertices
+    assert {1.0, 3_600.0, 86_400.0} <= set(corners[:, 0])
+    assert "n = 12 messages · 2 Nov 2026 to 20 Nov 2026 · 8.3% pending" in ax.get_xlabel()
+    ax.figure.draw_without_rendering()
+
+
+def test_time_to_settle_of_groups_draws_the_first_and_says_so() -> None:
+    """Several groups with two outcomes each would be no picture."""
+    ax = plots.time_to_settle(settled(messages(), by="campaign"))
+    assert "10, the first of 3 groups" in ax.get_xlabel()
+    assert "n = 4 messages" in ax.get_xlabel()
+
+
 def bounced() -> pd.DataFrame:
     """One number dead, one recovered."""
     return messages(
@@ -496,6 +526,7 @@ NOTHING: dict[str, Callable[[], Axes]] = {
     ),
     "delivery_trend": lambda: plots.delivery_trend(analysis.delivery_trend(messages().iloc[:0], now=NOW)),
     "time_to_deliver": lambda: plots.time_to_deliver(analysis.time_to_deliver(curve().iloc[:0], now=NOW)),
+    "time_to_settle": lambda: plots.time_to_settle(settled(messages().iloc[:0])),
     "hard_bounced": lambda: plots.hard_bounced(analysis.hard_bounced(messages().iloc[:0])),
     "bounce_history": lambda: plots.bounce_history(analysis.bounce_history(messages().iloc[:0])),
     "spent_on_dead": lambda: plots.spent_on_dead(analysis.spent_on_dead(messages().iloc[:0], campaigns())),

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from lifelines import AalenJohansenFitter
+from lifelines import AalenJohansenFitter, KaplanMeierFitter
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from smsdata.analysis.stats import aalen_johansen, laney, log_log, newcombe, rate, wilson
+from smsdata.analysis.stats import aalen_johansen, laney, log_log, newcombe, rate, turnbull, wilson
 
 PAIRS = [(0, 1), (1, 1), (0, 7), (7, 7), (3, 8), (999_999, 1_000_000), (1, 10_000_000)]
 
@@ -126,3 +126,69 @@ def test_aalen_johansen_differs_from_counting_bounces_as_censored():
 def test_aalen_johansen_of_nothing_is_empty():
     assert aalen_johansen([], [], []).incidence.size == 0
     assert pd.Series(aalen_johansen([], [], []).variance).empty
+
+
+def intervals(seed, causes=1, count=60):
+    """Events seen at random looks, some not by the end."""
+    rng = np.random.default_rng(seed)
+    times, step, first = rng.exponential(10, count), rng.uniform(1, 6, count), rng.uniform(0, 3, count)
+    looks = np.floor((times - first) / step)
+    low = np.where(times < first, 0, first + looks * step)
+    high = np.where(times < first, first, first + (looks + 1) * step)
+    late = times > 20
+    low, high = np.where(late, rng.uniform(10, 20, count), low), np.where(late, np.inf, high)
+    return low, high, rng.integers(0, causes, count)
+
+
+@pytest.mark.filterwarnings("ignore")  # lifelines warns of its own search
+@pytest.mark.parametrize("seed", range(3))
+def test_turnbull_of_one_cause_equals_lifelines_to_a_millionth(seed):
+    low, high, _ = intervals(seed)
+    found = turnbull(low, high, np.zeros(60), np.ones(60))
+    fitter = KaplanMeierFitter().fit_interval_censoring(low, high, tol=1e-10)
+    theirs = fitter.survival_function_["NPMLE_estimate_lower"]
+    expected = [theirs[theirs.index <= end].iloc[-1] for end in found.high]
+    np.testing.assert_allclose(1 - np.cumsum(found.mass), expected, atol=1e-6, rtol=0)
+
+
+def test_turnbull_of_exact_looks_is_the_plain_share_of_each_cause():
+    found = turnbull([0, 0, 5, 5, 9], [5, 5, 9, 9, np.inf], [0, 1, 0, 0, 0], [1, 1, 1, 2, 5])
+    assert found.cause.tolist() == [0, 0, 1]
+    assert found.high.tolist() == [5, 9, 5]
+    assert found.mass.tolist() == pytest.approx([0.1, 0.3, 0.1])
+
+
+def test_turnbull_of_overlapping_intervals_follows_the_hand_calculation():
+    """With a in (1, 2] and b in (2, 3], a (a + b) (b + rest) is greatest where a = b and nothing is left."""
+    found = turnbull([0, 1, 2], [2, 3, np.inf], [0, 0, 0], [1, 1, 1])
+    assert found.low.tolist() == [1, 2]
+    assert found.high.tolist() == [2, 3]
+    assert found.mass.tolist() == pytest.approx([0.5, 0.5], abs=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_turnbull_of_two_causes_cannot_be_improved(seed):
+    """At the greatest likelihood no small shift of mass between two places raises it."""
+    low, high, cause = intervals(seed, causes=2)
+    found = turnbull(low, high, cause, np.ones(60))
+    mass = np.append(found.mass, 1 - found.mass.sum())
+    inside = (found.low >= low[:, None]) & (found.high <= high[:, None])
+    inside &= np.isinf(high)[:, None] | (found.cause == cause[:, None])
+    inside = np.column_stack([inside, np.isinf(high)])
+
+    def likelihood(masses):
+        return np.log(inside @ masses).sum()
+
+    best = likelihood(mass)
+    for source in np.flatnonzero(mass > 1e-3):
+        for target in set(range(len(mass))) - {source}:
+            shifted = mass.copy()
+            shifted[[source, target]] += [-1e-4, 1e-4]
+            assert likelihood(shifted) <= best + 1e-5
+    assert {0, 1} <= set(found.cause)
+
+
+@pytest.mark.parametrize("low", [[], [3.0, 4.0]])
+def test_turnbull_without_an_event_has_no_mass(low):
+    found = turnbull(low, np.full(len(low), np.inf), np.zeros(len(low)), np.ones(len(low)))
+    assert found.mass.size == found.cause.size == found.high.size == 0

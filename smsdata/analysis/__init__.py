@@ -3,9 +3,9 @@
 Each helper takes a pandas DataFrame, a lazy scan of the store or a Spark DataFrame, and gives pandas;
 `to_spark` gives that back to Spark. Within:
 
-    delivery  bounces  lists  replies  optouts  costs      one file per question
-    grouping  provenance  numbers  texts                   what they share
-    engine  stats                                          one SQL text on DuckDB or Spark; formulas
+    delivery  polled  bounces  lists  replies  optouts  costs      one file per question
+    grouping  provenance  numbers  texts                           what they share
+    engine  stats                                                  one SQL text on DuckDB or Spark; formulas
 """
 
 from smsdata.analysis.bounces import bounce_history, bounce_kinds, hard_bounced
@@ -24,6 +24,7 @@ from smsdata.analysis.engine import to_spark
 from smsdata.analysis.lists import list_growth, list_health, list_overlap
 from smsdata.analysis.numbers import number_details
 from smsdata.analysis.optouts import optout_rate, optouts, sent_after_optout
+from smsdata.analysis.polled import time_to_settle
 from smsdata.analysis.provenance import explain
 from smsdata.analysis.replies import (
     attribute_replies,
@@ -64,5 +65,6 @@ __all__ = [
     "time_quantiles",
     "time_to_deliver",
     "time_to_reply",
+    "time_to_settle",
     "to_spark",
 ]

@@ -1,0 +1,170 @@
+"""Delivery times where no receipt tells them: an outcome came between two looks at its message.
+
+Owns the intervals that polling leaves. Imports of smsdata only, within analysis, the engine, grouping,
+provenance and stats.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from smsdata.analysis.engine import MICROS, Source, Tables, open_tables, quoted, typed
+from smsdata.analysis.grouping import By, Keys, group_keys
+from smsdata.analysis.provenance import Window, explained
+from smsdata.analysis.stats import turnbull
+
+_OUTCOMES = ("delivered", "soft-bounce", "hard-bounce", "bounced")
+_POLLED = {
+    "outcome": "str",
+    "seconds": "int64",
+    "seconds_high": "int64",
+    "share": "float64",
+    "incidence": "float64",
+    "messages": "int64",
+}
+_LEAST = 1e-6
+"""Shares below it are what is left of the search, not data."""
+
+
+def time_to_settle(dlrs: Source, status_history: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
+    """Tell within what time messages are delivered or bounce, where only polling shows it.
+
+    No report tells when a message arrived; a row of ``status_history`` tells when its status was first seen.
+    So its outcome came after the last time it was seen otherwise, and at or before the first time it was seen
+    as it is. Where receipts have times, `time_to_deliver` knows more.
+
+    Parameters
+    ----------
+    dlrs : DataFrame, Scan or Spark DataFrame
+        ``message_id``, ``msisdn``, ``status``, ``sent_at``, ``synced_at``: when the row was last read.
+    status_history : DataFrame, Scan or Spark DataFrame
+        ``message_id``, ``msisdn``, ``status``, ``observed_at``. A status is there when it was first seen, not
+        each time: of a message that stayed pending through many runs the first of them counts, which widens
+        the interval and does not bias it.
+    by : str, sequence of str or None
+        Groups: column names, or "hour", "day", "week", "month", "hour_of_day", "weekday", "country",
+        "campaign", "list". None is one group of all.
+    tz : str
+        IANA time zone in which hours, days, weeks and months begin.
+
+    Returns
+    -------
+    DataFrame
+        One row per group, outcome and interval in which the data place any of it, in that order:
+
+        - the groups, named as asked;
+        - ``outcome`` (str): "delivered", "soft-bounce", "hard-bounce" or "bounced" (kind unknown);
+        - ``seconds``, ``seconds_high`` (int64): after the first and at or before the second, counted from
+          sending; where within is not known;
+        - ``share`` (float64, 0 to 1): of all messages of the group, those with that outcome in it;
+        - ``incidence`` (float64, 0 to 1): those with that outcome by ``seconds_high``. At times inside an
+          interval the curve is only known to lie between two rows;
+        - ``messages`` (int64): of the group, pending and unknown ones too.
+
+        No rows for a group without any outcome.
+
+    Raises
+    ------
+    UsageError
+        If a column is missing, an instant is naive, a grouping or time zone is unknown, or rows repeat a key.
+
+    References
+    ----------
+    Turnbull 1976; for competing outcomes Hudgens, Satten & Longini 2001, Biometrics 57.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> sent, run = pd.Timestamp("2026-11-01", tz="UTC"), pd.Timedelta(1, "h")
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": 1, "msisdn": ["61491570156", "61491570157", "61491570158", "61491570159"],
+    ...     "status": ["delivered", "delivered", "hard-bounce", "pending"], "sent_at": sent,
+    ...     "synced_at": sent + 2 * run,
+    ... })
+    >>> pending = dlrs.assign(status="pending", observed_at=sent + run).iloc[1:]
+    >>> final = dlrs.assign(observed_at=[sent + run, *[sent + 2 * run] * 3]).iloc[:3]
+    >>> time_to_settle(dlrs, pd.concat([pending, final]))[["outcome", "seconds", "seconds_high", "incidence"]]
+           outcome  seconds  seconds_high  incidence
+    0    delivered        0          3600       0.25
+    1    delivered     3600          7200       0.50
+    2  hard-bounce     3600          7200       0.25
+    """
+    with open_tables("time_to_settle", dlrs=dlrs, history=status_history) as tables:
+        tables.require("dlrs", "message_id", "msisdn", "status", "sent_at", "synced_at")
+        tables.require_keys("dlrs", ("message_id", "msisdn"))
+        tables.require("history", "message_id", "msisdn", "status", "observed_at")
+        keys = group_keys(tables, "dlrs", by, tz=tz)
+        counts = keys.finish(tables.query(_intervals_sql(tables, keys)))
+        groups = counts.groupby(keys.names, dropna=False) if keys.names else [((), counts)]
+        curves = [_curve(group, keys.names) for _, group in groups]
+        frame = pd.concat(curves, ignore_index=True) if curves else _curve(counts, keys.names)
+        total, pending = counts["total"].sum(), counts["pending"].sum()
+        return explained(
+            frame,
+            tables,
+            formula="Turnbull's estimate from (last seen otherwise, first seen so]; outcomes compete",
+            numerator="messages with the outcome by then",
+            denominator="all messages, also those pending",
+            window=Window(counts["first"].min(), counts["last"].max()),
+            pending=pending / total if total else None,
+        )
+
+
+def _intervals_sql(tables: Tables, keys: Keys) -> str:
+    """Reduce to how many messages have each outcome in each interval; no upper end where there is none."""
+    names = "".join(f"{quoted(name)}, " for name in keys.names)
+    settled = " OR ".join(f"\"status\" = '{word}'" for word in _OUTCOMES)
+    # An outcome that the history lacks was seen when its row was read.
+    return f"""
+        WITH looks AS (
+            SELECT h."message_id", h."msisdn", h."status" = x."status" AS "same",
+                unix_micros(h."observed_at") AS "at",
+                min(CASE WHEN h."status" = x."status" THEN unix_micros(h."observed_at") END)
+                    OVER (PARTITION BY h."message_id", h."msisdn") AS "seen"
+            FROM @history AS h JOIN @dlrs AS x
+                ON h."message_id" = x."message_id" AND h."msisdn" = x."msisdn"
+        ),
+        ends AS (
+            SELECT "message_id" AS "of_message", "msisdn" AS "of_number", max("seen") AS "seen",
+                max(CASE WHEN NOT "same" AND ("seen" IS NULL OR "at" < "seen") THEN "at" END) AS "before"
+            FROM looks GROUP BY 1, 2
+        ),
+        timed AS (
+            SELECT {keys.select} "status", {settled} AS "settled", unix_micros("sent_at") AS "sent",
+                CASE WHEN {settled} THEN coalesce("before", 0) ELSE unix_micros("synced_at") END AS "low",
+                CASE WHEN {settled} THEN coalesce("seen", unix_micros("synced_at")) END AS "high",
+                {tables.copies("dlrs")} AS "weight"
+            FROM {keys.source} AS d
+            LEFT JOIN ends ON "message_id" = "of_message" AND "msisdn" = "of_number"
+        ),
+        counted AS (
+            SELECT {names} CASE WHEN "settled" THEN "status" END AS "outcome",
+                greatest(CAST(floor(("low" - "sent") / {MICROS}) AS BIGINT), 0) AS "low",
+                CAST(ceil(("high" - "sent") / {MICROS}) AS BIGINT) AS "high",
+                "weight", "sent", "status" = 'pending' AS "waits"
+            FROM timed
+        )
+        SELECT {names} "outcome", "low", "high", CAST(sum("weight") AS BIGINT) AS "total",
+            CAST(coalesce(sum("weight") FILTER (WHERE "waits"), 0) AS BIGINT) AS "pending",
+            min("sent") AS "first", max("sent") AS "last"
+        FROM counted GROUP BY {names} "outcome", "low", "high"
+    """
+
+
+def _curve(counts: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Estimate one group's curves."""
+    cause = counts["outcome"].map({word: n for n, word in enumerate(_OUTCOMES)}).fillna(0)
+    low = counts["low"].to_numpy("float64")
+    high = counts["high"].to_numpy("float64", na_value=np.inf)
+    high = np.where(np.isinf(high), high, np.maximum(high, low + 1))
+    found = turnbull(low, high, cause, counts["total"])
+    rows = pd.DataFrame({"cause": found.cause, "seconds": found.low, "seconds_high": found.high})
+    rows = rows.assign(share=found.mass, messages=counts["total"].sum())
+    rows["incidence"] = rows.groupby("cause")["share"].cumsum()
+    rows["outcome"] = [_OUTCOMES[n] for n in found.cause]
+    rows = rows[rows["share"] > _LEAST]
+    groups = counts.iloc[[0] * len(rows)][names].reset_index(drop=True)
+    return pd.concat([groups, typed(rows, cast(Any, _POLLED))], axis=1)
