@@ -1,8 +1,8 @@
 """Did we message anyone after they opted out? Read from the store, with the evidence, as a pack to hand over.
 
 Owns what the audit looks at and how it says what it cannot see. Changes nothing and makes no call; the way to
-opt numbers out is `smsdata.hygiene.plan_optouts`. Not legal advice. Imports `store`, `analysis`, `plots`,
-`disk`, `settings` and `errors`.
+opt numbers out is `smsdata.hygiene.plan_optouts`. Not legal advice. Imports `hygiene`, `store`, `analysis`,
+`plots`, `disk`, `settings` and `errors`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any, Literal
 import pandas as pd
 
 from smsdata import plots
-from smsdata.analysis.optouts import optouts, sent_after_optout
+from smsdata.analysis.optouts import sent_after_optout
 from smsdata.disk import Disk
 from smsdata.errors import UsageError
+from smsdata.hygiene import opted_out
 from smsdata.settings import instant
 from smsdata.store import Store
 
@@ -69,8 +70,13 @@ class Audit:
 
     Attributes
     ----------
+    base_url, account : str
+        Whose store it is; the account by its fingerprint.
     optouts : DataFrame
         All evidence of opt-outs, as `smsdata.analysis.optouts` gives it.
+    replies : DataFrame
+        The replies among the evidence, as `smsdata.analysis.classify_replies` gives them: opt-outs, what a
+        person has to read, and START.
     breaches : DataFrame
         Messages sent after a certain opt-out: the columns of `smsdata.analysis.sent_after_optout`, then
         for Australia and the United States ``au_deadline_at``, ``us_deadline_at`` (datetime64[us, UTC]) and
@@ -91,7 +97,10 @@ class Audit:
         The window of replies.
     """
 
+    base_url: str
+    account: str
     optouts: pd.DataFrame
+    replies: pd.DataFrame
     breaches: pd.DataFrame
     possible: pd.DataFrame
     active: pd.DataFrame
@@ -188,19 +197,16 @@ def audit(
     store = store if isinstance(store, Store) else Store(store)
     window = _windows(store, since)
     messages = store.scan("messages", since=since)
-    found = optouts(
-        replies=store.scan("replies"),
-        dlrs=store.scan("dlrs"),
-        optouts=store.scan("optouts"),
-        list_members=store.scan("list_members"),
-        messages=store.scan("messages"),
-    )
+    found, replies = opted_out(store)
     after = _after(messages, found, holidays)
     certain = after["certain"].to_numpy(bool)
     breaches, possible = (after[keep].reset_index(drop=True) for keep in (certain, ~certain))
     places = _places(store, found)
     return Audit(
+        base_url=str(store.state.get("base_url", "")),
+        account=str(store.state.get("account", "")),
         optouts=found,
+        replies=replies,
         breaches=breaches,
         possible=possible,
         active=places.loc[places["active"], _ACTIVE].reset_index(drop=True),
@@ -284,8 +290,8 @@ def pack(found: Audit, folder: str | Path) -> list[Path]:
     found
         What `audit` gave.
     folder
-        Where to put ``audit.md``, ``optouts.csv``, ``breaches.csv``, ``possible.csv``, ``active.csv``,
-        ``optouts.png`` and ``breaches.png``; only its owner can read them.
+        Where to put ``audit.md``, ``breaches.csv``, ``possible.csv``, ``active.csv``, ``optouts.csv``,
+        ``replies.csv``, ``breaches.png`` and ``optouts.png``; only its owner can read them.
 
     Returns
     -------
@@ -300,30 +306,57 @@ def pack(found: Audit, folder: str | Path) -> list[Path]:
     place = Path(folder)
     disk = Disk(place)
     disk.folder(place)
-    frames = {
-        "optouts": found.optouts,
-        "breaches": found.breaches,
-        "possible": found.possible,
-        "active": found.active,
-    }
-    files = {f"{name}.csv": _csv(frame) for name, frame in frames.items()}
-    if len(found.optouts):
-        files["optouts.png"] = _picture(plots.optouts(found.optouts))
+    files = {f"{name}.csv": _csv(getattr(found, name)) for name in _FILES}
     if len(found.breaches):
         files["breaches.png"] = _picture(plots.sent_after_optout(found.breaches))
+    if len(found.optouts):
+        files["optouts.png"] = _picture(plots.optouts(found.optouts))
     files["audit.md"] = _page(found, list(files)).encode()
     for name, content in files.items():
         disk.replace(place / name, content)
     return [place / name for name in files]
 
 
+_FILES = {
+    "breaches": "the messages sent after a certain opt-out; `hours_after` counts from `first_optout_at`",
+    "possible": "the messages that a person has to judge; `source` tells why: flag, list or review",
+    "active": "who opted out and is still active on which list",
+    "optouts": "all evidence of opt-outs, by number: `known_at` is when it had certainly happened, "
+    "`possible_at` the earliest it may have, `cleared_at` a later START; times are empty where none is known",
+    "replies": "the words of the replies among the evidence; `optout_tier` 1 and 2 are plain, 3 and 4 are "
+    "for a person to read",
+}
+_PICTURES = {
+    "breaches.png": "Messages sent after a certain opt-out: when, and how late; the deadline is Australia's",
+    "optouts.png": "Opt-outs by first evidence; those by a flag stand at the time of the flagged message",
+}
+_HOW_TO_READ = """\
+## How to read it
+
+Evidence of an opt-out is a reply that asks to stop, the gateway's flag on a message, or the status on a
+list; a later START ends it. A breach is certain when the message was sent after the opt-out had certainly
+happened. A flag tells only that the opt-out came after its message was sent and before the flag was read, so
+messages in between are possible breaches, as are those after an unclear reply. One confirmation right after
+the opt-out is usually allowed; it shows as a small `hours_after`. Messages that may be sent regardless, such
+as appointment reminders, are not told apart here.
+
+Deadlines: the end of the 5th working day (Australia, ACMA) and of the 10th business day (United States, 47
+CFR 64.1200(a)(10)) after the opt-out. This is not legal advice.
+
+All times are UTC. The files hold phone numbers: hand them only to those who may see them, and have a
+spreadsheet import `msisdn` and the ids as text. A text that might be taken for a formula begins with '.
+"""
+_TWICE = ["deadline_at", "past_deadline", "breach"]
+"""Columns that say what those of a country say."""
+
+
 def _csv(frame: pd.DataFrame) -> bytes:
     """A frame as CSV in which no text is a formula to a spreadsheet."""
-    safe = frame.copy()
+    safe = frame.drop(columns=_TWICE, errors="ignore")
     for column in [name for name, dtype in safe.dtypes.items() if dtype == "str"]:
-        risky = safe[column].str.match(r"[=+\-@\t\r]").fillna(value=False).astype(bool)
+        risky = safe[column].str.match(r"\s*[=+\-@\t\r\n]").fillna(value=False).astype(bool)
         safe[column] = safe[column].mask(risky, "'" + safe[column])
-    text: str = safe.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
+    text: str = safe.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.2f")
     return text.encode()
 
 
@@ -337,23 +370,23 @@ def _picture(ax: Any) -> bytes:
 
 
 def _page(found: Audit, files: list[str]) -> str:
-    pictures = [f"![{name}]({name})" for name in files if name.endswith(".png")]
+    pictures = [f"![{words}]({name})\n\n*{words}*\n" for name, words in _PICTURES.items() if name in files]
     return "\n".join([
         "# Opt-out audit",
         "",
+        f"Account {found.account[:12]} at {found.base_url}, as its store stood at {_minute(found.last)}.",
+        "",
+        "## What was found",
+        "",
         *(f"- {line}" for line in found.lines()),
         "",
-        "Evidence is a reply that asks to stop, the gateway's flag on a message, or the status on a list; a "
-        "later START ends it. A flag tells that the opt-out came after its message was sent and before it "
-        "was read, so messages in between are in `possible.csv`. Deadlines: the end of the 5th working day "
-        "(Australia, ACMA) and of the 10th business day (United States, 47 CFR 64.1200(a)(10)) after the "
-        "opt-out. "
-        "This is not legal advice.",
+        _HOW_TO_READ,
+        "## Files",
         "",
-        *(f"- `{name}`" for name in files if name.endswith(".csv")),
+        *(f"- `{name}.csv` ({len(getattr(found, name)):,} rows): {words}" for name, words in _FILES.items()),
         "",
         *pictures,
-    ]) + "\n"  # fmt: skip
+    ])  # fmt: skip
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

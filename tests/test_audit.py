@@ -165,8 +165,8 @@ def test_pack_can_be_handed_over(off: tuple[Account, Store, Audit], tmp_path: Pa
     found = off[2]
     files = {path.name: path for path in pack(found, tmp_path / "pack")}
     assert set(files) == {
-        "audit.md", "optouts.csv", "breaches.csv", "possible.csv", "active.csv", "optouts.png",
-        "breaches.png",
+        "audit.md", "breaches.csv", "possible.csv", "active.csv", "optouts.csv", "replies.csv",
+        "breaches.png", "optouts.png",
     }  # fmt: skip
     back = pd.read_csv(files["breaches.csv"], dtype={"msisdn": "str"})
     assert set(back["id"]) == ids(found.breaches)
@@ -175,16 +175,21 @@ def test_pack_can_be_handed_over(off: tuple[Account, Store, Audit], tmp_path: Pa
     page = files["audit.md"].read_text()
     assert all(line in page for line in found.lines())
     assert "not legal advice" in page
+    assert "http://127.0.0.1:8025/" in page
+    assert all(f"`{name}`" in page or f"({name})" in page for name in files if name != "audit.md")
+    said = pd.read_csv(files["replies.csv"], dtype={"msisdn": "str"})
+    answered = found.optouts.dropna(subset=["reply_at"])["msisdn"]
+    assert set(said.loc[said["optout_tier"] <= 2, "msisdn"]) == set(answered)
     assert all(path.stat().st_mode & 0o077 == 0 for path in files.values())
 
 
 def test_pack_holds_no_formula(off: tuple[Account, Store, Audit], tmp_path: Path) -> None:
     found = off[2]
-    odd = found.breaches.assign(sender='=HYPERLINK("x")')
-    files = pack(Audit(**vars(found) | {"breaches": odd}), tmp_path)
-    text = next(path for path in files if path.name == "breaches.csv").read_text()
-    assert "'=HYPERLINK" in text
-    assert pd.read_csv(files[1])["sender"].str.startswith("'=").all()
+    payloads = ['=HYPERLINK("x")', "+61 call", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "fine", "a=b"]
+    odd = found.replies.head(1).loc[[0] * len(payloads)].assign(response=payloads)
+    files = {path.name: path for path in pack(Audit(**vars(found) | {"replies": odd}), tmp_path)}
+    back = pd.read_csv(files["replies.csv"], keep_default_na=False, lineterminator="\n")
+    assert back["response"].tolist() == [f"'{text}" for text in payloads[:8]] + payloads[8:]
 
 
 def test_as_json_is_plain(off: tuple[Account, Store, Audit]) -> None:

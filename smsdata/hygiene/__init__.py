@@ -8,11 +8,12 @@
     hygiene.undo(report.run, client, store, dry_run=False)
 
 `contact` makes the calls, `plan` decides, `apply` and `undo` carry out, `runs` keeps what was done, `ledger`
-checks imports against it.
+checks imports against it, `evidence` tells who opted out.
 """
 
 from smsdata.hygiene.apply import apply, beyond_caps, cap
 from smsdata.hygiene.contact import ListId, one_list
+from smsdata.hygiene.evidence import opted_out
 from smsdata.hygiene.ledger import check
 from smsdata.hygiene.plan import RULES, advice, load, plan, plan_optouts, summary
 from smsdata.hygiene.runs import Report
@@ -29,6 +30,7 @@ __all__ = [
     "check",
     "load",
     "one_list",
+    "opted_out",
     "plan",
     "plan_optouts",
     "summary",

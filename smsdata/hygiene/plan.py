@@ -1,7 +1,7 @@
 """Which contacts should leave which list, on what evidence: decided from the store, changing nothing.
 
 Owns the rules and the plan file. A plan is a frame with a hash over all it says, bound to one account, one
-base URL and 24 hours. Imports `store`, `disk`, `analysis`, `settings` and `errors`; makes no call.
+base URL and 24 hours. Imports `store`, `disk`, `analysis`, `planner`, `settings` and `errors`; makes no call.
 """
 
 from __future__ import annotations
@@ -16,21 +16,19 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from smsdata.analysis.bounces import hard_bounced
+from smsdata.analysis import bounces
 from smsdata.analysis.engine import DAY, MICROS, micros, open_tables, typed
 from smsdata.disk import Disk
 from smsdata.errors import SafetyError, UsageError
 from smsdata.hygiene.contact import is_number
+from smsdata.planner import SETTLED
 from smsdata.settings import duration, instant
 from smsdata.store import Store
 
 Action = Literal["delete", "optout"]
 
 VALID_FOR = timedelta(hours=24)
-SETTLED_AFTER = timedelta(hours=98)
-"""The gateway keeps a message pending for up to 72 h and may tell its end up to 25 h 6 min late."""
-
-TIERS = ("remove", "exclude", "review")
+TIERS = bounces.TIERS[:3]
 RULES = {
     "two-days": "hard bounces on two days or more since the last sign of life",
     "never-delivered": "a hard bounce, and never a delivery",
@@ -133,7 +131,7 @@ def plan(
         "lists": store.scan("lists"),
     }
     with open_tables("plan", **sources) as tables:
-        known = hard_bounced(
+        known = bounces.hard_bounced(
             sources["dlrs"],
             sources["replies"],
             status_history=sources["history"],
@@ -141,7 +139,7 @@ def plan(
         )
         tables.add("known", known[["msisdn", "tier", "held"]])
         since = micros(made_at) - int(duration(max_age).total_seconds()) * MICROS
-        found = tables.query(_SQL, since=since, age=_micros(SETTLED_AFTER), apart=3600 * MICROS)
+        found = tables.query(_SQL, since=since, age=_micros(SETTLED), apart=3600 * MICROS)
     found = found[found["msisdn"].map(is_number).astype(bool)]
     rows = _judged(found).assign(action="delete")
     return _sealed(store, typed(rows, _COLUMNS), made_at, path, {"max_age": max_age})

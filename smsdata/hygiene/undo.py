@@ -1,6 +1,6 @@
 """Put back what a run removed, as far as the gateway allows and nobody asked to be left alone.
 
-Imports `drain`, `store`, `analysis`, `runs`, `apply` and `contact`.
+Imports `drain`, `store`, `evidence`, `runs`, `apply` and `contact`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from smsdata.analysis.optouts import optouts
 from smsdata.client import Caller
 from smsdata.drain import drain
 from smsdata.errors import ApiError, RowError, SafetyError
 from smsdata.hygiene import contact as gateway
 from smsdata.hygiene.apply import TRIES, count_again, read_again, recent_replies
 from smsdata.hygiene.contact import Contact, one_list
+from smsdata.hygiene.evidence import opted_out
 from smsdata.hygiene.runs import Entry, Journal, Outcome, Report, exclusive, settle
 from smsdata.store import Store
 
@@ -111,13 +109,13 @@ class _Undo:
         self.labels = labels
         self.dry_run = dry_run
         self.report = Report(journal.run, dry_run)
-        self.opted_out = opted_out(client, store)
+        self.left_alone = left_alone(client, store)
 
     def one(self, entry: Entry) -> tuple[Outcome, str]:
         """Put one contact back."""
         if entry.action != "delete":
             return "skipped", "an opt-out stays"
-        if entry.msisdn in self.opted_out:
+        if entry.msisdn in self.left_alone:
             return "skipped", "there is evidence of an opt-out"
         try:
             there = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
@@ -185,17 +183,8 @@ def _unreadable(error: ApiError | RowError) -> tuple[Outcome, str]:
     return "skipped", f"it could not be looked up ({error.code})"
 
 
-def opted_out(client: Caller, store: Store) -> set[str]:
+def left_alone(client: Caller, store: Store) -> set[str]:
     """Tell which numbers there is any evidence of an opt-out for, certain or not, withdrawn or not."""
-    stored = store.read("replies")
-    heard = recent_replies(client, store)
-    replies = pd.concat([stored, heard[list(stored.columns)]]) if len(heard) else stored
-    found = optouts(
-        replies=replies.drop_duplicates("id"),
-        dlrs=store.scan("dlrs"),
-        optouts=store.scan("optouts"),
-        list_members=store.scan("list_members"),
-        messages=store.scan("messages"),
-    )
+    found, _ = opted_out(store, recent_replies(client, store))
     ours = store.read("suppressions", columns=["msisdn", "action"])
     return set(found["msisdn"]) | set(ours.loc[ours["action"] == "optout", "msisdn"])
