@@ -143,7 +143,7 @@ def sync_(
     tables: Annotated[str | None, typer.Option(help="Only these tables, separated by commas.")] = None,
     since: Annotated[str | None, typer.Option(help="From when: 30d, or 2026-08-15. Default: go on.")] = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Read the last 30 days again, whatever changed.")
+        bool, typer.Option("--deep", help="Read the last 30 days again, or from --since, whatever changed.")
     ] = False,
     replay_rejects: Annotated[
         bool, typer.Option("--replay-rejects", help="Try first to read the rows that were set aside.")
@@ -473,6 +473,9 @@ def simulate(
     speed: Annotated[
         float, typer.Option(help="Simulated seconds that pass in a second; 0 stands still.")
     ] = 0.0,
+    no_goo: Annotated[
+        bool, typer.Option("--no-goo", help="Global Opt Out is off: who replied STOP is sent to again.")
+    ] = False,
 ) -> None:
     """Serve a simulated gateway on this machine; user `demo`, password `demo`."""
     from smsdata.simulator import Account, Faults, Gateway, serve
@@ -483,7 +486,7 @@ def simulate(
         raise UsageError(f"--fault: {error}") from None
     chosen = common.settings()
     moment = instant(common.now, "now") if common.now else instant("2026-11-22T00:00:00Z")
-    account = Account(seed, f"{moment:%Y-%m-%dT%H:%M:%SZ}")
+    account = Account(seed, f"{moment:%Y-%m-%dT%H:%M:%SZ}", goo=not no_goo)
     common.say(f"The simulated gateway is at http://127.0.0.1:{port}/ until Ctrl-C. In another terminal:")
     common.say(
         f"  export SMSDATA_BASE_URL=http://127.0.0.1:{port}/ SMSDATA_API_KEY=demo SMSDATA_API_SECRET=demo"

@@ -62,7 +62,8 @@ def sync(
     since
         Where messages and dlrs begin, instead of the cursor: a duration such as ``"30d"``, or an instant.
     deep
-        Read the last 30 days of dlrs again whatever the counters say.
+        Read the dlrs of the last 30 days, or from `since`, again whatever the counters say: two changes
+        that cancel each other out in a send's counters show in no other way.
     wait
         Seconds to wait for another run on this store.
     replay_rejects
@@ -337,7 +338,8 @@ class _Run:
         return [step for step in steps if step]
 
     def _deep(self, campaign: Campaign, now: datetime) -> bool:
-        return self.deep and campaign.sent_at >= now - planner.LOOK_BACK
+        start = begin(self.since, now) if self.since is not None else now
+        return self.deep and campaign.sent_at >= min(start, now - planner.LOOK_BACK)
 
     def _carry_out(self, plan: Sequence[Refresh], optouts: bool) -> None:
         """Refresh the campaigns, in batches small enough for memory."""

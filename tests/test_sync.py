@@ -175,6 +175,24 @@ def test_sync_finds_a_status_that_changes_after_settling(world, connect):
     assert differences(store, account) == {}
 
 
+@pytest.mark.parametrize(("since", "found"), [(None, False), ("100d", True)])
+def test_sync_deep_finds_changes_that_cancel_each_other_out(world, connect, since, found):
+    """In a send of two months ago; a plain sync cannot see them."""
+    account, gateway, store = world
+    rows = [row for row in account.truth("dlrs") if (present(account) - row["sent_at"]).days > 40]
+    by_send = {}
+    for row in rows:
+        by_send.setdefault(row["message_id"], {}).setdefault(row["status"], row)
+    both = next(send for send in by_send.values() if {"delivered", "hard-bounce"} <= send.keys())
+    for status, other in (("delivered", "hard-bounce"), ("hard-bounce", "delivered")):
+        account.set_status(both[status]["message_id"], both[status]["msisdn"], other)
+    account.advance(hours=1)
+    sync(connect(gateway), store)
+    assert differences(store, account) != {}
+    sync(connect(gateway), store, deep=True, since=since)
+    assert (differences(store, account) == {}) is found
+
+
 def test_sync_stored_counters_without_dlrs_leave_nothing_stale(world, connect):
     """As after a crash between the two."""
     account, gateway, store = world

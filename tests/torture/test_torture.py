@@ -54,7 +54,7 @@ def test_year_of_faults_equals_the_truth() -> None:
 
 @pytest.mark.parametrize("bug", year.BUGS)
 def test_year_catches(bug: str) -> None:
-    assert year.run(1, nights=10, parts=year.BUGS[bug], calm=True, edits=1).wrong
+    assert year.run(1, nights=20, parts=year.BUGS[bug], calm=True, edits=1).wrong
 
 
 def test_fuzz_gives_right_rows_or_our_errors() -> None:
