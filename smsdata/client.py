@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from numbers import Integral
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
@@ -337,13 +338,16 @@ def _entry(name: str, parameters: Mapping[str, Any]) -> Call:
 
 
 def _refuse_every_list(name: str, parameters: Mapping[str, Any]) -> None:
-    """Stop a change that names no list: to the gateway 0, or none, means every list of the account.
+    """Stop a change that names no list, and a read of list 0: to the gateway that means every list.
 
     It stands where every request passes, so that no way of making a call gets around it.
     """
-    list_id = parameters.get("list_id")
+    list_id: Any = parameters.get("list_id")
     if name in CALLS and CALLS[name].changes and (type(list_id) is not int or list_id <= 0):
         raise SafetyError(f"{name}: list_id does not name one list; nothing was sent.")
+    whole = isinstance(list_id, Integral) and not isinstance(list_id, bool)
+    if "list_id" in parameters and not (whole and list_id > 0):
+        raise UsageError(f"{name}: list_id does not name one list: give its id, a positive int.")
 
 
 def checked(status: int, headers: Mapping[str, str], body: bytes, error_block: bool = True) -> dict[str, Any]:

@@ -33,7 +33,8 @@ from torture.hygiene import (
 )
 
 from smsdata import Client, Store, UsageError, hygiene, sync
-from smsdata.endpoints import CALLS, Endpoint
+from smsdata.drain import drain
+from smsdata.endpoints import CALLS, Endpoint, endpoint
 from smsdata.errors import ApiError, LockedError, SafetyError, SmsDataError
 from smsdata.frames import schema
 from smsdata.hygiene import contact as gateway_calls
@@ -559,6 +560,21 @@ def test_no_public_call_sends_what_is_no_list(everywhere: tuple[Gateway, Client]
     assert sent == []
     assert gateway.applied == []
     assert gateway.account.changes == [] or all(change["by"] != "api" for change in gateway.account.changes)
+
+
+@HEALTH
+@given(value=NO_LIST.filter(lambda value: not (isinstance(value, np.int64) and value > 0)))
+def test_no_public_read_sends_what_is_no_list(everywhere: tuple[Gateway, Client], value: Any) -> None:
+    gateway, client = everywhere
+    for read in (
+        lambda: client.call("get-contact", list_id=value, msisdn=number(1)),
+        lambda: client.list_members(list_id=value),
+        lambda: drain(client, "list_members", list_id=value),
+        lambda: client.page(endpoint("list_members"), {"list_id": value}, 1),
+    ):
+        with pytest.raises(UsageError):
+            read()
+    assert [call for call in gateway.calls if "list_id" in dict(call.params)] == []
 
 
 @given(value=NO_LIST)
