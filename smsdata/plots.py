@@ -172,7 +172,8 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     x = trend[period]
     large = trend[(trend["outside"] != "too few").to_numpy(bool)]
-    band = ax.fill_between(large[period], large["low"], large["high"], step="mid", color=SKY, alpha=0.25)
+    judged = trend[trend["outside"].isin(["inside", "above", "below"])]
+    band = ax.fill_between(judged[period], judged["low"], judged["high"], step="mid", color=SKY, alpha=0.25)
     band.set(linewidth=0, label="limits")
     ax.plot(x, trend["centre"], color=GREY, lw=1, label="centre")
     ax.plot(large[period], large["rate"], color=BLUE, lw=0.8, alpha=0.6)
@@ -296,7 +297,7 @@ def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     groups = _parts(curves, keys)
     name, shown = groups[0] if groups else ("", curves)
     ax = _axes(ax)
-    last = max(curves["seconds_high"].max(), 2) if len(curves) else 60
+    last = 1.4 * max(curves["seconds_high"].max(), 2) if len(curves) else 60  # the last step shows too
     colors = dict(zip(("delivered", "soft-bounce", "hard-bounce", "bounced"), _CYCLE, strict=False))
     for dashes, (outcome, part) in zip(_DASHES, shown.groupby("outcome"), strict=False):
         color = colors[str(outcome)]
