@@ -43,6 +43,7 @@ from smsdata.analysis import (
     threads,
     time_to_deliver,
     time_to_reply,
+    time_to_settle,
     to_spark,
 )
 from smsdata.errors import UsageError
@@ -140,6 +141,10 @@ CASES: dict[str, list[Callable[[Read], pd.DataFrame]]] = {
     "time_to_reply": [
         lambda t: time_to_reply(t("replies"), t("messages")),
         lambda t: time_to_reply(t("replies"), t("messages"), by=["sender", "month"], tz=SYDNEY),
+    ],
+    "time_to_settle": [
+        lambda t: time_to_settle(t("dlrs"), t("status_history")),
+        lambda t: time_to_settle(t("dlrs"), t("status_history"), by=["month", "country"], tz=SYDNEY),
     ],
 }
 EACH = [pytest.param(case, id=f"{name}-{n}") for name, some in CASES.items() for n, case in enumerate(some)]
@@ -258,6 +263,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         pytest.skip("Spark needs Java, which is not here")
     settings = {
+        # Small tables: less to compile, less to plan.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        "spark.sql.adaptive.enabled": "false",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.sql.session.timeZone": "UTC",

@@ -155,7 +155,8 @@ def _intervals_sql(tables: Tables, keys: Keys) -> str:
 
 
 def _curve(counts: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Estimate one group's curves."""
+    """Estimate one group's curves; in one order of rows, so that every engine gives the same digits."""
+    counts = counts.sort_values(["low", "high", "outcome"])
     cause = counts["outcome"].map({word: n for n, word in enumerate(_OUTCOMES)}).fillna(0)
     low = counts["low"].to_numpy("float64")
     high = counts["high"].to_numpy("float64", na_value=np.inf)
