@@ -129,6 +129,28 @@ def test_plan_never_takes_the_word_of_a_callback(tmp_path: Path) -> None:
     assert removable(world.synced()) <= before
 
 
+def test_plan_never_takes_a_callback_with_which_the_counters_agree(tmp_path: Path) -> None:
+    """One of two pending numbers bounces; a forged callback names the other, so that no count disagrees."""
+    world = make_world(tmp_path)
+    world.send(lambda n: "pending" if n in {8, 9} else "delivered")
+    world.synced()
+    rows = world.store.rows("dlrs").to_pylist()
+    named = [row for row in rows if row["status"] == "pending" and row["msisdn"] == number(8)]
+    with world.store.writing():
+        for _ in range(3):
+            world.store.merge("dlrs", forged(named, at=world.account.time), source="callback")
+    for row in named:
+        world.account.set_status(row["message_id"], number(9), "hard-bounce")
+    world.account.advance(days=5)
+    plan = world.synced()
+    stored = world.store.read("dlrs")
+    assert (stored.loc[stored["msisdn"] == number(8), "status"] == "hard-bounce").any()
+    assert set(plan.loc[plan["msisdn"] == number(8), "rule"]) == {"unconfirmed"}
+    with world.client() as client:
+        hygiene.apply(plan, client, world.store, dry_run=False, tier="exclude")
+    assert set(world.changes("delete-from-list")) == removable(plan) <= world.targets("exclude")
+
+
 def test_plan_file_round_trips_and_says_its_hash(template: Template) -> None:
     _, plan = template
     about = plan.attrs["plan"]
