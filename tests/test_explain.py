@@ -82,7 +82,7 @@ def test_every_result_names_only_what_was_given(name: str) -> None:
         "optouts",
         "numbers",
         "result",
-        "history",
+        "status_history",
     }
     assert sources
     assert sources <= tables

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smsdata.analysis import time_to_deliver, time_to_settle
+from smsdata.analysis import explain, time_to_deliver, time_to_settle
 from smsdata.errors import UsageError
 
 SENT = pd.Timestamp("2026-11-01T10:00:00", tz="UTC")
@@ -90,6 +90,11 @@ def test_time_to_settle_agrees_with_receipts_at_the_ends_of_its_intervals():
     for end, incidence in zip(arrived["seconds_high"], arrived["incidence"], strict=True):
         known = exact.loc[exact["seconds"] <= end, "incidence"].iloc[-1]
         assert incidence == pytest.approx(known, abs=1e-6)
+
+
+def test_time_to_settle_tells_how_near_its_search_came():
+    found = time_to_settle(dlrs("delivered"), looks((0, "delivered", 60)))
+    assert "the log-likelihood per message is within 1e-08 of the greatest" in explain(found)
 
 
 def test_time_to_settle_refuses_frames_without_their_columns():

@@ -186,6 +186,7 @@ def test_turnbull_of_two_causes_cannot_be_improved(seed):
             shifted[[source, target]] += [-1e-4, 1e-4]
             assert likelihood(shifted) <= best + 1e-5
     assert {0, 1} <= set(found.cause)
+    assert 0 <= found.gap <= 1e-8
 
 
 @pytest.mark.parametrize("low", [[], [3.0, 4.0]])

@@ -92,15 +92,16 @@ def time_to_settle(dlrs: Source, status_history: Source, *, by: By = None, tz: s
     1    delivered     3600          7200       0.50
     2  hard-bounce     3600          7200       0.25
     """
-    with open_tables("time_to_settle", dlrs=dlrs, history=status_history) as tables:
+    with open_tables("time_to_settle", dlrs=dlrs, status_history=status_history) as tables:
         tables.require("dlrs", "message_id", "msisdn", "status", "sent_at", "synced_at")
         tables.require_keys("dlrs", ("message_id", "msisdn"))
-        tables.require("history", "message_id", "msisdn", "status", "observed_at")
+        tables.require("status_history", "message_id", "msisdn", "status", "observed_at")
         keys = group_keys(tables, "dlrs", by, tz=tz)
         counts = keys.finish(tables.query(_intervals_sql(tables, keys)))
         groups = counts.groupby(keys.names, dropna=False) if keys.names else [((), counts)]
-        curves = [_curve(group, keys.names) for _, group in groups]
-        frame = pd.concat(curves, ignore_index=True) if curves else _curve(counts, keys.names)
+        curves = [_curve(group, keys.names) for _, group in groups] or [_curve(counts, keys.names)]
+        frame = pd.concat([curve for curve, _ in curves], ignore_index=True)
+        gap = max(gap for _, gap in curves)
         total, pending = counts["total"].sum(), counts["pending"].sum()
         return explained(
             frame,
@@ -110,6 +111,7 @@ def time_to_settle(dlrs: Source, status_history: Source, *, by: By = None, tz: s
             denominator="all messages, also those pending",
             window=Window(counts["first"].min(), counts["last"].max()),
             pending=pending / total if total else None,
+            notes=(f"the log-likelihood per message is within {max(gap, 1e-8):.0e} of the greatest",),
         )
 
 
@@ -124,7 +126,7 @@ def _intervals_sql(tables: Tables, keys: Keys) -> str:
                 unix_micros(h."observed_at") AS "at",
                 min(CASE WHEN h."status" = x."status" THEN unix_micros(h."observed_at") END)
                     OVER (PARTITION BY h."message_id", h."msisdn") AS "seen"
-            FROM @history AS h JOIN @dlrs AS x
+            FROM @status_history AS h JOIN @dlrs AS x
                 ON h."message_id" = x."message_id" AND h."msisdn" = x."msisdn"
         ),
         ends AS (
@@ -154,8 +156,11 @@ def _intervals_sql(tables: Tables, keys: Keys) -> str:
     """
 
 
-def _curve(counts: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Estimate one group's curves; in one order of rows, so that every engine gives the same digits."""
+def _curve(counts: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, float]:
+    """Estimate one group's curves, and tell how near the search for them came.
+
+    The rows come in one order, so that every engine gives the same digits.
+    """
     counts = counts.sort_values(["low", "high", "outcome"])
     cause = counts["outcome"].map({word: n for n, word in enumerate(_OUTCOMES)}).fillna(0)
     low = counts["low"].to_numpy("float64")
@@ -168,4 +173,4 @@ def _curve(counts: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     rows["outcome"] = [_OUTCOMES[n] for n in found.cause]
     rows = rows[rows["share"] > _LEAST]
     groups = counts.iloc[[0] * len(rows)][names].reset_index(drop=True)
-    return pd.concat([groups, typed(rows, cast(Any, _POLLED))], axis=1)
+    return pd.concat([groups, typed(rows, cast(Any, _POLLED))], axis=1), found.gap
