@@ -26,6 +26,7 @@ from smsdata.settings import instant
 from smsdata.store import Store
 
 _BATCH_ROWS = 100_000  # what is merged at once: memory does not grow with the account
+_ODD_TRIES = 3
 
 
 @dataclass
@@ -104,8 +105,8 @@ class Intake:
 
     def close(self) -> None:
         """Say how many rows are new; what is left in the journal is for the next run."""
-        for table, count in (self.store.added - self._added).items():
-            self.report.of(table).new = count
+        for table, told in self.report.tables.items():
+            told.new = self.store.added[table] - self._added[table]
         if self.journal:
             self.journal.close()
 
@@ -155,29 +156,28 @@ class Intake:
             found.setdefault(told["read"], []).append(path)
         return found
 
-    def odd_at_first(self, drained: Drained) -> bool:
-        """Whether a read had odd rows and did not have them the time before: then it is read once more.
+    def odd(self, drained: Drained) -> bool:
+        """Whether a read had odd rows and is worth another try by the next runs.
 
-        A gateway that serves a row odd once gets over it; one that always does is not asked for ever.
+        A gateway that serves a row odd now and then gets over it; one that always does is not asked for ever.
         """
-        name, odd = drained.read.name(), self.state["odd"]
-        before = odd.pop(name, None)
-        if not drained.batch.rejects or before is not None:
+        name = drained.read.name()
+        tries, *_ = self.state["odd"].pop(name, [0])
+        if not drained.batch.rejects or tries >= _ODD_TRIES:
             return False
-        odd[name] = [str(moment) for moment in (drained.read.start, drained.read.end) if moment]
+        span = [str(moment) for moment in (drained.read.start, drained.read.end) if moment]
+        self.state["odd"][name] = [tries + 1, *span]
         return True
 
     def again(self, table: str) -> Iterator[Drained | None]:
-        """Read the windows once more in which the run before set rows aside."""
+        """Read the windows once more in which earlier runs set rows aside."""
         begins = f"{endpoint(table).call}?"
-        odd = {name: span for name, span in self.state["odd"].items() if name.startswith(begins) and span}
-        reads = [Read(endpoint(table), start=instant(start), end=instant(end)) for start, end in odd.values()]
-        whole = True
+        odd = [span for name, (_, *span) in self.state["odd"].items() if name.startswith(begins)]
+        reads = [Read(endpoint(table), start=instant(start), end=instant(end)) for start, end in odd]
         for drained in self.stored(table, reads):
-            whole = whole and drained is not None
+            if drained is not None:
+                self.odd(drained)
             yield drained
-        for name in odd if whole else ():
-            self.state["odd"].pop(name, None)
 
     # ---- many reads ------------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class Intake:
                 self.gather(table, drained.rows)
                 reached = drained.read.end if whole else reached
                 if table in self.state["jobs"]:  # what stays behind the cursor is not read by itself again
-                    self.odd_at_first(drained)
+                    self.odd(drained)
             yield drained
             if self.full:
                 self._move(table, reached, margin if cursor else None)

@@ -323,7 +323,6 @@ class _Run:
         now = self.client.now()
         first = self._first("dlrs") if "dlrs" in self.needed else now
         stored = self._stored_dlrs()
-        only = self.given.get("message_id")
         steps = [
             _refresh(
                 campaign,
@@ -332,10 +331,19 @@ class _Run:
                 self.state["remembered"],
                 self._deep(campaign, now),
             )
-            for campaign in self._campaigns_now()
-            if only is None or campaign.message_id == int(only)
+            for campaign in self._asked_for()
         ]
         return [step for step in steps if step]
+
+    def _asked_for(self) -> list[Campaign]:
+        """The campaigns that the report covers, or the one that was asked for."""
+        campaigns, only = self._campaigns_now(), self.given.get("message_id")
+        if only is None:
+            return campaigns
+        found = [campaign for campaign in campaigns if campaign.message_id == int(only)]
+        if not found:
+            raise UsageError(f"no send {only} in the last 30 days; give --since from before it was sent.")
+        return found
 
     def _deep(self, campaign: Campaign, now: datetime) -> bool:
         start = begin(self.since, now) if self.since is not None else now
@@ -417,7 +425,7 @@ class _Run:
         have = _counted_rows(drained.rows)
         settled = planner.agrees(campaign, have) and have.flags >= campaign.optouts
         self.state["remembered"].pop(str(campaign.message_id), None)
-        if self.intake.odd_at_first(drained) or settled or drained.resumed:
+        if self.intake.odd(drained) or settled or drained.resumed:
             return
         self.state["remembered"][str(campaign.message_id)] = campaign.counters
         if campaign.sent_at < self.client.now() - planner.SETTLED:  # else they just moved meanwhile
@@ -459,7 +467,8 @@ class _Run:
         self.intake.gather(
             "dlrs", _with(flagged, "optout", pa.repeat(True, flagged.num_rows)).cast(schema("dlrs"))
         )
-        if rows.num_rows < campaign.optouts or flagged.num_rows < campaign.optouts:
+        told = min(pc.sum(table.column("copies")).as_py() or 0 for table in (rows, flagged))
+        if not self.intake.odd(drained[0]) and told < campaign.optouts:
             self.state["remembered"][str(campaign.message_id)] = campaign.counters
         return True
 
@@ -504,11 +513,13 @@ class _Run:
         weekly = self._due("members", planner.WEEK)
         only = self.given.get("list_id")
         seen, unproved = self.state.get("members_seen", {}), self.state.get("unproved_lists", [])
+        rows = [row for row in lists.rows.to_pylist() if only is None or row["list_id"] == int(only)]
+        if only is not None and not rows:
+            raise UsageError(f"the account has no list {only}.")
         return [
             row["list_id"]
-            for row in lists.rows.to_pylist()
+            for row in rows
             if weekly or row["list_id"] in unproved or seen.get(str(row["list_id"])) != _list_counters(row)
-            if only is None or row["list_id"] == int(only)
         ]
 
     def _apart(self, outcome: Drained | Unread, list_id: int) -> Drained | Unread:
@@ -629,7 +640,7 @@ class _Run:
         if self._counts is None or begin < self._counts[0]:
             by = [*_SEND, "status", "optout"]
             counts = _counted(self.store.grouped("dlrs", by, since=begin, add_up="copies"))
-            for row in self.store.grouped("optouts", _SEND, since=begin):
+            for row in self.store.grouped("optouts", _SEND, since=begin, add_up="copies"):
                 have = counts.get(row["message_id"], Stored())
                 counts[row["message_id"]] = replace(have, optouts=row["n"])
             self._counts = begin, counts

@@ -290,6 +290,20 @@ def test_sync_reads_once_more_where_a_row_was_odd(connect, tmp_path, call, table
     assert sync(connect(gateway), store).calls <= 6
 
 
+def test_sync_reads_once_more_where_an_opt_out_was_odd(world, connect):
+    account, gateway, store = world
+    alone = {row["message_id"] for row in account.truth("campaigns") if row["msisdn"] is not None}
+    rows = [row for row in account.truth("dlrs") if not row["optout"] and row["message_id"] not in alone]
+    row = max(rows, key=lambda row: row["sent_at"])
+    account.optout_by_link(row["message_id"], row["msisdn"])
+    report = sync(connect(Once(gateway, "get-sms-sent", "msisdn")), store)
+    assert report.tables["optouts"].rejected == 1
+    assert differences(store, account, ["optouts"]) != {}
+    sync(connect(gateway), store)
+    assert differences(store, account, ["dlrs", "optouts"]) == {}
+    assert sync(connect(gateway), store).calls <= 6
+
+
 class Once:
     """A gateway that serves the first row of a call odd, in every answer."""
 
@@ -318,10 +332,10 @@ def test_sync_rests_on_a_row_that_stays_odd(world, connect):
     odd = max(account.truth("replies"), key=lambda row: row["id"])
     gateway.spoil("get-user-sms-responses", {"id": odd["id"]}, {"received_at": "soon"})
     seen = []
-    for _ in range(4):
+    for _ in range(6):
         account.advance(hours=1)
         seen.append(sync(connect(gateway), store).tables["replies"].rejected)
-    assert seen == [1, 1, 0, 0]
+    assert seen == [1, 1, 1, 1, 0, 0]
     assert len(store.rejects()) == 1
 
 
@@ -415,6 +429,29 @@ def test_sync_refuses_an_unknown_table_and_a_bare_number(world, connect):
         sync(connect(gateway), store, tables=["mesages"])
     with pytest.raises(UsageError, match="not a duration"):
         sync(connect(gateway), store, since="30")
+
+
+@pytest.mark.parametrize(
+    ("tables", "only", "says"),
+    [
+        (["list_members"], {"list_id": 7}, "no list 7"),
+        (["list_members"], {"list_id": 0}, "no list 0"),
+        (["dlrs"], {"message_id": 7}, "--since"),
+    ],
+)
+def test_sync_of_one_thing_that_is_not_there_says_so(world, connect, tables, only, says):
+    _, gateway, store = world
+    with pytest.raises(UsageError, match=says):
+        sync(connect(gateway), store, tables=tables, **only)
+
+
+def test_sync_of_one_send_reads_no_other(world, connect):
+    account, gateway, store = world
+    message_id = max(row["message_id"] for row in account.truth("campaigns") if row["msisdn"] is None)
+    before = len(gateway.calls)
+    sync(connect(gateway), store, tables=["dlrs"], message_id=message_id, deep=True)
+    asked = [dict(call.params).get("message_id") for call in gateway.calls[before:]]
+    assert set(asked) == {None, str(message_id)}
 
 
 def test_sync_refuses_another_accounts_store(world, connect):
