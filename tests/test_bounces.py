@@ -213,7 +213,7 @@ def test_hard_bounced_sorts_by_tier_and_has_its_dtypes_without_rows():
     [
         ({"replies": pd.DataFrame({"msisdn": ["x"]})}, "replies has no column 'received_at'"),
         ({"campaigns": pd.DataFrame({"message_id": [1]})}, "campaigns has no column 'hard_bounced'"),
-        ({"status_history": pd.DataFrame({"message_id": [1]})}, "history has no column 'msisdn'"),
+        ({"status_history": pd.DataFrame({"message_id": [1]})}, "status_history has no column 'msisdn'"),
     ],
 )
 def test_hard_bounced_names_what_is_missing(options, words):

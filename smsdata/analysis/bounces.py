@@ -150,7 +150,7 @@ def hard_bounced(
     0  61491570156   remove        2     2
     1  61491570157  exclude        1     1
     """
-    given = {"replies": replies, "campaigns": campaigns, "history": status_history}
+    given = {"replies": replies, "campaigns": campaigns, "status_history": status_history}
     with open_tables("hard_bounced", dlrs=dlrs, **given) as tables:
         _require(tables)
         days = _days(tables)
@@ -295,7 +295,7 @@ def _require(tables: Tables) -> None:
     others = {
         "replies": ("msisdn", "received_at"),
         "campaigns": ("message_id", "hard_bounced", "soft_bounced"),
-        "history": ("message_id", "msisdn", "status"),
+        "status_history": ("message_id", "msisdn", "status"),
     }
     for table, columns in others.items():
         if table in tables:
@@ -364,7 +364,7 @@ def _outcomes_sql(tables: Tables) -> str:
     if "campaigns" in tables:
         status = """CASE WHEN d."status" = 'bounced' THEN coalesce(k."kind", 'bounced') ELSE d."status" END"""
         joins += ' LEFT JOIN kinds AS k ON d."message_id" = k."message_id"'
-    if "history" in tables:
+    if "status_history" in tables:
         status = f"""CASE WHEN x."msisdn" IS NOT NULL THEN 'conflict' ELSE {status} END"""
         joins += ' LEFT JOIN conflicts AS x ON d."message_id" = x."message_id" AND d."msisdn" = x."msisdn"'
     sent = 'unix_micros(d."sent_at")'
@@ -390,7 +390,7 @@ def _evidence_sql(tables: Tables) -> str:
             HAVING count(*) FILTER (WHERE "status" IN ({certain})) > 0
                 OR count(*) FILTER (WHERE "status" = 'soft-bounce') >= :streak""",
         "kinds": _kinds_sql(tables) if "campaigns" in tables else "",
-        "conflicts": _CONFLICTS if "history" in tables else "",
+        "conflicts": _CONFLICTS if "status_history" in tables else "",
         "outcomes": _outcomes_sql(tables),
         "replied": _REPLIED if "replies" in tables else _NEVER_REPLIED,
         "lives": _LIVES,
@@ -401,7 +401,7 @@ def _evidence_sql(tables: Tables) -> str:
 
 
 _CONFLICTS = """
-    SELECT "message_id", "msisdn" FROM @history WHERE "status" IN ('delivered', 'hard-bounce')
+    SELECT "message_id", "msisdn" FROM @status_history WHERE "status" IN ('delivered', 'hard-bounce')
     GROUP BY 1, 2 HAVING count(DISTINCT "status") = 2
 """
 _REPLIED = """

@@ -298,7 +298,7 @@ def segments(messages: Source) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        If the column is missing.
+        If the column is missing or rows repeat a key.
 
     References
     ----------
@@ -314,6 +314,7 @@ def segments(messages: Source) -> pd.DataFrame:
     """
     with open_tables("segments", messages=messages) as tables:
         tables.require("messages", "message")
+        tables.require_keys("messages", ("id",), ("message_id", "msisdn"))
         texts = tables.query("""
             SELECT "message", count(*) AS "messages" FROM @messages
             WHERE "message" IS NOT NULL GROUP BY "message"

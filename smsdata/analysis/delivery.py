@@ -356,7 +356,7 @@ def time_to_deliver(
     0        5      4.0          1       0.25
     1       90      3.0          1       0.50
     """
-    with open_tables("time_to_deliver", dlrs=dlrs, history=status_history) as tables:
+    with open_tables("time_to_deliver", dlrs=dlrs, status_history=status_history) as tables:
         keys = _time_keys(tables, by, tz)
         present = tables.now(now, "dlrs")
         times = keys.finish(tables.query(_times_sql(tables, keys), present=present))
@@ -633,8 +633,8 @@ def _charted(rates: pd.DataFrame, by: str, count: str, width: float) -> pd.DataF
 def _time_keys(tables: Tables, by: By, tz: str) -> Keys:
     tables.require("dlrs", "message_id", "msisdn", "status", "sent_at", "delivered_at")
     tables.require_keys("dlrs", ("message_id", "msisdn"))
-    if "history" in tables:
-        tables.require("history", "message_id", "msisdn", "status", "observed_at")
+    if "status_history" in tables:
+        tables.require("status_history", "message_id", "msisdn", "status", "observed_at")
     return group_keys(tables, "dlrs", by, tz=tz)
 
 
@@ -643,7 +643,7 @@ _BOUNCES = "('soft-bounce', 'hard-bounce', 'bounced')"
 
 def _times_sql(tables: Tables, keys: Keys) -> str:
     """Reduce to how many were delivered, bounced or last seen open at each second after sending."""
-    seen = '"seen"' if "history" in tables else "CAST(NULL AS BIGINT)"
+    seen = '"seen"' if "status_history" in tables else "CAST(NULL AS BIGINT)"
     names = "".join(f"{quoted(name)}, " for name in keys.names)
     return f"""
         WITH timed AS (
@@ -674,13 +674,13 @@ def _times_sql(tables: Tables, keys: Keys) -> str:
 
 
 def _first_bounces(tables: Tables) -> str:
-    if "history" not in tables:
+    if "status_history" not in tables:
         return ""
     return f"""
             LEFT JOIN (
                 SELECT "message_id" AS "of_message", "msisdn" AS "of_number",
                     min(unix_micros("observed_at")) AS "seen"
-                FROM @history WHERE "status" IN {_BOUNCES} GROUP BY 1, 2
+                FROM @status_history WHERE "status" IN {_BOUNCES} GROUP BY 1, 2
             ) AS h ON "message_id" = "of_message" AND "msisdn" = "of_number"
     """
 

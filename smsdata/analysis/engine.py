@@ -39,8 +39,10 @@ DAY = 86_400 * MICROS
 MATURE = 73 * 3_600 * MICROS
 """The gateway gives up on a message after 72 hours; its receipt may take one more (SMS Central help)."""
 
+_OPTOUTS = ("first_optout_at", "known_at", "possible_at", "review_at", "cleared_at")
 _TYPES = {field.name: field.type for table in reversed(TABLES) for field in schema(table)}
-"""The type of a column by its name; where tables differ, as in the first."""
+_TYPES |= {"certain": pa.bool_(), **dict.fromkeys(_OPTOUTS, pa.timestamp("us", "UTC"))}
+"""The type of a column by its name; where tables differ, as in the first. Last, what `optouts` makes."""
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?P<name>(?:[^"]|"")*)"|@(?P<table>\w+)|:(?P<value>[a-z_]\w*)""")
 _MACROS = """
     CREATE TEMP MACRO unix_micros(x) AS epoch_us(x);

@@ -258,7 +258,8 @@ def sent_after_optout(
     days, zone = _clock(rule, working_days, tz)
     with open_tables("sent_after_optout", messages=messages, optouts=optouts) as tables:
         tables.require("messages", "message_id", "msisdn", "sent_at")
-        tables.require("optouts", *_PERIOD)
+        tables.require("optouts", *_PERIOD, "source", "certain")
+        tables.require_keys("optouts", ("msisdn", "period"))
         tables.require_keys("messages", ("id",), ("message_id", "msisdn"))
         rows = _sent_after(tables, include_review)
         window, pending = span(tables, "messages")
