@@ -21,7 +21,7 @@ HELPERS = [
 PLOTS = [
     function
     for name, function in inspect.getmembers(plots, inspect.isfunction)
-    if function.__module__ == plots.__name__ and not name.startswith("_")
+    if function.__module__.startswith(f"{plots.__name__}.")
 ]
 # Spark is an optional extra: what gives a Spark frame cannot run everywhere.
 RUN = [function for function in [*HELPERS, *PLOTS] if function.__name__ != "to_spark"]

@@ -24,7 +24,7 @@ HELPERS = sorted(
 PLOTS = sorted(
     name
     for name, function in inspect.getmembers(plots, inspect.isfunction)
-    if function.__module__ == plots.__name__ and not name.startswith("_")
+    if function.__module__.startswith(f"{plots.__name__}.")
 )
 NO_WINDOW = {"number_details"}
 SNAPSHOTS = {"list_growth", "list_health", "list_overlap"}

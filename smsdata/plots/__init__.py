@@ -1,0 +1,58 @@
+"""Pictures of analysis results: a frame in, matplotlib Axes out. Each function has the name of its helper.
+
+Every picture says how many rows it counts, when they were sent, and which share was still pending. Colours
+are those of Okabe & Ito, told apart by all kinds of colour vision; shapes and words repeat what they say.
+A frame that lacks what a picture shows, because another helper made it, raises UsageError everywhere.
+Owns what results look like; computes nothing, and imports nothing of smsdata but errors.
+
+    ax = plots.delivery_rate(analysis.delivery_rate(messages, by="week"))
+    ax.figure.savefig("delivery.png")
+"""
+
+from __future__ import annotations
+
+from smsdata.plots.bounces import bounce_history, hard_bounced
+from smsdata.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
+from smsdata.plots.costs import avoidable_parts, costs, segments, spent_on_dead
+from smsdata.plots.delivery import (
+    compare_rates,
+    delivery_rate,
+    delivery_trend,
+    time_to_deliver,
+    time_to_settle,
+)
+from smsdata.plots.lists import list_growth, list_health, list_overlap
+from smsdata.plots.optouts import optout_rate, optouts, sent_after_optout
+from smsdata.plots.replies import classify_replies, reply_rate, reply_windows, time_to_reply
+
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PURPLE",
+    "RED",
+    "SKY",
+    "YELLOW",
+    "avoidable_parts",
+    "bounce_history",
+    "classify_replies",
+    "compare_rates",
+    "costs",
+    "delivery_rate",
+    "delivery_trend",
+    "hard_bounced",
+    "list_growth",
+    "list_health",
+    "list_overlap",
+    "optout_rate",
+    "optouts",
+    "reply_rate",
+    "reply_windows",
+    "segments",
+    "sent_after_optout",
+    "spent_on_dead",
+    "time_to_deliver",
+    "time_to_reply",
+    "time_to_settle",
+]

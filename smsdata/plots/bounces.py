@@ -1,0 +1,127 @@
+"""Pictures of bounced numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from smsdata.plots import canvas
+
+
+def hard_bounced(numbers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how many numbers to remove, to leave out, to review, and how many recovered.
+
+    Parameters
+    ----------
+    numbers : DataFrame
+        What `smsdata.analysis.hard_bounced` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A bar per tier, its part held back because of a spike hatched.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "hard-bounce", "sent_at": sent,
+    ... })
+    >>> ax = hard_bounced(analysis.hard_bounced(dlrs))
+    >>> [text.get_text() for text in ax.texts]  # remove, exclude, review, cleared
+    ['1', '0', '0', '0']
+    """
+    canvas.need("hard_bounced", numbers, "msisdn", "tier", "held")
+    tiers = {
+        "remove": "remove: several days or never alive",
+        "exclude": "exclude: one day of hard bounces",
+        "review": "review: soft bounces in a row",
+        "cleared": "cleared: alive since",
+    }
+    colors = (canvas.RED, canvas.ORANGE, canvas.SKY, canvas.GREEN)
+    counts = numbers.groupby("tier")["held"].agg(["size", "sum"]).reindex(list(tiers), fill_value=0)
+    ax = canvas.axes_for(ax, rows=len(tiers))
+    y = np.arange(len(tiers))
+    ax.barh(y, counts["size"] - counts["sum"], color=colors)
+    if counts["sum"].any():
+        left = counts["size"] - counts["sum"]
+        ax.barh(y, counts["sum"], left=left, color=colors, alpha=0.5, hatch="///", label="held: spike")
+    canvas.write_values(ax, counts["size"], [f"{count:,}" for count in counts["size"]])
+    canvas.label_rows(ax, list(tiers.values()))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    messages = f"{numbers['bounces'].sum():,} hard bounces"
+    return canvas.finish(
+        ax,
+        "Numbers that bounce",
+        canvas.facts_of(numbers, len(numbers), "numbers", extra=messages),
+        axis="numbers",
+    )
+
+
+def bounce_history(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the story of numbers: streaks of equal outcomes along time.
+
+    Parameters
+    ----------
+    history : DataFrame
+        What `smsdata.analysis.bounce_history` gave, best for few numbers; the 25 with most bounced messages
+        are drawn, with all but the last three digits left out.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A line per number, a stretch per streak: delivered, soft or hard bounce, each its colour and width.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "hard-bounce", "sent_at": sent,
+    ... })
+    >>> ax = bounce_history(analysis.bounce_history(dlrs))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['…156']
+    """
+    canvas.need("bounce_history", history, "msisdn", "streak", "first", "last")
+    bad = history.loc[history["status"] != "delivered"].groupby("msisdn")["messages"].sum()
+    chosen = bad.sort_values(ascending=False, kind="stable").index[: canvas.ROWS]
+    ax = canvas.axes_for(ax, rows=len(chosen))
+    styles = {
+        "delivered": (canvas.GREEN, 3),
+        "soft-bounce": (canvas.ORANGE, 6),
+        "hard-bounce": (canvas.RED, 9),
+        "bounced": (canvas.PURPLE, 6),
+    }
+    for status, (color, width) in styles.items():
+        rows = history[(history["status"] == status) & history["msisdn"].isin(chosen)]
+        if rows.empty:
+            continue
+        y = chosen.get_indexer(pd.Index(rows["msisdn"]))
+        ax.hlines(y, rows["first"], rows["last"], color=color, lw=width, label=status)
+        for end in ("first", "last"):  # round ends: a streak of one message has no length
+            ax.plot(rows[end], y, ls="", marker="o", ms=width, mew=0, color=color)
+    canvas.label_rows(ax, [f"…{number[-3:]}" for number in chosen])
+    canvas.date_axis(ax)
+    note = f"{len(chosen)} of {history['msisdn'].nunique():,} numbers"
+    facts = canvas.facts_of(history, history["messages"].sum(), "messages", extra=note)
+    return canvas.finish(ax, "Outcomes of messages to numbers that bounced", facts)

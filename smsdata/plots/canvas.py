@@ -1,0 +1,304 @@
+"""What all pictures share: colours, axes, titles, the facts below, labels that the font can draw."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import matplotlib.dates as mdates
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+from smsdata.errors import UsageError
+
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#767676"
+
+DASHES = ("-", "--", "-.", ":")
+MARKS = "osD^vXP*"
+CYCLE = (BLUE, ORANGE, GREEN, RED, SKY, PURPLE, "black", GREY)
+_PERIODS = ("hour", "day", "week", "month")
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+ROWS = 25
+_LABEL = 36
+_CLOCK = {
+    1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3_600: "1 h", 21_600: "6 h", 86_400: "1 day",
+    259_200: "3 days", 864_000: "10 days", 2_592_000: "30 days",
+}  # fmt: skip
+
+
+def draw_rates(rates: pd.DataFrame, *, first: str, of: str, title: str, what: str, ax: Axes | None) -> Axes:
+    """Draw rates with intervals: along time for one period as grouping, else one row per group."""
+    keys = group_keys(rates, first)
+    upright = len(keys) == 1 and keys[0] in _PERIODS
+    shown, note = (rates, "") if upright else in_order(rates, keys, of)
+    ax = axes_for(ax, rows=None if upright else len(shown))
+    place = shown[keys[0]] if upright else np.arange(len(shown))
+    if "bound_low" in shown:
+        draw = ax.vlines if upright else ax.hlines
+        label = "none to all of the pending arrive"
+        draw(place, shown["bound_low"], shown["bound_high"], color=ORANGE, lw=8, alpha=0.5, label=label)
+    mature = shown["mature"].fillna(False).to_numpy(bool)
+    marks = ("rate, 95% interval", "not yet mature")
+    draw_dots(ax, shown, "rate", place, filled=mature, marks=marks, upright=upright)
+    if upright:
+        date_axis(ax)
+    else:
+        label_rows(ax, row_labels(shown, keys, of))
+    percent_axis(ax.yaxis if upright else ax.xaxis)
+    facts = facts_of(rates, rates[of].sum(), what, extra=note)
+    return finish(ax, title + by_words(keys), facts, share=title.lower() if upright else "")
+
+
+def draw_dots(
+    ax: Axes,
+    shown: pd.DataFrame,
+    rate: str,
+    place: Any,
+    *,
+    filled: Any,
+    marks: tuple[str, str],
+    upright: bool,
+) -> None:
+    """Draw rates with intervals, filled and hollow ones apart; `marks` tells what each means."""
+    center, place = shown[rate].to_numpy("float64"), np.asarray(place)
+    below, above = center - shown["low"].to_numpy("float64"), shown["high"].to_numpy("float64") - center
+    reach = np.clip(np.nan_to_num([below, above]), 0, None)
+    known = ~np.isnan(center)
+    for which, face, label in ((known & filled, BLUE, marks[0]), (known & ~filled, "white", marks[1])):
+        if which.any():
+            x, y = (place, center) if upright else (center, place)
+            along = {"yerr" if upright else "xerr": reach[:, which]}
+            ax.errorbar(
+                x[which], y[which], fmt="o", color=BLUE, mfc=face, ms=6, capsize=3, label=label, **along
+            )
+
+
+def axes_for(ax: Axes | None, *, rows: int | None = None) -> Axes:
+    """Give the Axes to draw on; a new figure is as high as its rows need."""
+    if ax is not None:
+        return ax
+    height = 4.2 if rows is None else float(np.clip(1.6 + 0.34 * rows, 2.6, 11))
+    return plt.subplots(figsize=(8, height), layout="constrained")[1]
+
+
+def finish(ax: Axes, title: str, facts: str, *, axis: str = "", share: str = "") -> Axes:
+    """Write the title, what the axes mean, and below them the facts a reader needs to trust the picture."""
+    ax.set_title(drawable(title), loc="left", fontweight="bold", pad=10 + 14 * _legend(ax), parse_math=False)
+    ax.set_xlabel(f"{axis}\n{facts}" if axis else facts, loc="left", color="#404040", fontsize=9, labelpad=8)
+    ax.set_ylabel(share)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(alpha=0.25)
+    ax.set_axisbelow(True)
+    if facts.startswith("n = 0 "):
+        ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center", va="center", color=GREY)
+    return ax
+
+
+def _legend(ax: Axes) -> int:
+    """Explain the marks above the picture, where nothing is drawn; give the lines that takes."""
+    handles, labels = ax.get_legend_handles_labels()
+    if not handles:
+        return 0
+    fits = sum(map(len, labels)) + 5 * len(labels) <= 90
+    columns = len(labels) if fits else max(1, 90 // (max(map(len, labels)) + 5))
+    legend = ax.legend(
+        handles, labels, loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=columns, frameon=False,
+        fontsize=8.5, borderaxespad=0.2, columnspacing=1.4, handletextpad=0.5, labelspacing=0.3,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return math.ceil(len(labels) / columns)
+
+
+def facts_of(frame: pd.DataFrame, n: float, what: str, *, extra: str = "") -> str:
+    """Tell n, the window and the pending share, or in the result's own words why there is none."""
+    told = frame.attrs.get("explain", {})
+    window, pending = _window(told), _pending(told)
+    nothing = ": nothing was counted"
+    if window.endswith(nothing) and pending.endswith(nothing):
+        window, pending = "", f"no window, no pending share{nothing}"
+    return _wrapped([fact for fact in (f"n = {int(n):,} {what}", window, pending, extra) if fact])
+
+
+def _window(told: Mapping[str, Any]) -> str:
+    if not told:
+        return "window unknown"
+    ends = [date(pd.Timestamp(told[name])) for name in ("first", "last") if told[name]]
+    lasting = " to ".join(ends)
+    if told["as_of"]:
+        read = f"as of {date(pd.Timestamp(told['as_of']))}"
+        return f"{read}, {lasting} ({told['clock']})" if ends else read
+    return lasting or f"no window{told['window'].removeprefix('none')}"
+
+
+def _pending(told: Mapping[str, Any]) -> str:
+    if not told:
+        return "pending share unknown"
+    share = told["pending_share"]
+    if share is None:
+        return f"no pending share{told['pending'].removeprefix('none')}"
+    return "under 0.1% pending" if 0 < share < 0.001 else f"{share:.1%} pending"
+
+
+def _wrapped(facts: Sequence[str]) -> str:
+    lines = [facts[0]]
+    for fact in facts[1:]:
+        joined = f"{lines[-1]} · {fact}"
+        lines[-1:] = [joined] if len(joined) <= 82 else [lines[-1], fact]
+    return "\n".join(lines)
+
+
+def date(moment: Any) -> str:
+    """Write a day as a person would."""
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def need(function: str, frame: pd.DataFrame, *columns: str) -> None:
+    """Refuse a frame that another helper made."""
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise UsageError(
+            f"plots.{function}: no column {missing[0]!r}; give it what analysis.{function} returned."
+        )
+
+
+def group_keys(frame: pd.DataFrame, first: str) -> list[str]:
+    """Name the grouping columns: those before the first column of the result proper."""
+    return [str(column) for column in frame.columns[: list(frame.columns).index(first)]]
+
+
+def by_words(keys: Sequence[str]) -> str:
+    """Say in a title what the groups are."""
+    return " by " + " and ".join(in_words(key) for key in keys) if keys else ""
+
+
+def in_order(frame: pd.DataFrame, keys: list[str], size: str) -> tuple[pd.DataFrame, str]:
+    """Keep the order of periods; else put the largest first and leave out those that do not fit."""
+    if len(keys) == 1 and keys[0] in (*_PERIODS, "weekday", "hour_of_day") and len(frame) <= 31:
+        return frame, ""
+    return largest(frame, size)
+
+
+def largest(frame: pd.DataFrame, size: str) -> tuple[pd.DataFrame, str]:
+    """Keep the largest rows, and say how many there are where some are left out."""
+    shown = frame.sort_values(size, ascending=False, kind="stable").head(ROWS)
+    return shown, f"the {ROWS} largest of {len(frame):,} groups" if len(frame) > ROWS else ""
+
+
+def groups(frame: pd.DataFrame, keys: list[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Part a frame by its groups, each with its name."""
+    if not keys:
+        return [("all", frame)] if len(frame) else []
+    parts = [part for _, part in frame.groupby(keys, dropna=False, sort=False)]
+    return [(drawable(row_labels(part.head(1), keys)[0]), part) for part in parts]
+
+
+def row_labels(frame: pd.DataFrame, keys: list[str], n: str = "") -> list[str]:
+    """Name each row by its groups, with its own n where asked."""
+    columns = [[word(key, value) for value in frame[key]] for key in keys] or [["all"] * len(frame)]
+    names = [", ".join(words) for words in zip(*columns, strict=True)]
+    return [f"{name}  (n = {count:,})" for name, count in zip(names, frame[n], strict=True)] if n else names
+
+
+def word(key: str, value: Any) -> str:
+    """Write a group's value as a person would."""
+    if pd.isna(value):
+        return "unknown"
+    if key == "weekday":
+        return _WEEKDAYS[int(value)]
+    if key == "hour_of_day":
+        return f"{int(value):02d}:00"
+    if isinstance(value, pd.Timestamp):
+        form = {"month": "%b %Y", "hour": "%d %b %Y %H:%M"}.get(key, "%d %b %Y")
+        return f"{value:{form}}"
+    return in_words(str(value)) if key == "status" else str(value)
+
+
+def in_words(name: str) -> str:
+    """Write a column's or a status's name as people say it."""
+    return {"optout": "opt-out", "optin": "opt-in"}.get(name, name.replace("_", " "))
+
+
+def label_rows(ax: Axes, labels: Sequence[str]) -> None:
+    """Label the rows of a horizontal picture, the first on top, long texts cut."""
+    short = [cut(drawable(label)) for label in labels]
+    ax.set_yticks(range(len(short)), short, parse_math=False)
+    ax.set_ylim(max(len(short), 1) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+
+
+def cut(label: str) -> str:
+    """Cut a long label."""
+    return label if len(label) <= _LABEL else label[: _LABEL - 1] + "…"
+
+
+def drawable(text: str) -> str:
+    """Name the characters that the font has no picture of, and put a blank for line breaks and tabs."""
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    runs = groupby(" ".join(text.split()), lambda c: "" if font.get_char_index(ord(c)) else _kind(c))
+    return "".join(_named(kind, list(run)) if kind else "".join(run) for kind, run in runs)
+
+
+def _kind(character: str) -> str:
+    """Tell what a character without a picture is: of which script, a symbol, or a mark on the one before."""
+    if character.isalnum():
+        return unicodedata.name(character, "?").split()[0]
+    return "mark" if unicodedata.category(character) in ("Mn", "Mc", "Me", "Sk", "Cf") else "symbol"
+
+
+def _named(kind: str, run: Sequence[str]) -> str:
+    """Write "[party popper]" for a symbol, "[CJK x 4]" for letters of a script, nothing for marks."""
+    if kind == "mark":
+        return ""
+    if kind != "symbol":
+        return f"[{kind} x {len(run)}]"
+    names = (unicodedata.name(c, f"U+{ord(c):04X}") for c in run)
+    return "".join(f"[{name if name[:2] == 'U+' else name.lower()}]" for name in names)
+
+
+def write_values(ax: Axes, ends: Iterable[float], words: Sequence[str]) -> None:
+    """Write each bar's value behind its end, and leave room for it."""
+    places = [float(end) for end in ends]
+    for y, (end, text) in enumerate(zip(places, words, strict=True)):
+        ax.annotate(text, (end, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5)
+    longest = max((len(text) for text in words), default=0)
+    ax.set_xlim(0, max(places, default=0) * (1.05 + 0.016 * longest) or 1)
+
+
+def list_names(ids: Iterable[int], names: Mapping[int, str] | None) -> list[str]:
+    """Name lists, by their ids where no names are known."""
+    return [drawable(str((names or {}).get(list_id, list_id))) for list_id in ids]
+
+
+def percent_axis(axis: Any) -> None:
+    """Label an axis of shares in percent."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 2):g}%"))
+    axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+
+
+def date_axis(ax: Axes) -> None:
+    """Label the axis of time, as short as it can be understood."""
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    short = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_formatter(short)
+
+
+def clock_axis(ax: Axes, seconds: pd.Series) -> None:
+    """Make a logarithmic axis of times that people count in."""
+    known = seconds.dropna()
+    low, high = (float(known.min()), float(known.max())) if len(known) else (1.0, 60.0)
+    ax.set_xscale("log")
+    ax.set_xlim(max(0.8, low / 1.5), max(high, 2.0) * 1.5)
+    left, right = ax.get_xlim()
+    ticks = {at: name for at, name in _CLOCK.items() if left <= at <= right}
+    ax.set_xticks(list(ticks), list(ticks.values()))
+    ax.xaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,229 @@
+"""Pictures of what was spent, and on what."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from smsdata.plots import canvas
+
+
+def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw what was spent, and what a delivered message cost.
+
+    Parameters
+    ----------
+    spent : DataFrame
+        What `smsdata.analysis.costs` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A bar of spend per group, the cost of a delivered message as words.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> counters = dict.fromkeys(["pending", "soft_bounced", "hard_bounced"], 0) | {"delivered": 100}
+    >>> campaigns = pd.DataFrame({
+    ...     "message_id": [10], "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "cost": 8.0, "parts": 2,
+    ...     "message": "Sale today! " * 10 + "🎉", **counters,
+    ... })
+    >>> ax = costs(analysis.costs(campaigns, by="month"))
+    >>> [text.get_text() for text in ax.texts]
+    ['8.00, 0.080 per delivered']
+    """
+    canvas.need("costs", spent, "spend", "cost_per_delivered", "unpriced")
+    keys = canvas.group_keys(spent, "campaigns")
+    shown, note = canvas.in_order(spent, keys, "spend")
+    ax = canvas.axes_for(ax, rows=len(shown))
+    ax.barh(np.arange(len(shown)), shown["spend"].fillna(0), color=canvas.BLUE)
+    words = [
+        f"{spend:,.2f}, {each:.3f} per delivered"
+        if pd.notna(each)
+        else "no price"
+        if pd.isna(spend)
+        else f"{spend:,.2f}"
+        for spend, each in zip(shown["spend"], shown["cost_per_delivered"], strict=True)
+    ]
+    canvas.write_values(ax, shown["spend"].fillna(0), words)
+    canvas.label_rows(ax, canvas.row_labels(shown, keys))
+    facts = canvas.facts_of(spent, spent["recipients"].sum(), "messages", extra=note)
+    return canvas.finish(ax, "Spend" + canvas.by_words(keys), facts, axis="the account's currency")
+
+
+def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw which texts take most SMS parts, and in which encoding.
+
+    Parameters
+    ----------
+    texts : DataFrame
+        What `smsdata.analysis.segments` gave; the 12 most expensive texts are drawn.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A bar of SMS parts in total per text, UCS-2 hatched.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> texts = analysis.segments(pd.DataFrame({"message": ["See you at 5", "At 5 🎉"]}))
+    >>> ax = segments(texts)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['At 5 [party popper]', 'See you at 5']
+    """
+    canvas.need("segments", texts, "message", "parts", "encoding")
+    total = texts["messages"] * texts["parts"]
+    shown = texts.assign(total=total).sort_values("total", ascending=False, kind="stable").head(12)
+    ax = canvas.axes_for(ax, rows=len(shown))
+    for encoding, color, hatch in (("GSM-7", canvas.BLUE, ""), ("UCS-2", canvas.ORANGE, "///")):
+        rows = (shown["encoding"] == encoding).to_numpy(bool)
+        if rows.any():
+            y = np.flatnonzero(rows)
+            ax.barh(y, shown["total"][rows], color=color, hatch=hatch, edgecolor="white", label=encoding)
+    words = [
+        f"{messages:,} × {parts}" for messages, parts in zip(shown["messages"], shown["parts"], strict=True)
+    ]
+    canvas.write_values(ax, shown["total"], words)
+    canvas.label_rows(ax, list(shown["message"]))
+    extra = f"{total.sum():,} parts, {len(shown)} of {len(texts):,} texts"
+    facts = canvas.facts_of(texts, texts["messages"].sum(), "messages", extra=extra)
+    return canvas.finish(ax, "SMS parts by text", facts, axis="SMS parts (messages × parts)")
+
+
+def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw what a few characters cost: money that the same text in GSM-7 would have saved.
+
+    Parameters
+    ----------
+    campaigns : DataFrame
+        What `smsdata.analysis.avoidable_parts` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A bar per campaign, the wasted part of its cost hatched; the number of culprits as words.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> counters = dict.fromkeys(["pending", "soft_bounced", "hard_bounced"], 0) | {"delivered": 100}
+    >>> campaigns = pd.DataFrame({
+    ...     "message_id": [10], "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "cost": 8.0, "parts": 2,
+    ...     "message": "Sale today! " * 10 + "🎉", **counters,
+    ... })
+    >>> ax = avoidable_parts(analysis.avoidable_parts(campaigns))
+    >>> [text.get_text() for text in ax.texts]
+    ['4.00 wasted, 2 → 1 parts']
+    """
+    canvas.need("avoidable_parts", campaigns, "wasted", "cost", "culprits")
+    shown = campaigns.head(12)
+    ax = canvas.axes_for(ax, rows=len(shown))
+    y = np.arange(len(shown))
+    useful = (shown["cost"] - shown["wasted"]).fillna(0)
+    ax.barh(y, useful, color=canvas.BLUE, label="in GSM-7")
+    ax.barh(
+        y,
+        shown["wasted"].fillna(0),
+        left=useful,
+        color=canvas.ORANGE,
+        hatch="///",
+        edgecolor="white",
+        label="wasted",
+    )
+    words = [
+        f"{wasted:,.2f} wasted, {parts} → {fewer} parts" if pd.notna(wasted) else "no price"
+        for wasted, parts, fewer in zip(
+            shown["wasted"], shown["parts_each"], shown["gsm_parts_each"], strict=True
+        )
+    ]
+    canvas.write_values(ax, shown["cost"].fillna(0), words)
+    canvas.label_rows(
+        ax,
+        [
+            f"{message_id}: {text}"
+            for message_id, text in zip(shown["message_id"], shown["message"], strict=True)
+        ],
+    )
+    extra = f"{campaigns['wasted'].sum():,.2f} wasted in all"
+    facts = canvas.facts_of(campaigns, len(campaigns), "campaigns", extra=extra)
+    return canvas.finish(ax, "Avoidable SMS parts", facts, axis="the account's currency")
+
+
+def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the money that went to numbers known to be dead, beside what went to others.
+
+    Parameters
+    ----------
+    costs : DataFrame
+        What `smsdata.analysis.spent_on_dead` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A bar per group: money to dead numbers and its share of all spend as words.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "hard-bounce", "sent_at": sent,
+    ... })
+    >>> counters = dict.fromkeys(["pending", "delivered", "soft_bounced"], 0) | {"hard_bounced": 1}
+    >>> campaigns = pd.DataFrame({"message_id": [10, 11], "cost": 0.08, **counters})
+    >>> ax = spent_on_dead(analysis.spent_on_dead(dlrs, campaigns))
+    >>> [text.get_text() for text in ax.texts]
+    ['0.08 (50.0% of spend, 1 messages)']
+    """
+    canvas.need("spent_on_dead", costs, "dead_spend", "dead_share", "dead_recipients")
+    keys = canvas.group_keys(costs, "recipients")
+    shown, note = canvas.in_order(costs, keys, "dead_spend")
+    ax = canvas.axes_for(ax, rows=len(shown))
+    ax.barh(np.arange(len(shown)), shown["dead_spend"].fillna(0), color=canvas.RED)
+    words = [
+        f"{spend:,.2f} ({share:.1%} of spend, {count:,} messages)" if pd.notna(share) else "no price"
+        for spend, share, count in zip(
+            shown["dead_spend"], shown["dead_share"], shown["dead_recipients"], strict=True
+        )
+    ]
+    canvas.write_values(ax, shown["dead_spend"].fillna(0), words)
+    canvas.label_rows(ax, canvas.row_labels(shown, keys))
+    facts = canvas.facts_of(costs, costs["recipients"].sum(), "messages", extra=note)
+    return canvas.finish(
+        ax, "Money sent to dead numbers" + canvas.by_words(keys), facts, axis="the account's currency"
+    )

@@ -1,0 +1,293 @@
+"""Pictures of what arrived, how sure that is, and how fast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from smsdata.plots import canvas
+
+
+def delivery_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw delivery rates with their intervals, and how far the pending could still move them.
+
+    Parameters
+    ----------
+    rates : DataFrame
+        What `smsdata.analysis.delivery_rate` gave; one period as its grouping makes a time axis, anything
+        else one line per group (the 25 largest).
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A dot per group with its 95% interval, hollow while not mature; a wide band from the rate if none of
+        the unsettled arrive to the rate if all do.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> messages = pd.DataFrame({"sent_at": sent, "status": ["delivered", "hard-bounce"]})
+    >>> ax = delivery_rate(analysis.delivery_rate(messages, by="week", now="2026-11-22"))
+    >>> ax.get_title(loc="left")
+    'Delivery rate by week'
+    """
+    canvas.need("delivery_rate", rates, "n", "settled", "bound_low")
+    return canvas.draw_rates(
+        rates, first="n", of="settled", title="Delivery rate", what="settled messages", ax=ax
+    )
+
+
+def compare_rates(differences: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how far each group's delivery rate lies from the baseline's.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        What `smsdata.analysis.compare_rates` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A dot per group with its 95% interval; filled if the interval leaves out 0.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> messages = pd.DataFrame({"sent_at": sent, "sender": ["ACME", "SHOP"], "status": "delivered"})
+    >>> ax = compare_rates(analysis.compare_rates(messages, by="sender", baseline="ACME", now="2026-11-22"))
+    >>> ax.get_title(loc="left")
+    'Delivery rate compared with ACME'
+    """
+    canvas.need("compare_rates", differences, "baseline", "difference", "differs")
+    key = str(differences.columns[0])
+    shown, note = canvas.largest(differences, "settled")
+    ax = canvas.axes_for(ax, rows=len(shown))
+    y = np.arange(len(shown))
+    filled = shown["differs"].fillna(False).to_numpy(bool)
+    marks = ("95% interval leaves out 0", "95% interval holds 0: may be chance")
+    canvas.draw_dots(ax, shown, "difference", y, filled=filled, marks=marks, upright=False)
+    ax.axvline(0, color=canvas.GREY, lw=1)
+    canvas.label_rows(ax, canvas.row_labels(shown, [key], "settled"))
+    ax.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{round(100 * value, 2):+g}" if value else "0")
+    )
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
+    baseline = canvas.word(key, differences["baseline"].iloc[0]) if len(differences) else "the baseline"
+    total = differences["settled"].sum() + differences["baseline_settled"].iloc[:1].sum()
+    return canvas.finish(
+        ax,
+        f"Delivery rate compared with {baseline}",
+        canvas.facts_of(differences, total, "settled messages", extra=note),
+        axis="difference in percentage points",
+    )
+
+
+def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the control chart: which periods stand out from the usual variation.
+
+    Parameters
+    ----------
+    trend : DataFrame
+        What `smsdata.analysis.delivery_trend` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A dot per period, filled and red outside the limits, hollow where not mature, a cross where too few
+        are counted to be judged; the centre and, over the other periods, the limits of a Laney p' chart.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> messages = pd.DataFrame({"sent_at": sent, "status": ["delivered", "hard-bounce"]})
+    >>> ax = delivery_trend(analysis.delivery_trend(messages, now="2026-11-22"))
+    >>> ax.get_title(loc="left")
+    'Delivered by day: 0 of 2 outside the usual'
+    """
+    canvas.need("delivery_trend", trend, "settled", "centre", "outside")
+    period, count = str(trend.columns[0]), str(trend.columns[2])
+    ax = canvas.axes_for(ax)
+    x = trend[period]
+    large = trend[(trend["outside"] != "too few").to_numpy(bool)]
+    judged = trend[trend["outside"].isin(["inside", "above", "below"])]
+    band = ax.fill_between(
+        judged[period], judged["low"], judged["high"], step="mid", color=canvas.SKY, alpha=0.25
+    )
+    band.set(linewidth=0, label="limits")
+    ax.plot(x, trend["centre"], color=canvas.GREY, lw=1, label="centre")
+    ax.plot(large[period], large["rate"], color=canvas.BLUE, lw=0.8, alpha=0.6)
+    for label, which, style in _trend_marks(trend):
+        if which.any():
+            ax.plot(x[which], trend["rate"][which], ls="", label=label, **style)
+    canvas.date_axis(ax)
+    canvas.percent_axis(ax.yaxis)
+    found = int(trend["outside"].isin(["above", "below"]).sum())
+    title = f"{canvas.in_words(count).capitalize()} by {period}: {found} of {len(trend)} outside the usual"
+    note = f"{len(trend) - len(large)} with too few to judge" if len(large) < len(trend) else ""
+    facts = canvas.facts_of(trend, trend["settled"].sum(), "settled messages", extra=note)
+    return canvas.finish(ax, title, facts, share="share")
+
+
+def _trend_marks(trend: pd.DataFrame) -> list[tuple[str, Any, dict[str, Any]]]:
+    mature = trend["mature"].fillna(False).to_numpy(bool)
+    out = trend["outside"].isin(["above", "below"]).to_numpy(bool)
+    few = (trend["outside"] == "too few").fillna(value=False).to_numpy(bool)
+    return [
+        ("inside", mature & ~out & ~few, {"marker": "o", "color": canvas.BLUE, "ms": 4}),
+        ("too few to judge", few, {"marker": "x", "color": canvas.GREY, "ms": 5}),
+        ("outside", out, {"marker": "D", "color": canvas.RED, "ms": 7}),
+        ("not mature", ~mature, {"marker": "o", "mec": canvas.BLUE, "mfc": "white", "ms": 5}),
+    ]
+
+
+def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of all messages delivered within a time.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        What `smsdata.analysis.time_to_deliver` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A rising step per group with its 95% band, on a logarithmic time axis. It levels off below 100% by
+        what bounces. Times are the latest possible: a receipt at a whole minute may be up to 60 s late.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "delivered", "sent_at": sent,
+    ...     "delivered_at": sent + pd.Timedelta(5, "s"),
+    ... })
+    >>> ax = time_to_deliver(analysis.time_to_deliver(dlrs, now="2026-11-22"))
+    >>> ax.get_xscale(), ax.get_ylabel()
+    ('log', 'share of all messages')
+    """
+    canvas.need("time_to_deliver", curve, "seconds_high", "incidence", "at_risk")
+    keys = canvas.group_keys(curve, "seconds")
+    ax = canvas.axes_for(ax)
+    groups = canvas.groups(curve, keys)
+    for color, dashes, (name, part) in zip(canvas.CYCLE, canvas.DASHES * 2, groups, strict=False):
+        x = part["seconds_high"].clip(lower=1)
+        ax.step(x, part["incidence"], where="post", color=color, ls=dashes, label=name)
+        ax.fill_between(x, part["low"], part["high"], step="post", color=color, alpha=0.15, lw=0)
+    canvas.clock_axis(ax, curve["seconds_high"])
+    ax.set_ylim(0, 1.02)
+    canvas.percent_axis(ax.yaxis)
+    n = round(sum(part["at_risk"].iloc[0] for _, part in groups))
+    note = f"{len(canvas.CYCLE)} of {len(groups)} groups" if len(groups) > len(canvas.CYCLE) else ""
+    return canvas.finish(
+        ax,
+        "Delivered within a time" + canvas.by_words(keys),
+        canvas.facts_of(curve, n, "messages", extra=note),
+        axis="time after sending, at the latest",
+        share="share of all messages",
+    )
+
+
+def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the share of all messages known to be delivered, or bounced, within a time by polling alone.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        What `smsdata.analysis.time_to_settle` gave, best without groups: the first group is drawn.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        Per outcome a rising step at the latest times, and a band up to the step at the earliest: between two
+        looks at a message nobody knows.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.Timestamp("2026-11-01", tz="UTC")
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [1], "msisdn": "61491570156", "status": "delivered", "sent_at": sent,
+    ...     "synced_at": sent + pd.Timedelta(1, "h"),
+    ... })
+    >>> history = dlrs.rename(columns={"synced_at": "observed_at"})
+    >>> ax = time_to_settle(analysis.time_to_settle(dlrs, history))
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'delivered'
+    """
+    canvas.need("time_to_settle", curves, "outcome", "seconds_high", "incidence", "messages")
+    keys = canvas.group_keys(curves, "outcome")
+    groups = canvas.groups(curves, keys)
+    name, shown = groups[0] if groups else ("", curves)
+    ax = canvas.axes_for(ax)
+    last = 1.4 * max(curves["seconds_high"].max(), 2) if len(curves) else 60  # the last step shows too
+    colors = dict(zip(("delivered", "soft-bounce", "hard-bounce", "bounced"), canvas.CYCLE, strict=False))
+    for dashes, (outcome, part) in zip(canvas.DASHES, shown.groupby("outcome"), strict=False):
+        color = colors[str(outcome)]
+        low, high = (np.append(part[c].clip(lower=1), last) for c in ("seconds", "seconds_high"))
+        share = np.append(part["incidence"], part["incidence"].iloc[-1])
+        ax.step(high, share, where="post", color=color, ls=dashes, label=str(outcome))
+        times = np.unique(np.concatenate([low, high]))
+        early, late = (_stepped(at, share, times) for at in (low, high))
+        ax.fill_between(times, late, early, step="post", color=color, alpha=0.2, lw=0)
+    canvas.clock_axis(ax, curves["seconds_high"])
+    ax.set_ylim(0, 1.02)
+    canvas.percent_axis(ax.yaxis)
+    n = shown["messages"].iloc[0] if len(shown) else 0
+    note = f"{name}, the first of {len(groups)} groups" if len(groups) > 1 else ""
+    title = "Settled within a time, as polling shows" + canvas.by_words(keys)
+    facts = canvas.facts_of(curves, n, "messages", extra=note)
+    return canvas.finish(ax, title, facts, axis="time after sending", share="share of all messages")
+
+
+def _stepped(at: Any, share: Any, times: Any) -> Any:
+    """Give a step function's value at each time: 0 before its first step."""
+    place = np.searchsorted(at, times, side="right")
+    return np.concatenate([[0.0], share])[place]

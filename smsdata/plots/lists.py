@@ -1,0 +1,179 @@
+"""Pictures of lists and their members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from smsdata.plots import canvas
+
+
+def list_health(
+    health: pd.DataFrame, *, names: Mapping[int, str] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw how many contacts of each list can be reached.
+
+    Parameters
+    ----------
+    health : DataFrame
+        What `smsdata.analysis.list_health` gave.
+    names : mapping of int to str, optional
+        Names of lists by ``list_id``, such as ``lists.set_index("list_id")["name"].to_dict()``.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A stacked bar per list: active and well, active but dead, inactive, opted out, other.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> members = pd.DataFrame({
+    ...     "list_id": [7, 8], "msisdn": "61491570156", "status": "active",
+    ...     "created_at": pd.to_datetime(["2026-09-01", "2026-10-01"], utc=True),
+    ... })
+    >>> ax = list_health(analysis.list_health(members, now="2026-11-22"), names={7: "VIP", 8: "Staff"})
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['VIP', 'Staff']
+    """
+    canvas.need("list_health", health, "members", "active", "opted_out", "dead")
+    dead = health["dead"].fillna(0).astype("int64")
+    stack = (
+        ("active", health["active"] - dead, canvas.GREEN, ""),
+        ("active, but dead", dead, canvas.RED, "///"),
+        ("inactive", health["inactive"], canvas.GREY, ""),
+        ("opted out", health["opted_out"], canvas.ORANGE, ".."),
+        ("other", health["other"], canvas.PURPLE, ""),
+    )
+    ax = canvas.axes_for(ax, rows=len(health))
+    y = np.arange(len(health))
+    left = np.zeros(len(health), "int64")
+    for label, counts, color, hatch in stack:
+        if counts.any():
+            ax.barh(y, counts, left=left, color=color, hatch=hatch, edgecolor="white", label=label)
+            left = left + counts.to_numpy("int64")
+    canvas.write_values(ax, health["members"], [f"{count:,}" for count in health["members"]])
+    canvas.label_rows(ax, canvas.list_names(health["list_id"], names))
+    facts = canvas.facts_of(health, health["members"].sum(), "contacts (a person on two lists counts twice)")
+    return canvas.finish(ax, "Health of lists", facts, axis="contacts")
+
+
+def list_overlap(
+    overlap: pd.DataFrame, *, names: Mapping[int, str] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw which lists share contacts.
+
+    Parameters
+    ----------
+    overlap : DataFrame
+        What `smsdata.analysis.list_overlap` gave.
+    names : mapping of int to str, optional
+        Names of lists by ``list_id``.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A square per pair: contacts in common, darker for a larger share of the smaller list.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> members = pd.DataFrame({
+    ...     "list_id": [7, 8], "msisdn": "61491570156", "status": "active",
+    ...     "created_at": pd.to_datetime(["2026-09-01", "2026-10-01"], utc=True),
+    ... })
+    >>> ax = list_overlap(analysis.list_overlap(members), names={7: "VIP", 8: "Staff"})
+    >>> ax.get_xticklabels()[0].get_text(), ax.get_yticklabels()[0].get_text(), ax.texts[0].get_text()
+    ('VIP', 'Staff', '1')
+    """
+    canvas.need("list_overlap", overlap, "list_a", "list_b", "common", "share_of_smaller")
+    ids = sorted({*overlap["list_a"], *overlap["list_b"]})
+    across, down = {n: x for x, n in enumerate(ids[:-1])}, {n: y for y, n in enumerate(ids[1:])}
+    share = np.full((len(down), len(across)), np.nan)
+    ax = canvas.axes_for(ax, rows=3 + len(ids))
+    columns = (overlap[name] for name in ("list_a", "list_b", "common", "share_of_smaller"))
+    for list_a, list_b, common, part in zip(*columns, strict=True):
+        x, y = across[list_a], down[list_b]
+        share[y, x] = part
+        ax.text(x, y, f"{common:,}", ha="center", va="center", color="white" if part > 0.6 else "black")
+    if ids:
+        picture = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        ax.figure.colorbar(picture, ax=ax, format=PercentFormatter(1.0), label="share of the smaller list")
+    canvas.label_rows(ax, canvas.list_names(down, names))
+    labels = [canvas.cut(name) for name in canvas.list_names(across, names)]
+    ax.set_xticks(range(len(across)), labels, rotation=30, ha="right", parse_math=False)
+    facts = canvas.facts_of(overlap, len(overlap), "pairs of lists with contacts in common")
+    return canvas.finish(ax, "Contacts on two lists", facts)
+
+
+def list_growth(
+    growth: pd.DataFrame, *, names: Mapping[int, str] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw how lists grew.
+
+    Parameters
+    ----------
+    growth : DataFrame
+        What `smsdata.analysis.list_growth` gave.
+    names : mapping of int to str, optional
+        Names of lists by ``list_id``.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A step per list: contacts at the end of each period; the eight largest lists.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> members = pd.DataFrame({
+    ...     "list_id": [7, 8], "msisdn": "61491570156", "status": "active",
+    ...     "created_at": pd.to_datetime(["2026-09-01", "2026-10-01"], utc=True),
+    ... })
+    >>> ax = list_growth(analysis.list_growth(members), names={7: "VIP", 8: "Staff"})
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['VIP', 'Staff']
+    """
+    canvas.need("list_growth", growth, "list_id", "joined", "left", "members")
+    period = str(growth.columns[1])
+    largest = growth.groupby("list_id")["members"].last().sort_values(ascending=False, kind="stable")
+    ids = list(largest.index[: len(canvas.CYCLE)])
+    ax = canvas.axes_for(ax)
+    for color, mark, list_id, name in zip(
+        canvas.CYCLE, canvas.MARKS, ids, canvas.list_names(ids, names), strict=False
+    ):
+        part = growth[(growth["list_id"] == list_id) & growth[period].notna()]
+        ax.plot(part[period], part["members"], color=color, marker=mark, ms=4, label=name)
+    canvas.date_axis(ax)
+    ax.set_ylim(bottom=0)
+    extra = f"{growth['joined'].sum():,} joined, {growth['left'].sum():,} left"
+    facts = canvas.facts_of(growth, growth["net"].sum(), "contacts", extra=extra)
+    return canvas.finish(ax, f"Contacts by {period}", facts, share="contacts")

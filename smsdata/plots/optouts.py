@@ -1,0 +1,156 @@
+"""Pictures of opt-outs, and of what was sent after them."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from smsdata.plots import canvas
+
+
+def optout_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw opt-out rates with their intervals.
+
+    Parameters
+    ----------
+    rates : DataFrame
+        What `smsdata.analysis.optout_rate` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        As `delivery_rate`, without bounds.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "delivered", "optout": [False, True],
+    ...     "sent_at": sent,
+    ... })
+    >>> ax = optout_rate(analysis.optout_rate(dlrs, by="week", now="2026-11-22"))
+    >>> ax.get_title(loc="left")
+    'Opt-out rate by week'
+    """
+    canvas.need("optout_rate", rates, "optouts", "delivered", "rate")
+    return canvas.draw_rates(
+        rates, first="recipients", of="delivered", title="Opt-out rate", what="delivered", ax=ax
+    )
+
+
+def optouts(found: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how opt-outs added up over time, and by which evidence they are known.
+
+    Parameters
+    ----------
+    found : DataFrame
+        What `smsdata.analysis.optouts` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A rising step per source of the dated opt-outs; how many have no date, are for review, or were taken
+        back stands beside n.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = optouts(analysis.optouts(replies=replies))
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'reply (1)'
+    """
+    canvas.need("optouts", found, "first_optout_at", "source", "certain", "cleared_at")
+    ax = canvas.axes_for(ax)
+    dated = found.dropna(subset=["first_optout_at"]).sort_values("first_optout_at")
+    for color, (source, part) in zip(canvas.CYCLE, dated.groupby("source"), strict=False):
+        times = [*part["first_optout_at"], dated["first_optout_at"].max()]
+        count = [*range(1, len(part) + 1), len(part)]
+        ax.step(times, count, where="post", color=color, marker="o", ms=3, label=f"{source} ({len(part):,})")
+    canvas.date_axis(ax)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    review, back = int((~found["certain"]).sum()), int(found["cleared_at"].notna().sum())
+    extra = f"{len(dated):,} drawn, {review:,} for review, {back:,} taken back"
+    facts = canvas.facts_of(found, len(found), "opt-outs, sure or not", extra=extra)
+    return canvas.finish(ax, "Opt-outs by first evidence", facts, share="opt-outs so far")
+
+
+def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw when messages went to numbers that had opted out, and how long after.
+
+    Parameters
+    ----------
+    breaches : DataFrame
+        What `smsdata.analysis.sent_after_optout` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A mark per message: when it was sent, days after the opt-out; past the deadline or not by shape and
+        colour, hollow where not certain.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> later = pd.to_datetime(["2026-11-02"], utc=True)
+    >>> messages = pd.DataFrame({"message_id": 11, "msisdn": "61491570156", "sent_at": later})
+    >>> ax = sent_after_optout(analysis.sent_after_optout(messages, analysis.optouts(replies=replies)))
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'immediate (1)'
+    """
+    canvas.need("sent_after_optout", breaches, "breach", "hours_after", "certain")
+    ax = canvas.axes_for(ax)
+    days = breaches["hours_after"] / 24
+    certain = breaches["certain"].to_numpy(bool)
+    for breach, color, marker in (("immediate", canvas.ORANGE, "o"), ("past deadline", canvas.RED, "D")):
+        for sure in (True, False):
+            rows = (breaches["breach"] == breach).to_numpy(bool) & (certain == sure)
+            if rows.any():
+                label = f"{breach}{'' if sure else ', not certain'} ({rows.sum():,})"
+                face = color if sure else "white"
+                ax.plot(
+                    breaches["sent_at"][rows],
+                    days[rows],
+                    ls="",
+                    marker=marker,
+                    mec=color,
+                    mfc=face,
+                    label=label,
+                )
+    canvas.date_axis(ax)
+    extra = f"{breaches['msisdn'].nunique():,} numbers"
+    facts = canvas.facts_of(breaches, len(breaches), "messages", extra=extra)
+    return canvas.finish(ax, "Sent after an opt-out", facts, share="days after the opt-out")

@@ -1,0 +1,207 @@
+"""Pictures of who answers, what, and how fast."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from smsdata.plots import canvas
+
+
+def reply_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw reply rates with their intervals.
+
+    Parameters
+    ----------
+    rates : DataFrame
+        What `smsdata.analysis.reply_rate` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        As `delivery_rate`, without bounds.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> messages = pd.DataFrame({
+    ...     "id": [1], "message_id": 10, "msisdn": "61491570156", "sender": "61491570006",
+    ...     "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "status": "delivered",
+    ... })
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = reply_rate(analysis.reply_rate(messages, replies, by="week", now="2026-11-22"))
+    >>> ax.get_title(loc="left")
+    'Reply rate by week'
+    """
+    canvas.need("reply_rate", rates, "replied", "delivered", "rate")
+    return canvas.draw_rates(
+        rates, first="recipients", of="delivered", title="Reply rate", what="delivered", ax=ax
+    )
+
+
+def time_to_reply(times: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how long the people who reply take.
+
+    Parameters
+    ----------
+    times : DataFrame
+        What `smsdata.analysis.time_to_reply` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        Per group the median as a dot, and a line from the fastest tenth to the slowest.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> messages = pd.DataFrame({
+    ...     "id": [1], "message_id": 10, "msisdn": "61491570156", "sender": "61491570006",
+    ...     "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "status": "delivered",
+    ... })
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = time_to_reply(analysis.time_to_reply(replies, messages, by="sender"))
+    >>> ax.get_title(loc="left"), ax.get_yticklabels()[0].get_text()
+    ('Time to reply by sender', '61491570006 (n = 1)')
+    """
+    canvas.need("time_to_reply", times, "median", "p10", "p90")
+    keys = canvas.group_keys(times, "replies")
+    shown, note = canvas.in_order(times, keys, "replies")
+    ax = canvas.axes_for(ax, rows=len(shown))
+    y = np.arange(len(shown))
+    seconds = shown[["p10", "median", "p90"]].to_numpy("float64") * 60
+    ax.hlines(
+        y, seconds[:, 0], seconds[:, 2], color=canvas.SKY, lw=5, label="all but the first and last tenth"
+    )
+    ax.plot(seconds[:, 1], y, ls="", marker="o", ms=7, color=canvas.BLUE, label="median")
+    canvas.label_rows(ax, canvas.row_labels(shown, keys, "replies"))
+    canvas.clock_axis(ax, pd.Series(seconds.ravel()))
+    facts = canvas.facts_of(times, times["replies"].sum(), "replies attributed to a message", extra=note)
+    return canvas.finish(ax, "Time to reply" + canvas.by_words(keys), facts, axis="time after sending")
+
+
+def reply_windows(windows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw what the length of the attribution window changes.
+
+    Parameters
+    ----------
+    windows : DataFrame
+        What `smsdata.analysis.reply_windows` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        Per window the share of replies attributed, of those the ambiguous, and the agreement with the
+        gateway.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> messages = pd.DataFrame({
+    ...     "id": [1], "message_id": 10, "msisdn": "61491570156", "sender": "61491570006",
+    ...     "sent_at": pd.to_datetime(["2026-11-01"], utc=True), "status": "delivered",
+    ... })
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = reply_windows(analysis.reply_windows(replies, messages))
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['4h', '24h', '72h', '8d']
+    """
+    canvas.need("reply_windows", windows, "window", "attributed_share", "agreed_share")
+    series = {
+        "attributed_share": ("attributed", canvas.BLUE, "o"),
+        "ambiguous_share": ("ambiguous, of those attributed", canvas.ORANGE, "s"),
+        "agreed_share": ("the gateway agrees", canvas.GREEN, "^"),
+    }
+    ax = canvas.axes_for(ax)
+    x = np.arange(len(windows))
+    for column, (label, color, marker) in series.items():
+        ax.plot(x, windows[column], color=color, marker=marker, label=label)
+    ax.set_xticks(x, windows["window"])
+    ax.set_xlim(-0.3, max(len(windows) - 0.7, 0.3))
+    ax.set_ylim(-0.04, 1.04)
+    canvas.percent_axis(ax.yaxis)
+    facts = canvas.facts_of(windows, windows["replies"].iloc[:1].sum(), "replies")
+    return canvas.finish(ax, "How much the window decides", facts, axis="window", share="share")
+
+
+def classify_replies(replies: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw what the replies say.
+
+    Parameters
+    ----------
+    replies : DataFrame
+        What `smsdata.analysis.classify_replies` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A bar per kind, the largest on top; what a person should read is hatched.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> ax = classify_replies(analysis.classify_replies(replies))
+    >>> ax.get_yticklabels()[0].get_text(), ax.texts[0].get_text()
+    ('opt-out', '1 (100%)')
+    """
+    canvas.need("classify_replies", replies, "kind", "review", "received_at")
+    counts = replies.groupby("kind")["review"].agg(["size", "sum"])
+    counts = counts.sort_values(["size", "sum"], ascending=False, kind="stable")
+    ax = canvas.axes_for(ax, rows=len(counts))
+    y = np.arange(len(counts))
+    colors = [canvas.RED if kind == "optout" else canvas.BLUE for kind in counts.index]
+    sure = counts["size"] - counts["sum"]
+    ax.barh(y, sure, color=colors)
+    review = counts["sum"].to_numpy("int64")
+    if review.any():
+        ax.barh(y, review, left=sure, color=colors, alpha=0.5, hatch="///", label="to be read by a person")
+    total = max(len(replies), 1)
+    canvas.write_values(ax, counts["size"], [f"{count:,} ({count / total:.0%})" for count in counts["size"]])
+    canvas.label_rows(ax, [canvas.in_words(kind) for kind in counts.index])
+    return canvas.finish(ax, "What replies say", canvas.facts_of(replies, len(replies), "replies"))
