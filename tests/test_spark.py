@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,11 @@ from smsdata.simulator import Account, Gateway, transport
 NOW = "2026-11-24"
 SYDNEY = "Australia/Sydney"
 Read = Callable[[str], Any]
+Case = Callable[[Read], pd.DataFrame]
 TAKE_NO_TABLES = {"alarms", "explain", "time_quantiles", "to_spark"}  # they take what a helper gave
 PERIODS = ["hour", "hour_of_day", "day", "weekday", "week", "month"]
 
-CASES: dict[str, list[Callable[[Read], pd.DataFrame]]] = {
+CASES: dict[str, list[Case]] = {
     "attribute_replies": [
         lambda t: attribute_replies(t("replies"), t("messages")),
         lambda t: attribute_replies(t("replies"), t("messages"), window="8d"),
@@ -279,16 +281,21 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def expected(world: World) -> Callable[[Case], pd.DataFrame]:
+    """What a case gives on pandas."""
+    return cache(lambda case: case(world.pandas))
+
+
+@pytest.fixture(scope="module")
+def files(world: World, spark: Any) -> Read:
+    """Tables as Spark reads their files, without us."""
+    return cache(lambda table: spark.read.parquet(world.folder(table)))
+
+
+@pytest.fixture(scope="module")
 def frames(world: World, spark: Any) -> Read:
     """Tables handed to Spark row by row."""
-    made: dict[str, Any] = {}
-
-    def read(table: str) -> Any:
-        if table not in made:
-            made[table] = spark.createDataFrame(world.rows(table)).cache()
-        return made[table]
-
-    return read
+    return cache(lambda table: spark.createDataFrame(world.rows(table)).cache())
 
 
 @pytest.fixture
@@ -309,10 +316,12 @@ def test_every_helper_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("case", EACH)
-def test_helpers_give_the_same_on_pandas_and_on_a_scan(case: Callable[[Read], Any], world: World) -> None:
+def test_helpers_give_the_same_on_pandas_and_on_a_scan(
+    case: Case, world: World, expected: Callable[[Case], pd.DataFrame]
+) -> None:
     found = case(world.scan)
     assert len(found) > 0
-    same(found, case(world.pandas))
+    same(found, expected(case))
 
 
 class TestOnSpark:
@@ -322,18 +331,17 @@ class TestOnSpark:
 
     @pytest.mark.parametrize("case", EACH)
     def test_helpers_give_the_same_on_spark_frames(
-        self, case: Callable[[Read], Any], world: World, frames: Read
+        self, case: Case, frames: Read, expected: Callable[[Case], pd.DataFrame]
     ) -> None:
-        same(case(frames), case(world.pandas))
+        same(case(frames), expected(case))
 
     @pytest.mark.usefixtures("in_sydney")
     @pytest.mark.parametrize("case", EACH)
     def test_helpers_give_the_same_on_files_of_the_store_read_plainly_by_spark(
-        self, case: Callable[[Read], Any], world: World, spark: Any
+        self, case: Case, files: Read, expected: Callable[[Case], pd.DataFrame]
     ) -> None:
-        read = spark.read.parquet
-        assert "month" in read(world.folder("messages")).columns
-        same(case(lambda table: read(world.folder(table))), case(world.pandas))
+        assert "month" in files("messages").columns
+        same(case(files), expected(case))
 
     def test_helpers_leave_no_views_behind(self, spark: Any, frames: Read) -> None:
         assert explain(delivery_rate(frames("messages"), by="day")).count("from spark") == 1
