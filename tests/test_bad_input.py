@@ -303,6 +303,14 @@ def test_all_pending_has_counts_and_no_rate(name: str) -> None:
         assert (found["pending_share"] == 1).all()
 
 
+@pytest.mark.parametrize("name", ["costs", "spent_on_dead"])
+@pytest.mark.parametrize("cost", [float("inf"), -float("inf"), 1e16])
+def test_amounts_that_are_none_are_refused(name: str, cost: float) -> None:
+    tables = CASES[name].tables(name)
+    tables["campaigns"].loc[0, "cost"] = cost
+    refused(name, tables, "1 rows of campaigns have a cost beyond 1e+15", "unpriced")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_repeated_rows_are_refused_or_change_nothing(name: str) -> None:
     case, tables = CASES[name], CASES[name].tables(name)

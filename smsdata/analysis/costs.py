@@ -407,6 +407,7 @@ def avoidable_parts(campaigns: Source) -> pd.DataFrame:
 def _require_campaigns(tables: Tables) -> None:
     counters = ("pending", "delivered", "soft_bounced", "hard_bounced")
     tables.require("campaigns", "message_id", "cost", *counters)
+    tables.require_amounts("campaigns", "cost")
     tables.require_keys("campaigns", ("message_id",))
 
 

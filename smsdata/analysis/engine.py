@@ -36,6 +36,7 @@ from smsdata.frames import schema
 
 MICROS = 1_000_000
 DAY = 86_400 * MICROS
+_MOST_MONEY = 1e15
 MATURE = 73 * 3_600 * MICROS
 """The gateway gives up on a message after 72 hours; its receipt may take one more (SMS Central help)."""
 
@@ -190,6 +191,16 @@ class Tables:
             raise UsageError(
                 f"{self.helper}: {extra:,} rows of {table} repeat the key ({', '.join(key)}) and would count "
                 f"twice. Drop them: {table}.drop_duplicates({list(key)}){other}."
+            )
+
+    def require_amounts(self, table: str, column: str) -> None:
+        """Raise UsageError if a column of money holds what is no amount, such as infinity."""
+        beyond = f"SELECT count(*) AS n FROM @{table} WHERE abs({quoted(column)}) > {_MOST_MONEY}"
+        found = int(self._engine.run(beyond, {})["n"].iloc[0])
+        if found:
+            raise UsageError(
+                f"{self.helper}: {found:,} rows of {table} have a {column} beyond {_MOST_MONEY:g}. "
+                "Correct those, or make them missing (None): they are then counted as unpriced."
             )
 
     def total(self, table: str, condition: str = "") -> str:
