@@ -318,7 +318,7 @@ def pack(found: Audit, folder: str | Path) -> list[Path]:
 
 
 _FILES = {
-    "breaches": "the messages sent after a certain opt-out; `hours_after` counts from `first_optout_at`",
+    "breaches": "the messages sent after a certain opt-out; `hours_after` counts from `known_at`",
     "possible": "the messages that a person has to judge; `source` tells why: flag, list or review",
     "active": "who opted out and is still active on which list",
     "optouts": "all evidence of opt-outs, by number: `known_at` is when it had certainly happened, "

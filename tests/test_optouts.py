@@ -143,6 +143,48 @@ def test_optouts_counts_the_list_status_optout_and_not_inactive() -> None:
     assert pd.isna(found.loc[C, "first_optout_at"])
 
 
+def listed(synced_at: str | None) -> pd.DataFrame:
+    """A contact of long standing whose list status is optout, read then; None: read at an unknown time."""
+    members = pd.DataFrame(
+        {"list_id": [1], "msisdn": A, "status": "optout", "created_at": utc(["2025-01-01"])}
+    )
+    return members if synced_at is None else members.assign(synced_at=utc([synced_at]))
+
+
+@pytest.mark.parametrize("synced_at", ["2026-11-20T00:00", None])
+def test_optouts_keeps_a_list_status_that_outlived_a_start(synced_at: str | None) -> None:
+    heard = replies_of((A, "2026-11-01T10:00", "STOP"), (A, "2026-11-05T10:00", "START"))
+    found = optouts(replies=heard, list_members=listed(synced_at))
+    assert found["source"].tolist() == ["reply", "list"]
+    assert found["cleared_at"].isna().tolist() == [False, True]
+    assert (found["first_optout_at"] == utc(["2026-11-01T10:00", "2026-11-05T10:00"])).all()
+
+
+def test_optouts_lets_a_start_clear_a_list_status_read_before_it() -> None:
+    heard = replies_of((A, "2026-11-21T10:00", "START"))
+    assert optouts(replies=heard, list_members=listed("2026-11-20T00:00"))["cleared_at"].notna().all()
+
+
+def test_sent_after_optout_lists_no_message_twice_where_a_list_status_follows_a_start() -> None:
+    heard = replies_of((A, "2026-11-01T10:00", "STOP"), (A, "2026-11-05T10:00", "START"))
+    gone = optouts(replies=heard, list_members=listed("2026-11-20T00:00"))
+    messages = sent(*((n, A, f"2026-11-{n:02d}T09:00") for n in (1, 2, 5, 6, 21)))
+    found = sent_after_optout(messages, gone)
+    assert found["message_id"].tolist() == [2, 5, 6, 21]
+    assert found["source"].tolist() == ["reply", "reply", "list", "list"]
+    assert found["certain"].tolist() == [True, True, False, True]
+
+
+def test_sent_after_optout_counts_from_when_the_opt_out_had_certainly_happened() -> None:
+    """Written to a day after a status or a flag was read: at least one day late, whenever the opt-out was."""
+    flagged = dlrs_of((10, A, "2026-08-01T09:00", "delivered", True)).assign(synced_at=utc(["2026-11-20"]))
+    for gone in (optouts(list_members=listed("2026-11-20T00:00")), optouts(dlrs=flagged)):
+        found = sent_after_optout(sent((12, A, "2026-11-21T00:00")), gone)
+        assert found[["certain", "hours_after", "breach"]].to_numpy().tolist() == [[True, 24, "immediate"]]
+    possible = sent_after_optout(sent((11, A, "2026-11-19T00:00")), optouts(dlrs=flagged))
+    assert possible[["certain", "breach"]].to_numpy().tolist() == [[False, "past deadline"]]
+
+
 def test_optouts_reads_the_instruction_of_the_answered_message() -> None:
     messages = sent((10, A, "2026-11-01T09:00")).assign(id=1, sender=OURS, message="Sale. Unsub: reply NO")
     no = replies_of((A, "2026-11-01T10:00", "NO"))

@@ -134,7 +134,8 @@ def optouts(
     Notes
     -----
     Among the evidence of a period, the one certain first tells when. A flag is dated by its message, so a
-    START that came after the message clears it. Not legal advice.
+    START that came after the message clears it. A list status is what the list says now: only a START after
+    it was read clears it, and it tells of no opt-out before an earlier START. Not legal advice.
 
     References
     ----------
@@ -216,10 +217,13 @@ def sent_after_optout(
           (datetime64[us, UTC]), ``sender``, ``status`` (str, missing where the table has none);
         - ``first_optout_at``: as in `optouts`; ``source`` (str): the evidence that the message came after an
           opt-out, which may be another and weaker one where the message came before ``first_optout_at``;
-        - ``certain`` (bool): it was sent after the opt-out had certainly happened. False where only a flag
-          tells of the opt-out and the message was sent before the flag was read, and for review;
-        - ``hours_after`` (float64): from that evidence to the message;
-        - ``deadline_at`` (datetime64[us, UTC]): the end of the last working day to act;
+        - ``certain`` (bool): it was sent after the opt-out had certainly happened (``known_at``). False where
+          only a flag or a list status tells of the opt-out and the message was sent before that was read,
+          and for review;
+        - ``hours_after`` (float64): from the opt-out to the message: where ``certain`` from ``known_at``, so
+          at least that long; else from the earliest time it may have happened, so at most that long;
+        - ``deadline_at`` (datetime64[us, UTC]): the end of the last working day to act, counted from the same
+          time;
         - ``past_deadline`` (bool); ``breach`` (str): "immediate" or "past deadline".
 
     Raises
@@ -492,13 +496,18 @@ def _window(events: pd.DataFrame) -> Window:
 
 
 def _periods(events: pd.DataFrame) -> pd.DataFrame:
-    """Cut each number's evidence into periods that a START ends, and tell what each period shows."""
+    """Cut each number's evidence into periods that a START ends, and tell what each period shows.
+
+    What a list says without a date it says now, after every START; nothing dates from before the last START.
+    """
     starts = events["source"] == "start"
-    rows = events.assign(shown=events["shown"].fillna(0), start=starts)
-    rows = rows.sort_values(["msisdn", "shown", "start"])
+    undated = events["known"].isna() & (events["source"] == "list")
+    rows = events.assign(start=starts, turn=events["shown"].mask(undated))
+    rows = rows.sort_values(["msisdn", "turn", "start"], na_position="last")
     rows["block"] = rows.groupby("msisdn")["start"].cumsum() - rows["start"]
-    rows["shown"] = rows["shown"].where(rows["shown"] > 0)
-    frame = _firsts(rows)
+    began = rows["shown"].where(rows["start"]).groupby(rows["msisdn"]).ffill()
+    later = ~rows["start"] & (rows["at"] < began).fillna(False)
+    frame = _firsts(rows.assign(at=rows["at"].mask(later, began)))
     frame = frame[frame["certain"] | frame["review_at"].notna()].reset_index()
     return frame.assign(period=frame.groupby("msisdn").cumcount() + 1)
 
@@ -586,7 +595,8 @@ def _sent_after(tables: Tables, include_review: bool) -> pd.DataFrame:
             unix_micros(m."sent_at") AS "sent_at",
             {own("sender", "STRING")} AS "sender", {own("status", "STRING")} AS "status",
             o."first_optout_at",
-            CASE WHEN unix_micros(m."sent_at") > o."dated" THEN o."dated"
+            CASE WHEN o."certain" AND unix_micros(m."sent_at") > o."known_at" THEN o."known_at"
+                WHEN unix_micros(m."sent_at") > o."dated" THEN o."dated"
                 WHEN unix_micros(m."sent_at") > o."possible" THEN o."possible" ELSE o."review" END AS "since",
             CASE WHEN unix_micros(m."sent_at") > o."dated" THEN o."source"
                 WHEN unix_micros(m."sent_at") > o."possible" THEN 'flag' ELSE 'review' END AS "source",
