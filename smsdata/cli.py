@@ -191,6 +191,8 @@ def _planned(report: Report, pace: float) -> list[str]:
     parts = ", ".join(f"{name} {count:,}" for name, count in report.planned.items() if count)
     seconds = calls / pace
     length = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
+    if not parts:
+        return ["plan: how many calls this takes is not known before they are made"]
     return [f"plan: about {calls:,} calls, {length} at {pace:g} calls/s ({parts})"]
 
 

@@ -61,6 +61,7 @@ def test_sync_prints_its_plan_before_it_runs(run):
     assert "calls/s" in line
     assert "messages" in line
     assert "plan:" not in run("sync", "--quiet").stderr
+    assert "not known" in run("sync", "--tables", "messages").stderr
 
 
 def test_sync_json_is_one_object_and_nothing_else(run):
