@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -171,13 +171,24 @@ class Intake:
 
     def again(self, table: str) -> Iterator[Drained | None]:
         """Read the windows once more in which earlier runs set rows aside."""
-        begins = f"{endpoint(table).call}?"
-        odd = [span for name, (_, *span) in self.state["odd"].items() if name.startswith(begins)]
-        reads = [Read(endpoint(table), start=instant(start), end=instant(end)) for start, end in odd]
-        for drained in self.stored(table, reads):
+        for drained in self.stored(table, self._odd_reads(table)):
             if drained is not None:
                 self.odd(drained)
             yield drained
+
+    def _odd_reads(self, table: str) -> list[Read]:
+        """The windows in which earlier runs set rows aside, as far as the gateway still keeps them."""
+        entry, oldest = endpoint(table), _oldest(table, self.client.now())
+        reads = []
+        for name in [name for name in self.state["odd"] if name.startswith(f"{entry.call}?")]:
+            tries, *span = self.state["odd"].pop(name)
+            start, end = (instant(moment) for moment in span)
+            if end > oldest:
+                read = Read(entry, start=max(start, oldest), end=end)
+                self.state["odd"][read.name()] = [tries, str(read.start), str(read.end)]
+                self._aside[read.name()] = self._aside.pop(name, [])
+                reads.append(read)
+        return reads
 
     # ---- many reads ------------------------------------------------------------------------------
 
@@ -196,7 +207,7 @@ class Intake:
         that the pages in the journal are worth something. Not for counters, which would be old.
         """
         jobs = self.state["jobs"]
-        begun, ended, done = _spans(jobs.get(table), start, end)
+        begun, ended, done = _spans(jobs.get(table), start, end, _oldest(table, end))
         if resume:
             jobs[table] = [begun.isoformat(), ended.isoformat(), done.isoformat()]
             self.store.save_state()
@@ -204,18 +215,24 @@ class Intake:
         if ended < end:
             reads += windows(Read(endpoint(table)), ended, end)
         reads = [read for read in reads if read.end and read.end > done]
-        yield from self.stored(table, reads, margin=margin, cursor=True)
+        yield from self.stored(table, reads, margin=margin, cursor=True, after=done)
         if jobs.pop(table, None):
             self.store.save_state()
 
     def stored(
-        self, table: str, reads: Iterable[Read], *, cursor: bool = False, margin: timedelta = timedelta(0)
+        self,
+        table: str,
+        reads: Iterable[Read],
+        *,
+        cursor: bool = False,
+        margin: timedelta = timedelta(0),
+        after: datetime | None = None,
     ) -> Iterator[Drained | None]:
         """Read, gather, merge in batches; the cursor moves with each batch, but not past a failed read."""
         done: list[str] = []
         reached: datetime | None = None
         whole = True
-        for outcome in self.reader.each(reads):
+        for outcome in self.reader.each(reads, after=after):
             drained = self.noted(outcome)
             whole = whole and drained is not None
             if drained is not None:
@@ -243,8 +260,18 @@ class Intake:
             job[2] = reached.isoformat()
 
     def cursor(self, table: str) -> datetime | None:
-        """Up to where a table is stored and proved."""
+        """Up to where a table is stored and proved.
+
+        One that lies ahead was set while a clock was wrong, nobody knows when: then 30 days are read again.
+        """
         value = self.state["cursors"].get(table)
+        now = self.client.now()
+        if value and instant(value) > now:
+            self.note(
+                f"{table}: stored up to {value}, which is still to come: a clock was wrong, and 30 days are "
+                "read again."
+            )
+            return now - planner.LOOK_BACK
         return instant(value) if value else None
 
     # ---- into the store --------------------------------------------------------------------------
@@ -296,11 +323,19 @@ class Intake:
                 self.store.follow(told)
 
 
-def _spans(job: Sequence[str] | None, start: datetime, end: datetime) -> tuple[datetime, datetime, datetime]:
+def _oldest(table: str, now: datetime) -> datetime:
+    """From when on the gateway may be asked for rows of a table."""
+    allowed = endpoint(table).window
+    return now - planner.HORIZON if allowed and allowed.horizon else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _spans(
+    job: Sequence[str] | None, start: datetime, end: datetime, oldest: datetime
+) -> tuple[datetime, datetime, datetime]:
     """Where the window begins and ends, and how far it is done: an interrupted run's, if it reaches here."""
-    if job is None:
-        return start, end, start - timedelta(seconds=1)
-    begun, ended, done = (instant(moment) for moment in job)
-    if begun <= start <= ended <= end and start <= max(done, begun) + planner.MARGIN:
-        return begun, ended, done
+    if job is not None:
+        begun, ended, done = (instant(moment) for moment in job)
+        reaches = begun <= start <= ended <= end and start <= max(done, begun) + planner.MARGIN
+        if reaches and begun >= oldest - timedelta(minutes=30):
+            return begun, ended, done
     return start, end, start - timedelta(seconds=1)

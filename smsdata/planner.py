@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 LOOK_BACK = timedelta(days=30)
-HORIZON = timedelta(days=365) - timedelta(minutes=1)
+HORIZON = timedelta(days=365) - timedelta(hours=1)  # the hour is for a slow read: what it asks for grows old
 MARGIN = timedelta(minutes=10)
 SETTLED = timedelta(hours=98)  # by then nothing more is to be expected of a send
 WEEK = timedelta(days=7)
@@ -42,6 +42,11 @@ class Campaign:
     def recipients(self) -> int:
         """How many messages the counters account for."""
         return self.pending + self.delivered + self.soft + self.hard
+
+    @property
+    def derivable(self) -> bool:
+        """Whether its row in the report says all: who got it, and what came of it."""
+        return self.alone and self.recipients == 1
 
     @property
     def counters(self) -> list[int]:
@@ -106,11 +111,11 @@ def refresh(
     if remembered == campaign.counters and not deep:
         return None
     current = agrees(campaign, stored) and not deep
-    optouts = pages(campaign.optouts) if campaign.optouts > min(stored.optouts, stored.flags) else 0
+    optouts = pages(campaign.optouts) if lacks_optouts(campaign, stored) else 0
     if current:
-        way: Way = "derive" if campaign.alone and campaign.recipients == 1 else "optouts"
+        way: Way = "derive" if campaign.derivable else "optouts"
         return Refresh(campaign, way, 0 if way == "derive" else optouts) if optouts else None
-    if campaign.alone and campaign.recipients == 1:
+    if campaign.derivable:
         return Refresh(campaign, "derive", 0)
     full = pages(campaign.recipients)
     parts = pages(campaign.pending) + pages(campaign.soft + campaign.hard) + optouts
@@ -118,6 +123,11 @@ def refresh(
     if whole and parts < full and not deep:
         return Refresh(campaign, "parts", parts)
     return Refresh(campaign, "full", full)
+
+
+def lacks_optouts(campaign: Campaign, stored: Stored) -> bool:
+    """Whether more recipients opted out than are stored, as rows and as flags of dlrs."""
+    return campaign.optouts > min(stored.optouts, stored.flags)
 
 
 def lacks_messages(campaign: Campaign, messages: int, *, now: datetime, remembered: list[int] | None) -> bool:

@@ -179,10 +179,11 @@ class Reader:
         self.journal = journal
         self.on_page = on_page or (lambda _page: None)
 
-    def each(self, reads: Iterable[Read]) -> Iterator[Drained | Unread]:
+    def each(self, reads: Iterable[Read], *, after: datetime | None = None) -> Iterator[Drained | Unread]:
         """Read many things in their order; what cannot be read or proved comes back as its error.
 
-        A window too wide to be read in one pass is split in time; its parts come in order.
+        A window too wide to be read in one pass is split in time; its parts come in order, without those
+        that end before `after`, up to where an interrupted run had stored them.
         """
         waiting = iter(reads)
         line: deque[tuple[Read, Future[Drained | list[Read]] | None]] = deque()
@@ -199,7 +200,8 @@ class Reader:
                     assert future is not None  # noqa: S101 - _fill starts the head of the line
                     outcome = _outcome(future)
                     if isinstance(outcome, list):
-                        line.extendleft((part, None) for part in reversed(outcome))
+                        due = [part for part in outcome if not (after and part.end and part.end <= after)]
+                        line.extendleft((part, None) for part in reversed(due))
                     else:
                         yield outcome
             finally:

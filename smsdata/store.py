@@ -140,6 +140,7 @@ class Store:
         self.added: Counter[str] = Counter()
         """How many rows of each table this object put in that were not there before."""
         self._part_rows = part_rows
+        self._writing = False
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
@@ -289,6 +290,8 @@ class Store:
         list of Difference
             Empty when all is well; while a file is damaged, only the damaged files.
         """
+        if not self._writing:  # another process may have written the state since it was read
+            self.__dict__.pop("state", None)
         found = [d for table in TABLES for d in self._damages(table)]
         if found:
             return found
@@ -355,7 +358,11 @@ class Store:
         with self.disk.lock(holder, wait):
             self.disk.clean()
             self.__dict__.pop("state", None)
-            yield
+            self._writing = True
+            try:
+                yield
+            finally:
+                self._writing = False
 
     @cached_property
     def state(self) -> dict[str, Any]:

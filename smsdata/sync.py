@@ -26,7 +26,7 @@ from smsdata.errors import ApiError, DrainError, UsageError
 from smsdata.frames import empty, schema, to_arrow
 from smsdata.intake import Intake, Report
 from smsdata.planner import Campaign, Refresh, Stored
-from smsdata.reader import Drained, Read, Unread, members, windows
+from smsdata.reader import ABOUT_ONE_THING, Drained, Read, Unread, members, windows
 from smsdata.settings import instant
 from smsdata.settings import since as begin
 from smsdata.store import Store
@@ -34,6 +34,10 @@ from smsdata.store import Store
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _SEND = ["message_id"]
 _NEEDS = {"dlrs": "campaigns", "optouts": "campaigns", "list_members": "lists"}
+_STATS = {
+    "pending": "pending", "delivered": "delivered", "soft_bounced": "soft_bounced",
+    "hard_bounced": "hard_bounced", "optouts": "opt-outs", "responses": "responses",
+}  # fmt: skip
 _ON_DEMAND = {"message_id": "message_id", "list_id": "list_id", "mobile": "msisdn"}
 
 
@@ -60,7 +64,8 @@ def sync(
     tables
         Only these; tables read on demand (link_hits, contact_history, clients, transactions) only when named.
     since
-        Where messages and dlrs begin, instead of the cursor: a duration such as ``"30d"``, or an instant.
+        Where messages, dlrs and replies begin, if that is before the cursor: a duration such as ``"30d"``,
+        or an instant.
     deep
         Read the dlrs of the last 30 days, or from `since`, again whatever the counters say: two changes
         that cancel each other out in a send's counters show in no other way.
@@ -160,6 +165,8 @@ class _Run:
             ({"keywords"}, lambda: self._daily("keywords")),
         ]
         try:
+            if "lists" not in needed:  # whose answer else tells the gateway's time
+                self.client.ask_now()
             for tables, step in steps:
                 if tables & needed:
                     step()
@@ -192,7 +199,8 @@ class _Run:
         spent = self.client.calls_of - self.before
         for name, calls in spent.items():
             table = {"get-sms-stats": "campaigns"}.get(name, name)
-            self.report.of(table).calls += calls
+            if name != "get-balance":  # asked for the time
+                self.report.of(table).calls += calls
         self.report.calls = spent.total()
 
     def plan(self) -> Report:
@@ -206,10 +214,14 @@ class _Run:
         return self.report
 
     def _announce(self, on_plan: Callable[[Report], None]) -> None:
-        """Say what is to come, once lists and campaigns are read: all else follows from those."""
+        """Say what is to come, once lists and campaigns are read: all else follows from those.
+
+        How many messages there are only the campaigns tell.
+        """
         spent = self.client.calls_of - self.before
         expected = {name: spent[name] for name in ("lists", "campaigns")} | self._expected()
-        self.report.planned = {name: calls for name, calls in expected.items() if name in self.needed}
+        told = self.needed - ({"messages"} if "campaigns" not in self.needed else set())
+        self.report.planned = {name: calls for name, calls in expected.items() if name in told}
         on_plan(self.report)
 
     def _expected(self) -> dict[str, int]:
@@ -249,12 +261,23 @@ class _Run:
 
     def _replies(self) -> None:
         now = self.client.now()
-        cursor = self.intake.cursor("replies")
-        start = cursor or now - planner.HORIZON
+        start = self._replies_start(now)
         window = self.intake.window("replies", start, now, margin=planner.MARGIN, resume=True)
         rows = [d.rows for d in (*self.intake.again("replies"), *window) if d is not None]
         new = pa.concat_tables([empty("replies"), *rows])
         self._counters_of_answered(new)
+
+    def _replies_start(self, now: datetime) -> datetime:
+        """At the cursor, or earlier if asked; but never before what the gateway keeps: it refuses that."""
+        oldest = now - planner.HORIZON
+        cursor = self.intake.cursor("replies") or oldest
+        if cursor < oldest:
+            self.report.look.append(
+                f"replies: those of {cursor:%Y-%m-%d} to {oldest:%Y-%m-%d} were never read and are gone: "
+                "the gateway keeps 12 months. Run `smsdata sync` more often."
+            )
+        asked = begin(self.since, now) if self.since is not None else cursor
+        return max(oldest, min(cursor, asked))
 
     def _counters_of_answered(self, replies: pa.Table) -> None:
         """A reply to a campaign that the report no longer covers: read that campaign's counters."""
@@ -266,19 +289,33 @@ class _Run:
         stored = self.store.known("campaigns", wanted, "message_id")
         if not stored.num_rows:
             return
-        asked = stored.column("message_id").to_pylist()
-        told = [self.client.call("get-sms-stats", message_id=i)["stats"] for i in asked]
-        names = {
-            "pending": "pending", "delivered": "delivered", "soft_bounced": "soft_bounced",
-            "hard_bounced": "hard_bounced", "optouts": "opt-outs", "responses": "responses",
-        }  # fmt: skip
-        for ours, theirs in names.items():
-            values = [whole(stats.get(theirs)) or 0 for stats in told]
-            stored = _with(stored, ours, pa.array(values, pa.int64()))
+        told = {i: self._counters_of(i) for i in stored.column("message_id").to_pylist()}
+        counted = {i: counters for i, counters in told.items() if counters}
+        stored = stored.filter(
+            pc.is_in(stored.column("message_id"), value_set=pa.array(list(counted), pa.int64()))
+        )
+        for place, name in enumerate(_STATS):
+            values = [counted[i][place] for i in stored.column("message_id").to_pylist()]
+            stored = _with(stored, name, pa.array(values, pa.int64()))
         seen = pa.repeat(pa.scalar(self.client.now(), pa.timestamp("us", tz="UTC")), stored.num_rows)
         stored = _with(stored, "synced_at", seen)
         self.store.merge("campaigns", stored)
         self.fresh_campaigns = pa.concat_tables([self.fresh_campaigns, stored])
+
+    def _counters_of(self, message_id: int) -> list[int]:
+        """One campaign's counters, as `_STATS` names them; none where the gateway does not tell them all."""
+        stats: Mapping[str, Any] = {}
+        try:
+            stats = self.client.call("get-sms-stats", message_id=message_id)["stats"]
+        except ApiError as error:
+            if error.code not in ABOUT_ONE_THING:
+                raise
+        told = [whole(stats.get(name)) if isinstance(stats, dict) else None for name in _STATS.values()]
+        counters = [count for count in told if count is not None]
+        if len(counters) == len(told):
+            return counters
+        self.intake.note(f"campaigns: {message_id} was answered, but the gateway does not tell its counters.")
+        return []
 
     def _messages(self) -> None:
         now = self.client.now()
@@ -351,19 +388,17 @@ class _Run:
 
     def _carry_out(self, plan: Sequence[Refresh], optouts: bool) -> None:
         """Refresh the campaigns, in batches small enough for memory."""
-        self._derive([step.campaign for step in plan if step.way == "derive"])
+        self._derive([step.campaign for step in plan if step.way == "derive"], {"dlrs", "optouts"})
         steps = [step for step in plan if step.way in {"parts", "full"}]
         fallback = self._refresh([s for s in steps if s.way == "parts"], _part_reads, self._from_parts)
         full = [replace(s, way="full") for s in steps if s.way == "full" or s.campaign in fallback]
         self._refresh(full, _full_read, self._from_full)
         if optouts:
-            by_parts = [s.campaign for s in steps if s.way == "parts" and s.campaign not in fallback]
-            plain = [s.campaign for s in plan if s.way == "optouts"]
-            self._refresh(
-                [Refresh(c, "optouts", 0) for c in [*plain, *by_parts] if c.optouts],
-                _optout_read,
-                self._from_optouts,
-            )
+            by_parts = [s for s in steps if s.way == "parts" and s.campaign not in fallback]
+            due = [s for s in plan if s.way == "optouts"] + [s for s in by_parts if self._lacks_optouts(s)]
+            self._derive([s.campaign for s in due if s.campaign.derivable], {"optouts"})
+            reads = [s for s in due if not s.campaign.derivable]
+            self._refresh(reads, _optout_read, self._from_optouts)
         self.intake.commit([])
 
     def _refresh(
@@ -392,7 +427,11 @@ class _Run:
         self.intake.commit(done)
         return again
 
-    def _derive(self, campaigns: Sequence[Campaign]) -> None:
+    def _lacks_optouts(self, step: Refresh) -> bool:
+        campaign = step.campaign
+        return planner.lacks_optouts(campaign, self._stored_dlrs().get(campaign.message_id, Stored()))
+
+    def _derive(self, campaigns: Sequence[Campaign], tables: set[str]) -> None:
         """A send to one recipient needs no call: its report row says it all."""
         if not campaigns:
             return
@@ -410,7 +449,8 @@ class _Run:
             ),
         )
         made = {"status": status, "optout": pc.greater(rows.column("optouts"), 0)}
-        self.intake.gather("dlrs", _shaped("dlrs", rows, made))
+        if "dlrs" in tables:
+            self.intake.gather("dlrs", _shaped("dlrs", rows, made))
         self.intake.gather("optouts", _shaped("optouts", rows.filter(made["optout"]), {}))
 
     def _from_full(self, campaign: Campaign, drained: list[Drained]) -> bool:
@@ -459,6 +499,7 @@ class _Run:
     def _from_optouts(self, campaign: Campaign, drained: list[Drained]) -> bool:
         rows = drained[0].rows
         self.intake.gather("optouts", rows)
+        name = str(campaign.message_id)
         wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
         stored = self.store.known("dlrs", wanted, "message_id")
         flagged = stored.join(rows.select(["msisdn"]), keys="msisdn", join_type="left semi").select(
@@ -467,9 +508,11 @@ class _Run:
         self.intake.gather(
             "dlrs", _with(flagged, "optout", pa.repeat(True, flagged.num_rows)).cast(schema("dlrs"))
         )
+        if not stored.num_rows:  # no dlrs to flag; those to come are not to be held back by what this finds
+            name, flagged = f"optouts-{name}", rows
         told = min(pc.sum(table.column("copies")).as_py() or 0 for table in (rows, flagged))
         if not self.intake.odd(drained[0]) and told < campaign.optouts:
-            self.state["remembered"][str(campaign.message_id)] = campaign.counters
+            self.state["remembered"][name] = campaign.counters
         return True
 
     def _lists(self, with_members: bool) -> None:
@@ -487,12 +530,14 @@ class _Run:
         rows: list[pa.Table] = []
         read: list[int] = []
         odd: list[int] = []
+        rests: list[int] = []  # odd each time: not read again by itself, but nothing counts as vanished
         reads = [Read(endpoint("list_members"), {"list_id": list_id}) for list_id in stale]
         for list_id, outcome in zip(stale, self.intake.reader.each(reads), strict=True):
             drained = self.intake.noted(self._apart(outcome, list_id))
             unproved = unproved - {list_id} if drained else unproved | {list_id}
             if drained:
-                (odd if drained.batch.rejects else read).append(list_id)
+                again = self.intake.odd(drained)
+                (odd if again else rests if drained.batch.rejects else read).append(list_id)
                 rows.append(drained.rows)
         now = {row["list_id"]: _list_counters(row) for row in lists.rows.to_pylist()}
         gone = [int(i) for i in seen if int(i) not in now] if not lists.batch.rejects else []
@@ -504,31 +549,34 @@ class _Run:
         self.report.of("list_members").rows += found.num_rows
         for list_id in gone:
             seen.pop(str(list_id))
-        seen.update({str(list_id): now[list_id] for list_id in read})
+        seen.update({str(list_id): now[list_id] for list_id in (*read, *rests)})
         self.state["unproved_lists"] = sorted(unproved & set(now))
-        if set(now) == {*read, *odd}:
+        if set(now) == {*read, *rests, *odd}:
             self.state["members"] = self.client.now().isoformat()
 
     def _stale_lists(self, lists: Drained) -> list[int]:
-        weekly = self._due("members", planner.WEEK)
         only = self.given.get("list_id")
         seen, unproved = self.state.get("members_seen", {}), self.state.get("unproved_lists", [])
+        lost = any(active for active, _ in seen.values()) and not self.store.parts("list_members")
+        every = lost or self._due("members", planner.WEEK)
         rows = [row for row in lists.rows.to_pylist() if only is None or row["list_id"] == int(only)]
         if only is not None and not rows:
             raise UsageError(f"the account has no list {only}.")
         return [
             row["list_id"]
             for row in rows
-            if weekly or row["list_id"] in unproved or seen.get(str(row["list_id"])) != _list_counters(row)
+            if every or row["list_id"] in unproved or seen.get(str(row["list_id"])) != _list_counters(row)
         ]
 
     def _apart(self, outcome: Drained | Unread, list_id: int) -> Drained | Unread:
         """Where the gateway refuses active and inactive members at once: one after the other."""
-        if not (isinstance(outcome, ApiError) and outcome.code == "FIELD_INVALID"):
+        if not (isinstance(outcome, ApiError) and outcome.code in {"FIELD_INVALID", "FIELD_EMPTY"}):
             return outcome
         try:
             return members(self.intake.reader, Read(endpoint("list_members"), {"list_id": list_id}))
-        except DrainError as error:
+        except (DrainError, ApiError) as error:
+            if isinstance(error, ApiError) and error.code not in ABOUT_ONE_THING:
+                raise
             return error
 
     def _daily(self, table: str) -> None:
@@ -587,17 +635,19 @@ class _Run:
     # ---- what the state says -----------------------------------------------------------------------
 
     def _at(self, name: str) -> datetime | None:
+        """An instant that the state holds; one ahead, from when a clock was wrong, counts for none."""
         value = self.state.get(name)
-        return instant(value) if value else None
+        return instant(value) if value and instant(value) <= self.client.now() else None
 
     def _due(self, name: str, every: timedelta) -> bool:
         at = self._at(name)
         return at is None or self.client.now() - at >= every
 
     def _start(self, table: str, now: datetime) -> datetime:
-        """Where messages begin: as asked, else at the cursor, else 30 days back."""
-        asked = begin(self.since, now) if self.since is not None else None
-        start = asked or self.intake.cursor(table) or now - planner.LOOK_BACK
+        """Where messages begin: at the cursor, or earlier if asked; at first as asked, or 30 days back."""
+        asked = begin(self.since, now) if self.since is not None else now - planner.LOOK_BACK
+        cursor = self.intake.cursor(table) or asked
+        start = cursor if self.since is None else min(cursor, asked)
         return start.replace(microsecond=0)
 
     def _first(self, table: str) -> datetime:
@@ -605,6 +655,8 @@ class _Run:
         asked = begin(self.since, self.client.now()) if self.since is not None else None
         first = self._at(f"first_{table}") or asked or self.client.now() - planner.LOOK_BACK
         first = min(first, asked) if asked else first
+        if "message_id" in self.given:  # one send that was asked for says nothing of the others
+            return first
         self.state[f"first_{table}"] = first.isoformat()
         return first
 
@@ -659,13 +711,12 @@ def _list_counters(row: Mapping[str, Any]) -> list[int]:
 def _refresh(
     campaign: Campaign, have: Stored, tracked: bool, remembered: Mapping[str, list[int]], deep: bool
 ) -> Refresh | None:
-    known = remembered.get(str(campaign.message_id))
     if tracked:
+        known = remembered.get(str(campaign.message_id))
         return planner.refresh(campaign, have, remembered=known, deep=deep)
+    known = remembered.get(f"optouts-{campaign.message_id}")
     if campaign.optouts > have.optouts and known != campaign.counters:
-        if campaign.alone and campaign.recipients == 1:
-            return None
-        return Refresh(campaign, "optouts", 1)
+        return Refresh(campaign, "optouts", 0 if campaign.derivable else planner.pages(campaign.optouts))
     return None
 
 

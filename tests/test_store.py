@@ -554,6 +554,17 @@ def test_verify_lists_differences_by_campaign(
     assert all("\n" not in str(d) for d in found)
 
 
+def test_verify_goes_by_what_another_process_wrote_meanwhile(tmp_path: Path) -> None:
+    ours = Store(tmp_path / "store")
+    assert ours.verify() == []
+    other = Store(ours.path)
+    with other.writing():
+        other.merge("campaigns", table("campaigns", [campaign()]))
+        other.state["first_dlrs"] = T0.isoformat()
+        other.save_state()
+    assert {d.table for d in ours.verify()} == {"dlrs", "optouts"}
+
+
 def test_verify_lists_damaged_files_and_double_keys(agreeing: Store) -> None:
     (part,) = agreeing.parts("dlrs")
     content = part.read_bytes()

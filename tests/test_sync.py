@@ -9,6 +9,7 @@ import signal
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pyarrow.compute as pc
 import pytest
@@ -304,6 +305,186 @@ def test_sync_reads_once_more_where_an_opt_out_was_odd(world, connect):
     assert sync(connect(gateway), store).calls <= 6
 
 
+def test_sync_reads_dlrs_further_back_also_where_opt_outs_are_known(connect, tmp_path):
+    """Opt-outs are kept for 12 months, dlrs from later on: the ones must not pass for the others."""
+    account = Account(seed=5, campaigns=6, recipients=40, singles=3, lists=2, days=90, link_rate=0.1)
+    gateway, store = Gateway(account, limiter=None), Store(tmp_path / "store")
+    sync(connect(gateway), store)
+    assert differences(store, account, ["optouts"]) == {}
+    sync(connect(gateway), store, since="100d")
+    assert differences(store, account) == {}
+
+
+def test_sync_takes_the_opt_out_of_a_single_send_older_than_its_dlrs(connect, tmp_path):
+    account = Account(seed=5, campaigns=2, recipients=9, singles=0, lists=1, days=10)
+    message_id = account.send(61491570156, "Your table is ready")
+    account.advance(days=60)
+    account.optout_by_link(message_id, 61491570156)
+    store = Store(tmp_path / "store")
+    sync(connect(Gateway(account, limiter=None)), store)
+    assert message_id in store.read("optouts")["message_id"].to_list()
+    assert differences(store, account, ["optouts"]) == {}
+    assert message_id not in store.read("dlrs")["message_id"].to_list()
+
+
+def test_sync_goes_on_after_more_than_twelve_months(world, connect):
+    account, gateway, store = world
+    account.advance(days=400)
+    account.inbound(61491570156, "Are you still there?")
+    first, then = (sync(connect(gateway), store) for _ in range(2))
+    assert ["12 months" in line for line in first.look] == [True]
+    assert then.look == []
+    assert "Are you still there?" in store.read("replies")["response"].to_list()
+
+
+def test_sync_reads_once_more_an_odd_reply_of_its_first_run(connect, tmp_path):
+    """A day later the window that the first run read reaches back further than the gateway keeps."""
+    account = Account(seed=5, campaigns=2, recipients=20, singles=2, inbound=5, lists=1, days=10)
+    gateway, store = Gateway(account, limiter=None), Store(tmp_path / "store")
+    sync(connect(Once(gateway, "get-user-sms-responses", "received_at")), store)
+    assert len(store.rejects()) == 1
+    account.advance(hours=36)
+    assert sync(connect(gateway), store).look == []
+    assert differences(store, account, ["replies"]) == {}
+    assert store.rejects() == {}
+
+
+@pytest.mark.parametrize("code", ["NOT_FOUND", ""])
+def test_sync_keeps_the_counters_of_a_send_that_the_gateway_no_longer_tells(connect, tmp_path, code):
+    account = Account(seed=5, campaigns=6, recipients=20, singles=0, inbound=0, lists=2, days=60)
+    gateway, store = Gateway(account, limiter=None), Store(tmp_path / "store")
+    sync(connect(gateway), store)
+    oldest = min(account.truth("dlrs"), key=lambda row: row["sent_at"])
+    before = store.read("campaigns").query(f"message_id == {oldest['message_id']}")
+    account.reply(oldest["message_id"], oldest["msisdn"], "Hello")
+    report = sync(connect(Untold(gateway, code)), store)
+    after = store.read("campaigns").query(f"message_id == {oldest['message_id']}")
+    assert after["delivered"].to_list() == before["delivered"].to_list()
+    assert any("does not tell its counters" in note for note in report.notes)
+    assert differences(store, account, ["replies"]) == {}
+
+
+class Untold:
+    """A gateway that refuses a send's counters with a code, or leaves one of them out."""
+
+    def __init__(self, gateway, code):
+        self._gateway, self._code = gateway, code
+
+    def __getattr__(self, name):
+        return getattr(self._gateway, name)
+
+    def respond(self, method, path, *arguments, **named):
+        answer = self._gateway.respond(method, path, *arguments, **named)
+        if "get-sms-stats" not in path:
+            return answer
+        told = json.loads(answer.body)
+        del told["stats"]["delivered"]
+        refused = {"error": {"code": self._code, "description": ""}}
+        status, body = (400, refused) if self._code else (200, told)
+        return replace(answer, status=status, body=json.dumps(body).encode())
+
+
+def test_sync_reads_the_days_again_that_a_clock_ahead_skipped(world, connect):
+    account, gateway, store = world
+    account.advance(hours=1)
+    sync(connect(Ahead(gateway, timedelta(days=1))), store)
+    account.advance(hours=5)
+    account.inbound(61491570156, "before the wrong cursor")
+    report = sync(connect(gateway), store)
+    assert any("a clock was wrong" in note for note in report.notes)
+    assert differences(store, account, ["replies", "messages"]) == {}
+    account.advance(hours=1)
+    assert sync(connect(gateway), store).notes == []
+
+
+class Ahead:
+    """A gateway whose clock is ahead."""
+
+    def __init__(self, gateway, by):
+        self._gateway, self._by = gateway, by
+
+    def __getattr__(self, name):
+        return getattr(self._gateway, name)
+
+    def respond(self, *arguments, **named):
+        answer = self._gateway.respond(*arguments, **named)
+        told = format_datetime(present(self._gateway.account) + self._by, usegmt=True)
+        return replace(answer, headers=dict(answer.headers) | {"date": told})
+
+
+def test_sync_of_messages_alone_goes_by_the_gateways_clock(connect, tmp_path):
+    account = Account(seed=5, now="2027-11-22", campaigns=3, recipients=9, singles=3, days=20)
+    store = Store(tmp_path / "store")
+    sync(connect(Gateway(account, limiter=None)), store, tables=["messages"])
+    assert differences(store, account, ["messages"]) == {}
+
+
+def test_sync_asks_for_no_opt_outs_where_none_are_new(connect, tmp_path):
+    account = Account(seed=5, campaigns=0, recipients=5, singles=0, inbound=0, lists=1, goo=False,
+                      reply_rate=0, link_rate=0)  # fmt: skip
+    gateway, store = Gateway(account, limiter=None), Store(tmp_path / "store")
+    message_id = account.send_campaign(numbers=range(61491570200, 61491570800))
+    account.advance(hours=1)
+    account.optout_by_link(message_id, 61491570300)
+    sync(connect(gateway), store)
+    account.advance(hours=6)
+    report = sync(connect(gateway), store)
+    assert report.tables["dlrs"].calls > 0
+    assert "optouts" not in report.tables
+    assert differences(store, account, ["dlrs", "optouts"]) == {}
+
+
+def test_sync_since_later_than_the_cursor_leaves_no_gap(world, connect):
+    account, gateway, store = world
+    account.schedule(days=9, campaigns=6, recipients=20, singles=20)
+    account.advance(days=10)
+    sync(connect(gateway), store, tables=["messages"], since="1d")
+    assert differences(store, account, ["messages"]).get("messages", ([], []))[0] == []
+
+
+def test_sync_reads_removed_replies_and_members_again(world, connect):
+    """As the error about a damaged file advises."""
+    account, gateway, store = world
+    for table in ("replies", "list_members"):
+        for part in store.parts(table):
+            part.unlink()
+    sync(connect(gateway), store, since="100d")
+    assert differences(store, account) == {}
+
+
+@pytest.mark.parametrize("code", ["FIELD_INVALID", "FIELD_EMPTY"])
+def test_sync_reads_active_and_inactive_members_where_all_are_refused(connect, tmp_path, code):
+    account = Account(seed=5, campaigns=1, recipients=130, singles=0, lists=2, days=5)
+    gateway, store = Gateway(account, limiter=None), Store(tmp_path / "store")
+    assert sync(connect(NotAll(gateway, code)), store).look == []
+    assert differences(store, account, ["list_members"]) == {}
+
+
+class NotAll:
+    """A gateway that refuses to list active and inactive members at once."""
+
+    def __init__(self, gateway, code):
+        self._gateway, self._code = gateway, code
+
+    def __getattr__(self, name):
+        return getattr(self._gateway, name)
+
+    def respond(self, method, path, params, *arguments, **named):
+        answer = self._gateway.respond(method, path, params := list(params), *arguments, **named)
+        if dict(params).get("members") != "all":
+            return answer
+        refused = {"error": {"code": self._code, "description": "members"}}
+        return replace(answer, status=400, body=json.dumps(refused).encode())
+
+
+def test_sync_of_one_old_send_does_not_move_where_dlrs_begin(world, connect):
+    account, gateway, store = world
+    begun = store.state["first_dlrs"]
+    old = min(account.truth("campaigns"), key=lambda row: row["sent_at"])["message_id"]
+    sync(connect(gateway), store, tables=["dlrs"], message_id=old, since="200d", deep=True)
+    assert Store(store.path).state["first_dlrs"] == begun
+
+
 class Once:
     """A gateway that serves the first row of a call odd, in every answer."""
 
@@ -339,6 +520,19 @@ def test_sync_rests_on_a_row_that_stays_odd(world, connect):
     assert len(store.rejects()) == 1
 
 
+def test_sync_rests_on_a_member_that_stays_odd(world, connect):
+    account, gateway, store = world
+    member = account.truth("list_members")[0]
+    gateway.spoil("get-list", {"msisdn": int(member["msisdn"])}, {"created_at": "soon"})
+    account.add_member(member["list_id"], 61491570156)
+    calls = []
+    for _ in range(6):
+        account.advance(hours=1)
+        calls.append(sync(connect(gateway), store).tables["list_members"].calls)
+    assert calls == [1, 1, 1, 1, 0, 0]
+    assert differences(store, account, ["list_members"]) == {}
+
+
 def test_sync_replays_rejects_once_they_can_be_read(world, connect):
     account, gateway, store = world
     account.inbound(61491570156, "an odd one")
@@ -371,6 +565,22 @@ def test_sync_killed_half_way_reads_only_the_other_half(connect, tmp_path, recip
     sync(connect(gateway), store, tables=[table])
     assert 250 <= len(gateway.calls) <= 275
     assert differences(Store(store), account, [table]) == {}
+
+
+def test_sync_killed_after_a_batch_was_stored_does_not_read_it_again(connect, tmp_path):
+    account = Account.bulk(210_000, recipients=5_000, days=20)
+    gateway, store = Gateway(account, limiter=None), tmp_path / "store"
+    child = os.fork()
+    if child == 0:
+        try:
+            sync(connect(Deadly(gateway, after=1_900)), store, tables=["messages"])
+        finally:
+            os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    assert Store(store).count("messages") >= 100_000
+    sync(connect(gateway), store, tables=["messages"])
+    assert len(gateway.calls) <= 275
+    assert differences(Store(store), account, ["messages"]) == {}
 
 
 class Deadly:
