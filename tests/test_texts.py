@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import sys
 from pathlib import Path
 
@@ -150,6 +151,35 @@ def test_segment_text_agrees_with_a_table_made_by_hand(
 ) -> None:
     found = segment_text(text)
     assert (found.encoding, found.units, found.parts) == (encoding, units, parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "units", "parts"),
+    [
+        ("🎉" + "€" * 100, 102, 2),
+        ("ê" + "[" * 133, 134, 2),
+        ("ê" + "]" * 134, 135, 3),
+        ("ê~" + "🎉" * 33, 68, 1),
+    ],
+)
+def test_segment_text_counts_the_extension_table_once_in_ucs2(text: str, units: int, parts: int) -> None:
+    found = segment_text(text)
+    assert (found.encoding, found.units, found.parts) == ("UCS-2", units, parts)
+
+
+def test_segment_text_agrees_with_the_units_sent_part_by_part() -> None:
+    """Characters of every width in random order, filled into parts one by one."""
+    rng = random.Random(7)
+    for _ in range(500):
+        text = "".join(rng.choices("ab€^~ê🎉", weights=[50, 30, 8, 5, 3, 0.3, 0.3], k=rng.randrange(1, 400)))
+        ucs2 = not set(text) <= set("ab€^~")
+        widths = [len(c.encode("utf-16-le")) // 2 if ucs2 else 1 + (c in "€^~") for c in text]
+        single, joined = (70, 67) if ucs2 else (160, 153)
+        room, parts = (joined, 1) if sum(widths) > single else (single, 1)
+        left = room
+        for width in widths:
+            left, parts = (left - width, parts) if width <= left else (room - width, parts + 1)
+        assert segment_text(text).parts == parts
 
 
 def test_segment_text_knows_every_character_of_the_alphabets() -> None:

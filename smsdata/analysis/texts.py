@@ -414,6 +414,7 @@ _GSM_BASIC = (
 _GSM_EXTENDED = "\f^{}\\[~]|€"
 _NOT_GSM = re.compile(f"[^{re.escape(_GSM_BASIC + _GSM_EXTENDED)}]")
 _EXTENDED = re.compile(f"[{re.escape(_GSM_EXTENDED)}]")
+_OUTSIDE_BASIC = re.compile("[\U00010000-\U0010ffff]")
 _ALIKE = str.maketrans(
     {"‘": "'", "’": "'", "‚": ",", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "−": "-", "…": "...",
      "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "*", "`": "'", "´": "'", "\t": " ", "«": '"', "»": '"'}
@@ -488,7 +489,8 @@ def segment_text(text: str) -> Segments:
         units = len(text) + len(_EXTENDED.findall(text))
     if units <= single:
         return Segments(encoding, units, min(units, 1), culprits)
-    widths = [1 + (c in _GSM_EXTENDED or c > "\uffff") for c in text]
+    wide = _OUTSIDE_BASIC if culprits else _EXTENDED
+    widths = [1 + bool(wide.match(c)) for c in text]
     return Segments(encoding, units, _parts_of(widths, joined), culprits)
 
 
