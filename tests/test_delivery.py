@@ -173,6 +173,24 @@ def test_compare_rates_of_an_unknown_baseline_and_of_nothing():
     assert compare_rates(data.iloc[:0], by="sender", now=NOW).empty
 
 
+@pytest.mark.parametrize("by", [["sender"], None])
+def test_compare_rates_refuses_what_is_not_one_grouping(by):
+    with pytest.raises(UsageError, match="not one grouping"):
+        compare_rates(sends(["delivered"], sender=["A"]), by=by, now=NOW)
+
+
+@pytest.mark.parametrize("level", [95, 1, 0, -0.5, float("nan")])
+def test_delivery_rate_refuses_a_level_that_is_no_confidence(level):
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        delivery_rate(sends(["delivered"]), level=level, now=NOW)
+
+
+@pytest.mark.parametrize("width", [0, -1, float("nan")])
+def test_delivery_trend_refuses_a_width_that_is_no_distance(width):
+    with pytest.raises(UsageError, match="above 0"):
+        delivery_trend(sends(["delivered"]), width=width, now=NOW)
+
+
 def test_delivery_trend_finds_the_bad_day_and_only_that():
     rng = np.random.default_rng(3)
     days = pd.date_range("2026-09-01", periods=40, tz="UTC").repeat(500)
@@ -268,6 +286,31 @@ def test_time_to_deliver_takes_deliveries_of_unknown_time_as_quick_as_the_others
     curve = time_to_deliver(data, now=NOW)
     assert curve["incidence"].tolist() == pytest.approx([0.375, 0.75])
     assert "delivered at an unknown time: 1" in explain(curve)
+
+
+def test_time_to_deliver_is_less_sure_where_few_deliveries_have_a_time():
+    """The interval holds the truth nineteen times in twenty, also where one delivery in ten has a time."""
+    rng = np.random.default_rng(5)
+    truth, held = 0.9 * (1 - np.exp(-1)), 0
+    for _ in range(60):
+        arrived, seconds = rng.random(400) < 0.9, rng.exponential(600, 400).round() + 1
+        timed = arrived & (rng.random(400) < 0.1)
+        data = dlrs(np.where(arrived, "delivered", "hard-bounce"), np.where(timed, seconds, np.nan))
+        curve = time_to_deliver(data, now=NOW)
+        then = curve[curve["seconds"] <= 600].iloc[-1]
+        held += then["low"] <= truth <= then["high"]
+    assert held >= 52
+
+
+def test_time_to_deliver_interval_of_untimed_deliveries_by_hand():
+    """Four of eight deliveries have a time, two of them by 10 s: F = 0.8 * 1/2, variance = both parts."""
+    data = dlrs(["delivered"] * 8 + ["hard-bounce"] * 2, [10, 10, 90, 90] + [None] * 6)
+    first = time_to_deliver(data, now=NOW).iloc[0]
+    variance = 0.4 * 0.6 / 10 + 0.8**2 * 0.5 * 0.5 * (1 / 4 - 1 / 8)
+    reach = 1.959963984540054 * np.sqrt(variance) / (0.4 * abs(np.log(0.4)))
+    assert first["incidence"] == pytest.approx(0.4)
+    assert first["low"] == pytest.approx(0.4 ** np.exp(reach), abs=1e-9)
+    assert first["high"] == pytest.approx(0.4 ** np.exp(-reach), abs=1e-9)
 
 
 def test_time_to_deliver_reads_whole_minutes_and_early_receipts_as_intervals():

@@ -17,7 +17,7 @@ import pandas as pd
 from smsdata.analysis.engine import MATURE, MICROS, Source, Tables, open_tables, quoted, typed
 from smsdata.analysis.grouping import By, Keys, group_keys
 from smsdata.analysis.provenance import Window, derived, explained
-from smsdata.analysis.stats import aalen_johansen, laney, log_log, newcombe, rate, wilson
+from smsdata.analysis.stats import Floats, aalen_johansen, laney, log_log, newcombe, rate, wilson
 from smsdata.errors import UsageError
 
 STATUSES = {
@@ -97,7 +97,8 @@ def delivery_rate(
     Raises
     ------
     UsageError
-        If a column is missing, an instant is naive, a grouping or time zone is unknown, or rows repeat a key.
+        If a column is missing, an instant is naive, a grouping or time zone is unknown, rows repeat a key, or
+        ``level`` is not between 0 and 1.
 
     References
     ----------
@@ -173,8 +174,9 @@ def compare_rates(
     Raises
     ------
     UsageError
-        As `delivery_rate`; if the baseline is not among the groups; if some groups are mature and others not,
-        since quick outcomes come first and would make the fresh ones look different.
+        As `delivery_rate`; if ``by`` is not one name; if the baseline is not among the groups; if some groups
+        are mature and others not, since quick outcomes come first and would make the fresh ones look
+        different.
 
     References
     ----------
@@ -193,6 +195,8 @@ def compare_rates(
             sender  difference    low   high
     0  61491570006         0.2  0.052  0.334
     """
+    if not isinstance(by, str):
+        raise UsageError(f"compare_rates: by={by!r} is not one grouping; give a name, like 'sender'.")
     with open_tables("compare_rates", messages=messages) as tables:
         counts, keys, present = _counts(tables, by=by, tz=tz, now=now, mature_only=mature_only)
         rates = _rates(counts, keys, present, level)
@@ -252,7 +256,7 @@ def delivery_trend(
     Raises
     ------
     UsageError
-        As `delivery_rate`, or if ``by`` or ``count`` is none of those above.
+        As `delivery_rate`, or if ``by`` or ``count`` is none of those above, or ``width`` is not above 0.
 
     References
     ----------
@@ -277,6 +281,8 @@ def delivery_trend(
     """
     _one_of("delivery_trend", "by", by, _PERIODS)
     _one_of("delivery_trend", "count", count, SETTLED)
+    if not width > 0:
+        raise UsageError(f"delivery_trend: width={width!r} is no distance; give sigmas above 0, like 3.")
     with open_tables("delivery_trend", messages=messages) as tables:
         counts, keys, present = _counts(tables, by=by, tz=tz, now=now, mature_only=False)
         frame = _charted(_rates(counts, keys, present, 0.95), by, count, width)
@@ -329,7 +335,8 @@ def time_to_deliver(
         - ``at_risk`` (float64): messages neither delivered, bounced nor out of sight just before;
         - ``delivered``, ``bounced`` (int64): what happened then, where its time is known;
         - ``incidence`` (float64, 0 to 1): share of all messages delivered up to then;
-        - ``low``, ``high`` (float64): its interval; NaN at 0 and 1.
+        - ``low``, ``high`` (float64): its interval, the wider the fewer deliveries have a time; NaN at 0
+          and 1.
 
         No rows for a group without a single known time.
 
@@ -340,7 +347,9 @@ def time_to_deliver(
 
     References
     ----------
-    Aalen & Johansen 1978. Counting bounces as censored (Kaplan-Meier) would overstate delivery.
+    Aalen & Johansen 1978. Counting bounces as censored (Kaplan-Meier) would overstate delivery. Variance of
+    Greenwood's type; what deliveries without a time add to it, that of a share seen in a sample of them, is
+    our own choice.
 
     Examples
     --------
@@ -708,13 +717,21 @@ def _curve(times: pd.DataFrame, names: list[str], level: float) -> pd.DataFrame:
     table = table.reindex(columns=["delivered", "bounced", "kept", "open"], fill_value=0).astype("float64")
     wanted = table["delivered"] * (timed + untimed) / timed
     found = aalen_johansen(wanted, table["bounced"], table["kept"] + table["open"])
-    low, high = log_log(found.incidence, found.variance, level=level)
+    variance = found.variance + _unseen_variance(found.incidence, timed, untimed)
+    low, high = log_log(found.incidence, variance, level=level)
     slack = known.groupby("seconds")["slack"].max().to_numpy("int64")
     curve = table.assign(at_risk=found.at_risk, incidence=found.incidence, low=low, high=high).reset_index()
     curve["seconds_high"] = curve["seconds"].astype("int64") + slack
     curve = typed(curve[(curve["delivered"] + curve["bounced"]) > 0], _CURVE)
     groups = times.iloc[[0] * len(curve)][names].reset_index(drop=True)
     return pd.concat([groups, curve], axis=1)
+
+
+def _unseen_variance(incidence: Floats, timed: int, untimed: int) -> Floats:
+    """Give the variance that comes from taking the times of some deliveries for those of all."""
+    all_delivered = incidence.max()
+    spread: Floats = incidence * (all_delivered - incidence) * (1 / timed - 1 / (timed + untimed))
+    return spread
 
 
 def _reached(curve: pd.DataFrame, share: float) -> tuple[Any, Any]:

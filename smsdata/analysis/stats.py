@@ -1,6 +1,6 @@
 """Intervals, control limits and curves, from counts.
 
-Owns the formulas; numpy only, imports nothing of smsdata.
+Owns the formulas; numpy only. Imports of smsdata only errors.
 
 Every function takes arrays and gives arrays; where there is nothing to count the answer is NaN, never 0.
 """
@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from smsdata.errors import UsageError
 
 _MOST_STEPS, _NEAR = 20_000, 1e-8
 
@@ -343,4 +345,6 @@ def _counts(trials: Numbers) -> Floats:
 
 
 def _quantile(level: float) -> float:
+    if not 0 < level < 1:
+        raise UsageError(f"level={level!r} is no confidence; give a share between 0 and 1, like 0.95.")
     return NormalDist().inv_cdf((1 + level) / 2)
