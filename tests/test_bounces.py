@@ -307,6 +307,16 @@ def test_bounce_kinds_subtract_the_receipts_already_known():
         assert found["kind"].tolist() == [kind] or (kind is None and found["kind"].isna().all())
 
 
+@pytest.mark.parametrize(("delivered", "kind"), [(0, ["hard-bounce"]), (1, [])])
+def test_bounce_kinds_take_no_soft_bounce_delivered_since_for_hard(delivered: int, kind: list[str]) -> None:
+    """Counters newer than the receipts: what was pending bounced hard, what had bounced was delivered."""
+    dlrs = pd.concat([history((0, "?")), history((0, "P"), number=B)])
+    counters = {"hard_bounced": [1], "soft_bounced": [0], "delivered": [delivered]}
+    campaigns = pd.DataFrame({"message_id": [1], **counters})
+    assert bounce_kinds(dlrs, campaigns)["kind"].dropna().tolist() == kind
+    assert len(hard_bounced(dlrs, campaigns=campaigns)) == len(kind)
+
+
 def test_bounce_kinds_without_counters_are_missing():
     campaigns = pd.DataFrame({"message_id": [9], "hard_bounced": [1], "soft_bounced": [0]})
     found = bounce_kinds(history((0, "?")), campaigns)

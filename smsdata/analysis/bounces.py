@@ -62,6 +62,7 @@ _IS_HARD = """ "status" = 'hard-bounce' """.strip()
 _IS_SOFT = """ "status" = 'soft-bounce' """.strip()
 _IS_PENDING = """ "status" = 'pending' """.strip()
 _IS_UNCLEAR = """ "status" = 'bounced' """.strip()
+_IS_DELIVERED = """ "status" = 'delivered' """.strip()
 _IS_SETTLED = f""" "status" = 'delivered' OR "status" IN {_BOUNCED} """.strip()
 
 
@@ -90,7 +91,8 @@ def hard_bounced(
     replies : DataFrame, Scan or Spark DataFrame, optional
         ``msisdn``, ``received_at``: a reply after the bounce clears the number.
     campaigns : DataFrame, Scan or Spark DataFrame, optional
-        ``message_id``, ``hard_bounced``, ``soft_bounced``: decide what ``bounced`` means.
+        ``message_id``, ``hard_bounced``, ``soft_bounced``, ``delivered`` where there: decide what ``bounced``
+        means.
     status_history : DataFrame, Scan or Spark DataFrame, optional
         ``message_id``, ``msisdn``, ``status``: a message seen both delivered and hard-bounced is no evidence.
     soft_streak, soft_days : int
@@ -243,7 +245,7 @@ def bounce_kinds(dlrs: Source, campaigns: Source) -> pd.DataFrame:
     dlrs : DataFrame, Scan or Spark DataFrame
         ``message_id``, ``msisdn``, ``status``, ``sent_at``; ``copies`` where there.
     campaigns : DataFrame, Scan or Spark DataFrame
-        ``message_id``, ``hard_bounced``, ``soft_bounced``.
+        ``message_id``, ``hard_bounced``, ``soft_bounced``; ``delivered`` where there.
 
     Returns
     -------
@@ -253,8 +255,9 @@ def bounce_kinds(dlrs: Source, campaigns: Source) -> pd.DataFrame:
         - ``bounced`` (int64): how many there are;
         - ``hard_left``, ``soft_left`` (Int64): hard and soft bounces that the counters have beyond the
           receipts of that kind; NA for a campaign without counters;
-        - ``kind`` (str): "hard-bounce" if there is room for all among the hard and none among the soft,
-          "soft-bounce" the other way round, else missing.
+        - ``kind`` (str): "hard-bounce" if there is room for all among the hard and none among the soft, nor
+          among the delivered, which a soft bounce may become; "soft-bounce" if there is room for all among
+          the soft and none among the hard; else missing.
 
     Raises
     ------
@@ -344,14 +347,18 @@ def _kinds_sql(tables: Tables) -> str:
         SELECT "message_id" AS "of_message",
             {tables.total("dlrs", _IS_UNCLEAR)} AS "bounced",
             {tables.total("dlrs", _IS_HARD)} AS "hard",
-            {tables.total("dlrs", _IS_SOFT)} AS "soft"
-        FROM @dlrs WHERE "status" IN {_BOUNCED} GROUP BY 1
+            {tables.total("dlrs", _IS_SOFT)} AS "soft",
+            {tables.total("dlrs", _IS_DELIVERED)} AS "arrived"
+        FROM @dlrs GROUP BY 1
         HAVING count(*) FILTER (WHERE "status" = 'bounced') > 0
     """
+    # A soft bounce may have been delivered when the counters were read.
+    still = 'AND "delivered" <= "arrived"' if tables.has("campaigns", "delivered") else ""
     return f"""
         SELECT "of_message" AS "message_id", "bounced",
             "hard_bounced" - "hard" AS "hard_left", "soft_bounced" - "soft" AS "soft_left",
-            CASE WHEN "soft_bounced" <= "soft" AND "bounced" <= "hard_bounced" - "hard" THEN 'hard-bounce'
+            CASE WHEN "soft_bounced" <= "soft" AND "bounced" <= "hard_bounced" - "hard" {still}
+                THEN 'hard-bounce'
                 WHEN "hard_bounced" <= "hard" AND "bounced" <= "soft_bounced" - "soft" THEN 'soft-bounce'
             END AS "kind"
         FROM ({counted}) AS b LEFT JOIN @campaigns AS c ON b."of_message" = c."message_id"
