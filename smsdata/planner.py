@@ -143,6 +143,11 @@ def report_window(now: datetime, cursor: datetime | None, weekly: datetime | Non
     return min(now - LOOK_BACK + timedelta(seconds=2), cursor - MARGIN)
 
 
+def member_pages(active: int, total: int) -> int:
+    """How many pages a list's members take: two passes where some are inactive and one page is not enough."""
+    return pages(total) * (2 if total > active and total > _PAGE else 1)
+
+
 def pages(rows: int) -> int:
     """How many pages that many rows take."""
     return math.ceil(rows / _PAGE)

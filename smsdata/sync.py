@@ -235,7 +235,7 @@ class _Run:
             "messages": planner.pages(sent) + 1,
             "dlrs": sum(step.calls for step in steps if step.way in {"parts", "full"}),
             "optouts": sum(step.calls for step in steps if step.way == "optouts"),
-            "list_members": sum(planner.pages(lists[list_id]["members_total"]) for list_id in stale),
+            "list_members": sum(planner.member_pages(*_list_counters(lists[i])) for i in stale),
             "numbers": int(self._due("numbers", planner.DAY)),
             "keywords": int(self._due("keywords", planner.DAY)),
         }

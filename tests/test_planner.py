@@ -121,3 +121,10 @@ def test_lacks_messages_waits_for_fresh_campaigns():
     assert not planner.lacks_messages(campaign(delivered=5), 5, now=NOW, remembered=None)
     fresh = campaign(delivered=5, age_hours=0)
     assert not planner.lacks_messages(fresh, 4, now=NOW, remembered=None)
+
+
+@pytest.mark.parametrize(
+    ("active", "total", "calls"), [(0, 0, 0), (90, 90, 1), (80, 90, 1), (250, 250, 3), (200, 250, 6)]
+)
+def test_member_pages_counts_the_second_pass(active, total, calls):
+    assert planner.member_pages(active, total) == calls
