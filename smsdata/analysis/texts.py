@@ -30,18 +30,19 @@ _CARRIER_WORDS = _words(
 )
 # The same request as a bare word of other languages: our own list.
 _FOREIGN_WORDS = _words(
-    "baja, parar, alto, desuscribir, desabonner, desinscrire, stop sms, stopp, abmelden, abbestellen",
+    "baja, parar, alto, desuscribir, desabonner, desinscrire, desinscription, stop sms, stopp",
+    "abmelden, abmeldung, abbestellen",
     "disiscrivi, disiscrivimi, sair, pare, descadastrar, afmelden, uitschrijven, huy, iptal",
-    "退订, 退訂, 取消订阅, 取消訂閱",
+    "退订, 退訂, 取消订阅, 取消訂閱, 停止",
     "стоп, отписаться, отписка, 配信停止, 수신거부, ايقاف, توقف, الغاء, الغاء الاشتراك",
 )
 # "cancel please" may well mean an appointment: around these words politeness is not overlooked.
 _EQUIVOCAL = _words("end, cancel, quit, remove, revoke, block, td, alto, pare")
 _POLITE = _words(
     "please, pls, plz, kindly, thanks, thank, thx, you, now, svp, merci, por, favor, gracias, bitte, danke",
-    "grazie, obrigado, obrigada, aub, bedankt, po",
+    "grazie, obrigado, obrigada, aub, bedankt, po, شكرا",
 )
-_OPT_IN = _words("start, unstop, subscribe, resubscribe, opt in, optin")
+_OPT_IN = _words("start, unstop, subscribe, resubscribe, subscribe me, resubscribe me, opt in, optin")
 _OPT_OUT = _CARRIER_WORDS | _FOREIGN_WORDS
 _PLAIN = _OPT_OUT - _EQUIVOCAL
 
@@ -69,7 +70,7 @@ class ReplyClass:
 
 
 def fold(text: str) -> str:
-    """Give the text in lower case without accents, marks and width variants, so that spellings compare.
+    """Give the text in lower case without accents, marks and variants of letters, so that spellings compare.
 
     Parameters
     ----------
@@ -79,16 +80,20 @@ def fold(text: str) -> str:
     Returns
     -------
     str
-        The folded text; punctuation and emoji stay.
+        The folded text; punctuation and emoji stay, digits of any script become 0 to 9.
 
     Examples
     --------
     >>> fold("ARRÊT"), fold("Désabonner")
     ('arret', 'desabonner')
     """
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(c for c in parts if unicodedata.category(c) != "Mn")
+    parts = unicodedata.normalize("NFKD", text.casefold()).casefold()
+    bare = "".join(_digit(c) for c in parts if unicodedata.category(c) != "Mn")
     return unicodedata.normalize("NFC", bare).replace("’", "'").replace("đ", "d")
+
+
+def _digit(character: str) -> str:
+    return str(unicodedata.decimal(character, character))
 
 
 def _tokens(folded: str) -> tuple[str, ...]:
@@ -112,19 +117,23 @@ def _is_keyword(tokens: tuple[str, ...], keywords: frozenset[str], plain: frozen
 
 _VERB = (
     r"\b(?:reply|replying|rply|respond|txt|text|send|responda|responde|conteste|envie|envia|repondez|envoyez|tapez"
-    r"|antwort|antworte|antworten sie|sende|rispondi|invia|antwoord|stuur|soan|ارسل)\s+"
+    r"|antwort|antworte|antworten sie|sende|senden sie|rispondi|invia|antwoord|stuur|odpisz|wyslij|soan"
+    r"|ارسل)\s+"
     r"(?:to this (?:message|sms|text) )?(?:with |mit |met |con |par )?(?:the word )?"
 )
 _WORD = r"[\"'«“]?(?P<word>\w+)\b[\"'»”]?"
+_TWO_WORDS = r"[\"'«“](?P<word>\w+ \w+)[\"'»”]"
 _TEXTS = r"(?:sms|texts?|msgs?|messages?|alerts?|reminders?|texting|messaging|receiving|getting)"
 _LEAVING = (
     rf"(?:opt(?:ing)?[\s-]?out|unsub\w*|be removed|not receive|no more {_TEXTS}"
     rf"|(?:do ?n'?t|no longer) (?:want|wish)(?: to receive)?(?: these| our)? {_TEXTS}"
     rf"|(?:stop|end|quit|leave|cancel)(?: (?:these|this|our|all|future|my))? {_TEXTS}"
     r"|(?:stop|end|quit|leave)(?=\s*(?:$|[.,;!?:)\n]))"
-    r"|no recibir|darse de baja|desuscribir\w*|plus recevoir|desabonner|desinscrire"
-    r"|abmelden|abzumelden|abbestellen"
-    r"|non ricevere|disiscriver\w*|para sair|nao receber|descadastrar|afmelden|uitschrijven|tu choi|de huy"
+    r"|no (?:desea |quiere |quieres )?recibir|darse de baja|desuscribir\w*"
+    r"|plus recevoir|desabonner|desinscrire"
+    r"|abmelden|abzumelden|abbestellen|keine (?:weiteren )?(?:sms|nachrichten) mehr"
+    r"|non ricevere|disiscriver\w*|para sair|nao (?:quer |deseja )?receber|descadastrar"
+    r"|afmelden|uitschrijven|geen (?:sms|berichten) meer|zrezygnowac|wypisac sie|tu choi|de huy"
     r"|\w{0,2}الغاء|\w{0,2}ايقاف)"
 )
 _TO = r"\s*(?:to|2|for|=|if you (?:wish|want|would like) to|pour ne|pour|para|per|um|om)\s*"
@@ -132,9 +141,13 @@ _NOTHING_ELSE = r"(?!\s+(?:to|for)\s+[a-z])(?!\s+or\s+(?!visit|call|click|email|
 _LEAVE_ASKED = (
     re.compile(rf"\b{_LEAVING}[^.!?:\n]{{0,30}}?[?:]?\s*[-–]?\s*{_VERB}{_WORD}{_NOTHING_ELSE}"),
     re.compile(rf"\b(?P<word>\w+?)\s*[2=]\s*{_LEAVING}"),
-    re.compile(rf"\b{_LEAVING}[,:?]?\s+sms\s+{_WORD}{_NOTHING_ELSE}(?=\s*(?:$|[.,;!)]|to \d))"),
+    re.compile(rf"\b{_LEAVING}[,:?]?\s+sms\s+{_WORD}{_NOTHING_ELSE}(?=\s*(?:$|[.,;!)]|(?:to|naar) \d))"),
+    re.compile(rf"\b(?:abmeldung|abmelden|abbestellen) (?:mit|per) {_WORD}(?=\s*(?:$|[.,;!)]|an \d))"),
+    re.compile(rf"\b{_LEAVING}[^.!?:\n]{{0,30}}?[?:]?\s*[-–]?\s*{_VERB}{_TWO_WORDS}"),
+    re.compile(rf"{_VERB}{_TWO_WORDS}{_TO}{_LEAVING}"),
     re.compile(rf"(?:{_VERB}|\bsms\s+|[,;(]\s*){_WORD}(?: to \d{{5,}})?{_TO}{_LEAVING}"),
     re.compile(r"(?:回复?\s*(?P<word>[a-z0-9]+)\s*退[订訂])|(?:退[订訂]\s*回复?\s*(?P<after>[a-z0-9]+))"),
+    re.compile(r"配信(?:停止|解除)\w{0,3}[「『](?P<word>\w+)[」』]"),
 )
 _LEAVE_SHORTHAND = re.compile(
     r"\b(?:[Uu]nsub\w*|UNSUB\w*|[Oo]pt[ -]?[Oo]ut|OPT[ -]?OUT)\s*[:=]?\s+(?P<word>[A-Z]{1,12}|\d{1,2})\b"
@@ -154,7 +167,8 @@ _DECLINE_ASKED = (
 )
 # "Unsubscribe any time, reply YES to book": never take a yes, or a word of grammar, for the way out.
 _NEVER_LEAVING = _words(
-    "yes, y, start, unstop, help, info, to, this, with, the, us, a, of, i, you, back, here, by, at, any",
+    "yes, y, ja, si, sim, oui, tak, はい, start, unstop, help, info",
+    "to, this, with, the, us, a, of, i, you, back, here, by, at, any",
     "reply, rply, txt, text, sms, send, call, visit, click, link, http, https, www",
 )
 
@@ -227,12 +241,16 @@ _SIGNS = frozenset("🛑⛔")
 _MEANT_KINDLY = _any(
     r"\b(?:love|like|enjoy|lol|haha)\w*\b",
     r"\b(?:do ?n'?t|do not|never|can'?t|cannot|won'?t|not) (?:\w+ )?(?:stop|quit|unsubscribe|opt ?out)",
-    r"\bstop (?:by|in|at|over|light|sign|watch|smoking|crying|thinking|talking)\b",
-    r"\b(?:bus|tram|pit|non|next) ?stop\b",
+    r"\bstop (?:by|in|at|over|light|sign|watch|press|smoking|crying|thinking|talking)\b|\bstop \d+ ?\?",
+    r"\b(?:bus|tram|pit|non|next|which|what) ?stop\b",
+    r"\bnicht (?:abmelden|abbestellen|stoppen)\b|\bhuy (?:don|lich|ve)\b",
     r"\btext(?:ing)? and drive\b",
     r"\bl'arret\b|\barret (?:de bus|suivant)\b|\bstopp \d",
 )
-_NO_IDIOM = re.compile(r"\bno (?:worries|problem|prob|drama|idea|pain|size|doubt|rush|more)\b")
+_NO_IDIOM = re.compile(
+    r"\bno (?:worries|problem|prob|drama|idea|pain|size|doubt|rush|more)\b"
+    r"|\bno (?:lo )?se\b|\bnao sei\b|\bnon (?:lo )?so\b|\bnie (?:wiem|rozumiem)\b"
+)
 _CONTAINED = _any(
     r"\bstop2|\b(?:stop|stopp|unsubscribed?|unsub|opt(?:ing)? ?(?:me )?out)\b",
     rf"\b(?:cancel|end|quit) (?:(?:this|these|all|my) )?{_TEXTS}\b|\bend this\b",
@@ -243,22 +261,27 @@ _PHRASE = _any(
     r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
     r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm|call)\w*",
     rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{_TEXTS}|these|receive)\b",
+    r"\bno more of (?:this|these)\b|\bmy (?:consent|permission) to (?:text|messag|contact|sms)\w*",
     r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|bugger|fuck) off\b|\bspam\b",
     r"\bno me (?:envien|escriban|manden)\b|\bno quiero recibir\b|\bborren?me\b",
-    r"\bm'envoyez plus\b|\barretez de\b|\bkeine (?:sms|nachrichten)\b|\bnicht mehr\b",
-    r"\bnon (?:scrivetemi|mandatemi|inviatemi)\b|\bcancellatemi\b|\bnao quero mais\b|\bme tir[ae]\b",
-    r"\bgeen (?:sms|berichten)\b|\bverwijder\b|\bdung (?:nhan|gui)\b",
-    r"لا ترسل|不要再|别再|別再",
+    r"\bdej(?:a|e|en) de (?:escrib|envi|mand)",
+    r"\bm'envoyez plus\b|\barretez de\b|^plus de (?:messages|sms)\b",
+    r"\bkeine (?:sms|nachrichten)\b|\bnicht mehr\b",
+    r"\bnon (?:scrivetemi|mandatemi|inviatemi)\b|\bcancella(?:te)?mi\b",
+    r"\bnao quero mais\b|\bme tir[ae]\b|\bpar(?:a|e|em) de (?:me )?(?:mand|envi)ar\b",
+    r"\bgeen (?:sms|berichten)\b|\bstuur (?:me |mij )?(?:niks|niets)\b|\bverwijder\b|\bdung (?:nhan|gui)\b",
+    r"لا ترسل|不要再|别再|別再|送らない[でて]",
 )
 _WRONG_PERSON = _any(
-    r"\bwrong (?:number|no|person|guy|one)\b",
+    r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
+    r"\bpassed away\b|\bdeceased\b|\bhas died\b",
     r"\b(?:no ?one|there is no|there's no) (?:called |named )?\w+ here\b|\bno ?one (?:called|named)\b",
     r"\b(?:does not|doesn'?t) have this (?:number|phone)\b|\bphone any ?more\b",
     r"\bi (?:do not|do ?n'?t) have (?:a |any )?(?:\w+ )?(?:at|with) you",
     r"\bequivocado\b|\bequivoco de numero\b|\bmauvais numero\b|\btrompez de numero\b|\bfalsche nummer\b",
     r"\bsbagliato numero\b|\bnumero errado\b|\bverkeerd nummer\b|\bnham so\b|发错|打错|الرقم خطا",
 )
-_NOT_THAT_NAME = re.compile(r"\b(?:[Tt]his is not|[Tt]his isn't|I'?m not|I am not) [A-Z][a-z]+\b")
+_NOT_THAT_NAME = re.compile(r"\b(?:[Tt]his is not|[Tt]his isn'?t|I'?m not|I am not) [A-Z][a-z]+\b")
 
 
 def _squeezed(word: str) -> str:
@@ -318,6 +341,7 @@ _YES = _any(
 _NO = _any(
     r"^(?:no|n|non|nein|nao|nee|khong|لا|нет)(?:$|\s*[.,!])",
     r"^(?:no|n|non|nein|nao|nee) (?:sorry|thanks|thank|not|i|i'm|we|can|puedo|mi)\b",
+    r"^(?:no gracias|no grazie|non merci|nein danke|nao obrigad[oa]|nee (?:bedankt|dank))\b|^لا شكرا",
     r"^(?:nope|nah|can't|cannot|not today|not interested|no longer interested|leider)\b|\b(?:non desole)\b",
     r"^(?:不行|不要)|^👎",
 )
@@ -344,13 +368,18 @@ def _answer_class(folded: str, tokens: tuple[str, ...], asked: _Asked) -> ReplyC
     return ReplyClass("question" if _QUESTION.search(folded) else "other")
 
 
+def _all_leave(bare: tuple[str, ...], leave: frozenset[str]) -> bool:
+    """Tell whether the word asked for comes with plain keywords only, as in "NO STOP"."""
+    return not leave.isdisjoint(bare) and all(word in leave or word in _PLAIN for word in bare)
+
+
 def _keyword_class(tokens: tuple[str, ...], asked: _Asked) -> ReplyClass | None:
     bare = " ".join(_bare(tokens))
     if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
         return ReplyClass("no", 3)
     if _is_keyword(tokens, _OPT_OUT, _PLAIN):
         return ReplyClass("optout", 1)
-    if bare in asked.leave:
+    if bare in asked.leave or _all_leave(_bare(tokens), asked.leave):
         return ReplyClass("optout", 2)
     if _is_keyword(tokens, _OPT_IN, _OPT_IN) or bare in asked.join:
         return ReplyClass("optin")
