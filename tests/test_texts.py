@@ -65,6 +65,7 @@ def test_classify_text_sends_few_other_replies_to_review(labelled: pd.DataFrame)
     ("message", "word"),
     [
         ("Si no quiere recibir SMS envie ALTA5", "alta5"),
+        ("Para dejar de recibir mensajes responda FUERA", "fuera"),
         ("Keine weiteren Nachrichten mehr? Senden Sie WEG", "weg"),
         ("Angebote! Abmelden per RAUS an 12345", "raus"),
         ("Geen berichten meer? Sms KLAAR naar 1234", "klaar"),

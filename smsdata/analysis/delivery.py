@@ -80,7 +80,8 @@ def delivery_rate(
     DataFrame
         One row per group, in the order of the groups; one row of zero counts without ``by`` and messages.
 
-        - the groups, named as asked; periods as the local time they begin (``datetime64[us]``, naive);
+        - the groups, named as asked; periods as the local time they begin (``datetime64[us]``, naive): the
+          hour that is repeated when clocks go back is one group;
         - ``n`` (int64): messages; rows that list a number more than once (``copies``) count that often;
         - ``delivered``, ``soft_bounced``, ``hard_bounced``, ``bounced`` (kind unknown), ``pending``,
           ``other`` (words never seen before, or none; int64): they add up to ``n``;

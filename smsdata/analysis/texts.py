@@ -30,7 +30,7 @@ _CARRIER_WORDS = _words(
 )
 # The same request as a bare word of other languages: our own list.
 _FOREIGN_WORDS = _words(
-    "baja, parar, alto, desuscribir, desabonner, desinscrire, desinscription, stop sms, stopp",
+    "baja, parar, salir, alto, desuscribir, desabonner, desinscrire, desinscription, stop sms, stopp",
     "abmelden, abmeldung, abbestellen",
     "disiscrivi, disiscrivimi, sair, pare, descadastrar, afmelden, uitschrijven, huy, iptal",
     "退订, 退訂, 取消订阅, 取消訂閱, 停止",
@@ -129,7 +129,7 @@ _LEAVING = (
     rf"|(?:do ?n'?t|no longer) (?:want|wish)(?: to receive)?(?: these| our)? {_TEXTS}"
     rf"|(?:stop|end|quit|leave|cancel)(?: (?:these|this|our|all|future|my))? {_TEXTS}"
     r"|(?:stop|end|quit|leave)(?=\s*(?:$|[.,;!?:)\n]))"
-    r"|no (?:desea |quiere |quieres )?recibir|darse de baja|desuscribir\w*"
+    r"|no (?:desea |quiere |quieres )?recibir|dejar de recibir|darse de baja|desuscribir\w*"
     r"|plus recevoir|desabonner|desinscrire"
     r"|abmelden|abzumelden|abbestellen|keine (?:weiteren )?(?:sms|nachrichten) mehr"
     r"|non ricevere|disiscriver\w*|para sair|nao (?:quer |deseja )?receber|descadastrar"
