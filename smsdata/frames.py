@@ -482,6 +482,17 @@ def to_pandas(rows: pa.Table) -> pd.DataFrame:
     return pd.DataFrame(series, columns=list(rows.column_names))
 
 
+def with_column(rows: pa.Table, column: str, values: pa.Array) -> pa.Table:
+    """Give the rows with other values in one of their columns."""
+    index = rows.schema.get_field_index(column)
+    return rows.set_column(index, rows.schema.field(index), values)
+
+
+def stamped(rows: pa.Table, column: str, moment: datetime) -> pa.Table:
+    """Give the rows with one instant in a column."""
+    return with_column(rows, column, pa.repeat(pa.scalar(moment, _UTC), rows.num_rows))
+
+
 def key_hash(table: str, rows: pa.Table) -> str:
     """A hash of the keys of some rows, the same in any order of rows.
 

@@ -215,7 +215,7 @@ class Intake:
         if ended < end:
             reads += windows(Read(endpoint(table)), ended, end)
         reads = [read for read in reads if read.end and read.end > done]
-        yield from self.stored(table, reads, margin=margin, cursor=True, after=done)
+        yield from self.stored(table, reads, margin=margin, after=done)
         if jobs.pop(table, None):
             self.store.save_state()
 
@@ -224,11 +224,13 @@ class Intake:
         table: str,
         reads: Iterable[Read],
         *,
-        cursor: bool = False,
-        margin: timedelta = timedelta(0),
+        margin: timedelta | None = None,
         after: datetime | None = None,
     ) -> Iterator[Drained | None]:
-        """Read, gather, merge in batches; the cursor moves with each batch, but not past a failed read."""
+        """Read, gather, merge in batches.
+
+        With a `margin` the cursor moves with each batch, but not past a failed read, nor nearer to now.
+        """
         done: list[str] = []
         reached: datetime | None = None
         whole = True
@@ -243,10 +245,10 @@ class Intake:
                     self.odd(drained)
             yield drained
             if self.full:
-                self._move(table, reached, margin if cursor else None)
+                self._move(table, reached, margin)
                 self.commit(done)
                 done = []
-        self._move(table, reached, margin if cursor else None)
+        self._move(table, reached, margin)
         self.commit(done)
 
     def _move(self, table: str, reached: datetime | None, margin: timedelta | None) -> None:

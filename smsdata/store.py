@@ -38,7 +38,7 @@ import pyarrow.parquet as pq
 from smsdata.disk import Disk, PageJournal
 from smsdata.endpoints import TABLES
 from smsdata.errors import StoreError, UsageError
-from smsdata.frames import RANK, Reject, empty, schema, to_pandas
+from smsdata.frames import RANK, Reject, empty, schema, stamped, to_pandas, with_column
 from smsdata.settings import instant
 
 if TYPE_CHECKING:
@@ -275,7 +275,9 @@ class Store:
             raise UsageError("as_of is for dlrs: only their statuses are kept over time.")
         seen = self.rows("status_history", until=moment + timedelta(microseconds=1))
         mine, theirs = _pairs_on(_PAIR, rows, best := _best(seen))
-        return _in_time_order(_with(rows.take(mine), "status", best.column("status").take(theirs)), "sent_at")
+        return _in_time_order(
+            with_column(rows.take(mine), "status", best.column("status").take(theirs)), "sent_at"
+        )
 
     # ---- verifying -----------------------------------------------------------------------------
 
@@ -510,13 +512,15 @@ class Store:
         shaken = pc.and_(pc.greater_equal(at, met.column("synced_at")), others)
         differs = pc.not_equal(odd.column("status"), odd.column("was"))
         before = odd.filter(pc.and_(differs, pc.invert(_among(odd, mine, pc.and_(polled, denied)))))
-        before = _with(_with(before, "status", before.column("was")), "synced_at", before.column("was_at"))
+        before = with_column(
+            with_column(before, "status", before.column("was")), "synced_at", before.column("was_at")
+        )
         kept = pc.or_(differs, _among(odd, mine, shaken))
         after = odd.filter(kept) if source == "polled" else odd
         evidence = pa.concat_tables([_history(after, source), _history(before, "polled")])
         changed = odd.filter(differs)
         mine, theirs = _pairs_on(_PAIR, changed, best := _best(pa.concat_tables([seen, evidence])))
-        settled = _with(changed.take(mine), "status", best.column("status").take(theirs))
+        settled = with_column(changed.take(mine), "status", best.column("status").take(theirs))
         return pa.concat_tables([odd.filter(pc.invert(differs)), settled]), evidence
 
     def replace(
@@ -536,10 +540,7 @@ class Store:
             old = old.filter(pc.is_in(old.column(column), value_set=pa.array(values, pa.int64())))
         old = old.filter(pc.is_null(old.column("gone_at")))
         known, _ = _pairs(table, old, rows)
-        gone = _without(old, known)
-        at = pa.repeat(pa.scalar(seen_at, pa.timestamp("us", tz="UTC")), gone.num_rows)
-        index = gone.schema.get_field_index("gone_at")
-        gone = gone.set_column(index, gone.schema.field("gone_at"), at)
+        gone = stamped(_without(old, known), "gone_at", seen_at)
         self.merge(table, pa.concat_tables([rows, gone]))
 
     def follow(self, dlrs: pa.Table) -> None:
@@ -552,7 +553,7 @@ class Store:
             stale = pc.not_equal(met.column("status"), now)
             if pc.any(stale).as_py():
                 self._write(
-                    part, "messages", pa.concat_tables([_without(old, mine), _with(met, "status", now)])
+                    part, "messages", pa.concat_tables([_without(old, mine), with_column(met, "status", now)])
                 )
 
     def known(self, table: str, rows: pa.Table, by: str) -> pa.Table:
@@ -781,11 +782,6 @@ def _less(rows: pa.Table, others: pa.Table) -> pa.Table:
     """The rows whose send and number are not among others."""
     mine, _ = _pairs_on(_PAIR, rows, others)
     return _without(rows, mine)
-
-
-def _with(rows: pa.Table, column: str, values: pa.Array) -> pa.Table:
-    index = rows.schema.get_field_index(column)
-    return rows.set_column(index, rows.schema.field(index), values)
 
 
 def _ordered(table: str, rows: pa.Table) -> pa.Table:

@@ -23,7 +23,7 @@ from smsdata.client import Caller, whole
 from smsdata.drain import progress
 from smsdata.endpoints import SYNCED, endpoint
 from smsdata.errors import ApiError, DrainError, UsageError
-from smsdata.frames import empty, schema, to_arrow
+from smsdata.frames import empty, schema, stamped, to_arrow, with_column
 from smsdata.intake import Intake, Report
 from smsdata.planner import Campaign, Refresh, Stored
 from smsdata.reader import ABOUT_ONE_THING, Drained, Read, Unread, members, windows
@@ -296,9 +296,8 @@ class _Run:
         )
         for place, name in enumerate(_STATS):
             values = [counted[i][place] for i in stored.column("message_id").to_pylist()]
-            stored = _with(stored, name, pa.array(values, pa.int64()))
-        seen = pa.repeat(pa.scalar(self.client.now(), pa.timestamp("us", tz="UTC")), stored.num_rows)
-        stored = _with(stored, "synced_at", seen)
+            stored = with_column(stored, name, pa.array(values, pa.int64()))
+        stored = stamped(stored, "synced_at", self.client.now())
         self.store.merge("campaigns", stored)
         self.fresh_campaigns = pa.concat_tables([self.fresh_campaigns, stored])
 
@@ -474,24 +473,26 @@ class _Run:
                 "counters. It is read again when they move; `smsdata verify` lists it."
             )
 
+    def _of_send(self, campaign: Campaign) -> pa.Table:
+        """The stored dlrs of a campaign."""
+        wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
+        return self.store.known("dlrs", wanted, "message_id")
+
     def _from_parts(self, campaign: Campaign, drained: list[Drained]) -> bool:
         """Pending and failed were read; all others were delivered, if all four counters then match."""
         read = pa.concat_tables([empty("dlrs"), *(d.rows for d in drained)])
-        wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
-        stored = self.store.known("dlrs", wanted, "message_id")
+        stored = self._of_send(campaign)
         others = stored.join(read.select(["msisdn"]), keys="msisdn", join_type="left anti").select(
             stored.column_names
         )
         seen = max((d.seen_at for d in drained), default=self.client.now())
-        delivered = _with(others, "status", pa.repeat("delivered", others.num_rows))
+        delivered = with_column(others, "status", pa.repeat("delivered", others.num_rows))
         whole = pa.concat_tables([read, delivered.cast(read.schema)])
         if not planner.agrees(campaign, _counted_rows(whole)):
             return False
         moved = others.filter(pc.not_equal(others.column("status"), "delivered"))
-        moved = _with(moved, "status", pa.repeat("delivered", moved.num_rows))
-        moved = _with(
-            moved, "synced_at", pa.repeat(pa.scalar(seen, pa.timestamp("us", tz="UTC")), moved.num_rows)
-        )
+        moved = with_column(moved, "status", pa.repeat("delivered", moved.num_rows))
+        moved = stamped(moved, "synced_at", seen)
         self.intake.gather("dlrs", pa.concat_tables([read, moved.cast(read.schema)]))
         self.state["remembered"].pop(str(campaign.message_id), None)
         return True
@@ -500,13 +501,12 @@ class _Run:
         rows = drained[0].rows
         self.intake.gather("optouts", rows)
         name = str(campaign.message_id)
-        wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
-        stored = self.store.known("dlrs", wanted, "message_id")
+        stored = self._of_send(campaign)
         flagged = stored.join(rows.select(["msisdn"]), keys="msisdn", join_type="left semi").select(
             stored.column_names
         )
         self.intake.gather(
-            "dlrs", _with(flagged, "optout", pa.repeat(True, flagged.num_rows)).cast(schema("dlrs"))
+            "dlrs", with_column(flagged, "optout", pa.repeat(True, flagged.num_rows)).cast(schema("dlrs"))
         )
         if not stored.num_rows:  # no dlrs to flag; those to come are not to be held back by what this finds
             name, flagged = f"optouts-{name}", rows
@@ -763,11 +763,6 @@ def _counted_rows(dlrs: pa.Table) -> Stored:
     by = ["message_id", "status", "optout"]
     grouped = dlrs.group_by(by).aggregate([("copies", "sum")]).rename_columns([*by, "n"])
     return next(iter(_counted(grouped.to_pylist()).values()), Stored())
-
-
-def _with(rows: pa.Table, column: str, values: pa.Array) -> pa.Table:
-    index = rows.schema.get_field_index(column)
-    return rows.set_column(index, rows.schema.field(index), values)
 
 
 def _shaped(table: str, rows: pa.Table, made: Mapping[str, Any]) -> pa.Table:
