@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from smsdata import Client, Store, sync
-from smsdata.frames import schema
+from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Gateway, transport
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -17,8 +17,7 @@ The front door is a few verbs, then ordinary pandas::
 import importlib
 from typing import Any
 
-import smsdata.memory  # noqa: F401 - first: it tells pyarrow where to get memory
-from smsdata.drain import Client, drain
+import smsdata.schema.memory  # noqa: F401 - first: it tells pyarrow where to get memory
 from smsdata.errors import (
     ApiError,
     DrainError,
@@ -29,9 +28,10 @@ from smsdata.errors import (
     StoreError,
     UsageError,
 )
-from smsdata.store import Store
-from smsdata.sync import sync
-from smsdata.verify import verify
+from smsdata.gateway.client import Client, drain
+from smsdata.ingest.reconcile import verify
+from smsdata.ingest.run import sync
+from smsdata.store.store import Store
 
 __version__ = "0.1.0"
 __all__ = [

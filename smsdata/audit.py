@@ -18,11 +18,11 @@ import pandas as pd
 
 from smsdata import plots
 from smsdata.analysis.optouts import sent_after_optout
-from smsdata.disk import Disk
 from smsdata.errors import UsageError
 from smsdata.hygiene import opted_out
-from smsdata.settings import instant
-from smsdata.store import Store
+from smsdata.store.disk import Disk
+from smsdata.store.store import Store
+from smsdata.times import instant
 
 Verdict = Literal["on", "off", "unclear"]
 

@@ -19,12 +19,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from smsdata import analysis, plots
-from smsdata.drain import Client
 from smsdata.errors import StoreError
-from smsdata.intake import Report
+from smsdata.gateway.client import Client
+from smsdata.ingest.pipeline import Report
+from smsdata.ingest.run import sync
 from smsdata.simulator import Account, Gateway, running, transport
-from smsdata.store import Store
-from smsdata.sync import sync
+from smsdata.store.store import Store
 
 _DAYS = 90
 _RATE = 1000.0

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from smsdata.analysis import delivery_rate, explain, hard_bounced, to_spark
-from smsdata.analysis.engine import _backticks, _translated, instants, micros, open_tables, quoted, typed
-from smsdata.analysis.grouping import group_keys
+from smsdata.analysis.core.engine import _backticks, _translated, instants, micros, open_tables, quoted, typed
+from smsdata.analysis.core.grouping import group_keys
 from smsdata.errors import UsageError
-from smsdata.store import Scan as StoreScan
+from smsdata.store.store import Scan as StoreScan
 
 UTC_DAY = 86_400 * 10**6
 
@@ -328,7 +328,7 @@ def test_explain_notices_a_drained_frame_filtered_before():
 
 
 def test_explain_of_a_drained_frame_compares_its_keys():
-    from smsdata.frames import empty, key_hash
+    from smsdata.schema.frames import empty, key_hash
 
     data = pd.DataFrame({"id": [1, 2]})
     data.attrs["drain"] = {"table": "messages", "rows": 2, "keys": "other"}

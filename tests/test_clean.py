@@ -15,7 +15,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from smsdata.cli import app
+from smsdata.cli.app import app
 from smsdata.simulator import Account, Gateway, running
 
 

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from smsdata import Store
-from smsdata.cli import app
+from smsdata.cli.app import app
 from smsdata.simulator import Account, Faults, Gateway, running
 
 CREDENTIALS = {

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from smsdata.disk import Disk, PageJournal
 from smsdata.errors import LockedError, StoreError
+from smsdata.store.disk import Disk, PageJournal
 
 SEEN = datetime(2026, 11, 22, 9, 30, 0, 123456, tzinfo=UTC)
 
@@ -71,7 +71,7 @@ def test_clean_removes_what_interrupted_processes_left(tmp_path: Path) -> None:
 
 def test_lock_names_the_process_that_holds_it_and_dies_with_it(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from smsdata.disk import Disk\n"
+        "import sys, pathlib; from smsdata.store.disk import Disk\n"
         "with Disk(pathlib.Path(sys.argv[1])).lock('process 77 on there', 0): print('held'); sys.stdin.read()"
     )
     holder = subprocess.Popen(

@@ -15,11 +15,11 @@ import pytest
 from examples import EXAMPLES, SUCCESS, Answer, scripted
 
 from smsdata import Client
-from smsdata.client import Page
-from smsdata.drain import bounds
-from smsdata.endpoints import endpoint
 from smsdata.errors import ApiError, DrainError, RowError, SmsDataError, UsageError
-from smsdata.reader import Drained, Read, Reader, windows
+from smsdata.gateway.caller import Page
+from smsdata.gateway.client import bounds
+from smsdata.gateway.reader import Drained, Read, Reader, windows
+from smsdata.schema.endpoints import endpoint
 from smsdata.simulator import Account, Drift, Faults, Gateway, Once, running
 
 Connect = Callable[..., Client]

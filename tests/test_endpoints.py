@@ -12,9 +12,9 @@ import pytest
 from examples import EXAMPLES, NEEDS, SUCCESS, Answer, scripted
 
 from smsdata import Client
-from smsdata.endpoints import CALLS, ENDPOINTS, ERROR_CODES, SYNCED, TABLES, endpoint
 from smsdata.errors import ApiError, UsageError
-from smsdata.frames import empty, to_pandas
+from smsdata.schema.endpoints import CALLS, ENDPOINTS, ERROR_CODES, SYNCED, TABLES, endpoint
+from smsdata.schema.frames import empty, to_pandas
 from smsdata.simulator import Account, Gateway
 
 UTC = "datetime64[us, UTC]"

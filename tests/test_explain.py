@@ -14,7 +14,7 @@ from results import NOW, RESULTS, members, messages, replies
 
 from smsdata import analysis, plots
 from smsdata.analysis import explain
-from smsdata.analysis.provenance import Window
+from smsdata.analysis.core.provenance import Window
 
 HELPERS = sorted(
     name

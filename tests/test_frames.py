@@ -14,9 +14,9 @@ from examples import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsdata.endpoints import ENDPOINTS, endpoint
 from smsdata.errors import RowError
-from smsdata.frames import Batch, empty, fold_status, key_hash, parse_json, schema, to_arrow, to_pandas
+from smsdata.schema.endpoints import ENDPOINTS, endpoint
+from smsdata.schema.frames import Batch, empty, fold_status, key_hash, parse_json, schema, to_arrow, to_pandas
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 CONTEXT = {

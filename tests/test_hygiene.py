@@ -33,11 +33,11 @@ from torture.hygiene import (
 )
 
 from smsdata import Client, Store, UsageError, hygiene, sync
-from smsdata.drain import drain
-from smsdata.endpoints import CALLS, Endpoint, endpoint
 from smsdata.errors import ApiError, LockedError, SafetyError, SmsDataError
-from smsdata.frames import schema
-from smsdata.hygiene import contact as gateway_calls
+from smsdata.gateway.client import drain
+from smsdata.hygiene import changes as gateway_calls
+from smsdata.schema.endpoints import CALLS, Endpoint, endpoint
+from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Gateway, Once, transport
 
 

@@ -7,7 +7,7 @@ import pytest
 from smsdata import Store
 from smsdata.analysis import list_growth, list_health, list_overlap
 from smsdata.errors import UsageError
-from smsdata.frames import schema
+from smsdata.schema.frames import schema
 
 NOW = "2026-11-22"
 A, B, C, D = "61491570156", "61491570157", "61491570158", "61491570159"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsdata import planner
-from smsdata.planner import Campaign, Stored
+from smsdata.ingest import plan as planner
+from smsdata.ingest.plan import Campaign, Stored
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from smsdata.cli import app
-from smsdata.endpoints import TABLES
+from smsdata.cli.app import app
+from smsdata.schema.endpoints import TABLES
 from smsdata.settings import _ENVIRONMENT
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

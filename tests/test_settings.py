@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from smsdata.errors import UsageError
-from smsdata.settings import duration, instant, is_loopback, mask, settings, since
+from smsdata.settings import is_loopback, mask, settings
+from smsdata.times import duration, instant, since
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 

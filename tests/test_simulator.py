@@ -162,7 +162,7 @@ def test_bulk_makes_exactly_as_many_messages() -> None:
 def test_send_campaign_reaches_more_numbers_than_are_reserved() -> None:
     """50,000 distinct numbers are possible and distinct."""
     account = small(lists=0)
-    numbers = simulator.account.world.pool(50_000)
+    numbers = simulator.account.seed_data.pool(50_000)
     account.send_campaign(numbers=numbers.tolist())
     assert len({row["msisdn"] for row in account.truth("dlrs")}) == 50_000
 

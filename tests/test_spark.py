@@ -48,7 +48,7 @@ from smsdata.analysis import (
     to_spark,
 )
 from smsdata.errors import UsageError
-from smsdata.frames import schema, to_pandas
+from smsdata.schema.frames import schema, to_pandas
 from smsdata.simulator import Account, Gateway, transport
 
 NOW = "2026-11-24"

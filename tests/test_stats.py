@@ -6,7 +6,7 @@ import pytest
 from lifelines import AalenJohansenFitter, KaplanMeierFitter
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from smsdata.analysis.stats import aalen_johansen, laney, log_log, newcombe, rate, turnbull, wilson
+from smsdata.analysis.core.statistics import aalen_johansen, laney, log_log, newcombe, rate, turnbull, wilson
 
 PAIRS = [(0, 1), (1, 1), (0, 7), (7, 7), (3, 8), (999_999, 1_000_000), (1, 10_000_000)]
 

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsdata.errors import LockedError, StoreError, UsageError
-from smsdata.frames import RANK, Reject, schema
-from smsdata.store import Store, _best
+from smsdata.schema.frames import RANK, Reject, schema
+from smsdata.store.store import Store, _best
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 WORDS = ("pending", "queued", "sent", "bounced", "soft-bounce", "delivered", "hard-bounce")

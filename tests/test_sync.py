@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 import pytest
 from torture.year import look_back_three_days
 
-from smsdata import LockedError, Store, StoreError, UsageError, planner
-from smsdata.endpoints import SYNCED
+from smsdata import LockedError, Store, StoreError, UsageError
+from smsdata.ingest import plan as planner
+from smsdata.ingest.run import plan, sync
+from smsdata.schema.endpoints import SYNCED
 from smsdata.simulator import Account, Faults, Gateway
-from smsdata.sync import plan, sync
 
 OURS = {"extra", "synced_at", "gone_at"}
 

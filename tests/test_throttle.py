@@ -21,7 +21,7 @@ from typing import ClassVar, Protocol
 import pytest
 
 from smsdata.errors import UsageError
-from smsdata.throttle import HOLD, Ledger, Throttle, boot_mark, credit, next_send, windows
+from smsdata.gateway.throttle import HOLD, Ledger, Throttle, boot_mark, credit, next_send, windows
 
 Delay = Callable[[random.Random], tuple[float, float]]  # seconds to the limiter, and from it to the answer
 
@@ -392,7 +392,7 @@ def test_slot_of_a_killed_process_is_held_a_moment_only(tmp_path: Path) -> None:
     child = textwrap.dedent("""
         import sys, time
         from pathlib import Path
-        from smsdata.throttle import Throttle
+        from smsdata.gateway.throttle import Throttle
         with Throttle(rate=1, share=1, account="a", folder=Path(sys.argv[1])).slot():
             print("in", flush=True)
             time.sleep(60)
@@ -448,7 +448,7 @@ class Calls(socketserver.BaseRequestHandler):
 CALLER = textwrap.dedent("""
     import socket, sys, threading, time
     from pathlib import Path
-    from smsdata.throttle import Throttle
+    from smsdata.gateway.throttle import Throttle
     port, rate, seconds, folder = sys.argv[1:]
     throttle = Throttle(rate=float(rate), share=1, account="a", folder=Path(folder))
     end = time.monotonic() + float(seconds)

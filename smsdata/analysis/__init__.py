@@ -9,6 +9,8 @@ Each helper takes a pandas DataFrame, a lazy scan of the store or a Spark DataFr
 """
 
 from smsdata.analysis.bounces import bounce_history, bounce_kinds, hard_bounced
+from smsdata.analysis.core.engine import to_spark
+from smsdata.analysis.core.provenance import explain
 from smsdata.analysis.costs import avoidable_parts, costs, segments, spent_on_dead
 from smsdata.analysis.delivery import (
     ALARMS,
@@ -20,12 +22,10 @@ from smsdata.analysis.delivery import (
     time_quantiles,
     time_to_deliver,
 )
-from smsdata.analysis.engine import to_spark
+from smsdata.analysis.delivery_times import time_to_settle
 from smsdata.analysis.lists import list_growth, list_health, list_overlap
-from smsdata.analysis.numbers import number_details
 from smsdata.analysis.optouts import optout_rate, optouts, sent_after_optout
-from smsdata.analysis.polled import time_to_settle
-from smsdata.analysis.provenance import explain
+from smsdata.analysis.phone_numbers import number_details
 from smsdata.analysis.replies import (
     attribute_replies,
     classify_replies,

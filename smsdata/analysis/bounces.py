@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.engine import DAY, Source, Tables, open_tables, typed
-from smsdata.analysis.provenance import Window, explained, span
-from smsdata.analysis.stats import Floats, laney
+from smsdata.analysis.core.engine import DAY, Source, Tables, open_tables, typed
+from smsdata.analysis.core.provenance import Window, explained, span
+from smsdata.analysis.core.statistics import Floats, laney
 
 TIERS = ("remove", "exclude", "review", "cleared")
 """From the strongest evidence to none."""

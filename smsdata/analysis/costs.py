@@ -10,11 +10,11 @@ from datetime import timedelta
 
 import pandas as pd
 
-from smsdata.analysis.engine import Source, Tables, open_tables, typed
-from smsdata.analysis.grouping import By, group_keys
-from smsdata.analysis.provenance import Window, explained, span
+from smsdata.analysis.core.engine import Source, Tables, open_tables, typed
+from smsdata.analysis.core.grouping import By, group_keys
+from smsdata.analysis.core.provenance import Window, explained, span
+from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import length_of
-from smsdata.analysis.stats import rate
 from smsdata.analysis.texts import gsm_text, segment_text
 
 _COSTS = {

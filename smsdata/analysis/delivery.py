@@ -14,10 +14,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.engine import MATURE, MICROS, Source, Tables, open_tables, quoted, typed
-from smsdata.analysis.grouping import By, Keys, group_keys
-from smsdata.analysis.provenance import Window, derived, explained
-from smsdata.analysis.stats import Floats, aalen_johansen, laney, log_log, newcombe, rate, wilson
+from smsdata.analysis.core.engine import MATURE, MICROS, Source, Tables, open_tables, quoted, typed
+from smsdata.analysis.core.grouping import By, Keys, group_keys
+from smsdata.analysis.core.provenance import Window, derived, explained
+from smsdata.analysis.core.statistics import Floats, aalen_johansen, laney, log_log, newcombe, rate, wilson
 from smsdata.errors import UsageError
 
 STATUSES = {

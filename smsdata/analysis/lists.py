@@ -12,10 +12,10 @@ from datetime import datetime
 import pandas as pd
 
 from smsdata.analysis.bounces import hard_bounced
-from smsdata.analysis.engine import DAY, Source, Tables, open_tables, typed
-from smsdata.analysis.grouping import group_keys
-from smsdata.analysis.provenance import Window, explained, span
-from smsdata.analysis.stats import rate, wilson
+from smsdata.analysis.core.engine import DAY, Source, Tables, open_tables, typed
+from smsdata.analysis.core.grouping import group_keys
+from smsdata.analysis.core.provenance import Window, explained, span
+from smsdata.analysis.core.statistics import rate, wilson
 from smsdata.errors import UsageError
 
 _HEALTH = {

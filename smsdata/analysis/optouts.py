@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.engine import MATURE, Source, Tables, instants, open_tables, typed
-from smsdata.analysis.grouping import By, group_keys
-from smsdata.analysis.provenance import Window, explained, span
+from smsdata.analysis.core.engine import MATURE, Source, Tables, instants, open_tables, typed
+from smsdata.analysis.core.grouping import By, group_keys
+from smsdata.analysis.core.provenance import Window, explained, span
+from smsdata.analysis.core.statistics import rate, wilson
 from smsdata.analysis.replies import classify_replies
-from smsdata.analysis.stats import rate, wilson
 from smsdata.errors import UsageError
 
 WORKING_DAYS = {"AU": 5, "US": 10}

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.engine import MATURE, MICROS, Source, Tables, open_tables, typed
-from smsdata.analysis.grouping import By, group_keys
-from smsdata.analysis.provenance import Window, explained, span
-from smsdata.analysis.stats import rate, wilson
+from smsdata.analysis.core.engine import MATURE, MICROS, Source, Tables, open_tables, typed
+from smsdata.analysis.core.grouping import By, group_keys
+from smsdata.analysis.core.provenance import Window, explained, span
+from smsdata.analysis.core.statistics import rate, wilson
 from smsdata.analysis.texts import classify_text
 from smsdata.errors import UsageError
 

@@ -11,13 +11,13 @@
 checks imports against it, `evidence` tells who opted out.
 """
 
-from smsdata.hygiene.apply import apply, beyond_caps, cap
-from smsdata.hygiene.contact import ListId, one_list
+from smsdata.hygiene.applying import apply, beyond_caps, cap
+from smsdata.hygiene.changes import ListId, one_list
 from smsdata.hygiene.evidence import opted_out
-from smsdata.hygiene.ledger import check
-from smsdata.hygiene.plan import RULES, advice, load, plan, plan_optouts, summary
-from smsdata.hygiene.runs import Report
-from smsdata.hygiene.undo import undo
+from smsdata.hygiene.planning import RULES, advice, load, plan, plan_optouts, summary
+from smsdata.hygiene.run_journal import Report
+from smsdata.hygiene.suppressions import check
+from smsdata.hygiene.undoing import undo
 
 __all__ = [
     "RULES",

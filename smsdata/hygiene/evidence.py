@@ -6,7 +6,7 @@ import pandas as pd
 
 from smsdata.analysis.optouts import optouts
 from smsdata.analysis.replies import classify_replies
-from smsdata.store import Store
+from smsdata.store.store import Store
 
 
 def opted_out(store: Store, heard: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -11,8 +11,8 @@ Owns what results look like; computes nothing, and imports nothing of smsdata bu
 
 from __future__ import annotations
 
+from smsdata.plots._axes import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
 from smsdata.plots.bounces import bounce_history, hard_bounced
-from smsdata.plots.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
 from smsdata.plots.costs import avoidable_parts, costs, segments, spent_on_dead
 from smsdata.plots.delivery import (
     compare_rates,

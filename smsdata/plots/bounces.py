@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from smsdata.plots import canvas
+from smsdata.plots import _axes
 
 
 def hard_bounced(numbers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -42,29 +42,29 @@ def hard_bounced(numbers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]  # remove, exclude, review, cleared
     ['1', '0', '0', '0']
     """
-    canvas.need("hard_bounced", numbers, "msisdn", "tier", "held")
+    _axes.need("hard_bounced", numbers, "msisdn", "tier", "held")
     tiers = {
         "remove": "remove: several days or never alive",
         "exclude": "exclude: one day of hard bounces",
         "review": "review: soft bounces in a row",
         "cleared": "cleared: alive since",
     }
-    colors = (canvas.RED, canvas.ORANGE, canvas.SKY, canvas.GREEN)
+    colors = (_axes.RED, _axes.ORANGE, _axes.SKY, _axes.GREEN)
     counts = numbers.groupby("tier")["held"].agg(["size", "sum"]).reindex(list(tiers), fill_value=0)
-    ax = canvas.axes_for(ax, rows=len(tiers))
+    ax = _axes.axes_for(ax, rows=len(tiers))
     y = np.arange(len(tiers))
     ax.barh(y, counts["size"] - counts["sum"], color=colors)
     if counts["sum"].any():
         left = counts["size"] - counts["sum"]
         ax.barh(y, counts["sum"], left=left, color=colors, alpha=0.5, hatch="///", label="held: spike")
-    canvas.write_values(ax, counts["size"], [f"{count:,}" for count in counts["size"]])
-    canvas.label_rows(ax, list(tiers.values()))
+    _axes.write_values(ax, counts["size"], [f"{count:,}" for count in counts["size"]])
+    _axes.label_rows(ax, list(tiers.values()))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     messages = f"{numbers['bounces'].sum():,} hard bounces"
-    return canvas.finish(
+    return _axes.finish(
         ax,
         "Numbers that bounce",
-        canvas.facts_of(numbers, len(numbers), "numbers", extra=messages),
+        _axes.facts_of(numbers, len(numbers), "numbers", extra=messages),
         axis="numbers",
     )
 
@@ -102,15 +102,15 @@ def bounce_history(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['…156']
     """
-    canvas.need("bounce_history", history, "msisdn", "streak", "first", "last")
+    _axes.need("bounce_history", history, "msisdn", "streak", "first", "last")
     bad = history.loc[history["status"] != "delivered"].groupby("msisdn")["messages"].sum()
-    chosen = bad.sort_values(ascending=False, kind="stable").index[: canvas.ROWS]
-    ax = canvas.axes_for(ax, rows=len(chosen))
+    chosen = bad.sort_values(ascending=False, kind="stable").index[: _axes.ROWS]
+    ax = _axes.axes_for(ax, rows=len(chosen))
     styles = {
-        "delivered": (canvas.GREEN, 3),
-        "soft-bounce": (canvas.ORANGE, 6),
-        "hard-bounce": (canvas.RED, 9),
-        "bounced": (canvas.PURPLE, 6),
+        "delivered": (_axes.GREEN, 3),
+        "soft-bounce": (_axes.ORANGE, 6),
+        "hard-bounce": (_axes.RED, 9),
+        "bounced": (_axes.PURPLE, 6),
     }
     for status, (color, width) in styles.items():
         rows = history[(history["status"] == status) & history["msisdn"].isin(chosen)]
@@ -120,8 +120,8 @@ def bounce_history(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.hlines(y, rows["first"], rows["last"], color=color, lw=width, label=status)
         for end in ("first", "last"):  # round ends: a streak of one message has no length
             ax.plot(rows[end], y, ls="", marker="o", ms=width, mew=0, color=color)
-    canvas.label_rows(ax, [f"…{number[-3:]}" for number in chosen])
-    canvas.date_axis(ax)
+    _axes.label_rows(ax, [f"…{number[-3:]}" for number in chosen])
+    _axes.date_axis(ax)
     note = f"{len(chosen)} of {history['msisdn'].nunique():,} numbers"
-    facts = canvas.facts_of(history, history["messages"].sum(), "messages", extra=note)
-    return canvas.finish(ax, "Outcomes of messages to numbers that bounced", facts)
+    facts = _axes.facts_of(history, history["messages"].sum(), "messages", extra=note)
+    return _axes.finish(ax, "Outcomes of messages to numbers that bounced", facts)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from smsdata.plots import canvas
+from smsdata.plots import _axes
 
 
 def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -42,11 +42,11 @@ def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['8.00, 0.080 per delivered']
     """
-    canvas.need("costs", spent, "spend", "cost_per_delivered", "unpriced")
-    keys = canvas.group_keys(spent, "campaigns")
-    shown, note = canvas.in_order(spent, keys, "spend")
-    ax = canvas.axes_for(ax, rows=len(shown))
-    ax.barh(np.arange(len(shown)), shown["spend"].fillna(0), color=canvas.BLUE)
+    _axes.need("costs", spent, "spend", "cost_per_delivered", "unpriced")
+    keys = _axes.group_keys(spent, "campaigns")
+    shown, note = _axes.in_order(spent, keys, "spend")
+    ax = _axes.axes_for(ax, rows=len(shown))
+    ax.barh(np.arange(len(shown)), shown["spend"].fillna(0), color=_axes.BLUE)
     words = [
         f"{spend:,.2f}, {each:.3f} per delivered"
         if pd.notna(each)
@@ -55,10 +55,10 @@ def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         else f"{spend:,.2f}"
         for spend, each in zip(shown["spend"], shown["cost_per_delivered"], strict=True)
     ]
-    canvas.write_values(ax, shown["spend"].fillna(0), words)
-    canvas.label_rows(ax, canvas.row_labels(shown, keys))
-    facts = canvas.facts_of(spent, spent["recipients"].sum(), "messages", extra=note)
-    return canvas.finish(ax, "Spend" + canvas.by_words(keys), facts, axis="the account's currency")
+    _axes.write_values(ax, shown["spend"].fillna(0), words)
+    _axes.label_rows(ax, _axes.row_labels(shown, keys))
+    facts = _axes.facts_of(spent, spent["recipients"].sum(), "messages", extra=note)
+    return _axes.finish(ax, "Spend" + _axes.by_words(keys), facts, axis="the account's currency")
 
 
 def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -90,11 +90,11 @@ def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['At 5 [party popper]', 'See you at 5']
     """
-    canvas.need("segments", texts, "message", "parts", "encoding")
+    _axes.need("segments", texts, "message", "parts", "encoding")
     total = texts["messages"] * texts["parts"]
     shown = texts.assign(total=total).sort_values("total", ascending=False, kind="stable").head(12)
-    ax = canvas.axes_for(ax, rows=len(shown))
-    for encoding, color, hatch in (("GSM-7", canvas.BLUE, ""), ("UCS-2", canvas.ORANGE, "///")):
+    ax = _axes.axes_for(ax, rows=len(shown))
+    for encoding, color, hatch in (("GSM-7", _axes.BLUE, ""), ("UCS-2", _axes.ORANGE, "///")):
         rows = (shown["encoding"] == encoding).to_numpy(bool)
         if rows.any():
             y = np.flatnonzero(rows)
@@ -102,11 +102,11 @@ def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     words = [
         f"{messages:,} × {parts}" for messages, parts in zip(shown["messages"], shown["parts"], strict=True)
     ]
-    canvas.write_values(ax, shown["total"], words)
-    canvas.label_rows(ax, list(shown["message"]))
+    _axes.write_values(ax, shown["total"], words)
+    _axes.label_rows(ax, list(shown["message"]))
     extra = f"{total.sum():,} parts, {len(shown)} of {len(texts):,} texts"
-    facts = canvas.facts_of(texts, texts["messages"].sum(), "messages", extra=extra)
-    return canvas.finish(ax, "SMS parts by text", facts, axis="SMS parts (messages × parts)")
+    facts = _axes.facts_of(texts, texts["messages"].sum(), "messages", extra=extra)
+    return _axes.finish(ax, "SMS parts by text", facts, axis="SMS parts (messages × parts)")
 
 
 def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -142,17 +142,17 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['4.00 wasted, 2 → 1 parts']
     """
-    canvas.need("avoidable_parts", campaigns, "wasted", "cost", "culprits")
+    _axes.need("avoidable_parts", campaigns, "wasted", "cost", "culprits")
     shown = campaigns.head(12)
-    ax = canvas.axes_for(ax, rows=len(shown))
+    ax = _axes.axes_for(ax, rows=len(shown))
     y = np.arange(len(shown))
     useful = (shown["cost"] - shown["wasted"]).fillna(0)
-    ax.barh(y, useful, color=canvas.BLUE, label="in GSM-7")
+    ax.barh(y, useful, color=_axes.BLUE, label="in GSM-7")
     ax.barh(
         y,
         shown["wasted"].fillna(0),
         left=useful,
-        color=canvas.ORANGE,
+        color=_axes.ORANGE,
         hatch="///",
         edgecolor="white",
         label="wasted",
@@ -163,8 +163,8 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             shown["wasted"], shown["parts_each"], shown["gsm_parts_each"], strict=True
         )
     ]
-    canvas.write_values(ax, shown["cost"].fillna(0), words)
-    canvas.label_rows(
+    _axes.write_values(ax, shown["cost"].fillna(0), words)
+    _axes.label_rows(
         ax,
         [
             f"{message_id}: {text}"
@@ -172,8 +172,8 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ],
     )
     extra = f"{campaigns['wasted'].sum():,.2f} wasted in all"
-    facts = canvas.facts_of(campaigns, len(campaigns), "campaigns", extra=extra)
-    return canvas.finish(ax, "Avoidable SMS parts", facts, axis="the account's currency")
+    facts = _axes.facts_of(campaigns, len(campaigns), "campaigns", extra=extra)
+    return _axes.finish(ax, "Avoidable SMS parts", facts, axis="the account's currency")
 
 
 def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -210,20 +210,20 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['0.08 (50.0% of spend, 1 messages)']
     """
-    canvas.need("spent_on_dead", costs, "dead_spend", "dead_share", "dead_recipients")
-    keys = canvas.group_keys(costs, "recipients")
-    shown, note = canvas.in_order(costs, keys, "dead_spend")
-    ax = canvas.axes_for(ax, rows=len(shown))
-    ax.barh(np.arange(len(shown)), shown["dead_spend"].fillna(0), color=canvas.RED)
+    _axes.need("spent_on_dead", costs, "dead_spend", "dead_share", "dead_recipients")
+    keys = _axes.group_keys(costs, "recipients")
+    shown, note = _axes.in_order(costs, keys, "dead_spend")
+    ax = _axes.axes_for(ax, rows=len(shown))
+    ax.barh(np.arange(len(shown)), shown["dead_spend"].fillna(0), color=_axes.RED)
     words = [
         f"{spend:,.2f} ({share:.1%} of spend, {count:,} messages)" if pd.notna(share) else "no price"
         for spend, share, count in zip(
             shown["dead_spend"], shown["dead_share"], shown["dead_recipients"], strict=True
         )
     ]
-    canvas.write_values(ax, shown["dead_spend"].fillna(0), words)
-    canvas.label_rows(ax, canvas.row_labels(shown, keys))
-    facts = canvas.facts_of(costs, costs["recipients"].sum(), "messages", extra=note)
-    return canvas.finish(
-        ax, "Money sent to dead numbers" + canvas.by_words(keys), facts, axis="the account's currency"
+    _axes.write_values(ax, shown["dead_spend"].fillna(0), words)
+    _axes.label_rows(ax, _axes.row_labels(shown, keys))
+    facts = _axes.facts_of(costs, costs["recipients"].sum(), "messages", extra=note)
+    return _axes.finish(
+        ax, "Money sent to dead numbers" + _axes.by_words(keys), facts, axis="the account's currency"
     )

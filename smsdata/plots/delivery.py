@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from smsdata.plots import canvas
+from smsdata.plots import _axes
 
 
 def delivery_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -44,8 +44,8 @@ def delivery_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Delivery rate by week'
     """
-    canvas.need("delivery_rate", rates, "n", "settled", "bound_low")
-    return canvas.draw_rates(
+    _axes.need("delivery_rate", rates, "n", "settled", "bound_low")
+    return _axes.draw_rates(
         rates, first="n", of="settled", title="Delivery rate", what="settled messages", ax=ax
     )
 
@@ -80,26 +80,26 @@ def compare_rates(differences: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Delivery rate compared with ACME'
     """
-    canvas.need("compare_rates", differences, "baseline", "difference", "differs")
+    _axes.need("compare_rates", differences, "baseline", "difference", "differs")
     key = str(differences.columns[0])
-    shown, note = canvas.largest(differences, "settled")
-    ax = canvas.axes_for(ax, rows=len(shown))
+    shown, note = _axes.largest(differences, "settled")
+    ax = _axes.axes_for(ax, rows=len(shown))
     y = np.arange(len(shown))
     filled = shown["differs"].fillna(False).to_numpy(bool)
     marks = ("95% interval leaves out 0", "95% interval holds 0: may be chance")
-    canvas.draw_dots(ax, shown, "difference", y, filled=filled, marks=marks, upright=False)
-    ax.axvline(0, color=canvas.GREY, lw=1)
-    canvas.label_rows(ax, canvas.row_labels(shown, [key], "settled"))
+    _axes.draw_dots(ax, shown, "difference", y, filled=filled, marks=marks, upright=False)
+    ax.axvline(0, color=_axes.GREY, lw=1)
+    _axes.label_rows(ax, _axes.row_labels(shown, [key], "settled"))
     ax.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{round(100 * value, 2):+g}" if value else "0")
     )
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
-    baseline = canvas.word(key, differences["baseline"].iloc[0]) if len(differences) else "the baseline"
+    baseline = _axes.word(key, differences["baseline"].iloc[0]) if len(differences) else "the baseline"
     total = differences["settled"].sum() + differences["baseline_settled"].iloc[:1].sum()
-    return canvas.finish(
+    return _axes.finish(
         ax,
         f"Delivery rate compared with {baseline}",
-        canvas.facts_of(differences, total, "settled messages", extra=note),
+        _axes.facts_of(differences, total, "settled messages", extra=note),
         axis="difference in percentage points",
     )
 
@@ -135,28 +135,28 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Delivered by day: 0 of 2 outside the usual'
     """
-    canvas.need("delivery_trend", trend, "settled", "centre", "outside")
+    _axes.need("delivery_trend", trend, "settled", "centre", "outside")
     period, count = str(trend.columns[0]), str(trend.columns[2])
-    ax = canvas.axes_for(ax)
+    ax = _axes.axes_for(ax)
     x = trend[period]
     large = trend[(trend["outside"] != "too few").to_numpy(bool)]
     judged = trend[trend["outside"].isin(["inside", "above", "below"])]
     band = ax.fill_between(
-        judged[period], judged["low"], judged["high"], step="mid", color=canvas.SKY, alpha=0.25
+        judged[period], judged["low"], judged["high"], step="mid", color=_axes.SKY, alpha=0.25
     )
     band.set(linewidth=0, label="limits")
-    ax.plot(x, trend["centre"], color=canvas.GREY, lw=1, label="centre")
-    ax.plot(large[period], large["rate"], color=canvas.BLUE, lw=0.8, alpha=0.6)
+    ax.plot(x, trend["centre"], color=_axes.GREY, lw=1, label="centre")
+    ax.plot(large[period], large["rate"], color=_axes.BLUE, lw=0.8, alpha=0.6)
     for label, which, style in _trend_marks(trend):
         if which.any():
             ax.plot(x[which], trend["rate"][which], ls="", label=label, **style)
-    canvas.date_axis(ax)
-    canvas.percent_axis(ax.yaxis)
+    _axes.date_axis(ax)
+    _axes.percent_axis(ax.yaxis)
     found = int(trend["outside"].isin(["above", "below"]).sum())
-    title = f"{canvas.in_words(count).capitalize()} by {period}: {found} of {len(trend)} outside the usual"
+    title = f"{_axes.in_words(count).capitalize()} by {period}: {found} of {len(trend)} outside the usual"
     note = f"{len(trend) - len(large)} with too few to judge" if len(large) < len(trend) else ""
-    facts = canvas.facts_of(trend, trend["settled"].sum(), "settled messages", extra=note)
-    return canvas.finish(ax, title, facts, share="share")
+    facts = _axes.facts_of(trend, trend["settled"].sum(), "settled messages", extra=note)
+    return _axes.finish(ax, title, facts, share="share")
 
 
 def _trend_marks(trend: pd.DataFrame) -> list[tuple[str, Any, dict[str, Any]]]:
@@ -164,10 +164,10 @@ def _trend_marks(trend: pd.DataFrame) -> list[tuple[str, Any, dict[str, Any]]]:
     out = trend["outside"].isin(["above", "below"]).to_numpy(bool)
     few = (trend["outside"] == "too few").fillna(value=False).to_numpy(bool)
     return [
-        ("inside", mature & ~out & ~few, {"marker": "o", "color": canvas.BLUE, "ms": 4}),
-        ("too few to judge", few, {"marker": "x", "color": canvas.GREY, "ms": 5}),
-        ("outside", out, {"marker": "D", "color": canvas.RED, "ms": 7}),
-        ("not mature", ~mature, {"marker": "o", "mec": canvas.BLUE, "mfc": "white", "ms": 5}),
+        ("inside", mature & ~out & ~few, {"marker": "o", "color": _axes.BLUE, "ms": 4}),
+        ("too few to judge", few, {"marker": "x", "color": _axes.GREY, "ms": 5}),
+        ("outside", out, {"marker": "D", "color": _axes.RED, "ms": 7}),
+        ("not mature", ~mature, {"marker": "o", "mec": _axes.BLUE, "mfc": "white", "ms": 5}),
     ]
 
 
@@ -205,23 +205,23 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_xscale(), ax.get_ylabel()
     ('log', 'share of all messages')
     """
-    canvas.need("time_to_deliver", curve, "seconds_high", "incidence", "at_risk")
-    keys = canvas.group_keys(curve, "seconds")
-    ax = canvas.axes_for(ax)
-    groups = canvas.groups(curve, keys)
-    for color, dashes, (name, part) in zip(canvas.CYCLE, canvas.DASHES * 2, groups, strict=False):
+    _axes.need("time_to_deliver", curve, "seconds_high", "incidence", "at_risk")
+    keys = _axes.group_keys(curve, "seconds")
+    ax = _axes.axes_for(ax)
+    groups = _axes.groups(curve, keys)
+    for color, dashes, (name, part) in zip(_axes.CYCLE, _axes.DASHES * 2, groups, strict=False):
         x = part["seconds_high"].clip(lower=1)
         ax.step(x, part["incidence"], where="post", color=color, ls=dashes, label=name)
         ax.fill_between(x, part["low"], part["high"], step="post", color=color, alpha=0.15, lw=0)
-    canvas.clock_axis(ax, curve["seconds_high"])
+    _axes.clock_axis(ax, curve["seconds_high"])
     ax.set_ylim(0, 1.02)
-    canvas.percent_axis(ax.yaxis)
+    _axes.percent_axis(ax.yaxis)
     n = round(sum(part["at_risk"].iloc[0] for _, part in groups))
-    note = f"{len(canvas.CYCLE)} of {len(groups)} groups" if len(groups) > len(canvas.CYCLE) else ""
-    return canvas.finish(
+    note = f"{len(_axes.CYCLE)} of {len(groups)} groups" if len(groups) > len(_axes.CYCLE) else ""
+    return _axes.finish(
         ax,
-        "Delivered within a time" + canvas.by_words(keys),
-        canvas.facts_of(curve, n, "messages", extra=note),
+        "Delivered within a time" + _axes.by_words(keys),
+        _axes.facts_of(curve, n, "messages", extra=note),
         axis="time after sending, at the latest",
         share="share of all messages",
     )
@@ -262,14 +262,14 @@ def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_legend().get_texts()[0].get_text()
     'delivered'
     """
-    canvas.need("time_to_settle", curves, "outcome", "seconds_high", "incidence", "messages")
-    keys = canvas.group_keys(curves, "outcome")
-    groups = canvas.groups(curves, keys)
+    _axes.need("time_to_settle", curves, "outcome", "seconds_high", "incidence", "messages")
+    keys = _axes.group_keys(curves, "outcome")
+    groups = _axes.groups(curves, keys)
     name, shown = groups[0] if groups else ("", curves)
-    ax = canvas.axes_for(ax)
+    ax = _axes.axes_for(ax)
     last = 1.4 * max(curves["seconds_high"].max(), 2) if len(curves) else 60  # the last step shows too
-    colors = dict(zip(("delivered", "soft-bounce", "hard-bounce", "bounced"), canvas.CYCLE, strict=False))
-    for dashes, (outcome, part) in zip(canvas.DASHES, shown.groupby("outcome"), strict=False):
+    colors = dict(zip(("delivered", "soft-bounce", "hard-bounce", "bounced"), _axes.CYCLE, strict=False))
+    for dashes, (outcome, part) in zip(_axes.DASHES, shown.groupby("outcome"), strict=False):
         color = colors[str(outcome)]
         low, high = (np.append(part[c].clip(lower=1), last) for c in ("seconds", "seconds_high"))
         share = np.append(part["incidence"], part["incidence"].iloc[-1])
@@ -277,14 +277,14 @@ def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         times = np.unique(np.concatenate([low, high]))
         early, late = (_stepped(at, share, times) for at in (low, high))
         ax.fill_between(times, late, early, step="post", color=color, alpha=0.2, lw=0)
-    canvas.clock_axis(ax, curves["seconds_high"])
+    _axes.clock_axis(ax, curves["seconds_high"])
     ax.set_ylim(0, 1.02)
-    canvas.percent_axis(ax.yaxis)
+    _axes.percent_axis(ax.yaxis)
     n = shown["messages"].iloc[0] if len(shown) else 0
     note = f"{name}, the first of {len(groups)} groups" if len(groups) > 1 else ""
-    title = "Settled within a time, as polling shows" + canvas.by_words(keys)
-    facts = canvas.facts_of(curves, n, "messages", extra=note)
-    return canvas.finish(ax, title, facts, axis="time after sending", share="share of all messages")
+    title = "Settled within a time, as polling shows" + _axes.by_words(keys)
+    facts = _axes.facts_of(curves, n, "messages", extra=note)
+    return _axes.finish(ax, title, facts, axis="time after sending", share="share of all messages")
 
 
 def _stepped(at: Any, share: Any, times: Any) -> Any:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from smsdata.plots import canvas
+from smsdata.plots import _axes
 
 
 def list_health(
@@ -48,26 +48,26 @@ def list_health(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['VIP', 'Staff']
     """
-    canvas.need("list_health", health, "members", "active", "opted_out", "dead")
+    _axes.need("list_health", health, "members", "active", "opted_out", "dead")
     dead = health["dead"].fillna(0).astype("int64")
     stack = (
-        ("active", health["active"] - dead, canvas.GREEN, ""),
-        ("active, but dead", dead, canvas.RED, "///"),
-        ("inactive", health["inactive"], canvas.GREY, ""),
-        ("opted out", health["opted_out"], canvas.ORANGE, ".."),
-        ("other", health["other"], canvas.PURPLE, ""),
+        ("active", health["active"] - dead, _axes.GREEN, ""),
+        ("active, but dead", dead, _axes.RED, "///"),
+        ("inactive", health["inactive"], _axes.GREY, ""),
+        ("opted out", health["opted_out"], _axes.ORANGE, ".."),
+        ("other", health["other"], _axes.PURPLE, ""),
     )
-    ax = canvas.axes_for(ax, rows=len(health))
+    ax = _axes.axes_for(ax, rows=len(health))
     y = np.arange(len(health))
     left = np.zeros(len(health), "int64")
     for label, counts, color, hatch in stack:
         if counts.any():
             ax.barh(y, counts, left=left, color=color, hatch=hatch, edgecolor="white", label=label)
             left = left + counts.to_numpy("int64")
-    canvas.write_values(ax, health["members"], [f"{count:,}" for count in health["members"]])
-    canvas.label_rows(ax, canvas.list_names(health["list_id"], names))
-    facts = canvas.facts_of(health, health["members"].sum(), "contacts (a person on two lists counts twice)")
-    return canvas.finish(ax, "Health of lists", facts, axis="contacts")
+    _axes.write_values(ax, health["members"], [f"{count:,}" for count in health["members"]])
+    _axes.label_rows(ax, _axes.list_names(health["list_id"], names))
+    facts = _axes.facts_of(health, health["members"].sum(), "contacts (a person on two lists counts twice)")
+    return _axes.finish(ax, "Health of lists", facts, axis="contacts")
 
 
 def list_overlap(
@@ -106,11 +106,11 @@ def list_overlap(
     >>> ax.get_xticklabels()[0].get_text(), ax.get_yticklabels()[0].get_text(), ax.texts[0].get_text()
     ('VIP', 'Staff', '1')
     """
-    canvas.need("list_overlap", overlap, "list_a", "list_b", "common", "share_of_smaller")
+    _axes.need("list_overlap", overlap, "list_a", "list_b", "common", "share_of_smaller")
     ids = sorted({*overlap["list_a"], *overlap["list_b"]})
     across, down = {n: x for x, n in enumerate(ids[:-1])}, {n: y for y, n in enumerate(ids[1:])}
     share = np.full((len(down), len(across)), np.nan)
-    ax = canvas.axes_for(ax, rows=3 + len(ids))
+    ax = _axes.axes_for(ax, rows=3 + len(ids))
     columns = (overlap[name] for name in ("list_a", "list_b", "common", "share_of_smaller"))
     for list_a, list_b, common, part in zip(*columns, strict=True):
         x, y = across[list_a], down[list_b]
@@ -119,11 +119,11 @@ def list_overlap(
     if ids:
         picture = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         ax.figure.colorbar(picture, ax=ax, format=PercentFormatter(1.0), label="share of the smaller list")
-    canvas.label_rows(ax, canvas.list_names(down, names))
-    labels = [canvas.cut(name) for name in canvas.list_names(across, names)]
+    _axes.label_rows(ax, _axes.list_names(down, names))
+    labels = [_axes.cut(name) for name in _axes.list_names(across, names)]
     ax.set_xticks(range(len(across)), labels, rotation=30, ha="right", parse_math=False)
-    facts = canvas.facts_of(overlap, len(overlap), "pairs of lists with contacts in common")
-    return canvas.finish(ax, "Contacts on two lists", facts)
+    facts = _axes.facts_of(overlap, len(overlap), "pairs of lists with contacts in common")
+    return _axes.finish(ax, "Contacts on two lists", facts)
 
 
 def list_growth(
@@ -162,18 +162,18 @@ def list_growth(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['VIP', 'Staff']
     """
-    canvas.need("list_growth", growth, "list_id", "joined", "left", "members")
+    _axes.need("list_growth", growth, "list_id", "joined", "left", "members")
     period = str(growth.columns[1])
     largest = growth.groupby("list_id")["members"].last().sort_values(ascending=False, kind="stable")
-    ids = list(largest.index[: len(canvas.CYCLE)])
-    ax = canvas.axes_for(ax)
+    ids = list(largest.index[: len(_axes.CYCLE)])
+    ax = _axes.axes_for(ax)
     for color, mark, list_id, name in zip(
-        canvas.CYCLE, canvas.MARKS, ids, canvas.list_names(ids, names), strict=False
+        _axes.CYCLE, _axes.MARKS, ids, _axes.list_names(ids, names), strict=False
     ):
         part = growth[(growth["list_id"] == list_id) & growth[period].notna()]
         ax.plot(part[period], part["members"], color=color, marker=mark, ms=4, label=name)
-    canvas.date_axis(ax)
+    _axes.date_axis(ax)
     ax.set_ylim(bottom=0)
     extra = f"{growth['joined'].sum():,} joined, {growth['left'].sum():,} left"
-    facts = canvas.facts_of(growth, growth["net"].sum(), "contacts", extra=extra)
-    return canvas.finish(ax, f"Contacts by {period}", facts, share="contacts")
+    facts = _axes.facts_of(growth, growth["net"].sum(), "contacts", extra=extra)
+    return _axes.finish(ax, f"Contacts by {period}", facts, share="contacts")

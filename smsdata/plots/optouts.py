@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from smsdata.plots import canvas
+from smsdata.plots import _axes
 
 
 def optout_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -42,8 +42,8 @@ def optout_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Opt-out rate by week'
     """
-    canvas.need("optout_rate", rates, "optouts", "delivered", "rate")
-    return canvas.draw_rates(
+    _axes.need("optout_rate", rates, "optouts", "delivered", "rate")
+    return _axes.draw_rates(
         rates, first="recipients", of="delivered", title="Opt-out rate", what="delivered", ax=ax
     )
 
@@ -81,19 +81,19 @@ def optouts(found: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_legend().get_texts()[0].get_text()
     'reply (1)'
     """
-    canvas.need("optouts", found, "first_optout_at", "source", "certain", "cleared_at")
-    ax = canvas.axes_for(ax)
+    _axes.need("optouts", found, "first_optout_at", "source", "certain", "cleared_at")
+    ax = _axes.axes_for(ax)
     dated = found.dropna(subset=["first_optout_at"]).sort_values("first_optout_at")
-    for color, (source, part) in zip(canvas.CYCLE, dated.groupby("source"), strict=False):
+    for color, (source, part) in zip(_axes.CYCLE, dated.groupby("source"), strict=False):
         times = [*part["first_optout_at"], dated["first_optout_at"].max()]
         count = [*range(1, len(part) + 1), len(part)]
         ax.step(times, count, where="post", color=color, marker="o", ms=3, label=f"{source} ({len(part):,})")
-    canvas.date_axis(ax)
+    _axes.date_axis(ax)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     review, back = int((~found["certain"]).sum()), int(found["cleared_at"].notna().sum())
     extra = f"{len(dated):,} drawn, {review:,} for review, {back:,} taken back"
-    facts = canvas.facts_of(found, len(found), "opt-outs, sure or not", extra=extra)
-    return canvas.finish(ax, "Opt-outs by first evidence", facts, share="opt-outs so far")
+    facts = _axes.facts_of(found, len(found), "opt-outs, sure or not", extra=extra)
+    return _axes.finish(ax, "Opt-outs by first evidence", facts, share="opt-outs so far")
 
 
 def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -131,11 +131,11 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     >>> ax.get_legend().get_texts()[0].get_text()
     'immediate (1)'
     """
-    canvas.need("sent_after_optout", breaches, "breach", "hours_after", "certain")
-    ax = canvas.axes_for(ax)
+    _axes.need("sent_after_optout", breaches, "breach", "hours_after", "certain")
+    ax = _axes.axes_for(ax)
     days = breaches["hours_after"] / 24
     certain = breaches["certain"].to_numpy(bool)
-    for breach, color, marker in (("immediate", canvas.ORANGE, "o"), ("past deadline", canvas.RED, "D")):
+    for breach, color, marker in (("immediate", _axes.ORANGE, "o"), ("past deadline", _axes.RED, "D")):
         for sure in (True, False):
             rows = (breaches["breach"] == breach).to_numpy(bool) & (certain == sure)
             if rows.any():
@@ -150,7 +150,7 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
                     mfc=face,
                     label=label,
                 )
-    canvas.date_axis(ax)
+    _axes.date_axis(ax)
     extra = f"{breaches['msisdn'].nunique():,} numbers"
-    facts = canvas.facts_of(breaches, len(breaches), "messages", extra=extra)
-    return canvas.finish(ax, "Sent after an opt-out", facts, share="days after the opt-out")
+    facts = _axes.facts_of(breaches, len(breaches), "messages", extra=extra)
+    return _axes.finish(ax, "Sent after an opt-out", facts, share="days after the opt-out")

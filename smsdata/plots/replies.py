@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from smsdata.plots import canvas
+from smsdata.plots import _axes
 
 
 def reply_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -45,8 +45,8 @@ def reply_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Reply rate by week'
     """
-    canvas.need("reply_rate", rates, "replied", "delivered", "rate")
-    return canvas.draw_rates(
+    _axes.need("reply_rate", rates, "replied", "delivered", "rate")
+    return _axes.draw_rates(
         rates, first="recipients", of="delivered", title="Reply rate", what="delivered", ax=ax
     )
 
@@ -87,20 +87,20 @@ def time_to_reply(times: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left"), ax.get_yticklabels()[0].get_text()
     ('Time to reply by sender', '61491570006 (n = 1)')
     """
-    canvas.need("time_to_reply", times, "median", "p10", "p90")
-    keys = canvas.group_keys(times, "replies")
-    shown, note = canvas.in_order(times, keys, "replies")
-    ax = canvas.axes_for(ax, rows=len(shown))
+    _axes.need("time_to_reply", times, "median", "p10", "p90")
+    keys = _axes.group_keys(times, "replies")
+    shown, note = _axes.in_order(times, keys, "replies")
+    ax = _axes.axes_for(ax, rows=len(shown))
     y = np.arange(len(shown))
     seconds = shown[["p10", "median", "p90"]].to_numpy("float64") * 60
     ax.hlines(
-        y, seconds[:, 0], seconds[:, 2], color=canvas.SKY, lw=5, label="all but the first and last tenth"
+        y, seconds[:, 0], seconds[:, 2], color=_axes.SKY, lw=5, label="all but the first and last tenth"
     )
-    ax.plot(seconds[:, 1], y, ls="", marker="o", ms=7, color=canvas.BLUE, label="median")
-    canvas.label_rows(ax, canvas.row_labels(shown, keys, "replies"))
-    canvas.clock_axis(ax, pd.Series(seconds.ravel()))
-    facts = canvas.facts_of(times, times["replies"].sum(), "replies attributed to a message", extra=note)
-    return canvas.finish(ax, "Time to reply" + canvas.by_words(keys), facts, axis="time after sending")
+    ax.plot(seconds[:, 1], y, ls="", marker="o", ms=7, color=_axes.BLUE, label="median")
+    _axes.label_rows(ax, _axes.row_labels(shown, keys, "replies"))
+    _axes.clock_axis(ax, pd.Series(seconds.ravel()))
+    facts = _axes.facts_of(times, times["replies"].sum(), "replies attributed to a message", extra=note)
+    return _axes.finish(ax, "Time to reply" + _axes.by_words(keys), facts, axis="time after sending")
 
 
 def reply_windows(windows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -140,22 +140,22 @@ def reply_windows(windows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['4h', '24h', '72h', '8d']
     """
-    canvas.need("reply_windows", windows, "window", "attributed_share", "agreed_share")
+    _axes.need("reply_windows", windows, "window", "attributed_share", "agreed_share")
     series = {
-        "attributed_share": ("attributed", canvas.BLUE, "o"),
-        "ambiguous_share": ("ambiguous, of those attributed", canvas.ORANGE, "s"),
-        "agreed_share": ("the gateway agrees", canvas.GREEN, "^"),
+        "attributed_share": ("attributed", _axes.BLUE, "o"),
+        "ambiguous_share": ("ambiguous, of those attributed", _axes.ORANGE, "s"),
+        "agreed_share": ("the gateway agrees", _axes.GREEN, "^"),
     }
-    ax = canvas.axes_for(ax)
+    ax = _axes.axes_for(ax)
     x = np.arange(len(windows))
     for column, (label, color, marker) in series.items():
         ax.plot(x, windows[column], color=color, marker=marker, label=label)
     ax.set_xticks(x, windows["window"])
     ax.set_xlim(-0.3, max(len(windows) - 0.7, 0.3))
     ax.set_ylim(-0.04, 1.04)
-    canvas.percent_axis(ax.yaxis)
-    facts = canvas.facts_of(windows, windows["replies"].iloc[:1].sum(), "replies")
-    return canvas.finish(ax, "How much the window decides", facts, axis="window", share="share")
+    _axes.percent_axis(ax.yaxis)
+    facts = _axes.facts_of(windows, windows["replies"].iloc[:1].sum(), "replies")
+    return _axes.finish(ax, "How much the window decides", facts, axis="window", share="share")
 
 
 def classify_replies(replies: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -190,18 +190,18 @@ def classify_replies(replies: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_yticklabels()[0].get_text(), ax.texts[0].get_text()
     ('opt-out', '1 (100%)')
     """
-    canvas.need("classify_replies", replies, "kind", "review", "received_at")
+    _axes.need("classify_replies", replies, "kind", "review", "received_at")
     counts = replies.groupby("kind")["review"].agg(["size", "sum"])
     counts = counts.sort_values(["size", "sum"], ascending=False, kind="stable")
-    ax = canvas.axes_for(ax, rows=len(counts))
+    ax = _axes.axes_for(ax, rows=len(counts))
     y = np.arange(len(counts))
-    colors = [canvas.RED if kind == "optout" else canvas.BLUE for kind in counts.index]
+    colors = [_axes.RED if kind == "optout" else _axes.BLUE for kind in counts.index]
     sure = counts["size"] - counts["sum"]
     ax.barh(y, sure, color=colors)
     review = counts["sum"].to_numpy("int64")
     if review.any():
         ax.barh(y, review, left=sure, color=colors, alpha=0.5, hatch="///", label="to be read by a person")
     total = max(len(replies), 1)
-    canvas.write_values(ax, counts["size"], [f"{count:,} ({count / total:.0%})" for count in counts["size"]])
-    canvas.label_rows(ax, [canvas.in_words(kind) for kind in counts.index])
-    return canvas.finish(ax, "What replies say", canvas.facts_of(replies, len(replies), "replies"))
+    _axes.write_values(ax, counts["size"], [f"{count:,} ({count / total:.0%})" for count in counts["size"]])
+    _axes.label_rows(ax, [_axes.in_words(kind) for kind in counts.index])
+    return _axes.finish(ax, "What replies say", _axes.facts_of(replies, len(replies), "replies"))

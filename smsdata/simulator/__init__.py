@@ -10,7 +10,7 @@ It is the independent witness that the rest of the package is tested against, so
 """
 
 from smsdata.simulator.account import Account
-from smsdata.simulator.book import Refused
+from smsdata.simulator.contacts import Refused
 from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Faults, Once
 from smsdata.simulator.gateway import Answer, Gateway

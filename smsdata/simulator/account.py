@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from smsdata.simulator import seed_data
 from smsdata.simulator import truth as truths
-from smsdata.simulator import world
-from smsdata.simulator.book import Book, Member, Refused
-from smsdata.simulator.columns import DELIVERED, HARD, PENDING, SOFT, STATUSES, Ints, Recipients
+from smsdata.simulator.contacts import Book, Member, Refused
+from smsdata.simulator.recipients import DELIVERED, HARD, PENDING, SOFT, STATUSES, Ints, Recipients
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -209,10 +209,10 @@ class Account:
         self.rng = np.random.default_rng(seed)
         self.book = Book(goo=goo, readd_refused=readd_refused)
         self._start_empty()
-        self.numbers, self.keywords = world.numbers(), world.keywords()
-        self.clients, self.transactions = world.clients(self.rng, clients, end)
-        self.dead = world.dead_numbers(self.rng, dead)
-        world.make_lists(self, lists, max(recipients, 1))
+        self.numbers, self.keywords = seed_data.numbers(), seed_data.keywords()
+        self.clients, self.transactions = seed_data.clients(self.rng, clients, end)
+        self.dead = seed_data.dead_numbers(self.rng, dead)
+        seed_data.make_lists(self, lists, max(recipients, 1))
         traffic = {"campaigns": campaigns, "recipients": recipients, "singles": singles, "inbound": inbound}
         self.schedule(days=days, **traffic)
         self.advance(end - self.now)
@@ -256,7 +256,7 @@ class Account:
             seed, now, days=days, campaigns=0, singles=0, inbound=0, lists=0, goo=False,
             reply_rate=reply_rate, link_rate=0.0,
         )  # fmt: skip
-        world.make_bulk(account, messages, recipients)
+        seed_data.make_bulk(account, messages, recipients)
         account.advance()
         return account
 
@@ -292,7 +292,7 @@ class Account:
         """Let the world go on: made-up traffic that goes out over the next ``days`` as the clock runs."""
         with self.lock:
             counts = {"campaigns": campaigns, "singles": singles, "inbound": inbound}
-            world.make_traffic(self, recipients=recipients, end=self.now + int(days * DAY), **counts)
+            seed_data.make_traffic(self, recipients=recipients, end=self.now + int(days * DAY), **counts)
 
     def later(self, at: int, name: str, *args: Any) -> None:
         """Have the method ``name`` called with ``at`` and ``args`` when the clock reaches ``at``."""
@@ -306,7 +306,7 @@ class Account:
         msisdn: int | str,
         text: str = "Your table is ready",
         *,
-        sender: str = world.SENDER,
+        sender: str = seed_data.SENDER,
         at: str | datetime | float | None = None,
         type: str = "api",
         first_name: str | None = None,
@@ -325,14 +325,14 @@ class Account:
         text: str = "Sale today only! Reply STOP to opt out",
         *,
         numbers: Iterable[int | str] = (),
-        sender: str = world.SENDER,
+        sender: str = seed_data.SENDER,
         at: str | datetime | float | None = None,
         type: str = "campaign",
     ) -> int:
         """Send one text to the active members of a list, or to ``numbers``; returns the message_id."""
         people = None
         if list_id is None:
-            people = [Member(int(number), *world.person(int(number)), 0) for number in numbers]
+            people = [Member(int(number), *seed_data.person(int(number)), 0) for number in numbers]
         return self._order(people, text, sender=sender, at=at, type=type, list_id=list_id, single=False)
 
     def _order(
@@ -359,12 +359,12 @@ class Account:
 
     def _on_campaign(self, _at: int, recipients: int) -> None:
         """A campaign of the made-up history goes out."""
-        self.send_campaign(**world.pick_campaign(self, recipients))
+        self.send_campaign(**seed_data.pick_campaign(self, recipients))
 
     def _on_single(self, _at: int, msisdn: int) -> None:
         """A single-recipient send of the made-up history goes out."""
-        first, last = world.person(msisdn)
-        sender = world.SENDER if self.rng.random() < 0.8 else "Acme"
+        first, last = seed_data.person(msisdn)
+        sender = seed_data.SENDER if self.rng.random() < 0.8 else "Acme"
         self.send(msisdn, sender=sender, first_name=first, last_name=last)
 
     def new_message_id(self) -> int:
@@ -436,7 +436,9 @@ class Account:
         replying = reached & (rng.random(len(rows)) < self.reply_rate) & send.sender.isdigit()
         for position in np.flatnonzero(replying):
             wait = min(int(rng.exponential(1.5 * HOUR)) + 20, 90 * HOUR)
-            self.later(int(settled[position]) + wait, "_on_reply", int(rows[position]), world.reply_text(rng))
+            self.later(
+                int(settled[position]) + wait, "_on_reply", int(rows[position]), seed_data.reply_text(rng)
+            )
         for position in np.flatnonzero(reached & (rng.random(len(rows)) < self.link_rate)):
             wait = int(rng.integers(HOUR, 45 * DAY))
             self.later(int(settled[position]) + wait, "_on_optout", int(rows[position]), "link")
@@ -466,7 +468,7 @@ class Account:
             self.version += 1
             return self.replies[-1].id
 
-    def inbound(self, msisdn: int | str, text: str, *, longcode: str = world.SENDER) -> int:
+    def inbound(self, msisdn: int | str, text: str, *, longcode: str = seed_data.SENDER) -> int:
         """A message comes in that answers nothing; returns its id."""
         with self.lock:
             self._on_inbound(self.now, int(msisdn), text, longcode)
@@ -495,7 +497,7 @@ class Account:
         """A message arrives that answers no send."""
         word = text.split(" ")[0].upper() if text else ""
         keyword = next((k["keyword"] for k in self.keywords if k["keyword"] == word), None)
-        first, last = world.person(msisdn)
+        first, last = seed_data.person(msisdn)
         self.replies.append(
             Reply(self._reply_id(), -1, None, None, at, msisdn, first, last, text, longcode, keyword)
         )
@@ -548,7 +550,7 @@ class Account:
         """Make a list; ``created=False`` leaves its date null. Returns its id."""
         with self.lock:
             self.version += 1
-            return world.add_list(self, name, fields or {}, self.now if created else None)
+            return seed_data.add_list(self, name, fields or {}, self.now if created else None)
 
     def rename_list(self, list_id: int, name: str) -> None:
         """Give a list another name."""

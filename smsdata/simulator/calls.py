@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from smsdata.simulator import world
+from smsdata.simulator import seed_data
 from smsdata.simulator.account import FIRST_MESSAGE_ID, Account, Reply, Send
-from smsdata.simulator.book import ContactList, Member, Refused
-from smsdata.simulator.columns import DELIVERED, HARD, PENDING, SOFT, STATUSES, Ints
+from smsdata.simulator.contacts import ContactList, Member, Refused
 from smsdata.simulator.query import Query
+from smsdata.simulator.recipients import DELIVERED, HARD, PENDING, SOFT, STATUSES, Ints
 from smsdata.simulator.truth import hit_row, original
 
 Row = dict[str, Any]
@@ -88,7 +88,7 @@ def _message_rows(account: Account, rows: Ints) -> list[Row]:
             {
                 "id": FIRST_MESSAGE_ID + row,
                 "message_id": send.message_id,
-                "message": world.text_of(send.text, names[first]) if "[" in send.text else send.text,
+                "message": seed_data.text_of(send.text, names[first]) if "[" in send.text else send.text,
                 "sent_at": stamp(sent_at),
                 "msisdn": msisdn,
                 "caller_id": int(send.sender) if send.sender.isdigit() else send.sender,
@@ -475,7 +475,7 @@ def delivery_status(account: Account, query: Query) -> Row:
             "send_at": stamp(send.sent_at),
             "datetime": None if code == PENDING else stamp(settled - settled % 60),
             "status": ("pending", "delivered", "failed", "failed")[code],
-            "message": world.text_of(send.text, name),
+            "message": seed_data.text_of(send.text, name),
         }
     }
 

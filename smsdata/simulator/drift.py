@@ -6,16 +6,16 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from smsdata.simulator import world
+from smsdata.simulator import seed_data
 from smsdata.simulator.account import DAY, HOUR, Account, Send
-from smsdata.simulator.book import ContactList, Refused
-from smsdata.simulator.columns import PENDING, STATUSES
+from smsdata.simulator.contacts import ContactList, Refused
+from smsdata.simulator.recipients import PENDING, STATUSES
 
 Asked = Mapping[str, str]
 
 
 def _number(rng: random.Random) -> int:
-    return int(world.pool(1, start=rng.randrange(11_000))[0])
+    return int(seed_data.pool(1, start=rng.randrange(11_000))[0])
 
 
 def _send(account: Account, asked: Asked, rng: random.Random) -> Send | None:
@@ -55,7 +55,7 @@ def _late(account: Account, _asked: Asked, rng: random.Random) -> None:
 
 
 def _campaign(account: Account, _asked: Asked, rng: random.Random) -> None:
-    account.send_campaign(numbers=world.pool(5, start=rng.randrange(5_000)).tolist())
+    account.send_campaign(numbers=seed_data.pool(5, start=rng.randrange(5_000)).tolist())
 
 
 def _settle(account: Account, asked: Asked, rng: random.Random) -> None:

@@ -21,8 +21,8 @@ import orjson
 
 from smsdata.simulator import faults as fault
 from smsdata.simulator.account import Account
-from smsdata.simulator.book import Refused
 from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS, Listing, View
+from smsdata.simulator.contacts import Refused
 from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Faults
 from smsdata.simulator.query import Query

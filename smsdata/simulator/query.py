@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from smsdata.simulator.book import Refused
+from smsdata.simulator.contacts import Refused
 
 DAY = 86_400
 
@@ -29,7 +29,7 @@ class Query:
     (2, 1793491200)
     >>> query.integer("message_id", required=True)
     Traceback (most recent call last):
-    smsdata.simulator.book.Refused: message_id is empty.
+    smsdata.simulator.contacts.Refused: message_id is empty.
     """
 
     def __init__(self, params: Iterable[tuple[str, str]], *, now: int, bounds: str = "[]") -> None:

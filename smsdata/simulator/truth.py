@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smsdata.simulator import world
-from smsdata.simulator.columns import STATUSES
+from smsdata.simulator import seed_data
+from smsdata.simulator.recipients import STATUSES
 
 if TYPE_CHECKING:
     from smsdata.simulator.account import Account, OptOut, Send
@@ -101,7 +101,7 @@ def _messages(account: Account) -> list[Row]:
             "msisdn": recipient["msisdn"],
             "sender": send.sender,
             "status": recipient["status"],
-            "message": world.text_of(send.text, recipient["first_name"]),
+            "message": seed_data.text_of(send.text, recipient["first_name"]),
         }
         for send in account.sends
         for recipient in _recipients(account, send)
@@ -144,7 +144,7 @@ def original(account: Account, row: int) -> str | None:
     if row < 0:
         return None
     send = account.sends[account.recipients["send"][row]]
-    return world.text_of(send.text, account.names.values[account.recipients["first"][row]])
+    return seed_data.text_of(send.text, account.names.values[account.recipients["first"][row]])
 
 
 def _lists(account: Account) -> list[Row]:

@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow.compute as pc
 
 from smsdata import Client
-from smsdata.endpoints import SYNCED, TABLES
+from smsdata.schema.endpoints import SYNCED, TABLES
 from smsdata.simulator import Account, Gateway, transport
 from smsdata.simulator.account import Send
-from smsdata.simulator.columns import DELIVERED
-from smsdata.store import Store
+from smsdata.simulator.recipients import DELIVERED
+from smsdata.store.store import Store
 
 OWN = frozenset({"extra", "synced_at", "gone_at"})
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from smsdata import Client
-from smsdata.endpoints import endpoint
 from smsdata.errors import DrainError
-from smsdata.reader import Read, Reader
+from smsdata.gateway.reader import Read, Reader
+from smsdata.schema.endpoints import endpoint
 from smsdata.simulator import Account, Drift, Gateway
 from smsdata.simulator.drift import KINDS
 

@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from smsdata.disk import Disk
-from smsdata.endpoints import TABLES
 from smsdata.errors import StoreError
+from smsdata.ingest.run import sync
+from smsdata.schema.endpoints import TABLES
 from smsdata.simulator import Account, Gateway
-from smsdata.store import Store
-from smsdata.sync import sync
+from smsdata.store.disk import Disk
+from smsdata.store.store import Store
 
 from . import kill
 from .common import Tally, client, differences

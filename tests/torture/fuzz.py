@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from smsdata import Client
-from smsdata.endpoints import Endpoint, endpoint
 from smsdata.errors import SmsDataError
+from smsdata.schema.endpoints import Endpoint, endpoint
 from smsdata.simulator import Account, Gateway, transport
 
 from .common import OWN, Tally, small

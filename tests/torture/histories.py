@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smsdata import Store, hygiene
-from smsdata.frames import schema
+from smsdata.schema.frames import schema
 
 from .common import Tally
 from .hygiene import number

@@ -22,9 +22,9 @@ import orjson
 import pandas as pd
 
 from smsdata import Client, Store, hygiene, sync
-from smsdata.disk import Disk
-from smsdata.endpoints import CALLS
+from smsdata.schema.endpoints import CALLS
 from smsdata.simulator import Account, Gateway, Once, transport
+from smsdata.store.disk import Disk
 
 from .common import Tally
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from smsdata.disk import Disk
+from smsdata.ingest.run import sync
 from smsdata.simulator import Account, Gateway
-from smsdata.store import Store
-from smsdata.sync import sync
+from smsdata.store.disk import Disk
+from smsdata.store.store import Store
 
 from .common import Tally, client, differences, small, stir
 

@@ -13,14 +13,14 @@ from typing import Any
 import pyarrow as pa
 
 from smsdata import Client
-from smsdata.client import Page
-from smsdata.endpoints import SYNCED, endpoint
 from smsdata.errors import SmsDataError
-from smsdata.frames import schema
-from smsdata.reader import Drained, Read, Reader, windows
+from smsdata.gateway.caller import Page
+from smsdata.gateway.reader import Drained, Read, Reader, windows
+from smsdata.ingest.run import sync
+from smsdata.schema.endpoints import SYNCED, endpoint
+from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Faults, Gateway
-from smsdata.store import Store
-from smsdata.sync import sync
+from smsdata.store.store import Store
 
 from .common import Tally, client, differences, stir
 from .fault import ERRORS, METHODS, Failing

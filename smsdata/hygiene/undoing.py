@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from smsdata.client import Caller
-from smsdata.drain import drain
 from smsdata.errors import ApiError, RowError, SafetyError
-from smsdata.hygiene import contact as gateway
-from smsdata.hygiene.apply import TRIES, count_again, read_again, recent_replies
-from smsdata.hygiene.contact import Contact, one_list
+from smsdata.gateway.caller import Caller
+from smsdata.gateway.client import drain
+from smsdata.hygiene import changes as gateway
+from smsdata.hygiene.applying import TRIES, count_again, read_again, recent_replies
+from smsdata.hygiene.changes import Contact, one_list
 from smsdata.hygiene.evidence import opted_out
-from smsdata.hygiene.runs import Entry, Journal, Outcome, Report, exclusive, settle
-from smsdata.store import Store
+from smsdata.hygiene.run_journal import Entry, Journal, Outcome, Report, exclusive, settle
+from smsdata.store.store import Store
 
 ADVICE = {
     "OPTOUT": "it opted out: only its owner can join again, by a keyword, a form or START",

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from .errors import UsageError
+from smsdata.errors import UsageError
 
 FREE = 1000.0  # calls/s; above it nothing is paced: no gateway allows that, so it means "no limit"
 HOLD = 120.0  # s; a call under way counts as received this long after it went, whatever its owner does

@@ -17,13 +17,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smsdata import planner
-from smsdata.client import Caller
-from smsdata.endpoints import TABLES, endpoint
-from smsdata.frames import RANK
-from smsdata.reader import Drained, Read, Reader, Unread, windows
-from smsdata.settings import instant
-from smsdata.store import Store
+from smsdata.gateway.caller import Caller
+from smsdata.gateway.reader import Drained, Read, Reader, Unread, windows
+from smsdata.ingest import plan as planner
+from smsdata.schema.endpoints import TABLES, endpoint
+from smsdata.schema.frames import RANK
+from smsdata.store.store import Store
+from smsdata.times import instant
 
 _BATCH_ROWS = 100_000  # what is merged at once: memory does not grow with the account
 _ODD_TRIES = 3

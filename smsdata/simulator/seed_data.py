@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from smsdata.simulator.book import ContactList, Member
-from smsdata.simulator.columns import Ints
+from smsdata.simulator.contacts import ContactList, Member
+from smsdata.simulator.recipients import Ints
 
 if TYPE_CHECKING:
     from smsdata.simulator.account import Account

@@ -35,11 +35,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from smsdata.disk import Disk, PageJournal
-from smsdata.endpoints import TABLES
 from smsdata.errors import StoreError, UsageError
-from smsdata.frames import RANK, Reject, empty, schema, stamped, to_pandas, with_column
-from smsdata.settings import instant
+from smsdata.schema.endpoints import TABLES
+from smsdata.schema.frames import RANK, Reject, empty, schema, stamped, to_pandas, with_column
+from smsdata.store.disk import Disk, PageJournal
+from smsdata.times import instant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -657,7 +657,7 @@ class Store:
 
 
 def rank(statuses: pa.ChunkedArray) -> pa.ChunkedArray:
-    """How far each status is settled; see `smsdata.frames.RANK`."""
+    """How far each status is settled; see `smsdata.schema.frames.RANK`."""
     names = pa.array(list(RANK), pa.string())
     ranks = pa.array(list(RANK.values()), pa.int64())
     return pc.fill_null(pc.take(ranks, pc.index_in(statuses, value_set=names)), 1)

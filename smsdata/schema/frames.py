@@ -20,8 +20,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smsdata.endpoints import TABLES, Column, Endpoint, Kind
 from smsdata.errors import RowError
+from smsdata.schema.endpoints import TABLES, Column, Endpoint, Kind
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.engine import MICROS, Source, Tables, open_tables, quoted, typed
-from smsdata.analysis.grouping import By, Keys, group_keys
-from smsdata.analysis.provenance import Window, explained
-from smsdata.analysis.stats import turnbull
+from smsdata.analysis.core.engine import MICROS, Source, Tables, open_tables, quoted, typed
+from smsdata.analysis.core.grouping import By, Keys, group_keys
+from smsdata.analysis.core.provenance import Window, explained
+from smsdata.analysis.core.statistics import turnbull
 
 _OUTCOMES = ("delivered", "soft-bounce", "hard-bounce", "bounced")
 _POLLED = {

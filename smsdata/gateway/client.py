@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from smsdata.client import Caller, Page
-from smsdata.endpoints import ENDPOINTS, Endpoint, endpoint
 from smsdata.errors import UsageError
-from smsdata.frames import empty, key_hash, to_pandas
-from smsdata.settings import instant, since
+from smsdata.gateway.caller import Caller, Page
+from smsdata.schema.endpoints import ENDPOINTS, Endpoint, endpoint
+from smsdata.schema.frames import empty, key_hash, to_pandas
+from smsdata.times import instant, since
 
 if TYPE_CHECKING:
     import pandas as pd
 
-from smsdata.reader import Drained, Read, Reader, members, unique, windows
+from smsdata.gateway.reader import Drained, Read, Reader, members, unique, windows
 
 
 def bounds(
@@ -66,7 +66,7 @@ def drain(
     client
         The account.
     table
-        A table's name; `smsdata.endpoints.ENDPOINTS` lists them.
+        A table's name; `smsdata.schema.endpoints.ENDPOINTS` lists them.
     start, end, since
         For tables bounded in time: aware datetimes or ISO text (UTC), both ends included; or `since`,
         a duration back from now such as ``"30d"``. Without any, the last 30 days.

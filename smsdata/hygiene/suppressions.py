@@ -10,8 +10,8 @@ import pandas as pd
 import phonenumbers
 
 from smsdata.errors import UsageError
-from smsdata.hygiene.contact import is_number
-from smsdata.store import Store
+from smsdata.hygiene.changes import is_number
+from smsdata.store.store import Store
 
 _HEADS = ("msisdn", "mobile", "phone", "number", "cell", "tel")
 _FOUND = {"line": "int64", "msisdn": "str", "lists": "str", "action": "str", "rule": "str", "run": "str"}

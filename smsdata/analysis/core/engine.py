@@ -30,9 +30,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from smsdata.endpoints import TABLES
 from smsdata.errors import UsageError
-from smsdata.frames import schema
+from smsdata.schema.endpoints import TABLES
+from smsdata.schema.frames import schema
 
 MICROS = 1_000_000
 DAY = 86_400 * MICROS

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NewType
 
-from smsdata.client import Caller
-from smsdata.endpoints import ERROR_CODES, endpoint
 from smsdata.errors import ApiError, RowError, SafetyError
-from smsdata.frames import to_arrow
+from smsdata.gateway.caller import Caller
+from smsdata.schema.endpoints import ERROR_CODES, endpoint
+from smsdata.schema.frames import to_arrow
 
 Contact = dict[str, Any]
 """A contact as its list shows it; `fields` is JSON, `created_at` an instant."""

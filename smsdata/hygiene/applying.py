@@ -17,17 +17,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smsdata.client import Caller
-from smsdata.drain import drain
-from smsdata.endpoints import endpoint
 from smsdata.errors import ApiError, DrainError, RowError, SafetyError, UsageError
-from smsdata.hygiene import contact as gateway
-from smsdata.hygiene.contact import Contact, ListId, is_active, one_list
-from smsdata.hygiene.plan import load
-from smsdata.hygiene.runs import Entry, Journal, Outcome, Report, exclusive, kept, settle
-from smsdata.reader import Read, Reader, members
-from smsdata.settings import instant
-from smsdata.store import Store
+from smsdata.gateway.caller import Caller
+from smsdata.gateway.client import drain
+from smsdata.gateway.reader import Read, Reader, members
+from smsdata.hygiene import changes as gateway
+from smsdata.hygiene.changes import Contact, ListId, is_active, one_list
+from smsdata.hygiene.planning import load
+from smsdata.hygiene.run_journal import Entry, Journal, Outcome, Report, exclusive, kept, settle
+from smsdata.schema.endpoints import endpoint
+from smsdata.store.store import Store
+from smsdata.times import instant
 
 TRIES = 3
 """How often a change is asked for, when its answers get lost and the contact proves to be unchanged."""

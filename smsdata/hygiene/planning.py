@@ -17,13 +17,13 @@ import orjson
 import pandas as pd
 
 from smsdata.analysis import bounces
-from smsdata.analysis.engine import DAY, MICROS, micros, open_tables, typed
-from smsdata.disk import Disk
+from smsdata.analysis.core.engine import DAY, MICROS, micros, open_tables, typed
 from smsdata.errors import SafetyError, UsageError
-from smsdata.hygiene.contact import is_number
-from smsdata.planner import SETTLED
-from smsdata.settings import duration, instant
-from smsdata.store import Store
+from smsdata.hygiene.changes import is_number
+from smsdata.ingest.plan import SETTLED
+from smsdata.store.disk import Disk
+from smsdata.store.store import Store
+from smsdata.times import duration, instant
 
 Action = Literal["delete", "optout"]
 

@@ -18,18 +18,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smsdata import planner
-from smsdata.client import Caller, whole
-from smsdata.drain import progress
-from smsdata.endpoints import SYNCED, endpoint
 from smsdata.errors import ApiError, DrainError, UsageError
-from smsdata.frames import empty, schema, stamped, to_arrow, with_column
-from smsdata.intake import Intake, Report
-from smsdata.planner import Campaign, Refresh, Stored
-from smsdata.reader import ABOUT_ONE_THING, Drained, Read, Unread, members, windows
-from smsdata.settings import instant
-from smsdata.settings import since as begin
-from smsdata.store import Store
+from smsdata.gateway.caller import Caller, whole
+from smsdata.gateway.client import progress
+from smsdata.gateway.reader import ABOUT_ONE_THING, Drained, Read, Unread, members, windows
+from smsdata.ingest import plan as planner
+from smsdata.ingest.pipeline import Intake, Report
+from smsdata.ingest.plan import Campaign, Refresh, Stored
+from smsdata.schema.endpoints import SYNCED, endpoint
+from smsdata.schema.frames import empty, schema, stamped, to_arrow, with_column
+from smsdata.store.store import Store
+from smsdata.times import instant
+from smsdata.times import since as begin
 
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _SEND = ["message_id"]

@@ -31,10 +31,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smsdata.client import PAGE_SIZE, Caller, Page, checked, read_page, whole
-from smsdata.endpoints import TABLES, Endpoint
 from smsdata.errors import ApiError, DrainError
-from smsdata.frames import Batch, Row, key_hash, to_arrow
+from smsdata.gateway.caller import PAGE_SIZE, Caller, Page, checked, read_page, whole
+from smsdata.schema.endpoints import TABLES, Endpoint
+from smsdata.schema.frames import Batch, Row, key_hash, to_arrow
 
 if TYPE_CHECKING:
     pass

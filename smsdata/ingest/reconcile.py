@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from smsdata.client import Caller
-from smsdata.settings import instant
-from smsdata.settings import since as begin
-from smsdata.store import Difference, Store
+from smsdata.gateway.caller import Caller
+from smsdata.store.store import Difference, Store
+from smsdata.times import instant
+from smsdata.times import since as begin
 
 _SPAN = timedelta(days=7)  # the widest that get-sms-sent-count answers
 _WIRE = "%Y-%m-%d %H:%M:%S"

@@ -19,13 +19,13 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
-from smsdata.client import Caller
-from smsdata.disk import Disk
 from smsdata.errors import StoreError, UsageError
-from smsdata.frames import schema
-from smsdata.hygiene.contact import Contact
-from smsdata.settings import instant
-from smsdata.store import Store
+from smsdata.gateway.caller import Caller
+from smsdata.hygiene.changes import Contact
+from smsdata.schema.frames import schema
+from smsdata.store.disk import Disk
+from smsdata.store.store import Store
+from smsdata.times import instant
 
 Outcome = Literal["planned", "done", "skipped", "refused", "unknown"]
 OUTCOMES: tuple[Outcome, ...] = ("planned", "done", "skipped", "refused", "unknown")

@@ -29,11 +29,12 @@ from urllib.parse import urlencode
 import httpx
 import stamina
 
-from smsdata.endpoints import CALLS, ERROR_CODES, Call, Endpoint
 from smsdata.errors import ApiError, SafetyError, UsageError
-from smsdata.frames import Row, parse_json
-from smsdata.settings import Settings, instant, settings
-from smsdata.throttle import Throttle
+from smsdata.gateway.throttle import Throttle
+from smsdata.schema.endpoints import CALLS, ERROR_CODES, Call, Endpoint
+from smsdata.schema.frames import Row, parse_json
+from smsdata.settings import Settings, settings
+from smsdata.times import instant
 
 logging.getLogger("stamina").addHandler(logging.NullHandler())  # retries are told in our own errors
 

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.engine import DAY, MICROS, Tables, instants, quoted
-from smsdata.analysis.numbers import countries
+from smsdata.analysis.core.engine import DAY, MICROS, Tables, instants, quoted
+from smsdata.analysis.phone_numbers import countries
 from smsdata.errors import UsageError
 
 By: TypeAlias = str | Sequence[str] | None

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from smsdata.analysis.engine import Tables, instants, origin, quoted
-from smsdata.endpoints import TABLES
+from smsdata.analysis.core.engine import Tables, instants, origin, quoted
 from smsdata.errors import UsageError
-from smsdata.frames import key_hash
+from smsdata.schema.endpoints import TABLES
+from smsdata.schema.frames import key_hash
 
 
 @dataclass(frozen=True)

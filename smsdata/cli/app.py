@@ -20,17 +20,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from smsdata.drain import Client
-from smsdata.endpoints import TABLES
 from smsdata.errors import SafetyError, SmsDataError, UsageError
-from smsdata.intake import Report
-from smsdata.memory import share_arenas
-from smsdata.settings import Settings, instant, mask, settings
-from smsdata.settings import since as begin
-from smsdata.store import Store
-from smsdata.sync import plan as make_plan
-from smsdata.sync import sync
-from smsdata.verify import verify as check
+from smsdata.gateway.client import Client
+from smsdata.ingest.pipeline import Report
+from smsdata.ingest.reconcile import verify as check
+from smsdata.ingest.run import plan as make_plan
+from smsdata.ingest.run import sync
+from smsdata.schema.endpoints import TABLES
+from smsdata.schema.memory import share_arenas
+from smsdata.settings import Settings, mask, settings
+from smsdata.store.store import Store
+from smsdata.times import instant
+from smsdata.times import since as begin
 
 app = typer.Typer(
     name="smsdata",

@@ -14,8 +14,8 @@ import pandas as pd
 import phonenumbers
 from phonenumbers import carrier
 
-from smsdata.analysis.engine import Source, open_tables, typed
-from smsdata.analysis.provenance import Window, explained
+from smsdata.analysis.core.engine import Source, open_tables, typed
+from smsdata.analysis.core.provenance import Window, explained
 
 _LINES = {
     phonenumbers.PhoneNumberType.FIXED_LINE: "landline",

@@ -1,0 +1,1 @@
+"""What the questions share: the engine, grouping, provenance and statistics."""
