@@ -35,9 +35,10 @@ from torture.hygiene import (
 from smsdata import Client, Store, UsageError, hygiene, sync
 from smsdata.errors import ApiError, LockedError, SafetyError, SmsDataError
 from smsdata.gateway.client import drain
+from smsdata.gateway.endpoints import CALLS, Endpoint, endpoint
 from smsdata.hygiene import changes as gateway_calls
-from smsdata.schema.endpoints import CALLS, Endpoint, endpoint
 from smsdata.schema.frames import schema
+from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account, Gateway, Once, transport
 
 
@@ -564,7 +565,7 @@ def _attempts(client: Client, value: Any) -> Iterator[Callable[[], object]]:
     yield lambda: gateway_calls.opt_out(client, value, number(1))
     yield lambda: gateway_calls.add_back(client, person, {})
     for name in (call.name for call in CALLS.values() if call.changes):
-        made = Endpoint(name, name, "list_ids", "", (), ())
+        made = Endpoint(name, TABLES["list_members"], name, "list_ids", "")
         yield lambda name=name: client.call(name, list_id=value, msisdn=number(1))
         yield lambda made=made: client.page(made, {"list_id": value, "msisdn": number(1)}, 1)
         yield lambda made=made: client.page(made, {"msisdn": number(1)}, 1)

@@ -16,9 +16,9 @@ import pytest
 from torture.year import look_back_three_days
 
 from smsdata import LockedError, Store, StoreError, UsageError
+from smsdata.gateway.endpoints import SYNCED
 from smsdata.ingest import plan as planner
 from smsdata.ingest.run import plan, sync
-from smsdata.schema.endpoints import SYNCED
 from smsdata.simulator import Account, Faults, Gateway
 
 OURS = {"extra", "synced_at", "gone_at"}

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow.compute as pc
 
 from smsdata import Client
-from smsdata.schema.endpoints import SYNCED, TABLES
+from smsdata.gateway.endpoints import SYNCED
+from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account, Gateway, transport
 from smsdata.simulator.account import Send
 from smsdata.simulator.recipients import DELIVERED

@@ -22,7 +22,7 @@ import orjson
 import pandas as pd
 
 from smsdata import Client, Store, hygiene, sync
-from smsdata.schema.endpoints import CALLS
+from smsdata.gateway.endpoints import CALLS
 from smsdata.simulator import Account, Gateway, Once, transport
 from smsdata.store.disk import Disk
 

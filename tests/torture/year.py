@@ -15,9 +15,9 @@ import pyarrow as pa
 from smsdata import Client
 from smsdata.errors import SmsDataError
 from smsdata.gateway.caller import Page
+from smsdata.gateway.endpoints import SYNCED, endpoint
 from smsdata.gateway.reader import Drained, Read, Reader, windows
 from smsdata.ingest.run import sync
-from smsdata.schema.endpoints import SYNCED, endpoint
 from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Faults, Gateway
 from smsdata.store.store import Store
