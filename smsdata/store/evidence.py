@@ -234,10 +234,10 @@ def _status_that_counts(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:
     return pc.if_else(take, new.column("status"), old.column("status"))
 
 
-def with_statuses_of(messages: pa.Table, dlrs: pa.Table) -> pa.Table | None:
-    """The messages with the statuses of the dlrs of the same send and number; None where none changes."""
+def stale_messages(messages: pa.Table, dlrs: pa.Table) -> tuple[pa.Array, pa.Table]:
+    """The messages whose status is not that of their dlr: where they stand, and as they should be."""
     mine, theirs = matching(SEND_AND_NUMBER, messages, dlrs)
-    met, now = messages.take(mine), dlrs.column("status").take(theirs)
-    if not pc.any(pc.not_equal(met.column("status"), now)).as_py():
-        return None
-    return pa.concat_tables([rows_without(messages, mine), with_column(met, "status", now)])
+    now = dlrs.column("status").take(theirs)
+    stale = pc.not_equal(messages.column("status").take(mine), now).combine_chunks()
+    places = mine.filter(stale)
+    return places, with_column(messages.take(places), "status", now.filter(stale))

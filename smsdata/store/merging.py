@@ -2,10 +2,12 @@
 
 History is written before the messages, messages before the dlrs: what a crash leaves undone then shows in
 the dlrs, and merging again does it. Which status counts is decided in `evidence`. Imports `evidence`,
-`parts`, `keys`, `files` and `schema`.
+`keys`, `files` and `schema`; is given the `parts`.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -15,12 +17,14 @@ from smsdata.store.evidence import (
     beside_stored,
     merged,
     observations,
+    stale_messages,
     weigh,
-    with_statuses_of,
 )
 from smsdata.store.files import load_part
 from smsdata.store.keys import last_of_each, layers, rows_without, same_keys
-from smsdata.store.parts import StoredTables
+
+if TYPE_CHECKING:
+    from smsdata.store.parts import StoredTables
 
 
 class Merging:
@@ -88,6 +92,7 @@ class Merging:
         """Give messages the statuses of the dlrs of the same send and number."""
         statuses = dlrs.select([*SEND_AND_NUMBER, "status"])
         for part in self._tables.holding("messages", statuses, by="message_id"):
-            restated = with_statuses_of(load_part(part), statuses)
-            if restated is not None:
-                self._tables.write(part, "messages", restated)
+            old = load_part(part)
+            places, restated = stale_messages(old, statuses)
+            if len(places):
+                self._tables.write(part, "messages", pa.concat_tables([rows_without(old, places), restated]))

@@ -1,7 +1,7 @@
 """What can be checked of a store without the gateway: checksums, keys, rows against the counters of sends.
 
-Changes nothing. Which counts agree is decided in `smsdata.schema.counters`. Imports `parts`, `files`,
-`keys`, `schema` and `errors`.
+Changes nothing. Which counts agree is decided in `smsdata.schema.counters`. Imports `files`, `keys`,
+`schema` and `errors`; is given the `parts`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smsdata.errors import StoreError
 from smsdata.schema.counters import Counters, Disagreement, Stored, disagreements
 from smsdata.schema.tables import TABLES
 from smsdata.store.files import load_part
 from smsdata.store.keys import firsts
-from smsdata.store.parts import StoredTables
+
+if TYPE_CHECKING:
+    from smsdata.store.parts import StoredTables
 
 
 @dataclass(frozen=True, slots=True)
