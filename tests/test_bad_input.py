@@ -14,7 +14,7 @@ from results import NOW, SYNCED, campaigns, history, members, messages, replies
 
 from smsdata import analysis
 from smsdata.errors import UsageError
-from smsdata.store.store import Scan
+from smsdata.store.scan import Scan
 
 TAKE_NO_TABLES = {"alarms", "explain", "time_quantiles", "to_spark"}  # they take what a helper gave
 DLRS = "message_id msisdn status sent_at"
