@@ -109,11 +109,11 @@ def test_refresh_is_never_dearer_than_reading_everything(
         (None, None, NOW - planner.HORIZON),
         (NOW - timedelta(days=1), NOW - timedelta(days=7), NOW - planner.HORIZON),
         (NOW - timedelta(days=1), NOW - timedelta(days=1), NOW - timedelta(days=30) + timedelta(seconds=2)),
-        (NOW - timedelta(days=40), NOW - timedelta(days=6), NOW - timedelta(days=40) - planner.MARGIN),
+        (NOW - timedelta(days=40), NOW - timedelta(days=6), NOW - timedelta(days=40) - planner.CURSOR_MARGIN),
     ],
 )
-def test_report_window_is_one_window_back_and_all_of_it_once_a_week(cursor, weekly, start):
-    assert planner.report_window(NOW, cursor, weekly) == start
+def test_report_start_is_one_look_back_and_all_of_it_once_a_week(cursor, weekly, start):
+    assert planner.report_start(NOW, cursor, weekly) == start
 
 
 def test_lacks_messages_waits_for_fresh_campaigns():

@@ -18,7 +18,7 @@ from torture.year import look_back_three_days
 from smsdata import LockedError, Store, StoreError, UsageError
 from smsdata.gateway.endpoints import SYNCED
 from smsdata.ingest import plan as planner
-from smsdata.ingest.run import plan, sync
+from smsdata.ingest.run import plan_sync, sync
 from smsdata.simulator import Account, Faults, Gateway
 
 OURS = {"extra", "synced_at", "gone_at"}
@@ -66,7 +66,7 @@ def test_sync_makes_at_most_six_calls_when_nothing_changed(world, connect):
     account, gateway, store = world
     again = sync(connect(gateway), store)
     assert again.calls <= 6
-    assert again.look == []
+    assert again.attention == []
     assert differences(store, account) == {}
 
 
@@ -145,7 +145,7 @@ def test_sync_spends_no_call_on_single_recipient_sends(world, connect):
     alone = {row["message_id"] for row in account.truth("campaigns") if row["msisdn"] is not None}
     asked = {dict(call.params).get("message_id") for call in gateway.calls if "get-sms-sent" in call.path}
     assert not asked & {str(message_id) for message_id in alone}
-    assert report.look == []
+    assert report.attention == []
     assert differences(store, account) == {}
 
 
@@ -239,11 +239,11 @@ def test_sync_sets_odd_rows_aside_and_goes_on(world, connect):
     gateway.spoil("get-user-sms-responses", {"id": odd["id"]}, {"received_at": "soon"})
     report = sync(connect(gateway), store)
     assert report.tables["replies"].rejected == 1
-    assert any("set aside" in line for line in report.look)
+    assert any("set aside" in line for line in report.attention)
     (kept,) = store.rejects().values()
     assert kept["raw"]["id"] == odd["id"]
     assert odd["id"] not in store.read("replies")["id"].to_list()
-    assert "61491570156" not in "".join(report.look)
+    assert "61491570156" not in "".join(report.attention)
 
 
 def test_sync_asks_once_about_counters_that_no_read_bears_out(world, connect):
@@ -253,10 +253,10 @@ def test_sync_asks_once_about_counters_that_no_read_bears_out(world, connect):
               key=lambda row: row["sent_at"])  # fmt: skip
     gateway.spoil("get-message-report", {"id": odd["message_id"]}, {"delivered": odd["delivered"] + 1})
     report = sync(connect(gateway), store)
-    assert [f"campaign {odd['message_id']}" in line for line in report.look] == [True]
+    assert [f"campaign {odd['message_id']}" in line for line in report.attention] == [True]
     again = sync(connect(gateway), store)
     assert again.calls <= 6
-    assert again.look == []
+    assert again.attention == []
     places = [d.where for d in store.verify() if d.table == "dlrs"]
     assert places == [f"message_id={odd['message_id']}"]
 
@@ -285,7 +285,7 @@ def test_sync_reads_once_more_where_a_row_was_odd(connect, tmp_path, call, table
     assert len(store.rejects()) == 1
     assert differences(store, account, [table]) != {}
     account.advance(hours=24)
-    assert sync(connect(gateway), store).look == []
+    assert sync(connect(gateway), store).attention == []
     assert differences(store, account) == {}
     assert store.rejects() == {}
     account.advance(hours=1)
@@ -333,8 +333,8 @@ def test_sync_goes_on_after_more_than_twelve_months(world, connect):
     account.advance(days=400)
     account.inbound(61491570156, "Are you still there?")
     first, then = (sync(connect(gateway), store) for _ in range(2))
-    assert ["12 months" in line for line in first.look] == [True]
-    assert then.look == []
+    assert ["12 months" in line for line in first.attention] == [True]
+    assert then.attention == []
     assert "Are you still there?" in store.read("replies")["response"].to_list()
 
 
@@ -345,7 +345,7 @@ def test_sync_reads_once_more_an_odd_reply_of_its_first_run(connect, tmp_path):
     sync(connect(Once(gateway, "get-user-sms-responses", "received_at")), store)
     assert len(store.rejects()) == 1
     account.advance(hours=36)
-    assert sync(connect(gateway), store).look == []
+    assert sync(connect(gateway), store).attention == []
     assert differences(store, account, ["replies"]) == {}
     assert store.rejects() == {}
 
@@ -457,7 +457,7 @@ def test_sync_reads_removed_replies_and_members_again(world, connect):
 def test_sync_reads_active_and_inactive_members_where_all_are_refused(connect, tmp_path, code):
     account = Account(seed=5, campaigns=1, recipients=130, singles=0, lists=2, days=5)
     gateway, store = Gateway(account, limiter=None), Store(tmp_path / "store")
-    assert sync(connect(NotAll(gateway, code)), store).look == []
+    assert sync(connect(NotAll(gateway, code)), store).attention == []
     assert differences(store, account, ["list_members"]) == {}
 
 
@@ -480,10 +480,10 @@ class NotAll:
 
 def test_sync_of_one_old_send_does_not_move_where_dlrs_begin(world, connect):
     account, gateway, store = world
-    begun = store.state["first_dlrs"]
+    begun = store.state.kept_from["dlrs"]
     old = min(account.truth("campaigns"), key=lambda row: row["sent_at"])["message_id"]
     sync(connect(gateway), store, tables=["dlrs"], message_id=old, since="200d", deep=True)
-    assert Store(store.path).state["first_dlrs"] == begun
+    assert Store(store.path).state.kept_from["dlrs"] == begun
 
 
 class Once:
@@ -691,7 +691,7 @@ def test_plan_stores_nothing_and_comes_close(world, connect):
     account.send_campaign(numbers=[f"61491570{n:03d}" for n in range(300, 420)], text="Sale")
     account.advance(hours=24)
     files = {path: path.stat().st_mtime_ns for path in store.path.rglob("*") if path.is_file()}
-    calls = plan(connect(gateway), store)
+    calls = plan_sync(connect(gateway), store)
     assert {path: path.stat().st_mtime_ns for path in store.path.rglob("*") if path.is_file()} == files
     told = []
     report = sync(connect(gateway), store, on_plan=lambda begun: told.append((begun.planned, begun.calls)))
@@ -704,7 +704,7 @@ def test_plan_stores_nothing_and_comes_close(world, connect):
 
 def test_plan_of_a_first_sync_comes_close(connect, tmp_path):
     account = Account(seed=5, campaigns=12, recipients=140, singles=12, inbound=8, lists=3, days=28)
-    calls = plan(connect(gateway := Gateway(account, limiter=None)), tmp_path / "store")
+    calls = plan_sync(connect(gateway := Gateway(account, limiter=None)), tmp_path / "store")
     report = sync(connect(gateway), tmp_path / "store")
     assert set(calls) == set(SYNCED)
     assert abs(sum(calls.values()) - report.calls) <= 0.2 * report.calls
@@ -715,13 +715,13 @@ def test_sync_cursor_never_passes_what_was_not_proved(connect, tmp_path):
     gateway = Gateway(account, limiter=None)
     store = Store(tmp_path / "store")
     sync(connect(gateway), store)
-    cursor = store.state["cursors"]["messages"]
+    cursor = store.state.cursors["messages"]
     account.send_campaign(numbers=[f"61491570{n:03d}" for n in range(300, 700)], text="Sale")
     account.advance(hours=24)
     lying = Gateway(account, limiter=None, faults=Faults({"total_big": 1.0}))
     report = sync(connect(lying), store, tables=["messages"])
-    assert report.look
-    assert store.state["cursors"]["messages"] == cursor
+    assert report.attention
+    assert store.state.cursors["messages"] == cursor
     sync(connect(gateway), store)
     assert differences(store, account, ["messages"]) == {}
 

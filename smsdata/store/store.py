@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -41,6 +40,7 @@ from smsdata.schema.kinds import DUCKDB
 from smsdata.schema.status import rank
 from smsdata.schema.tables import TABLES
 from smsdata.store.disk import Disk, PageJournal
+from smsdata.store.state import OtherFormatError, State
 from smsdata.times import instant
 
 if TYPE_CHECKING:
@@ -313,8 +313,8 @@ class Store:
 
     def _disagreements(self, table: str) -> Iterator[Difference]:
         """Where the rows of a campaign do not add up to its counters."""
-        first = self.state.get("first_messages" if table == "messages" else "first_dlrs")
-        until = self.state.get("cursors", {}).get("messages") if table == "messages" else None
+        first = self.state.kept_from.get("messages" if table == "messages" else "dlrs")
+        until = self.state.cursors.get("messages") if table == "messages" else None
         if first is None:
             return
         by = ["message_id"] if table == "optouts" else ["message_id", "status"]
@@ -359,27 +359,23 @@ class Store:
                 self._writing = False
 
     @cached_property
-    def state(self) -> dict[str, Any]:
-        """What a sync has to remember: whose store this is, cursors, jobs under way."""
+    def state(self) -> State:
+        """What a sync has to remember: whose store this is, cursors, what is under way."""
         path = self.private / "state.json"
         try:
-            state: dict[str, Any] = json.loads(path.read_bytes())
-            checksum = state.pop("checksum", None)
-            intact = checksum == _checksum(state)
+            return State.from_json(path.read_bytes())
         except FileNotFoundError:
-            return {"format": _FORMAT, "journal": 0}
-        except (OSError, ValueError, AttributeError, TypeError):
+            return State()
+        except OtherFormatError:
+            raise StoreError(
+                f"{self.path} was written by another version of smsdata; update smsdata."
+            ) from None
+        except (OSError, ValueError):
             raise _damaged(path) from None
-        if state.get("format") != _FORMAT:
-            raise StoreError(f"{self.path} was written by another version of smsdata; update smsdata.")
-        if not intact:
-            raise _damaged(path)
-        return state
 
     def save_state(self) -> None:
         """Make the state durable; only under `writing`."""
-        told = self.state | {"checksum": _checksum(self.state)}
-        self.disk.replace(self.private / "state.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        self.disk.replace(self.private / "state.json", self.state.to_json())
 
     @property
     def bound(self) -> bool:
@@ -394,18 +390,16 @@ class Store:
         StoreError
             When it holds another account's rows, or another base URL's.
         """
-        mine = {"account": account, "base_url": base_url}
-        bound = {key: self.state[key] for key in mine if key in self.state}
-        if bound == mine:
+        if (self.state.account, self.state.base_url) == (account, base_url):
             return
-        if bound and not again and any(self.parts(table) for table in TABLES):
-            other = "base URL" if bound["base_url"] != base_url else "account"
+        if self.state.account and not again and any(self.parts(table) for table in TABLES):
+            other = "base URL" if self.state.base_url != base_url else "account"
             raise StoreError(
-                f"{self.path} holds the rows of another {other} ({bound['base_url']}). Use another --store, "
-                "or after a change of key run `smsdata config --rebind`.",
+                f"{self.path} holds the rows of another {other} ({self.state.base_url}). Use another "
+                "--store, or after a change of key run `smsdata config --rebind`.",
                 code="OTHER_ACCOUNT",
             )
-        self.state.update(mine)  # durable with the first thing that is stored
+        self.state.bind(account, base_url)  # durable with the first thing that is stored
         if again:
             self.save_state()
 
@@ -614,12 +608,12 @@ class Store:
     def commit(self, journal: PageJournal, merged: Iterable[str]) -> None:
         """These reads are merged: move the cursors; the journal goes on with the pages of the others."""
         with journal.moving(merged) as move:
-            self.state["journal"] += 1
+            self.state.next_journal()
             move(self._journal_path())
             self.save_state()
 
     def _journal_path(self) -> Path:
-        return self.private / f"journal-{self.state['journal']}.log"
+        return self.private / f"journal-{self.state.journal}.log"
 
     def reject(self, rejects: Iterable[Reject], read: str, seen_at: datetime) -> list[Path]:
         """Set rows aside that do not fit, each in a file of its own; the same row is kept once."""
@@ -814,10 +808,6 @@ def _unlike(have: Counter[str], due: Counter[str]) -> Iterator[tuple[str, int, i
 
 def _number(part: Path) -> int:
     return int(part.stem.removeprefix("part-"))
-
-
-def _checksum(state: Mapping[str, Any]) -> int:
-    return zlib.crc32(orjson.dumps(state, option=orjson.OPT_SORT_KEYS))
 
 
 _SEAL = struct.Struct("<4sII")  # mark, checksum of all before it, checksum of all after it
