@@ -203,8 +203,8 @@ def audit(
     breaches, possible = (after[keep].reset_index(drop=True) for keep in (certain, ~certain))
     places = _places(store, found)
     return Audit(
-        base_url=str(store.state.get("base_url", "")),
-        account=str(store.state.get("account", "")),
+        base_url=store.state.base_url,
+        account=store.state.account,
         optouts=found,
         replies=replies,
         breaches=breaches,
@@ -218,17 +218,17 @@ def audit(
 
 def _windows(store: Store, since: str | datetime | None) -> dict[str, datetime | None]:
     """What the store can see: where messages and replies begin, and until when they were read."""
-    state, cursors = store.state, store.state.get("cursors", {})
+    cursors = store.state.cursors
     if "messages" not in cursors:
         raise UsageError(f"{store.path} holds no messages yet: run `smsdata sync` first.")
-    first = instant(state.get("first_messages", cursors["messages"]))
+    first = store.state.kept_from.get("messages", cursors["messages"])
     begin = first if since is None else max(first, instant(since, "since"))
     replies = store.tables.min_max("replies", ["received_at"]).get("received_at")
     return {
         "first": begin,
-        "last": instant(cursors["messages"]),
+        "last": cursors["messages"],
         "replies_from": replies[0] if replies else None,
-        "replies_until": instant(cursors["replies"]) if "replies" in cursors else None,
+        "replies_until": cursors.get("replies"),
     }
 
 

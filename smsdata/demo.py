@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from smsdata import analysis, plots
 from smsdata.errors import StoreError
 from smsdata.gateway.client import Client
-from smsdata.ingest.pipeline import Report
+from smsdata.ingest.report import Report
 from smsdata.ingest.run import sync
 from smsdata.simulator import Account, Gateway, running, transport
 from smsdata.store.store import Store
@@ -85,7 +85,7 @@ class Demo:
     @property
     def look(self) -> list[str]:
         """What needs a person."""
-        return self.report.look
+        return self.report.attention
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import stamina
 
-from smsdata import Client
-from smsdata.simulator import Gateway, transport
+from smsdata import Client, Store
+from smsdata.ingest.run import sync
+from smsdata.simulator import Account, Gateway, transport
+from tests.support.sync_world import small_account
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,3 +52,13 @@ def connect() -> Iterator[Callable[..., Client]]:
     yield make
     for client in made:
         client.close()
+
+
+@pytest.fixture
+def world(connect: Callable[..., Client], tmp_path: Path) -> tuple[Account, Gateway, Store]:
+    """A small account, its gateway and a store that is in step with it."""
+    account = small_account()
+    gateway = Gateway(account, limiter=None)
+    store = Store(tmp_path / "store")
+    sync(connect(gateway), store, since="100d")
+    return account, gateway, store

@@ -343,7 +343,7 @@ def test_apply_refuses_a_list_whose_members_are_not_proved(
 ) -> None:
     world, plan = fresh()
     with world.store.writing():
-        world.store.state["unproved_lists"] = [world.lists["A"]]
+        world.store.state.mark_unproved({world.lists["A"]})
         world.store.save_state()
     with world.client() as client:
         report = hygiene.apply(plan, client, world.store, dry_run=False)

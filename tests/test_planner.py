@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsdata.errors import UsageError
 from smsdata.ingest import plan as planner
-from smsdata.ingest.plan import Campaign
+from smsdata.ingest.plan import Campaign, Refresh, SyncOptions
 from smsdata.schema.counters import Stored, agrees
+from smsdata.store.state import Retry, Slice, State
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -113,11 +115,11 @@ def test_refresh_is_never_dearer_than_reading_everything(
         (None, None, NOW - planner.HORIZON),
         (NOW - timedelta(days=1), NOW - timedelta(days=7), NOW - planner.HORIZON),
         (NOW - timedelta(days=1), NOW - timedelta(days=1), NOW - timedelta(days=30) + timedelta(seconds=2)),
-        (NOW - timedelta(days=40), NOW - timedelta(days=6), NOW - timedelta(days=40) - planner.MARGIN),
+        (NOW - timedelta(days=40), NOW - timedelta(days=6), NOW - timedelta(days=40) - planner.CURSOR_MARGIN),
     ],
 )
-def test_report_window_is_one_window_back_and_all_of_it_once_a_week(cursor, weekly, start):
-    assert planner.report_window(NOW, cursor, weekly) == start
+def test_report_start_is_one_look_back_and_all_of_it_once_a_week(cursor, weekly, start):
+    assert planner.report_start(NOW, cursor, weekly) == start
 
 
 def test_lacks_messages_waits_for_fresh_campaigns():
@@ -132,3 +134,230 @@ def test_lacks_messages_waits_for_fresh_campaigns():
 )
 def test_member_pages_counts_the_second_pass(active, total, calls):
     assert planner.member_pages(active, total) == calls
+
+
+# ---- what has to be read of each campaign ---------------------------------------------------------------
+
+
+def test_refreshes_reads_dlrs_since_first_and_opt_outs_of_all():
+    fresh, old = campaign(delivered=5, age_hours=1), campaign(delivered=5, optouts=1, age_hours=99)
+    steps = planner.refreshes([fresh, old], {}, State(), first=NOW - timedelta(hours=2))
+    assert [(step.campaign, step.way) for step in steps] == [(fresh, "full"), (old, "optouts")]
+
+
+def test_refreshes_rests_on_what_is_remembered_of_each_table():
+    state = State()
+    fresh, old = campaign(delivered=5, age_hours=1), campaign(delivered=5, optouts=1, age_hours=99)
+    state.remember("optouts", 7, old.counters)
+    assert planner.refreshes([old], {}, state, first=NOW) == []
+    assert planner.refreshes([fresh], {}, state, first=NOW - timedelta(hours=2)) != []
+    state.remember("dlrs", 7, fresh.counters)
+    assert planner.refreshes([fresh], {}, state, first=NOW - timedelta(hours=2)) == []
+
+
+def test_refreshes_reads_deep_from_there_on_alone():
+    campaigns = [campaign(delivered=5, age_hours=hours) for hours in (10, 30)]
+    stored_now = {7: stored(delivered=5)}
+    start = NOW - timedelta(hours=20)
+    steps = planner.refreshes(campaigns, stored_now, State(), first=NOW - planner.WEEK, deep_from=start)
+    assert [step.campaign for step in steps] == campaigns[:1]
+
+
+@pytest.mark.parametrize(
+    ("deep", "since", "start"),
+    [
+        (False, "90d", None),
+        (True, None, NOW - planner.LOOK_BACK),
+        (True, "1d", NOW - planner.LOOK_BACK),
+        (True, "90d", NOW - timedelta(days=90)),
+    ],
+)
+def test_deep_from_reaches_at_least_thirty_days_back(deep, since, start):
+    assert planner.deep_from(SyncOptions(since=since, deep=deep), NOW) == start
+
+
+def test_campaigns_asked_for_is_all_or_the_one_that_there_is():
+    campaigns = [campaign(delivered=5)]
+    assert planner.campaigns_asked_for(campaigns, None) == campaigns
+    assert planner.campaigns_asked_for(campaigns, "7") == campaigns
+    with pytest.raises(UsageError, match="no send 8"):
+        planner.campaigns_asked_for(campaigns, 8)
+
+
+def test_bears_out_wants_statuses_and_opt_outs():
+    assert planner.bears_out(campaign(delivered=5, optouts=1), stored(delivered=5, flags=1))
+    assert not planner.bears_out(campaign(delivered=5, optouts=1), stored(delivered=5, optouts=1))
+    assert not planner.bears_out(campaign(delivered=5), stored(delivered=4))
+
+
+def test_is_quiet_after_98_hours():
+    assert planner.is_quiet(campaign(age_hours=99), NOW)
+    assert not planner.is_quiet(campaign(age_hours=98), NOW)
+
+
+# ---- messages that came late ----------------------------------------------------------------------------
+
+
+def test_late_campaigns_are_those_since_first_that_nothing_is_remembered_of():
+    state = State()
+    late = campaign(delivered=5, age_hours=10)
+    missed = planner.late_campaigns([late], {7: 4}, state, first=NOW - planner.DAY, now=NOW)
+    assert missed == [late]
+    assert planner.late_campaigns([late], {7: 4}, state, first=NOW, now=NOW) == []
+    assert planner.late_campaigns([late], {7: 5}, state, first=NOW - planner.DAY, now=NOW) == []
+    state.remember("messages", 7, late.counters)
+    assert planner.late_campaigns([late], {7: 4}, state, first=NOW - planner.DAY, now=NOW) == []
+
+
+def test_slices_around_joins_those_that_overlap():
+    hours = [campaign(age_hours=age) for age in (0.5, 1, 9)]
+    assert planner.slices_around(hours, NOW) == [
+        (NOW - timedelta(hours=9, minutes=5), NOW - timedelta(hours=8)),
+        (NOW - timedelta(hours=1, minutes=5), NOW),
+    ]
+
+
+def test_never_came_waits_until_a_send_is_quiet():
+    late = [campaign(delivered=5, age_hours=hours) for hours in (97, 99)]
+    assert planner.never_came(late, {7: 4}, now=NOW) == late[1:]
+    assert planner.never_came(late, {7: 5}, now=NOW) == []
+
+
+# ---- where tables begin ---------------------------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+
+
+def test_report_start_takes_no_instant_that_is_still_to_come_and_reaches_as_far_as_asked():
+    yesterday = NOW - planner.DAY
+    assert planner.report_start(NOW, yesterday, NOW + HOUR) == NOW - planner.HORIZON
+    asked = NOW - timedelta(days=60)
+    assert planner.report_start(NOW, yesterday, yesterday, asked=asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("cursor", "asked", "start"),
+    [
+        (None, None, NOW - planner.HORIZON),
+        (NOW - HOUR, None, NOW - HOUR),
+        (NOW - HOUR, NOW - planner.DAY, NOW - planner.DAY),
+        (NOW - planner.DAY, NOW - HOUR, NOW - planner.DAY),
+        (NOW - timedelta(days=400), None, NOW - planner.HORIZON),
+        (NOW - HOUR, NOW - timedelta(days=400), NOW - planner.HORIZON),
+    ],
+)
+def test_replies_start_at_the_cursor_or_earlier_but_not_before_what_is_kept(cursor, asked, start):
+    assert planner.replies_start(NOW, cursor, asked=asked) == start
+
+
+@pytest.mark.parametrize(
+    ("cursor", "asked", "start"),
+    [
+        (None, None, NOW - planner.LOOK_BACK),
+        (None, NOW - HOUR, NOW - HOUR),
+        (NOW - HOUR, NOW - planner.DAY, NOW - planner.DAY),
+        (NOW - planner.DAY + timedelta(microseconds=5), NOW - HOUR, NOW - planner.DAY),
+    ],
+)
+def test_messages_start_at_the_cursor_or_earlier(cursor, asked, start):
+    assert planner.messages_start(NOW, cursor, asked=asked) == start
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "first"),
+    [
+        (None, None, NOW - planner.LOOK_BACK),
+        (None, NOW - HOUR, NOW - HOUR),
+        (NOW - HOUR, NOW - planner.DAY, NOW - planner.DAY),
+        (NOW - planner.DAY, NOW - HOUR, NOW - planner.DAY),
+        (NOW + HOUR, None, NOW - planner.LOOK_BACK),
+    ],
+)
+def test_kept_from_only_ever_moves_back(known, asked, first):
+    assert planner.kept_from(known, asked=asked, now=NOW) == first
+
+
+def test_slice_to_read_goes_on_with_an_interrupted_one_that_reaches_up_to_here():
+    under_way = Slice(NOW - planner.DAY, NOW - HOUR, NOW - 9 * HOUR)
+    oldest = NOW - planner.HORIZON
+    assert planner.slice_to_read(under_way, under_way.start, NOW, oldest) == under_way
+    assert planner.slice_to_read(under_way, NOW - 8 * HOUR, NOW, oldest).start == NOW - 8 * HOUR
+    assert planner.slice_to_read(under_way, NOW - 2 * planner.DAY, NOW, oldest).end == NOW
+    assert planner.slice_to_read(under_way, under_way.start, NOW, NOW - HOUR).end == NOW
+    fresh = planner.slice_to_read(None, NOW - HOUR, NOW, oldest)
+    assert fresh == Slice(NOW - HOUR, NOW, NOW - HOUR - timedelta(seconds=1))
+
+
+def test_cursor_after_keeps_its_margin_and_never_moves_back():
+    margin = planner.CURSOR_MARGIN
+    assert planner.cursor_after(NOW, before=None, now=NOW, margin=margin) == NOW - margin
+    assert planner.cursor_after(NOW - HOUR, before=None, now=NOW, margin=margin) == NOW - HOUR
+    before = NOW - timedelta(minutes=30)
+    assert planner.cursor_after(NOW - HOUR, before=before, now=NOW, margin=margin) == before
+
+
+# ---- odd rows, lists, calls -----------------------------------------------------------------------------
+
+
+def test_worth_another_try_rests_after_three():
+    assert [planner.worth_another_try(tries, odd=True) for tries in range(5)] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not planner.worth_another_try(0, odd=False)
+
+
+def test_retries_of_a_call_reach_no_further_back_than_the_gateway_keeps():
+    retries = {
+        "get-a?x=1": Retry(1, NOW - 3 * HOUR, NOW - HOUR),
+        "get-a?x=2": Retry(1, NOW - 9 * HOUR, NOW - 8 * HOUR),
+        "get-ab?x=1": Retry(1, NOW - HOUR, NOW),
+    }
+    assert planner.retries_of(retries, "get-a", oldest=NOW - 2 * HOUR) == {
+        "get-a?x=1": Retry(1, NOW - 2 * HOUR, NOW - HOUR),
+        "get-a?x=2": None,
+    }
+
+
+def list_row(list_id, active=3, total=4):
+    return {"list_id": list_id, "members_active": active, "members_total": total}
+
+
+def test_stale_lists_are_those_whose_counters_moved_and_those_not_proved():
+    lists = [list_row(n) for n in (1, 2, 3, 4)]
+    state = State()
+    state.mark_read("list_members", NOW - planner.DAY)
+    state.mark_members_read({1: (3, 4), 2: (2, 4), 3: (3, 4)})
+    state.mark_unproved({3})
+    stale = planner.stale_lists(lists, state, only=None, any_stored=True, now=NOW)
+    assert stale == [2, 3, 4]
+    assert planner.stale_lists(lists, state, only="2", any_stored=True, now=NOW) == [2]
+    with pytest.raises(UsageError, match="no list 9"):
+        planner.stale_lists(lists, state, only=9, any_stored=True, now=NOW)
+
+
+def test_stale_lists_are_all_every_week_and_when_the_members_are_lost():
+    lists = [list_row(1)]
+    state = State()
+    state.mark_members_read({1: (3, 4)})
+    assert planner.stale_lists(lists, state, only=None, any_stored=True, now=NOW) == [1]
+    state.mark_read("list_members", NOW - planner.DAY)
+    assert planner.stale_lists(lists, state, only=None, any_stored=True, now=NOW) == []
+    assert planner.stale_lists(lists, state, only=None, any_stored=False, now=NOW) == [1]
+    state.mark_members_read({1: (0, 4)})
+    assert planner.stale_lists([list_row(1, active=0)], state, only=None, any_stored=False, now=NOW) == []
+
+
+def test_expected_calls_add_up_each_table():
+    steps = [
+        Refresh(campaign(), way, calls)
+        for way, calls in (("derive", 0), ("parts", 2), ("full", 3), ("optouts", 4))
+    ]
+    state = State()
+    state.mark_read("numbers", NOW - HOUR)
+    assert planner.expected_calls(steps, [(250, 250), (200, 250)], 250, state, NOW) == {
+        "replies": 1, "messages": 4, "dlrs": 5, "optouts": 4, "list_members": 9, "numbers": 0, "keywords": 1,
+    }  # fmt: skip

@@ -366,7 +366,7 @@ def test_count_and_merge_notice_a_damaged_footer(store: Store) -> None:
 
 
 def test_state_with_a_flipped_bit_is_refused(store: Store) -> None:
-    store.state["cursors"] = {"messages": "2026-11-22T00:00:00+00:00"}
+    store.state.advance("messages", T0, done=T0)
     store.save_state()
     path = store.private / "state.json"
     content = path.read_bytes()
@@ -400,7 +400,7 @@ def test_bind_refuses_another_account_and_another_gateway(store: Store) -> None:
     with pytest.raises(StoreError, match="another base URL"):
         Store(store.path).bind("mine", "https://b.example/")
     store.bind("theirs", "https://a.example/", again=True)
-    assert Store(store.path).state["account"] == "theirs"
+    assert Store(store.path).state.account == "theirs"
 
 
 def test_writing_is_for_one_at_a_time_and_blocks_no_reader(store: Store) -> None:
@@ -523,8 +523,9 @@ def agreeing(store: Store) -> Store:
     store.merge("dlrs", table("dlrs", rows))
     left = {k: rows[0][k] for k in ("message_id", "msisdn", "sent_at", "copies", "synced_at")}
     store.merge("optouts", table("optouts", [left]))
-    store.state |= {"first_dlrs": T0.isoformat(), "first_messages": T0.isoformat()}
-    store.state["cursors"] = {"messages": at(1).isoformat()}
+    store.state.keep_from("dlrs", T0)
+    store.state.keep_from("messages", T0)
+    store.state.advance("messages", at(1), done=at(1))
     return store
 
 
@@ -562,7 +563,7 @@ def test_verify_goes_by_what_another_process_wrote_meanwhile(tmp_path: Path) -> 
     other = Store(ours.path)
     with other.writing():
         other.merge("campaigns", table("campaigns", [campaign()]))
-        other.state["first_dlrs"] = T0.isoformat()
+        other.state.keep_from("dlrs", T0)
         other.save_state()
     assert {d.table for d in ours.verify()} == {"dlrs", "optouts"}
 

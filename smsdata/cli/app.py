@@ -22,10 +22,9 @@ import typer
 
 from smsdata.errors import SafetyError, SmsDataError, UsageError
 from smsdata.gateway.client import Client
-from smsdata.ingest.pipeline import Report
 from smsdata.ingest.reconcile import verify as check
-from smsdata.ingest.run import plan as make_plan
-from smsdata.ingest.run import sync
+from smsdata.ingest.report import Report
+from smsdata.ingest.run import plan_sync, sync
 from smsdata.schema.memory import share_arenas
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Settings, mask, settings
@@ -172,10 +171,10 @@ def sync_(
             msisdn=msisdn,
         )
     common.say(
-        *(f"note: {note}" for note in report.notes), *(f"needs a look: {line}" for line in report.look)
+        *(f"note: {note}" for note in report.notes), *(f"needs a look: {line}" for line in report.attention)
     )
     common.show(report.as_json() | {"store": str(store.path)}, *_told(report, store))
-    return LOOK if report.look else 0
+    return LOOK if report.attention else 0
 
 
 def _names(tables: str | None) -> list[str] | None:
@@ -202,9 +201,8 @@ def _told(report: Report, store: Store) -> list[str]:
     for name, table in report.tables.items():
         odd = f"  {table.rejected} rows set aside" if table.rejected else ""
         odd += f"  NOT COMPLETE ({len(table.unproved)})" if table.unproved else ""
-        lines.append(
-            f"{name:<16}{table.rows:>10,}{table.new:>10,}{table.calls:>8,}  {table.proofs or '-'}{odd}"
-        )
+        proofs = ", ".join(table.proofs) or "-"
+        lines.append(f"{name:<16}{table.rows:>10,}{table.new:>10,}{table.calls:>8,}  {proofs}{odd}")
     return [*lines, f"{report.calls:,} calls, stored in {store.path}, as of {report.now}"]
 
 
@@ -216,7 +214,7 @@ def plan(
 ) -> None:
     """Say how many calls a sync would make and how long they take; stores nothing."""
     with common.client() as client:
-        calls = make_plan(client, common.open_store(), since=since)
+        calls = plan_sync(client, common.open_store(), since=since)
         pace = client.settings.rate * client.settings.share
         rate = client.settings.rate
     total = sum(calls.values())

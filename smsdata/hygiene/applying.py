@@ -138,7 +138,7 @@ def _same_account(about: Mapping[str, Any], client: Caller, store: Store) -> Non
                 f"the plan was made for another {key.replace('_', ' ')}; nothing was changed. Make a plan "
                 "with `smsdata clean` where it is to be applied."
             )
-    if any(store.state.get(key) != mine for key, mine in places.items()):
+    if (store.state.account, store.state.base_url) != tuple(places.values()):
         raise SafetyError(f"{store.path} holds another account's rows; nothing was changed.")
 
 
@@ -224,7 +224,7 @@ class _Run:
 
     def go(self, targets: pd.DataFrame, lists: pd.DataFrame, on_step: Callable[[int, int], None]) -> None:
         """One list after the other."""
-        unproved = set(self.store.state.get("unproved_lists", []))
+        unproved = self.store.state.unproved_lists
         known = set(lists["list_id"].tolist())
         done = 0
         for number, rows in targets.groupby("list_id", sort=True):
@@ -454,7 +454,6 @@ def replies_since(client: Caller, store: Store, first: pd.Timestamp) -> dict[str
 
 def recent_replies(client: Caller, store: Store) -> pd.DataFrame:
     """Drain the replies that came since the store was synced."""
-    cursor = store.state.get("cursors", {}).get("replies")
     now = client.now()
-    start = instant(cursor) if cursor else now - timedelta(days=364)
+    start = store.state.cursors.get("replies") or now - timedelta(days=364)
     return drain(client, "replies", start=min(start, now - timedelta(minutes=1)), end=now)

@@ -20,7 +20,7 @@ from smsdata.analysis import bounces
 from smsdata.analysis.core.engine import DAY, MICROS, micros, open_tables, typed
 from smsdata.errors import SafetyError, UsageError
 from smsdata.hygiene.changes import is_number
-from smsdata.ingest.plan import SETTLED
+from smsdata.ingest.plan import QUIET
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store, open_store
 from smsdata.times import duration, instant
@@ -139,7 +139,7 @@ def plan(
         )
         tables.add("known", known[["msisdn", "tier", "held"]])
         since = micros(made_at) - int(duration(max_age).total_seconds()) * MICROS
-        found = tables.query(_SQL, since=since, age=_micros(SETTLED), apart=3600 * MICROS)
+        found = tables.query(_SQL, since=since, age=_micros(QUIET), apart=3600 * MICROS)
     found = found[found["msisdn"].map(is_number).astype(bool)]
     rows = _judged(found).assign(action="delete")
     return _sealed(store, typed(rows, _COLUMNS), made_at, path, {"max_age": max_age})
@@ -315,7 +315,7 @@ def _micros(span: timedelta) -> int:
 def _heard(store: Store) -> datetime:
     """When the store last heard of campaigns, by the gateway's clock."""
     bounds = store.tables.min_max("campaigns", ["synced_at"])
-    if not bounds or "account" not in store.state:
+    if not bounds or not store.state.account:
         raise UsageError(f"{store.path} holds no campaigns yet: run `smsdata sync` first.")
     latest: datetime = bounds["synced_at"][1]
     return latest.astimezone(UTC)
@@ -328,11 +328,11 @@ def _sealed(
     store: Store, rows: pd.DataFrame, made_at: datetime, path: str | Path | None, facts: dict[str, Any]
 ) -> pd.DataFrame:
     """Bind a plan to its account and time, give it its hash and put it into its file."""
-    if "account" not in store.state:
+    if not store.state.account:
         raise UsageError(f"{store.path} belongs to no account yet: run `smsdata sync` first.")
     about = facts | {
-        "account": store.state["account"],
-        "base_url": store.state["base_url"],
+        "account": store.state.account,
+        "base_url": store.state.base_url,
         "made_at": made_at.isoformat(),
         "expires_at": (made_at + VALID_FOR).isoformat(),
     }

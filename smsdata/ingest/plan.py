@@ -1,28 +1,54 @@
-"""What is worth reading again: pure decisions from the report's counters and what is stored.
+"""What is worth reading: every decision of a sync, pure. State and counters in, what to read out.
 
 A campaign whose stored dlrs, counted by status, agree with its counters now costs nothing. One that
 disagrees is read by the cheapest way that still proves what it stores. Nothing depends on having
-noticed a change when it happened. No network, no files; imports `schema.counters`.
+noticed a change when it happened. No network, no files, no clock: `now` is handed in, and nothing here
+changes the state. Imports `store.state`, `times` and `errors`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
+from smsdata import times
+from smsdata.errors import UsageError
 from smsdata.schema.counters import Counters, Stored, agrees
+from smsdata.store.state import Retry, Slice, State
 
 LOOK_BACK = timedelta(days=30)
 HORIZON = timedelta(days=365) - timedelta(hours=1)  # the hour is for a slow read: what it asks for grows old
-MARGIN = timedelta(minutes=10)
-SETTLED = timedelta(hours=98)  # by then nothing more is to be expected of a send
+CURSOR_MARGIN = timedelta(minutes=10)
+QUIET = timedelta(hours=98)  # after this long nothing more is to be expected of a send
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
 _PAGE = 100
+_ODD_TRIES = 3  # of a read of which rows were set aside
 
 Way = Literal["derive", "parts", "full", "optouts"]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """What a run was asked for.
+
+    `since` says from when on, `deep` to read dlrs again whatever the counters say; `only` holds the one send,
+    list or number that was named; `named` says whether certain tables were asked for, `needed` which
+    tables have to be read for them.
+    """
+
+    since: str | datetime | None = None
+    deep: bool = False
+    only: Mapping[str, Any] = field(default_factory=dict)
+    named: bool = False
+    needed: frozenset[str] = frozenset()
+
+    def start(self, now: datetime) -> datetime | None:
+        """The instant from when on was asked; None when nothing was."""
+        return times.since(self.since, now) if self.since is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +110,250 @@ def lacks_optouts(campaign: Campaign, stored: Stored) -> bool:
     return campaign.optouts > min(stored.optouts, stored.flags)
 
 
+def refresh_optouts(campaign: Campaign, stored: Stored, *, remembered: list[int] | None) -> Refresh | None:
+    """How to bring a campaign's opt-outs up to date that is too old for its dlrs to be kept."""
+    if campaign.optouts > stored.optouts and remembered != campaign.counters:
+        return Refresh(campaign, "optouts", 0 if campaign.derivable else pages(campaign.optouts))
+    return None
+
+
+def refreshes(
+    campaigns: Iterable[Campaign],
+    stored: Mapping[int, Stored],
+    state: State,
+    *,
+    first: datetime,
+    deep_from: datetime | None = None,
+) -> list[Refresh]:
+    """What has to be read of each campaign; dlrs of those sent since `first`, opt-outs of all.
+
+    Those sent since `deep_from` are read in full whatever their counters say.
+    """
+    steps = []
+    for campaign in campaigns:
+        have = stored.get(campaign.message_id, Stored())
+        if campaign.sent_at >= first:
+            steps.append(
+                refresh(
+                    campaign,
+                    have,
+                    remembered=state.remembered("dlrs", campaign.message_id),
+                    deep=deep_from is not None and campaign.sent_at >= deep_from,
+                )
+            )
+        else:
+            known = state.remembered("optouts", campaign.message_id)
+            steps.append(refresh_optouts(campaign, have, remembered=known))
+    return [step for step in steps if step]
+
+
+def deep_from(options: SyncOptions, now: datetime) -> datetime | None:
+    """From when on dlrs are read whatever the counters say: 30 days back or further, where that was asked."""
+    return min(options.start(now) or now, now - LOOK_BACK) if options.deep else None
+
+
+def campaigns_asked_for(campaigns: list[Campaign], message_id: Any) -> list[Campaign]:
+    """All campaigns, or the one that was asked for."""
+    if message_id is None:
+        return campaigns
+    chosen = [campaign for campaign in campaigns if campaign.message_id == int(message_id)]
+    if not chosen:
+        raise UsageError(f"no send {message_id} in the last 30 days; give --since from before it was sent.")
+    return chosen
+
+
+def bears_out(campaign: Campaign, read: Stored) -> bool:
+    """Whether dlrs that were read in full agree with the counters, opt-outs too."""
+    return agrees(campaign, read) and read.flags >= campaign.optouts
+
+
+def is_quiet(campaign: Campaign, now: datetime) -> bool:
+    """Whether a campaign was sent so long ago that counters which rows do not bear out are no mere delay."""
+    return campaign.sent_at < now - QUIET
+
+
+# ---- messages that came late -----------------------------------------------------------------------
+
+
 def lacks_messages(campaign: Campaign, messages: int, *, now: datetime, remembered: list[int] | None) -> bool:
     """Whether messages of a campaign came late: fewer stored than its counters add up to."""
-    ripe = campaign.sent_at < now - MARGIN
+    ripe = campaign.sent_at < now - CURSOR_MARGIN
     return ripe and messages < campaign.recipients and remembered != campaign.counters
 
 
-def report_window(now: datetime, cursor: datetime | None, weekly: datetime | None) -> datetime:
-    """Where the report of campaigns begins: one window back, or all 12 months once a week."""
-    if cursor is None or weekly is None or now - weekly >= WEEK:
-        return now - HORIZON
-    return min(now - LOOK_BACK + timedelta(seconds=2), cursor - MARGIN)
+def late_campaigns(
+    campaigns: Iterable[Campaign],
+    messages: Mapping[int, int],
+    state: State,
+    *,
+    first: datetime,
+    now: datetime,
+) -> list[Campaign]:
+    """The campaigns sent since `first` of which messages came late; `messages` is how many are stored."""
+    return [
+        campaign
+        for campaign in campaigns
+        if campaign.sent_at >= first
+        and lacks_messages(
+            campaign,
+            messages.get(campaign.message_id, 0),
+            now=now,
+            remembered=state.remembered("messages", campaign.message_id),
+        )
+    ]
+
+
+def slices_around(campaigns: Iterable[Campaign], now: datetime) -> list[tuple[datetime, datetime]]:
+    """The slices of time in which messages of these campaigns lie; those that overlap as one."""
+    before, after = timedelta(minutes=5), timedelta(hours=1)
+    joined: list[tuple[datetime, datetime]] = []
+    for start, end in sorted((c.sent_at - before, min(now, c.sent_at + after)) for c in campaigns):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def never_came(
+    campaigns: Iterable[Campaign], messages: Mapping[int, int], *, now: datetime
+) -> list[Campaign]:
+    """The campaigns, read again long after, of which fewer messages are stored than were counted."""
+    return [c for c in campaigns if messages.get(c.message_id, 0) < c.recipients and is_quiet(c, now)]
+
+
+# ---- where tables begin ----------------------------------------------------------------------------
+
+
+def report_start(
+    now: datetime, cursor: datetime | None, weekly: datetime | None, *, asked: datetime | None = None
+) -> datetime:
+    """Where the report of campaigns begins: one look-back, or all 12 months once a week; earlier if asked.
+
+    `weekly` is when all 12 months were last read; an instant still to come, from when a clock was wrong,
+    counts for none.
+    """
+    if cursor is None or weekly is None or not now - WEEK < weekly <= now:
+        start = now - HORIZON
+    else:
+        start = min(now - LOOK_BACK + timedelta(seconds=2), cursor - CURSOR_MARGIN)
+    return min(start, asked) if asked else start
+
+
+def replies_start(now: datetime, cursor: datetime | None, *, asked: datetime | None = None) -> datetime:
+    """Where replies begin: at the cursor, or earlier if asked.
+
+    Never before what the gateway keeps: it refuses that.
+    """
+    oldest = oldest_kept(now)
+    cursor = cursor or oldest
+    return max(oldest, min(cursor, asked or cursor))
+
+
+def messages_start(now: datetime, cursor: datetime | None, *, asked: datetime | None = None) -> datetime:
+    """Where messages begin: at the cursor, or earlier if asked; at first as asked, or 30 days back."""
+    start = cursor or asked or now - LOOK_BACK
+    return min(start, asked or start).replace(microsecond=0)
+
+
+def kept_from(known: datetime | None, *, asked: datetime | None, now: datetime) -> datetime:
+    """From when on a table is kept up to date: as known, or earlier if asked; at first 30 days back."""
+    first = (known if known and known <= now else None) or asked or now - LOOK_BACK
+    return min(first, asked or first)
+
+
+def oldest_kept(now: datetime) -> datetime:
+    """From when on the gateway may be asked for what it keeps for 12 months."""
+    return now - HORIZON
+
+
+def slice_to_read(under_way: Slice | None, start: datetime, end: datetime, oldest: datetime) -> Slice:
+    """The slice of time to read, and how far it is done: an interrupted run's, if it reaches up to here."""
+    if under_way is not None:
+        reaches = under_way.start <= start <= under_way.end <= end
+        reaches = reaches and start <= max(under_way.done, under_way.start) + CURSOR_MARGIN
+        if reaches and under_way.start >= oldest - timedelta(minutes=30):
+            return under_way
+    return Slice(start, end, start - timedelta(seconds=1))
+
+
+def cursor_after(reached: datetime, *, before: datetime | None, now: datetime, margin: timedelta) -> datetime:
+    """Where the cursor stands once a table is stored up to `reached`: never back, nor nearer to now."""
+    cursor = min(reached, now - margin)
+    return max(cursor, before or cursor)
+
+
+# ---- reads of which rows were set aside ------------------------------------------------------------
+
+
+def worth_another_try(tries: int, *, odd: bool) -> bool:
+    """Whether a read is worth another try, tried so many times already, whose rows were odd again or not.
+
+    A gateway that serves a row odd now and then gets over it; one that always does is not asked for ever.
+    """
+    return odd and tries < _ODD_TRIES
+
+
+def retries_of(retries: Mapping[str, Retry], call: str, *, oldest: datetime) -> dict[str, Retry | None]:
+    """The reads of a call that are tried once more, as far as the gateway still keeps what they read."""
+    return {
+        read: replace(retry, start=max(retry.start, oldest))
+        if retry.start and retry.end and retry.end > oldest
+        else None
+        for read, retry in retries.items()
+        if read.startswith(f"{call}?")
+    }
+
+
+# ---- members of lists ------------------------------------------------------------------------------
+
+
+def stale_lists(
+    lists: Sequence[Mapping[str, Any]], state: State, *, only: Any, any_stored: bool, now: datetime
+) -> list[int]:
+    """The lists whose members are to be read: whose counters moved, who were not proved; all every week.
+
+    `only` names the one list that was asked for; `any_stored` says whether members are stored at all.
+    """
+    lost = any(active for active, _ in state.members_seen.values()) and not any_stored
+    every = lost or state.is_due("list_members", WEEK, now)
+    rows = [row for row in lists if only is None or row["list_id"] == int(only)]
+    if only is not None and not rows:
+        raise UsageError(f"the account has no list {only}.")
+    return [
+        row["list_id"]
+        for row in rows
+        if every
+        or row["list_id"] in state.unproved_lists
+        or state.members_seen.get(row["list_id"]) != list_counters(row)
+    ]
+
+
+def list_counters(row: Mapping[str, Any]) -> tuple[int, int]:
+    """A list's counters: its active members, and all it ever had."""
+    return row["members_active"], row["members_total"]
+
+
+# ---- how many calls --------------------------------------------------------------------------------
+
+
+def expected_calls(
+    steps: Sequence[Refresh], stale: Iterable[tuple[int, int]], recipients: int, state: State, now: datetime
+) -> dict[str, int]:
+    """How many calls the tables will take of which only lists and campaigns are read yet.
+
+    `steps` refresh dlrs and opt-outs; `stale` are the counters of lists whose members will be read,
+    `recipients` how many messages the campaigns since the cursor count.
+    """
+    return {
+        "replies": 1,
+        "messages": pages(recipients) + 1,
+        "dlrs": sum(step.calls for step in steps if step.way in {"parts", "full"}),
+        "optouts": sum(step.calls for step in steps if step.way == "optouts"),
+        "list_members": sum(member_pages(active, total) for active, total in stale),
+        "numbers": int(state.is_due("numbers", DAY, now)),
+        "keywords": int(state.is_due("keywords", DAY, now)),
+    }
 
 
 def member_pages(active: int, total: int) -> int:

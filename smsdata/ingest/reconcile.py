@@ -1,7 +1,7 @@
 """Checks that the store agrees with itself, and with the gateway.
 
-Adds to `Store.verify` what needs calls: the gateway's own count of messages, week by week. Beside
-`sync` in the layers; changes nothing anywhere.
+Adds to `Store.verify` what needs calls: the gateway's own count of messages, week by week. Changes nothing
+anywhere. Imports `gateway`, `store` and `times`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from smsdata import times
 from smsdata.gateway.caller import Caller
 from smsdata.store.store import Store, open_store
 from smsdata.store.verify import Difference
-from smsdata.times import instant
-from smsdata.times import since as begin
 
 _SPAN = timedelta(days=7)  # the widest that get-sms-sent-count answers
 _WIRE = "%Y-%m-%d %H:%M:%S"
@@ -41,31 +40,34 @@ def verify(
         Empty when all is well; each names table, place, both counts and what to do.
     """
     store = open_store(store)
-    found = store.verify()
-    if client is None or any(difference.what == "damaged" for difference in found):
-        return found
-    return [*found, *_counted(store, client, since)]
+    differences = store.verify()
+    if client is None or any(difference.what == "damaged" for difference in differences):
+        return differences
+    return [*differences, *_weeks_counted_differently(store, client, since)]
 
 
-def _counted(store: Store, client: Caller, since: str | datetime | None) -> Iterator[Difference]:
-    cursor = store.state.get("cursors", {}).get("messages")
-    first = store.state.get("first_messages")
-    if cursor is None or first is None:
+def _weeks_counted_differently(
+    store: Store, client: Caller, since: str | datetime | None
+) -> Iterator[Difference]:
+    until = store.state.cursors.get("messages")
+    first = store.state.kept_from.get("messages")
+    if until is None or first is None:
         return
-    until = instant(cursor)
-    start = max(instant(first), begin(since, until)) if since is not None else instant(first)
+    start = max(first, times.since(since, until)) if since is not None else first
     while start < until:
         end = min(start + _SPAN, until)
-        told = int(client.call("get-sms-sent-count", start=f"{start:{_WIRE}}", end=f"{end:{_WIRE}}")["count"])
-        least, most = _stored(store, start, end)
-        if not least <= told <= most:
+        count = int(
+            client.call("get-sms-sent-count", start=f"{start:{_WIRE}}", end=f"{end:{_WIRE}}")["count"]
+        )
+        least, most = _stored_between(store, start, end)
+        if not least <= count <= most:
             where = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
             advice = f"Run `smsdata sync --since {start:%Y-%m-%d}`; if it stays, ask the provider."
-            yield Difference("messages", "count", where, most, told, advice)
+            yield Difference("messages", "count", where, most, count, advice)
         start = end
 
 
-def _stored(store: Store, start: datetime, end: datetime) -> tuple[int, int]:
+def _stored_between(store: Store, start: datetime, end: datetime) -> tuple[int, int]:
     """How many messages are stored; nobody says whether the gateway counts those on the edges."""
     second = timedelta(seconds=1)
     inner = store.rows("messages", since=start + second, until=end, columns=["id"]).num_rows

@@ -13,18 +13,15 @@ other modules of `smsdata.store`, `schema`, `times` and `errors`.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -40,6 +37,7 @@ from smsdata.store.merging import Merging
 from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
+from smsdata.store.state import OtherFormatError, State
 from smsdata.store.verify import Difference, counter_faults, damages, key_faults
 from smsdata.times import instant
 
@@ -190,8 +188,8 @@ class Store:
         damage = list(damages(self.tables))
         if damage:
             return damage
-        until = self.state.get("cursors", {}).get("messages")
-        messages, dlrs = self.state.get("first_messages"), self.state.get("first_dlrs")
+        until = self.state.cursors.get("messages")
+        messages, dlrs = self.state.kept_from.get("messages"), self.state.kept_from.get("dlrs")
         return [
             *key_faults(self.tables),
             *counter_faults(self.tables, "messages", since=messages, until=until),
@@ -227,27 +225,23 @@ class Store:
                 self._writing = False
 
     @cached_property
-    def state(self) -> dict[str, Any]:
-        """What a sync has to remember: whose store this is, cursors, jobs under way."""
+    def state(self) -> State:
+        """What a sync has to remember: whose store this is, cursors, what is under way."""
         path = self.private / "state.json"
         try:
-            state: dict[str, Any] = json.loads(path.read_bytes())
-            checksum = state.pop("checksum", None)
-            intact = checksum == _checksum(state)
+            return State.from_json(path.read_bytes())
         except FileNotFoundError:
-            return {"format": _FORMAT, "journal": 0}
-        except (OSError, ValueError, AttributeError, TypeError):
+            return State()
+        except OtherFormatError:
+            raise StoreError(
+                f"{self.path} was written by another version of smsdata; update smsdata."
+            ) from None
+        except (OSError, ValueError):
             raise _damaged(path) from None
-        if state.get("format") != _FORMAT:
-            raise StoreError(f"{self.path} was written by another version of smsdata; update smsdata.")
-        if not intact:
-            raise _damaged(path)
-        return state
 
     def save_state(self) -> None:
         """Make the state durable; only under `writing`."""
-        told = self.state | {"checksum": _checksum(self.state)}
-        self.disk.replace(self.private / "state.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        self.disk.replace(self.private / "state.json", self.state.to_json())
 
     @property
     def bound(self) -> bool:
@@ -262,18 +256,16 @@ class Store:
         StoreError
             When it holds another account's rows, or another base URL's.
         """
-        mine = {"account": account, "base_url": base_url}
-        bound = {key: self.state[key] for key in mine if key in self.state}
-        if bound == mine:
+        if (self.state.account, self.state.base_url) == (account, base_url):
             return
-        if bound and not again and any(self.parts(table) for table in TABLES):
-            other = "base URL" if bound["base_url"] != base_url else "account"
+        if self.state.account and not again and any(self.parts(table) for table in TABLES):
+            other = "base URL" if self.state.base_url != base_url else "account"
             raise StoreError(
-                f"{self.path} holds the rows of another {other} ({bound['base_url']}). Use another --store, "
-                "or after a change of key run `smsdata config --rebind`.",
+                f"{self.path} holds the rows of another {other} ({self.state.base_url}). Use another "
+                "--store, or after a change of key run `smsdata config --rebind`.",
                 code="OTHER_ACCOUNT",
             )
-        self.state.update(mine)  # durable with the first thing that is stored
+        self.state.bind(account, base_url)  # durable with the first thing that is stored
         if again:
             self.save_state()
 
@@ -329,13 +321,9 @@ class Store:
     def commit(self, journal: PageJournal, merged: Iterable[str]) -> None:
         """These reads are merged: move the cursors; the journal goes on with the pages of the others."""
         with journal.moving(merged) as move:
-            self.state["journal"] += 1
+            self.state.next_journal()
             move(self._journal_path())
             self.save_state()
 
     def _journal_path(self) -> Path:
-        return self.private / f"journal-{self.state['journal']}.log"
-
-
-def _checksum(state: Mapping[str, Any]) -> int:
-    return zlib.crc32(orjson.dumps(state, option=orjson.OPT_SORT_KEYS))
+        return self.private / f"journal-{self.state.journal}.log"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from smsdata.errors import StoreError
@@ -67,7 +68,7 @@ def key_faults(tables: StoredTables) -> Iterator[Difference]:
 
 
 def counter_faults(
-    tables: StoredTables, table: str, *, since: str | None, until: str | None = None
+    tables: StoredTables, table: str, *, since: datetime | None, until: datetime | None = None
 ) -> Iterator[Difference]:
     """Where the rows of a campaign do not add up to its counters.
 

@@ -109,7 +109,7 @@ class World:
 
 def _sync(account: Account, store: Store) -> list[str]:
     with client(Gateway(account, limiter=None, max_page=10)) as made:
-        return sync(made, store).look
+        return sync(made, store).attention
 
 
 def _keys(store: Store) -> dict[str, set[tuple[object, ...]]]:

@@ -154,7 +154,7 @@ def _stored(store: Store, made: Histories, ages: Any, kind: Any) -> None:
         }
         for m in made.members
     ])  # fmt: skip
-    store.state.update({"account": "x" * 32, "base_url": "http://127.0.0.1:8025/"})
+    store.state.bind("x" * 32, "http://127.0.0.1:8025/")
 
 
 def _campaign(made: Histories, c: int, age: int, kind: str, read: float) -> dict[str, Any]:

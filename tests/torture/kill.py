@@ -70,7 +70,7 @@ class _CursorFirst(Store):
     """Moves the cursor before the rows are merged."""
 
     def merge(self, table: str, rows: pa.Table, *, source: str = "polled") -> pa.Table:
-        if "cursors" in self.state:
+        if self.state.cursors:
             self.save_state()
         return super().merge(table, rows, source=source)
 
@@ -159,7 +159,7 @@ def _gateway(account: Account) -> Gateway:
 
 def _sync(account: Account, store: Store) -> list[str]:
     with client(_gateway(account)) as made:
-        return sync(made, store).look
+        return sync(made, store).attention
 
 
 def _first(seed: int, store: Path) -> Account:

@@ -37,7 +37,7 @@ FAULTS = {
 
 
 def _sync(made: Client, store: Store) -> list[str]:
-    return sync(made, store).look
+    return sync(made, store).attention
 
 
 def look_back_three_days(made: Client, store: Store) -> list[str]:

@@ -1,0 +1,110 @@
+"""Campaigns: the report of sends with their counters, from which all that follows is decided.
+
+Imports `gateway`, `schema`, `pipeline` and `plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smsdata.errors import ApiError
+from smsdata.gateway.caller import whole
+from smsdata.gateway.endpoints import endpoint
+from smsdata.gateway.reader import ABOUT_ONE_THING, Read, windows
+from smsdata.ingest import plan
+from smsdata.ingest.pipeline import Pipeline
+from smsdata.ingest.plan import Campaign, SyncOptions
+from smsdata.schema.frames import empty, stamped, with_column
+
+_COUNTERS = ["pending", "delivered", "soft_bounced", "hard_bounced", "optouts"]
+_STATS = {
+    "pending": "pending", "delivered": "delivered", "soft_bounced": "soft_bounced",
+    "hard_bounced": "hard_bounced", "optouts": "opt-outs", "responses": "responses",
+}  # fmt: skip
+
+
+def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
+    """Read the report and store it; gives its rows."""
+    now = pipeline.client.now()
+    start = _report_start(pipeline, options, now)
+    rows = [d.rows for d in pipeline.read_slice("campaigns", start, now) if d is not None]
+    if now - start >= plan.HORIZON and not pipeline.report.of("campaigns").unproved:
+        pipeline.state.mark_read("campaigns", now)
+    return pa.concat_tables([empty("campaigns"), *rows])
+
+
+def look_at_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
+    """Read the report and store nothing; gives its rows."""
+    now = pipeline.client.now()
+    reads = windows(Read(endpoint("campaigns")), _report_start(pipeline, options, now), now)
+    drained = [pipeline.record(outcome) for outcome in pipeline.reader.each(reads)]
+    return pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
+
+
+def _report_start(pipeline: Pipeline, options: SyncOptions, now: datetime) -> datetime:
+    weekly = pipeline.state.read_whole_at.get("campaigns")
+    return plan.report_start(now, pipeline.cursor("campaigns"), weekly, asked=options.start(now))
+
+
+def campaigns_in(rows: pa.Table) -> list[Campaign]:
+    """The campaigns of some rows of the report, each with its counters as they stand last."""
+    latest = {
+        row["message_id"]: row
+        for row in rows.select(["message_id", "sent_at", "msisdn", *_COUNTERS]).to_pylist()
+    }
+    return [
+        Campaign(
+            message_id=row["message_id"], sent_at=row["sent_at"], alone=row["msisdn"] is not None,
+            pending=row["pending"], delivered=row["delivered"], soft=row["soft_bounced"],
+            hard=row["hard_bounced"], optouts=row["optouts"],
+        )
+        for row in latest.values()
+    ]  # fmt: skip
+
+
+def refresh_answered(pipeline: Pipeline, covered: pa.Table, replies: pa.Table) -> pa.Table:
+    """A reply to a campaign that the report no longer covers: read that campaign's counters and store them.
+
+    Gives the rows of these campaigns.
+    """
+    none = empty("campaigns")
+    answered = {i for i in replies.column("message_id").to_pylist() if i is not None}
+    answered -= set(covered.column("message_id").to_pylist())
+    if not answered or "campaigns" not in pipeline.report.tables:
+        return none
+    wanted = pa.table({"message_id": pa.array(sorted(answered), pa.int64())})
+    stored = pipeline.store.tables.rows_sharing("campaigns", wanted, "message_id")
+    if not stored.num_rows:
+        return none
+    stats = {i: _counters_of(pipeline, i) for i in stored.column("message_id").to_pylist()}
+    counted = {i: counters for i, counters in stats.items() if counters}
+    stored = stored.filter(
+        pc.is_in(stored.column("message_id"), value_set=pa.array(list(counted), pa.int64()))
+    )
+    for place, name in enumerate(_STATS):
+        values = [counted[i][place] for i in stored.column("message_id").to_pylist()]
+        stored = with_column(stored, name, pa.array(values, pa.int64()))
+    stored = stamped(stored, "synced_at", pipeline.client.now())
+    pipeline.store.merge("campaigns", stored)
+    return stored
+
+
+def _counters_of(pipeline: Pipeline, message_id: int) -> list[int]:
+    """One campaign's counters, as `_STATS` names them; none where the gateway does not tell them all."""
+    stats: Mapping[str, Any] = {}
+    try:
+        stats = pipeline.client.call("get-sms-stats", message_id=message_id)["stats"]
+    except ApiError as error:
+        if error.code not in ABOUT_ONE_THING:
+            raise
+    values = [whole(stats.get(name)) if isinstance(stats, dict) else None for name in _STATS.values()]
+    counters = [count for count in values if count is not None]
+    if len(counters) == len(values):
+        return counters
+    pipeline.report.note(f"campaigns: {message_id} was answered, but the gateway does not tell its counters.")
+    return []

@@ -1,0 +1,52 @@
+"""What a run tells: per table, what needs attention, what is good to know. Imports nothing of smsdata."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class TableReport:
+    """What a run did with one table.
+
+    `rows` were read (a row on the boundary second of two slices may count twice), `new` of them were not
+    stored before.
+    """
+
+    calls: int = 0
+    rows: int = 0
+    new: int = 0
+    rejected: int = 0
+    proofs: list[str] = field(default_factory=list)
+    unproved: list[str] = field(default_factory=list)
+    unknown_keys: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """What a run did: per table, in calls, and what needs attention.
+
+    `planned` are the calls that were expected, per table. `attention` lists what needs a person; it is
+    empty when all is well. `notes` is good to know.
+    """
+
+    tables: dict[str, TableReport] = field(default_factory=dict)
+    planned: dict[str, int] = field(default_factory=dict)
+    calls: int = 0
+    now: str = ""
+    attention: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def of(self, table: str) -> TableReport:
+        """The report of one table."""
+        return self.tables.setdefault(table, TableReport())
+
+    def note(self, text: str) -> None:
+        """Say something once that is good to know."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)

@@ -1,0 +1,295 @@
+"""What a sync has to remember, as one type: whose store this is, cursors, what is due and what is under way.
+
+Owns the state's fields, the verbs that change them, its format in ``state.json`` and the way there from
+older formats. A field is one line of `State`: how it is written follows from its type, and a state that
+does not have it yet reads as its default. Reading changes nothing; a state of an older format is written in
+the new one with the next save. No method looks at a clock: callers pass `now`. Imports only `times` and
+`errors`.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import datetime, timedelta
+from types import UnionType
+from typing import Any, Literal, Self, get_args, get_origin
+
+import orjson
+
+from smsdata.errors import UsageError
+from smsdata.times import instant
+
+FORMAT = 2
+
+Counted = Literal["messages", "dlrs", "optouts"]
+"""The tables whose rows a campaign's counters count."""
+
+
+class OtherFormatError(ValueError):
+    """The state was written by another version, which this one does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A slice of time that a run set out to read from `start` to `end`; what lies before `done` is stored."""
+
+    start: datetime
+    end: datetime
+    done: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A read of which rows were set aside: how often it was tried, and its slice of time, if it has one."""
+
+    tries: int
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """What a sync has to remember between runs.
+
+    Fields may be read; they are changed by the methods alone.
+    """
+
+    account: str = ""
+    """The fingerprint of the account whose rows the store holds; empty as long as it is nobody's."""
+    base_url: str = ""
+    journal: int = 0
+    """The number of the page journal; the pages of others are merged."""
+    cursors: dict[str, datetime] = field(default_factory=dict)
+    """Up to where each table is stored and proved."""
+    kept_from: dict[str, datetime] = field(default_factory=dict)
+    """From when on messages and dlrs are kept up to date."""
+    slices: dict[str, Slice] = field(default_factory=dict)
+    """The slice of each table that a run is reading: the next one goes on with it after a crash."""
+    read_whole_at: dict[str, datetime] = field(default_factory=dict)
+    """When all of a table was last read of which most runs read a part, or nothing."""
+    retries: dict[str, Retry] = field(default_factory=dict)
+    """Reads, by name, of which rows were set aside, and that are worth another try."""
+    members_seen: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By list, its counters (active, all) when its members were last read."""
+    unproved_lists: set[int] = field(default_factory=set)
+    """Lists whose members could not be proved complete when they were last read."""
+    messages_counted_differently: dict[int, list[int]] = field(default_factory=dict)
+    """By campaign, the counters that stayed above its messages although those were read again long after."""
+    dlrs_counted_differently: dict[int, list[int]] = field(default_factory=dict)
+    """By campaign, the counters with which a complete read of its dlrs did not agree."""
+    optouts_counted_differently: dict[int, list[int]] = field(default_factory=dict)
+    """By campaign without stored dlrs, the counters that promise more opt-outs than a complete read gave."""
+
+    # ---- whose store, which journal --------------------------------------------------------------
+
+    def bind(self, account: str, base_url: str) -> None:
+        """Make the store this account's."""
+        self.account, self.base_url = account, base_url
+
+    def next_journal(self) -> None:
+        """Go on with a new journal of pages."""
+        self.journal += 1
+
+    # ---- how far tables are read -----------------------------------------------------------------
+
+    def advance(self, table: str, cursor: datetime, *, done: datetime) -> None:
+        """Move a table's cursor; what a slice under way holds before `done` is stored."""
+        self.cursors[table] = cursor
+        if table in self.slices:
+            under_way = self.slices[table]
+            self.slices[table] = Slice(under_way.start, under_way.end, done)
+
+    def begin_slice(self, table: str, span: Slice) -> None:
+        """Remember a slice of time that is going to be read, for a run that goes on with it."""
+        self.slices[table] = span
+
+    def end_slice(self, table: str) -> bool:
+        """Forget the slice that was read to its end; gives whether there was one."""
+        return self.slices.pop(table, None) is not None
+
+    def keep_from(self, table: str, first: datetime) -> None:
+        """Remember from when on a table is kept up to date."""
+        self.kept_from[table] = first
+
+    def mark_read(self, table: str, now: datetime) -> None:
+        """Remember that all of a table has been read."""
+        self.read_whole_at[table] = now
+
+    def is_due(self, table: str, every: timedelta, now: datetime) -> bool:
+        """Whether all of a table was last read that long ago; an instant still to come counts for none."""
+        at = self.read_whole_at.get(table)
+        return at is None or at > now or now - at >= every
+
+    # ---- reads of which rows were set aside ------------------------------------------------------
+
+    def note_retry(self, read: str, retry: Retry) -> None:
+        """Remember that a read is worth another try."""
+        self.retries[read] = retry
+
+    def take_retry(self, read: str) -> Retry:
+        """Forget that a read is worth another try; gives how often it was tried, and where."""
+        return self.retries.pop(read, Retry(0))
+
+    # ---- members of lists ------------------------------------------------------------------------
+
+    def mark_members_read(self, counters: Mapping[int, tuple[int, int]]) -> None:
+        """Remember the counters of lists whose members were read."""
+        self.members_seen.update(counters)
+
+    def forget_list(self, list_id: int) -> None:
+        """Forget a list that is gone."""
+        self.members_seen.pop(list_id, None)
+
+    def mark_unproved(self, lists: set[int]) -> None:
+        """Remember which lists' members could not be proved complete."""
+        self.unproved_lists = set(lists)
+
+    # ---- counters that stored rows do not bear out -----------------------------------------------
+
+    def _counted_differently(self, table: Counted) -> dict[int, list[int]]:
+        return {
+            "messages": self.messages_counted_differently,
+            "dlrs": self.dlrs_counted_differently,
+            "optouts": self.optouts_counted_differently,
+        }[table]
+
+    def remember(self, table: Counted, campaign: int, counters: list[int]) -> None:
+        """Remember counters of a campaign that its rows do not bear out, although all of them were read."""
+        self._counted_differently(table)[campaign] = list(counters)
+
+    def remembered(self, table: Counted, campaign: int) -> list[int] | None:
+        """The counters of a campaign that its rows did not bear out, though all were read; None for none."""
+        return self._counted_differently(table).get(campaign)
+
+    def forget(self, table: Counted, campaign: int) -> None:
+        """Forget a campaign's counters: its rows bear them out, or are about to be compared anew."""
+        self._counted_differently(table).pop(campaign, None)
+
+    # ---- as a file -------------------------------------------------------------------------------
+
+    def to_json(self) -> bytes:
+        """The content of the file: equal states give equal bytes."""
+        content = {"format": FORMAT} | _as_json(self)
+        return orjson.dumps(
+            content | {"checksum": _checksum_of(content)}, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+        )
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Self:
+        """Read a file's content, of this format or an older one.
+
+        Raises
+        ------
+        OtherFormatError
+            When a newer version wrote it.
+        ValueError
+            When it is damaged.
+        """
+        raw = json.loads(content)
+        if not isinstance(raw, dict):
+            raise ValueError("the state is no object")
+        checksum = raw.pop("checksum", None)
+        if raw.get("format") not in (1, FORMAT):
+            raise OtherFormatError(f"format {raw.get('format')!r}")
+        if checksum != _checksum_of(raw):
+            raise ValueError("the state's checksum is wrong")
+        written_in = raw.pop("format")
+        try:
+            state: Self = _from_json(cls, _of_format_1(raw) if written_in == 1 else raw)
+        except (AttributeError, KeyError, TypeError, UsageError) as error:
+            raise ValueError(f"the state does not fit its format: {error}") from None
+        return state
+
+
+def _of_format_1(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 1 as format 2.
+
+    =================== ====================================================================
+    format 1            format 2
+    =================== ====================================================================
+    jobs                slices
+    odd                 retries
+    first_messages, ... kept_from
+    weekly              read_whole_at of campaigns
+    members             read_whole_at of list_members
+    numbers, keywords   read_whole_at of both
+    remembered          "late-<id>", "<id>" and "optouts-<id>": one field each
+    =================== ====================================================================
+    """
+    remembered: dict[str, dict[str, list[int]]] = {"late": {}, "": {}, "optouts": {}}
+    for name, counters in raw.get("remembered", {}).items():
+        kind, _, campaign = name.rpartition("-")
+        remembered[kind][campaign] = counters
+    whole = {"campaigns": "weekly", "list_members": "members", "numbers": "numbers", "keywords": "keywords"}
+    same = ("account", "base_url", "journal", "cursors", "members_seen", "unproved_lists")
+    return {name: raw[name] for name in same if name in raw} | {
+        "slices": {
+            table: {"start": start, "end": end, "done": done}
+            for table, (start, end, done) in raw.get("jobs", {}).items()
+        },
+        "retries": {
+            read: {"tries": tries} | dict(zip(("start", "end"), span, strict=False))
+            for read, (tries, *span) in raw.get("odd", {}).items()
+        },
+        "kept_from": {
+            table: raw[f"first_{table}"] for table in ("messages", "dlrs") if f"first_{table}" in raw
+        },
+        "read_whole_at": {table: raw[name] for table, name in whole.items() if name in raw},
+        "messages_counted_differently": remembered["late"],
+        "dlrs_counted_differently": remembered[""],
+        "optouts_counted_differently": remembered["optouts"],
+    }
+
+
+def _checksum_of(content: Mapping[str, Any]) -> int:
+    return zlib.crc32(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+
+
+# ---- values as JSON and back, by their type --------------------------------------------------------
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if is_dataclass(value):
+        return {f.name: _as_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _as_json(one) for key, one in value.items()}
+    if isinstance(value, set):
+        return sorted(value)
+    return [_as_json(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _from_json(kind: Any, raw: Any) -> Any:
+    """A value of a type from its JSON; one that does not fit raises a ValueError."""
+    if is_dataclass(kind):
+        return _object_from_json(kind, raw)
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is UnionType:
+        return None if raw is None else _from_json(inner[0], raw)
+    if origin is None:
+        return _one_from_json(kind, raw)
+    if origin is dict and isinstance(raw, dict):
+        return {inner[0](key): _from_json(inner[1], one) for key, one in raw.items()}
+    if origin is not dict and isinstance(raw, list):
+        return origin(_from_json(inner[0], one) for one in raw)
+    raise ValueError(f"{raw!r} is no {kind}")
+
+
+def _object_from_json(kind: Any, raw: Any) -> Any:
+    types = typing.get_type_hints(kind)
+    if not isinstance(raw, dict) or raw.keys() - types.keys():  # a field that a newer version writes
+        raise OtherFormatError(f"unknown fields for {kind.__name__}")
+    return kind(**{name: _from_json(types[name], one) for name, one in raw.items()})
+
+
+def _one_from_json(kind: type, raw: Any) -> Any:
+    if kind is datetime and isinstance(raw, str):
+        return instant(raw)
+    if type(raw) is not kind:
+        raise ValueError(f"{raw!r} is no {kind.__name__}")
+    return raw

@@ -1,0 +1,195 @@
+"""The state: its verbs, its file, and the way from the format of version 0.1.0."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from smsdata.errors import StoreError
+from smsdata.store.state import FORMAT, OtherFormatError, Retry, Slice, State
+from smsdata.store.store import Store
+
+T0 = datetime(2026, 11, 1, 9, 30, 0, 250, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def full() -> State:
+    """A state of which no field is at its default."""
+    state = State(journal=7)
+    state.bind("x" * 32, "https://a.example/")
+    state.begin_slice("messages", Slice(T0, T0 + HOUR, T0 - HOUR))
+    state.advance("messages", T0 + HOUR, done=T0 + HOUR)
+    state.advance("replies", T0, done=T0)
+    state.keep_from("messages", T0 - DAY)
+    state.keep_from("dlrs", T0)
+    for table in ("campaigns", "list_members", "numbers", "keywords"):
+        state.mark_read(table, T0)
+    state.note_retry("get-sms-sent?message_id=3", Retry(1))
+    state.note_retry("get-user-sms-responses?start=1", Retry(2, T0, T0 + HOUR))
+    state.mark_members_read({4: (2, 3), 11: (0, 0)})
+    state.mark_unproved({5})
+    state.remember("messages", 21, [0, 1, 0, 0, 0])
+    state.remember("dlrs", 22, [0, 2, 0, 0, 0])
+    state.remember("optouts", 23, [0, 3, 0, 0, 1])
+    return state
+
+
+FORMAT_1: dict[str, Any] = {
+    "format": 1,
+    "journal": 7,
+    "account": "x" * 32,
+    "base_url": "https://a.example/",
+    "cursors": {
+        "messages": "2026-11-01T10:30:00.000250+00:00",
+        "replies": "2026-11-01T09:30:00.000250+00:00",
+    },
+    "jobs": {"messages": [T0.isoformat(), (T0 + HOUR).isoformat(), (T0 + HOUR).isoformat()]},
+    "odd": {
+        "get-sms-sent?message_id=3": [1],
+        "get-user-sms-responses?start=1": [2, str(T0), str(T0 + HOUR)],
+    },
+    "remembered": {"late-21": [0, 1, 0, 0, 0], "22": [0, 2, 0, 0, 0], "optouts-23": [0, 3, 0, 0, 1]},
+    "weekly": T0.isoformat(),
+    "members": T0.isoformat(),
+    "numbers": T0.isoformat(),
+    "keywords": T0.isoformat(),
+    "members_seen": {"4": [2, 3], "11": [0, 0]},
+    "unproved_lists": [5],
+    "first_messages": (T0 - DAY).isoformat(),
+    "first_dlrs": T0.isoformat(),
+}
+
+
+def sealed(content: dict[str, Any]) -> bytes:
+    checksum = zlib.crc32(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+    return orjson.dumps(content | {"checksum": checksum}, option=orjson.OPT_INDENT_2)
+
+
+# ---- the file ------------------------------------------------------------------------------------------
+
+
+def test_state_keeps_every_field_in_its_file() -> None:
+    state, empty = full(), State()
+    assert all(getattr(state, f.name) != getattr(empty, f.name) for f in fields(State))
+    assert State.from_json(state.to_json()) == state
+    assert State.from_json(empty.to_json()) == empty
+
+
+def test_state_is_written_the_same_whatever_the_order_of_changes() -> None:
+    one, other = State(), State()
+    for state, ids in ((one, (1, 2, 10)), (other, (10, 2, 1))):
+        for campaign in ids:
+            state.remember("dlrs", campaign, [campaign])
+            state.mark_unproved(set(ids))
+    assert one.to_json() == other.to_json()
+    keys = [line.split(b'"')[1] for line in one.to_json().splitlines() if line.startswith(b'  "')]
+    assert keys == sorted(keys)
+
+
+def test_state_of_format_1_is_read_whole() -> None:
+    assert State.from_json(sealed(FORMAT_1)) == full()
+    assert State.from_json(sealed({"format": 1, "journal": 0})) == State()
+
+
+def test_state_of_a_new_format_or_with_an_unknown_field_is_another_versions() -> None:
+    for content in ({"format": FORMAT + 1}, {"format": "2"}, {"format": FORMAT, "targets": []}):
+        with pytest.raises(OtherFormatError):
+            State.from_json(sealed(content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"format": FORMAT, "journal": "7"},
+        {"format": FORMAT, "cursors": []},
+        {"format": FORMAT, "cursors": {"messages": "soon"}},
+        {"format": FORMAT, "members_seen": {"a list": [1, 2]}},
+        {"format": 1, "remembered": {"early-3": [1]}},
+        {"format": 1, "jobs": {"messages": []}},
+    ],
+)
+def test_state_that_does_not_fit_its_format_is_damaged(content: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        State.from_json(sealed(content))
+    assert not isinstance(caught.value, OtherFormatError)
+
+
+def test_store_of_format_1_is_rewritten_by_the_first_save_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with store.writing():
+        pass
+    path = store.private / "state.json"
+    path.write_bytes(sealed(FORMAT_1))
+    with Store(store.path).writing():
+        reader = Store(store.path)
+        assert reader.state.cursors["replies"] == T0
+        assert reader.verify() == []
+        assert path.read_bytes() == sealed(FORMAT_1)
+        reader.save_state()
+    assert path.read_bytes() == full().to_json()
+
+
+def test_store_with_a_damaged_state_says_so(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with store.writing():
+        pass
+    for content in (b"[]", b"{", sealed({"format": FORMAT, "journal": "7"})):
+        (store.private / "state.json").write_bytes(content)
+        with pytest.raises(StoreError, match="damaged"):
+            _ = Store(store.path).state
+
+
+# ---- the verbs -----------------------------------------------------------------------------------------
+
+
+def test_advance_moves_the_cursor_and_what_is_done_of_the_slice() -> None:
+    state = State()
+    state.begin_slice("messages", Slice(T0, T0 + DAY, T0))
+    state.advance("messages", T0 + HOUR, done=T0 + 2 * HOUR)
+    assert state.cursors == {"messages": T0 + HOUR}
+    assert state.slices == {"messages": Slice(T0, T0 + DAY, T0 + 2 * HOUR)}
+    assert (state.end_slice("messages"), state.end_slice("messages")) == (True, False)
+    state.advance("messages", T0 + DAY, done=T0 + DAY)
+    assert state.slices == {}
+
+
+def test_is_due_counts_no_instant_that_is_still_to_come() -> None:
+    state = State()
+    assert state.is_due("numbers", DAY, T0)
+    state.mark_read("numbers", T0)
+    assert not state.is_due("numbers", DAY, T0 + DAY - HOUR)
+    assert state.is_due("numbers", DAY, T0 + DAY)
+    assert state.is_due("numbers", DAY, T0 - HOUR)
+
+
+def test_remember_keeps_the_counters_of_each_table_apart() -> None:
+    state = State()
+    state.remember("dlrs", 7, [1, 2])
+    assert state.remembered("dlrs", 7) == [1, 2]
+    assert state.remembered("messages", 7) is None
+    state.forget("optouts", 7)
+    state.forget("dlrs", 7)
+    assert state.remembered("dlrs", 7) is None
+
+
+def test_take_retry_forgets_the_read() -> None:
+    state = State()
+    state.note_retry("a", Retry(2, T0, T0 + HOUR))
+    assert state.take_retry("a") == Retry(2, T0, T0 + HOUR)
+    assert state.take_retry("a") == Retry(0)
+
+
+def test_reading_a_state_changes_nothing() -> None:
+    state = full()
+    before = state.to_json()
+    state.is_due("clients", DAY, T0)
+    state.remembered("messages", 99)
+    state.cursors.get("dlrs")
+    assert state.to_json() == before
