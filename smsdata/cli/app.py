@@ -201,10 +201,9 @@ def _told(report: Report, store: Store) -> list[str]:
     lines = [f"{'table':<16}{'rows':>10}{'new':>10}{'calls':>8}  proof"]
     for name, table in report.tables.items():
         odd = f"  {table.rejected} rows set aside" if table.rejected else ""
+        proofs = ", ".join(table.proofs) or "-"
         odd += f"  NOT COMPLETE ({len(table.unproved)})" if table.unproved else ""
-        lines.append(
-            f"{name:<16}{table.rows:>10,}{table.new:>10,}{table.calls:>8,}  {table.proofs or '-'}{odd}"
-        )
+        lines.append(f"{name:<16}{table.rows:>10,}{table.new:>10,}{table.calls:>8,}  {proofs}{odd}")
     return [*lines, f"{report.calls:,} calls, stored in {store.path}, as of {report.now}"]
 
 

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import Drained, Read, Reader, Unread, windows
+from smsdata.gateway.reader import Reader, Unread
+from smsdata.gateway.reads import Drained, Read, slices
 from smsdata.ingest import plan as planner
 from smsdata.schema.status import RANK
 from smsdata.schema.tables import TABLES
@@ -34,15 +35,15 @@ _ODD_TRIES = 3
 class TableReport:
     """What a run did with one table.
 
-    `rows` were read (one in the second where two windows meet may be counted in both), `new` of them
-    were not stored before.
+    `rows` were read (a row on the boundary second of two slices may count twice), `new` of them were not
+    stored before. `proofs` names, sorted, what proved its reads complete; see `smsdata.gateway.proofs`.
     """
 
     calls: int = 0
     rows: int = 0
     new: int = 0
     rejected: int = 0
-    proofs: str = ""
+    proofs: list[str] = field(default_factory=list)
     unproved: list[str] = field(default_factory=list)
     unknown_keys: list[str] = field(default_factory=list)
 
@@ -126,7 +127,7 @@ class Intake:
             return None
         table = outcome.read.endpoint.table.name
         told = self.report.of(table)
-        told.proofs = "".join(sorted(set(told.proofs + outcome.proof)))
+        told.proofs = sorted({*told.proofs, outcome.proof})
         told.unknown_keys = sorted(set(told.unknown_keys) | outcome.batch.unknown)
         for key in outcome.batch.unknown:
             self.note(f"{table}: the key {key!r} is new; its values are in column `extra`.")
@@ -212,9 +213,9 @@ class Intake:
         if resume:
             jobs[table] = [begun.isoformat(), ended.isoformat(), done.isoformat()]
             self.store.save_state()
-        reads = windows(Read(endpoint(table)), begun, ended)
+        reads = slices(Read(endpoint(table)), begun, ended)
         if ended < end:
-            reads += windows(Read(endpoint(table)), ended, end)
+            reads += slices(Read(endpoint(table)), ended, end)
         reads = [read for read in reads if read.end and read.end > done]
         yield from self.stored(table, reads, margin=margin, after=done)
         if jobs.pop(table, None):

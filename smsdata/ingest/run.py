@@ -18,11 +18,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smsdata.errors import ApiError, DrainError, UsageError
-from smsdata.gateway.caller import Caller, whole
-from smsdata.gateway.client import progress
+from smsdata.errors import ApiError, UsageError
+from smsdata.gateway.answers import whole
+from smsdata.gateway.caller import Caller
 from smsdata.gateway.endpoints import SYNCED, endpoint
-from smsdata.gateway.reader import ABOUT_ONE_THING, Drained, Read, Unread, members, windows
+from smsdata.gateway.progress import progress_bar
+from smsdata.gateway.reader import ABOUT_ONE_THING
+from smsdata.gateway.reads import Drained, Read, slices
 from smsdata.ingest import plan as planner
 from smsdata.ingest.pipeline import Intake, Report
 from smsdata.ingest.plan import Campaign, Refresh, Stored
@@ -95,7 +97,7 @@ def sync(
     store = store if isinstance(store, Store) else Store(store)
     with store.writing(wait=wait):
         store.bind(client.settings.account, client.settings.base_url)
-        with progress("sync", client) as on_page:
+        with progress_bar("sync", client.settings.pace) as on_page:
             run = _Run(client, Intake(client, store, on_page), since=since, deep=deep, given=parameters)
             if replay_rejects:
                 run.replay()
@@ -110,7 +112,7 @@ def plan(client: Caller, store: Store | str | Path, *, since: str | datetime | N
     """
     store = store if isinstance(store, Store) else Store(store)
     store.bind(client.settings.account, client.settings.base_url)
-    with progress("plan", client) as on_page:
+    with progress_bar("plan", client.settings.pace) as on_page:
         return _Run(client, Intake(client, store, on_page, keep=False), since=since).plan().planned
 
 
@@ -207,7 +209,7 @@ class _Run:
         """Say how many calls a sync would make; make only those for lists and campaigns."""
         self._read_lists()
         now = self.client.now()
-        reads = windows(Read(endpoint("campaigns")), self._report_start(now), now)
+        reads = slices(Read(endpoint("campaigns")), self._report_start(now), now)
         drained = [self.intake.noted(outcome) for outcome in self.intake.reader.each(reads)]
         self.fresh_campaigns = pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
         self._announce(lambda _report: None)
@@ -533,7 +535,7 @@ class _Run:
         rests: list[int] = []  # odd each time: not read again by itself, but nothing counts as vanished
         reads = [Read(endpoint("list_members"), {"list_id": list_id}) for list_id in stale]
         for list_id, outcome in zip(stale, self.intake.reader.each(reads), strict=True):
-            drained = self.intake.noted(self._apart(outcome, list_id))
+            drained = self.intake.noted(outcome)
             unproved = unproved - {list_id} if drained else unproved | {list_id}
             if drained:
                 again = self.intake.odd(drained)
@@ -568,17 +570,6 @@ class _Run:
             if every or row["list_id"] in unproved or seen.get(str(row["list_id"])) != _list_counters(row)
         ]
 
-    def _apart(self, outcome: Drained | Unread, list_id: int) -> Drained | Unread:
-        """Where the gateway refuses active and inactive members at once: one after the other."""
-        if not (isinstance(outcome, ApiError) and outcome.code in {"FIELD_INVALID", "FIELD_EMPTY"}):
-            return outcome
-        try:
-            return members(self.intake.reader, Read(endpoint("list_members"), {"list_id": list_id}))
-        except (DrainError, ApiError) as error:
-            if isinstance(error, ApiError) and error.code not in ABOUT_ONE_THING:
-                raise
-            return error
-
     def _daily(self, table: str) -> None:
         """Numbers and keywords: once a day at most."""
         if not (self.named or self._due(table, planner.DAY)):
@@ -612,7 +603,7 @@ class _Run:
         reads = [Read(entry, parameters)]
         if entry.limit:
             start = begin(self.since, now) if self.since is not None else now - planner.LOOK_BACK
-            reads = windows(reads[0], start, now)
+            reads = slices(reads[0], start, now)
         for outcome in self.intake.stored(table, reads):
             if entry.table.snapshot and outcome is not None:
                 self._snapshot(outcome)
@@ -627,7 +618,7 @@ class _Run:
         reads = [
             part
             for client_id in ids
-            for part in windows(Read(endpoint("transactions"), {"client_id": client_id}), start, now)
+            for part in slices(Read(endpoint("transactions"), {"client_id": client_id}), start, now)
         ]
         for _ in self.intake.stored("transactions", reads):
             pass
