@@ -1,4 +1,4 @@
-"""What was asked for: settings and where they came from.
+"""What was asked for: settings, where they came from, and the pace that they allow.
 
 Imports nothing of smsdata but `errors`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -30,6 +31,48 @@ _ENVIRONMENT = {
 _DEFAULTS = {"base_url": DEFAULT_BASE_URL, "rate": 2.0, "share": 0.5, "store": "data/store"}
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast calls may go: our `share` of the `rate` that the account may make, calls a second.
+
+    With R calls a second of our own (`per_second`), a burst of ``r = max(1, floor(R))`` calls (`burst`) may
+    go in every ``r / R`` seconds (`period`).
+
+    Examples
+    --------
+    >>> pace = Pace(rate=2, share=0.25)
+    >>> pace.per_second, pace.burst, pace.period, pace.minutes(60)
+    (0.5, 1, 2.0, 2.0)
+    >>> print(pace)
+    0.5 of 2 calls/s
+    """
+
+    rate: float
+    share: float
+
+    @property
+    def per_second(self) -> float:
+        """Calls a second of our own, perhaps a fraction."""
+        return self.rate * self.share
+
+    @property
+    def burst(self) -> int:
+        """How many calls may go within one period."""
+        return max(1, math.floor(self.per_second))
+
+    @property
+    def period(self) -> float:
+        """In how many seconds a burst of calls may go."""
+        return self.burst / self.per_second
+
+    def minutes(self, calls: int) -> float:
+        """How many minutes so many calls take."""
+        return calls / self.per_second / 60
+
+    def __str__(self) -> str:
+        return f"{self.per_second:g} of {self.rate:g} calls/s"
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings in force. The secret never shows in ``repr``.
@@ -48,6 +91,11 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r}, rate={self.rate:g}, share={self.share:g})"
+
+    @property
+    def pace(self) -> Pace:
+        """How fast calls may go."""
+        return Pace(self.rate, self.share)
 
     @property
     def account(self) -> str:
@@ -82,8 +130,8 @@ def settings(**given: Any) -> Settings:
         key=values["key"],
         secret=values["secret"],
         base_url=_checked_url(values["base_url"]),
-        rate=_number("rate", values["rate"]),
-        share=_number("share", values["share"], most=1.0),
+        rate=_positive("rate", values["rate"]),
+        share=_positive("share", values["share"], most=1.0),
         store=Path(values["store"]),
         sources=sources,
     )
@@ -112,7 +160,7 @@ def _from_keyring(name: str) -> tuple[str, str]:
     return (value, "keyring") if value else ("", "not set")
 
 
-def _number(name: str, value: Any, most: float = 1e9) -> float:
+def _positive(name: str, value: Any, most: float = 1e9) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -132,7 +180,9 @@ def _checked_url(url: str) -> str:
         host, port = "", 0
     odd = re.search(r"[\s\\\x00-\x1f]|\][^:/]", url)
     if not host or port == 0 or odd or parts.scheme not in {"http", "https"}:
-        raise UsageError(f"base URL {_shown(url)!r} is not an address such as {DEFAULT_BASE_URL}.")
+        raise UsageError(
+            f"base URL {_without_credentials(url)!r} is not an address such as {DEFAULT_BASE_URL}."
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError("the base URL must hold no credentials and no query: set SMSDATA_API_KEY instead.")
     if parts.scheme == "http" and not is_loopback(host):
@@ -143,7 +193,7 @@ def _checked_url(url: str) -> str:
     return url if url.endswith("/") else url + "/"
 
 
-def _shown(url: str) -> str:
+def _without_credentials(url: str) -> str:
     return re.sub(r"(//)?[^\s@]*@", r"\1***@", url)
 
 

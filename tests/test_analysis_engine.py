@@ -321,7 +321,7 @@ def test_explain_notices_a_changed_result():
 
 def test_explain_notices_a_drained_frame_filtered_before():
     data = frame(["2026-11-01", "2026-11-03"], status=["delivered", "pending"])
-    data.attrs["drain"] = {"table": "messages", "rows": 2, "proofs": ["c"]}
+    data.attrs["drain"] = {"table": "messages", "rows": 2, "proofs": ["bracketed"]}
     assert "filtered since" not in explain(delivery_rate(data, now="2026-11-22"))
     told = explain(delivery_rate(data.iloc[:1], now="2026-11-22"))
     assert "messages filtered since: drained 2 rows, here 1" in told

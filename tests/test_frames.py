@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsdata.errors import RowError
-from smsdata.gateway.caller import parse_json
+from smsdata.gateway.answers import parse_json
 from smsdata.gateway.endpoints import ENDPOINTS, endpoint
 from smsdata.schema.frames import Batch, empty, key_hash, schema, to_pandas
 from smsdata.schema.status import fold_status

@@ -21,7 +21,8 @@ from typing import ClassVar, Protocol
 import pytest
 
 from smsdata.errors import UsageError
-from smsdata.gateway.throttle import HOLD, Ledger, Throttle, boot_mark, credit, next_send, windows
+from smsdata.gateway.throttle import HOLD, CallBudget, Throttle, boot_mark, credit, next_send, periods
+from smsdata.settings import Pace
 
 Delay = Callable[[random.Random], tuple[float, float]]  # seconds to the limiter, and from it to the answer
 
@@ -153,7 +154,7 @@ class ForgetsCallsUnderWay(BySendTime):
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        when = next_send([0.0, 0.0, *self.received], windows(2, 2), 0.0)
+        when = next_send([0.0, 0.0, *self.received], periods(Pace(2, 1)), 0.0)
         self.clock.sleep(max(0.0, when - self.clock.now))
         yield
         self.received.append(self.clock.now)
@@ -179,7 +180,7 @@ def test_slot_keeps_its_share(tmp_path: Path, rate: float, share: float, per_sec
     assert not any(refused.values())
 
 
-def test_windows_keep_two_bursts_within_the_rate(tmp_path: Path) -> None:
+def test_periods_keep_two_bursts_within_the_rate(tmp_path: Path) -> None:
     """19.8 calls/s are 19 in 0.96 s; two such bursts would be 38 in one second of at most 20."""
     clock = Clock()
     throttle = make(tmp_path, clock, rate=20, share=0.99)
@@ -336,11 +337,11 @@ def test_slot_begins_anew_after_a_reboot(tmp_path: Path) -> None:
     clock = Clock()
     throttle = make(tmp_path, clock)
     waited(throttle, clock)
-    ledger = Ledger.from_bytes(state_file(tmp_path).read_bytes(), boot_mark())
-    assert ledger is not None
-    ledger.boot += 1
-    ledger.received[0] = clock.now + 1e6  # the clock of the last start was far ahead
-    state_file(tmp_path).write_bytes(ledger.to_bytes())
+    budget = CallBudget.from_bytes(state_file(tmp_path).read_bytes(), boot_mark())
+    assert budget is not None
+    budget.boot += 1
+    budget.received[0] = clock.now + 1e6  # the clock of the last start was far ahead
+    state_file(tmp_path).write_bytes(budget.to_bytes())
     assert 1 <= waited(make(tmp_path, clock), clock) <= 2.5
 
 
@@ -409,9 +410,9 @@ def test_slot_of_a_killed_process_is_held_a_moment_only(tmp_path: Path) -> None:
 
 
 def next_send_of(folder: Path) -> float:
-    ledger = Ledger.from_bytes(state_file(folder).read_bytes(), boot_mark())
-    assert ledger is not None
-    return next_send(ledger.received, windows(1, 1), 0.0)
+    budget = CallBudget.from_bytes(state_file(folder).read_bytes(), boot_mark())
+    assert budget is not None
+    return next_send(budget.received, periods(Pace(1, 1)), 0.0)
 
 
 def test_slot_waits_for_a_parent_after_a_fork(tmp_path: Path) -> None:

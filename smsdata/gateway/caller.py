@@ -1,26 +1,20 @@
-"""One call: credentials, HTTPS, throttle, deadline, retry, and what an answer means.
+"""One request: credentials, HTTPS, throttle, deadline, retry, and nothing that an error may not show.
 
-Owns the way from a call's name and parameters to a checked answer, and nothing above one page. An
-answer counts only when all of it is right: HTTP status 200, code ``SUCCESS``, the key that should be
-there, the page that was asked for. Everything else is an `ApiError`. Imports `throttle`, `frames`
-(to parse), `endpoints`, `settings` and `errors`.
+Owns the way from a call's name and parameters to its answer, and nothing above one page; what the answer
+means is decided in `answers`. Imports `answers`, `throttle`, `endpoints`, `settings`, `times` and `errors`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import math
-import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from numbers import Integral
 from types import TracebackType
@@ -28,47 +22,27 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx
-import orjson
 import stamina
 
 from smsdata.errors import ApiError, SafetyError, UsageError
-from smsdata.gateway.endpoints import CALLS, ERROR_CODES, Call, Endpoint
+from smsdata.gateway.answers import Page, checked, http_date, read_page
+from smsdata.gateway.endpoints import CALLS, ERROR_CODES, PAGE_SIZE, Call, Endpoint
 from smsdata.gateway.throttle import Throttle
-from smsdata.schema.frames import Row
 from smsdata.settings import Settings, settings
 from smsdata.times import instant
 
-logging.getLogger("stamina").addHandler(logging.NullHandler())  # retries are told in our own errors
+# our own errors say how often a call was tried
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
 
-PAGE_SIZE = 100
-_TRIES = 8
+_CALL_TRIES = 8
 _ASKS = 3
 _TRIES_SECONDS = 300.0
 _CALL_SECONDS = 60.0
 _BODY_BYTES = 64 * 2**20
-_LONGEST_WAIT = 120.0
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _PERSONAL = frozenset({"msisdn", "mobile", "number"})  # kept out of URLs, which end up in logs
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a paginated call.
-
-    `count` and `total` are what the gateway claims (pages, rows), None where it says nothing; `beside`
-    is the rest of the answer; `body` the bytes as they came; `seen_at` when they came, by the gateway's
-    clock.
-    """
-
-    number: int
-    rows: tuple[Row, ...]
-    count: int | None
-    total: int | None
-    beside: Mapping[str, Any]
-    body: bytes
-    seen_at: datetime
 
 
 class Caller:
@@ -106,8 +80,7 @@ class Caller:
         self._fixed_now = instant(now, "now") if now is not None else None
         self._server: tuple[datetime, float] | None = None
         self._transport = transport
-        per_second = self.settings.rate * self.settings.share
-        self.threads = _in_flight(per_second)
+        self.threads = _in_flight(self.settings.pace.per_second)
         self.throttle = Throttle(
             rate=self.settings.rate,
             share=self.settings.share,
@@ -178,14 +151,14 @@ class Caller:
             return self._fixed_now
         if self._server is None:
             return datetime.now(UTC).replace(microsecond=0)
-        told, at = self._server
-        return told + timedelta(seconds=int(self._clock() - at))
+        moment, at = self._server
+        return moment + timedelta(seconds=int(self._clock() - at))
 
     def ask_now(self) -> datetime:
-        """The present by the gateway's clock; asks for something small when it has not told it yet."""
+        """The present by the gateway's clock; asks for something small when no answer has come yet."""
         for _ in range(_ASKS):
             if self._fixed_now is None and self._server is None:
-                with contextlib.suppress(ApiError):  # any answer tells the time
+                with contextlib.suppress(ApiError):  # any answer has a date
                     self._answer("get-balance", "get-balance", "GET", {}, error_block=True)
         return self.now()
 
@@ -212,18 +185,17 @@ class Caller:
             When the gateway refuses, or no usable answer comes. A call that changes the account is
             never repeated: with ``retryable`` true it may or may not have been carried out.
         """
-        entry = _entry(name, parameters)
-        tries = 1 if entry.changes else _TRIES
+        entry = _single_call(name, parameters)
+        tries = 1 if entry.changes else _CALL_TRIES
         method = "POST" if entry.changes or _PERSONAL & set(parameters) else "GET"
 
-        def check(answer: dict[str, Any], _status: int) -> dict[str, Any]:
+        def once() -> dict[str, Any]:
+            answer, *_ = self._answer(name, name, method, parameters, error_block=True)
             if entry.answer and entry.answer not in answer:
                 raise ApiError(f"{name}: the answer has no {entry.answer!r}.", code="FORMAT", retryable=True)
             return answer
 
-        return self._tried(
-            name, tries, lambda: check(*self._answer(name, name, method, parameters, True)[:2])
-        )
+        return self._tried(name, tries, once)
 
     def page(self, endpoint: Endpoint, parameters: Mapping[str, Any], number: int, before: int = 0) -> Page:
         """Read one page of a paginated call; `before` is how many rows the pages before it hold.
@@ -233,17 +205,17 @@ class Caller:
         ApiError
             When the gateway refuses, or every try brought something that is not the page asked for.
         """
-        asked = dict(endpoint.fixed) | dict(parameters) | {"page": number, "max": PAGE_SIZE}
-        method = "POST" if _PERSONAL & set(asked) else "GET"
+        sent = dict(endpoint.fixed) | dict(parameters) | {"page": number, "max": PAGE_SIZE}
+        method = "POST" if _PERSONAL & set(sent) else "GET"
         where = f"{endpoint.name} page {number}"
 
         def once() -> Page:
-            answer, _, body, seen_at = self._answer(
-                endpoint.name, endpoint.call, method, asked, endpoint.error_block
+            answer, body, seen_at = self._answer(
+                endpoint.name, endpoint.call, method, sent, error_block=endpoint.error_block
             )
             return read_page(endpoint, number, answer, body, seen_at, before)
 
-        return self._tried(where, _TRIES, once)
+        return self._tried(where, _CALL_TRIES, once)
 
     def _tried(self, where: str, tries: int, once: Callable[[], T]) -> T:
         """Try a call until it succeeds, its error is final, or the tries are used up."""
@@ -261,8 +233,9 @@ class Caller:
         raise AssertionError("unreachable")
 
     def _answer(
-        self, what: str, name: str, method: str, parameters: Mapping[str, Any], error_block: bool
-    ) -> tuple[dict[str, Any], int, bytes, datetime]:
+        self, what: str, name: str, method: str, parameters: Mapping[str, Any], *, error_block: bool
+    ) -> tuple[dict[str, Any], bytes, datetime]:
+        """Make one try: the answer, its body and when it came; `what` is whose call it is in `calls_of`."""
         _refuse_every_list(name, parameters)
         try:
             with self.throttle.slot():
@@ -277,9 +250,9 @@ class Caller:
             raise ApiError(
                 f"the connection failed ({type(error).__name__})", code="NETWORK", retryable=True
             ) from None
-        seen_at = self._told(headers)
+        seen_at = self._time_of(headers)
         try:
-            return checked(status, headers, body, error_block), status, body, seen_at
+            return checked(status, headers, body, error_block), body, seen_at
         except ApiError as error:
             if error.code == "OVER_LIMIT":
                 self.throttle.throttled()
@@ -298,8 +271,8 @@ class Caller:
         deadline = self._clock() + _CALL_SECONDS
         url = f"{self.settings.base_url}{name}.json"  # whole: httpx parses what it has to join three times
         words = urlencode(parameters)
-        asked = {"url": f"{url}?{words}"} if method == "GET" else {"url": url, "data": parameters}
-        with self._http.stream(method, **asked) as response:
+        request = {"url": f"{url}?{words}"} if method == "GET" else {"url": url, "data": parameters}
+        with self._http.stream(method, **request) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
@@ -309,15 +282,11 @@ class Caller:
                     raise httpx.ReadTimeout("deadline")
             return response.status_code, response.headers, bytes(body)
 
-    def _told(self, headers: httpx.Headers) -> datetime:
+    def _time_of(self, headers: httpx.Headers) -> datetime:
+        """When an answer came, by the gateway's clock, which is remembered."""
         with contextlib.suppress(KeyError, ValueError, OverflowError):
-            self._server = (_http_date(headers["date"]), self._clock())
+            self._server = (http_date(headers["date"]), self._clock())
         return self.now()
-
-
-def _http_date(text: str) -> datetime:
-    told = parsedate_to_datetime(text)
-    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
 
 
 def _in_flight(per_second: float) -> int:
@@ -328,7 +297,7 @@ def _in_flight(per_second: float) -> int:
     return 4 if per_second > 300 else min(24, math.ceil(per_second * 0.35) + 1)
 
 
-def _entry(name: str, parameters: Mapping[str, Any]) -> Call:
+def _single_call(name: str, parameters: Mapping[str, Any]) -> Call:
     if name not in CALLS:
         raise UsageError(f"unknown call {name!r}. Calls: {', '.join(CALLS)}.")
     entry = CALLS[name]
@@ -348,68 +317,9 @@ def _refuse_every_list(name: str, parameters: Mapping[str, Any]) -> None:
     list_id: Any = parameters.get("list_id")
     if name in CALLS and CALLS[name].changes and (type(list_id) is not int or list_id <= 0):
         raise SafetyError(f"{name}: list_id does not name one list; nothing was sent.")
-    whole = isinstance(list_id, Integral) and not isinstance(list_id, bool)
-    if "list_id" in parameters and not (whole and list_id > 0):
+    is_int = isinstance(list_id, Integral) and not isinstance(list_id, bool)
+    if "list_id" in parameters and not (is_int and list_id > 0):
         raise UsageError(f"{name}: list_id does not name one list: give its id, a positive int.")
-
-
-def checked(status: int, headers: Mapping[str, str], body: bytes, error_block: bool = True) -> dict[str, Any]:
-    """Parse an answer and make sure that it says success.
-
-    Raises
-    ------
-    ApiError
-        With the gateway's code, or ``REDIRECT`` or ``FORMAT`` where there is none.
-    """
-    if 300 <= status < 400:
-        raise ApiError("the gateway redirects; check SMSDATA_BASE_URL", code="REDIRECT", status=status)
-    try:
-        answer = parse_json(body)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise _failed("no JSON came", "OVER_LIMIT" if status == 429 else "FORMAT", status, headers)
-    error = answer.get("error")
-    code = error.get("code") if isinstance(error, dict) else None
-    if status == 200 and (
-        code == "SUCCESS" or (code is None and error is None and _bare(answer, error_block))
-    ):
-        return answer
-    if status == 429:
-        raise _failed("throttled", "OVER_LIMIT", status, headers)
-    if not isinstance(code, str) or not re.fullmatch(r"[A-Z][A-Z0-9_]{1,40}", code) or code == "SUCCESS":
-        raise _failed("the answer says neither success nor an error", "FORMAT", status, headers)
-    raise _failed(_described(error), code, status, headers)
-
-
-def _bare(answer: Mapping[str, Any], error_block: bool) -> bool:
-    """The reseller calls may answer without an error block; their page block then vouches for them."""
-    return not error_block and isinstance(answer.get("page"), dict)
-
-
-def _described(error: Any) -> str:
-    text = " ".join(str(error.get("description") or "").split())
-    printable = "".join(character for character in text if character.isprintable())
-    return re.sub(r"\+?\d(?:[\s().-]*\d){5,}", "...", printable)[:200]  # it may quote somebody's number
-
-
-def _failed(said: str, code: str, status: int, headers: Mapping[str, str]) -> ApiError:
-    transient = status == 429 or status >= 500
-    retryable = transient or ERROR_CODES.get(code, (True, ""))[0]
-    error = ApiError(said, code=code, status=status, retryable=retryable)
-    error.retry_after = _retry_after(headers) if transient else None
-    return error
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    text = headers.get("retry-after", "")
-    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        return min(float(text), _LONGEST_WAIT)
-    try:
-        wait = (_http_date(text) - _http_date(headers["date"])).total_seconds()
-    except (KeyError, ValueError, OverflowError):
-        return None
-    return min(max(wait, 0.0), _LONGEST_WAIT)
 
 
 def _worth_another_try(error: Exception) -> bool | float:
@@ -422,157 +332,15 @@ def _placed(error: ApiError, where: str, tries: int, seconds: float) -> ApiError
     """Say where it happened, how often it was tried and what to do."""
     http = f" (HTTP {error.status})" if error.status else ""
     after = f" after {tries} tries in {seconds:.0f} s" if tries > 1 else ""
-    said = f": {error}" if str(error) else ""
+    reason = f": {error}" if str(error) else ""
     advice = ERROR_CODES.get(
         error.code, (True, "The gateway or the way to it is at fault; try again later.")
     )[1]
     placed = ApiError(
-        f"{where}: {error.code}{http}{after}{said.rstrip('.')}. {advice}",
+        f"{where}: {error.code}{http}{after}{reason.rstrip('.')}. {advice}",
         code=error.code,
         status=error.status,
         retryable=error.retryable,
     )
     placed.retry_after = error.retry_after
     return placed
-
-
-def read_page(
-    endpoint: Endpoint,
-    number: int,
-    answer: Mapping[str, Any],
-    body: bytes,
-    seen_at: datetime,
-    before: int = 0,
-) -> Page:
-    """Make a `Page` of a checked answer.
-
-    Raises
-    ------
-    ApiError
-        When it is another page than was asked for, or rows should be there and are not.
-    """
-    rows = _rows(endpoint, answer)
-    claims = _claims(endpoint, answer)
-    block = answer.get("page")
-    if isinstance(block, dict):
-        _check_number(whole(block.get("number")), number, rows, claims)
-    elif rows or number > 1:
-        raise _misfit("the answer has no page block", "FORMAT")
-    if not rows and _rows_due(endpoint, answer, number, before):
-        there = [key for key, value in answer.items() if isinstance(value, list) and value]
-        found = f"; lists there: {', '.join(there)}" if there else ""
-        wanted = endpoint.rows or "rows"
-        raise _misfit(f"{wanted!r} holds no rows where the gateway counts {_said(claims)}{found}", "NO_ROWS")
-    beside = {key: value for key, value in answer.items() if not isinstance(value, list)}
-    return Page(number, rows, claims.count, claims.total, beside, b"" if endpoint.secret else body, seen_at)
-
-
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """What an answer claims there is: rows in all, and pages; None where it says nothing."""
-
-    total: int | None
-    count: int | None
-
-
-def _said(claims: _Claims) -> str:
-    rows = "no total" if claims.total is None else f"{claims.total} rows"
-    return rows if claims.count is None else f"{rows} on {claims.count} pages"
-
-
-def _misfit(said: str, code: str, *, retryable: bool = True) -> ApiError:
-    return ApiError(said, code=code, status=200, retryable=retryable)
-
-
-def _check_number(told: int | None, number: int, rows: tuple[Row, ...], claims: _Claims) -> None:
-    """Refuse another page than the one asked for; behind the last page there is none to wait for."""
-    if told == number or (number == 1 and not rows):
-        return
-    beyond = claims.count is not None and number > claims.count
-    raise _misfit(f"the answer is page {told}", "WRONG_PAGE", retryable=not beyond)
-
-
-def _rows(endpoint: Endpoint, answer: Mapping[str, Any]) -> tuple[Row, ...]:
-    key = endpoint.rows or _only_list(endpoint, answer)
-    rows = answer.get(key)
-    if rows is None or rows == {}:
-        return ()
-    if not isinstance(rows, list):
-        raise _misfit(f"{key!r} holds no list of rows", "FORMAT")
-    if endpoint.secret:
-        return tuple(_without(endpoint.secret, row) for row in rows)
-    return tuple(rows)
-
-
-def _without(secret: tuple[str, ...], row: Any) -> Any:
-    """A row without the keys that nothing may see, however they are spelt."""
-    if not isinstance(row, dict):
-        return None
-    return {key: value for key, value in row.items() if re.sub(r"[\W_]", "", key).lower() not in secret}
-
-
-def _only_list(endpoint: Endpoint, answer: Mapping[str, Any]) -> str:
-    """The key of the answer's only list of objects, where nobody documents its name."""
-    found = [
-        k for k, v in answer.items() if v and isinstance(v, list) and all(isinstance(r, dict) for r in v)
-    ]
-    if len(found) > 1:
-        said = f"{endpoint.call} has several lists of rows: {', '.join(found)}"
-        raise _misfit(said, "FORMAT", retryable=False)
-    return found[0] if found else ""
-
-
-def _only_total(answer: Mapping[str, Any]) -> int | None:
-    found = [value for key, value in answer.items() if key == "total" or key.endswith("_total")]
-    return whole(found[0]) if len(found) == 1 else None
-
-
-def _rows_due(endpoint: Endpoint, answer: Mapping[str, Any], number: int, before: int) -> bool:
-    """Whether a page that came without rows should have had some, by what its own answer says."""
-    claims = _claims(endpoint, answer)
-    total, count = claims.total, claims.count
-    if not endpoint.total_counts_rows:
-        return number == 1 and (bool(whole(answer.get("members_active"))) or (count or 0) > 1)
-    if number == 1:
-        said = total is not None or endpoint.rows in answer or not endpoint.rows
-        return bool(total) or (count or 0) > 1 or not said
-    claimed = [total > before] if total is not None else []
-    claimed += [number <= count] if count is not None else []
-    return bool(claimed) and all(claimed)
-
-
-def _claims(endpoint: Endpoint, answer: Mapping[str, Any]) -> _Claims:
-    total = whole(answer.get(endpoint.total)) if endpoint.total else _only_total(answer)
-    block = answer.get("page")
-    return _Claims(total, whole(block.get("count")) if isinstance(block, dict) else None)
-
-
-def whole(value: Any) -> int | None:
-    """A count as the gateway writes it, number or text; None for anything else."""
-    if isinstance(value, str) and re.fullmatch(r"\d{1,15}", value, re.ASCII):
-        return int(value)
-    return value if type(value) is int and value >= 0 else None
-
-
-def parse_json(body: bytes) -> Any:
-    """Parse a body; one odd reply must not cost the page.
-
-    A lone surrogate makes orjson refuse the whole body: the standard library reads such a page, and
-    the odd row is set aside when it is typed.
-
-    Raises
-    ------
-    ValueError
-        When the body is no JSON.
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(body, parse_constant=_refuse_constant)
-        except RecursionError:
-            raise ValueError("nested too deep") from None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")

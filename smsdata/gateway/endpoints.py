@@ -254,6 +254,9 @@ _SINGLE = (
     ),
 )  # fmt: skip
 
+PAGE_SIZE = 100
+"""How many rows a page is asked for; no gateway gives more."""
+
 ENDPOINTS = {endpoint.name: endpoint for endpoint in _PAGINATED}
 """Every paginated call by the name of its table, and one by its own name where two calls fill a table."""
 

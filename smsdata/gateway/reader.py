@@ -1,41 +1,38 @@
 """One read -> all its rows, proved complete, or an error.
 
-Pages of a moving list shift while they are read, totals lie, pages come twice: so a read counts only
-when something vouches for it. The proofs, first match wins:
-
-a. one answer with fewer rows than its page size, no second page, total agreeing;
-b. distinct rows equal a total from another call (campaign counters, active members);
-c. a bracketed pass: distinct rows equal the total, and page 1, read again at the end, is unchanged or
-   only gained new rows (which are taken); where rows can only come, several passes together count as one;
-d. two passes with the same keys, unless the gateway keeps claiming more rows than it gives.
-
-Imports `client` and `frames`; knows no files: a journal that keeps pages for a later run is handed in.
+Owns the passes over pages: several reads and several pages of each at once, cancellable, and resumable where
+something keeps the pages. What proves a read complete is decided in `proofs`. Imports `caller`, `proofs`,
+`reads`, `answers`, `schema` and `errors`; knows no files.
 """
 
 from __future__ import annotations
 
-import math
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Protocol
-from urllib.parse import urlencode
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from smsdata.errors import ApiError, DrainError
-from smsdata.gateway.caller import PAGE_SIZE, Caller, Page, checked, read_page, whole
-from smsdata.gateway.endpoints import Endpoint
-from smsdata.schema.frames import Batch, Row, key_hash
-from smsdata.schema.tables import TABLES
+from smsdata.gateway.answers import Page, checked, read_page
+from smsdata.gateway.caller import Caller
+from smsdata.gateway.proofs import BRACKETED, COUNTERS, SINGLE_PAGE, TWO_PASSES, Pass, Proofs, rows_once
+from smsdata.gateway.reads import (
+    SLICE_PAGES,
+    Drained,
+    Read,
+    cut_in_slices,
+    each_key_once,
+    rows_inside,
+    slices_due,
+)
+from smsdata.schema.frames import Batch, key_hash
 
 Unread = DrainError | ApiError
 """Why one thing could not be read while others can."""
@@ -44,65 +41,19 @@ ABOUT_ONE_THING = frozenset({"NOT_FOUND", "NO_ACCESS", "FIELD_INVALID", "FIELD_E
 """Refusals that concern the thing asked for; any other refusal concerns every call."""
 
 PASSES = 6
-WINDOW_PAGES = 100
 _READS_AT_ONCE = 4
-_CUT = 0  # where the journal keeps, beside the pages, into how many parts a window was cut
-_TRIES = 3
+_BRACKETS = 3  # so often page 1 is read again while rows keep coming on top
+_MEMBER_ROUNDS = 3
+_CUT = 0  # where the page journal keeps, beside the pages, into how many slices a read was cut
 _KEPT_FOR = timedelta(hours=1)
 _BEYOND = frozenset({"WRONG_PAGE", "FIELD_INVALID", "NOT_FOUND"})  # how a page behind the last is refused
-_WITH_ACTIVE = frozenset({"all", "active"})
-_EDGE = timedelta(seconds=1)  # nobody says whether start and end are inclusive: ask for a second more
+_REFUSED_MEMBERS = frozenset({"FIELD_INVALID", "FIELD_EMPTY"})  # how ``members=all`` is refused
+
+Outcome = Drained | list[Read]
+Line = deque[tuple[Read, Future[Outcome] | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """One thing to read: an endpoint with its parameters, and what may vouch for it.
-
-    `start` and `end` bound a window; `expect` is a total from another call; `context` fills columns
-    that the rows do not carry.
-    """
-
-    endpoint: Endpoint
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    start: datetime | None = None
-    end: datetime | None = None
-    expect: int | None = None
-    context: Mapping[str, Any] = field(default_factory=dict)
-
-    def wire(self) -> dict[str, Any]:
-        """The parameters as they are sent."""
-        sent = dict(self.endpoint.fixed) | dict(self.parameters)
-        if self.start and self.end:
-            sent |= {"start": _wire_time(self.start - _EDGE), "end": _wire_time(self.end + _EDGE)}
-        return sent
-
-    def name(self) -> str:
-        """A name that is the same whenever the same thing is read."""
-        return f"{self.endpoint.call}?{urlencode(sorted(self.wire().items()))}"
-
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """The rows of one read with what proves them complete.
-
-    `resumed` tells that some pages come from an earlier run's journal.
-    """
-
-    read: Read
-    batch: Batch
-    proof: str
-    served: int
-    total: int | None
-    seen_at: datetime
-    resumed: bool = False
-
-    @property
-    def rows(self) -> pa.Table:
-        """The typed rows."""
-        return self.batch.rows
-
-
-class Journal(Protocol):
+class PageKeeper(Protocol):
     """Where pages are kept until their rows are stored, so that an interrupted run goes on from them."""
 
     def pages(self, read: str) -> Mapping[int, tuple[bytes, datetime]]:
@@ -112,53 +63,10 @@ class Journal(Protocol):
         """Keep a page."""
 
 
-@dataclass
-class _Walk:
-    """One pass over all pages of a read."""
-
-    pages: list[Page] = field(default_factory=list)
-    keys: Counter[Any] = field(default_factory=Counter)
-    top: list[Any] = field(default_factory=list)  # the keys of page 1 as last read
-    idle: int = 0  # pages in a row that brought nothing new
-    repeated: bool = False  # a full page came twice: the gateway goes round in circles
-    full_pages: set[int] = field(default_factory=set)
-    at_once: bool = False  # several pages were in flight, in no certain order
-
-    def add(self, page: Page, keys: Sequence[Any]) -> None:
-        known = len(self.keys)
-        self.keys.update(keys)
-        self.top = self.top or list(keys)
-        self.pages.append(page)
-        self.idle = 0 if len(self.keys) > known else self.idle + 1
-        if keys and len(keys) >= self.size:
-            self.repeated = self.repeated or hash(tuple(keys)) in self.full_pages
-            self.full_pages.add(hash(tuple(keys)))
-
-    def only_gained(self, top: list[Any]) -> bool:
-        """Whether page 1, read again, is as it was but for new rows."""
-        old = {key for key in top if key in self.keys}
-        before, self.top = self.top, top
-        return old <= set(before) and len(top) >= len(before)
-
-    @property
-    def size(self) -> int:
-        """How many rows a page holds."""
-        return len(self.pages[0].rows)
-
-    @property
-    def distinct(self) -> int:
-        return len(self.keys)
-
-    @property
-    def served(self) -> int:
-        return sum(len(page.rows) for page in self.pages)
-
-    def totals(self) -> list[int | None]:
-        return [page.total for page in self.pages]
-
-
 class Reader:
     """Reads completely, several reads and several pages of each at once.
+
+    The members of a list are read active and inactive apart where the gateway refuses both at once.
 
     Parameters
     ----------
@@ -171,7 +79,11 @@ class Reader:
     """
 
     def __init__(
-        self, client: Caller, *, journal: Journal | None = None, on_page: Callable[[Page], None] | None = None
+        self,
+        client: Caller,
+        *,
+        journal: PageKeeper | None = None,
+        on_page: Callable[[Page], None] | None = None,
     ) -> None:
         self.client = client
         self.journal = journal
@@ -180,17 +92,17 @@ class Reader:
     def each(self, reads: Iterable[Read], *, after: datetime | None = None) -> Iterator[Drained | Unread]:
         """Read many things in their order; what cannot be read or proved comes back as its error.
 
-        A window too wide to be read in one pass is split in time; its parts come in order, without those
+        A read that holds too much for one pass is cut into slices of time; they come in order, without those
         that end before `after`, up to where an interrupted run had stored them.
         """
         waiting = iter(reads)
-        line: deque[tuple[Read, Future[Drained | list[Read]] | None]] = deque()
+        line: Line = deque()
         at_once = min(_READS_AT_ONCE, max(1, self.client.threads // 2))
         stop = threading.Event()
         with ThreadPoolExecutor(at_once, thread_name_prefix="smsdata-read") as pool:
 
-            def start(read: Read) -> Future[Drained | list[Read]]:
-                return pool.submit(lambda: _Reading(self, read, stop).proved_or_parts())
+            def start(read: Read) -> Future[Outcome]:
+                return pool.submit(self._proved_or_slices, read, stop)
 
             try:
                 while _fill(line, waiting, at_once, start):
@@ -203,24 +115,72 @@ class Reader:
                     else:
                         yield outcome
             finally:
-                stop.set()  # who leaves early does not wait for what nobody takes any more
+                stop.set()  # a caller that stops iterating cancels the remaining reads
 
     def read(self, read: Read) -> Drained:
         """Read one thing completely.
 
         Raises
         ------
+        ApiError
+            When the gateway refuses it, or gives no usable answer.
         DrainError
-            When it could not be proved complete in a few passes.
+            When it could not be proved complete in a few passes, or a list kept changing.
         """
-        return _Reading(self, read, threading.Event()).proved()
+        stop = threading.Event()
+        if _asks_all_members(read):
+            return self._all_members(read, stop)
+        return _Reading(self, read, stop).proved()
+
+    def _proved_or_slices(self, read: Read, stop: threading.Event) -> Outcome:
+        if _asks_all_members(read):
+            return self._all_members(read, stop)
+        return _Reading(self, read, stop).proved_or_slices()
+
+    def _all_members(self, read: Read, stop: threading.Event) -> Drained:
+        """The members of a list; active and inactive apart where the gateway refuses both at once."""
+        try:
+            return _Reading(self, read, stop).proved()
+        except ApiError as error:
+            if error.code not in _REFUSED_MEMBERS:
+                raise
+        table = read.endpoint.table.name
+        active = self._members(read, "active", stop)
+        for _ in range(_MEMBER_ROUNDS):
+            inactive = self._members(read, "inactive", stop)
+            again = self._members(read, "active", stop)
+            if key_hash(table, active.rows) == key_hash(table, again.rows):
+                return _members_together(read, active, inactive, again)
+            active = again
+        raise DrainError(f"{table}(list_id={read.parameters['list_id']}): it changes while it is read.")
+
+    def _members(self, read: Read, which: str, stop: threading.Event) -> Drained:
+        part = replace(read, parameters=dict(read.parameters) | {"members": which})
+        # Pages kept of the first reading would stand for the second, and the two could not differ.
+        return _Reading(self, part, stop, keep=False).proved()
+
+
+def _asks_all_members(read: Read) -> bool:
+    """Whether a read asks for active and inactive members at once, and nobody insists on that."""
+    return ("members", "all") in read.endpoint.fixed and "members" not in read.parameters
+
+
+def _members_together(read: Read, active: Drained, inactive: Drained, again: Drained) -> Drained:
+    """Active and inactive members as one; whoever is in both was active last."""
+    rows = each_key_once(read.endpoint.table.name, pa.concat_tables([inactive.rows, again.rows]))
+    rejects = again.batch.rejects + inactive.batch.rejects
+    return replace(
+        again,
+        read=read,
+        batch=Batch(rows, rejects, again.batch.unknown | inactive.batch.unknown),
+        proof=TWO_PASSES,
+        served=again.served + inactive.served,
+        seen_at=active.seen_at,
+    )
 
 
 def _fill(
-    line: deque[tuple[Read, Future[Drained | list[Read]] | None]],
-    waiting: Iterator[Read],
-    at_once: int,
-    start: Callable[[Read], Future[Drained | list[Read]]],
+    line: Line, waiting: Iterator[Read], at_once: int, start: Callable[[Read], Future[Outcome]]
 ) -> bool:
     """Keep the first few reads of the line under way."""
     while len(line) < at_once and (read := next(waiting, None)) is not None:
@@ -232,7 +192,7 @@ def _fill(
     return bool(line)
 
 
-def _outcome(future: Future[Drained | list[Read]]) -> Drained | Unread | list[Read]:
+def _outcome(future: Future[Outcome]) -> Outcome | Unread:
     try:
         return future.result()
     except (DrainError, ApiError) as error:
@@ -244,58 +204,98 @@ def _outcome(future: Future[Drained | list[Read]]) -> Drained | Unread | list[Re
 class _Reading:
     """One thing being read, pass by pass, until something vouches for its rows."""
 
-    def __init__(self, reader: Reader, read: Read, stop: threading.Event) -> None:
+    def __init__(self, reader: Reader, read: Read, stop: threading.Event, *, keep: bool = True) -> None:
         self.client = reader.client
-        self.journal = reader.journal
+        self.journal = reader.journal if keep else None
         self.on_page = reader.on_page
         self.read = read
         self.entry = read.endpoint
         self.wire = read.wire()
         self.stop = stop
+        self.proofs = Proofs(read.endpoint, read.expect, self.wire.get("members"))
 
-    def proved_or_parts(self) -> Drained | list[Read]:
-        """The rows; for a window with too many of them, the windows to read instead."""
+    def proved_or_slices(self) -> Outcome:
+        """The rows; for a read with too many of them, the slices to read instead."""
         if self._kept:
             return self.proved()
         if _CUT in self._left:  # an interrupted run cut it
-            return _cut(self.read, int(self._left[_CUT][0]))
+            return cut_in_slices(self.read, int(self._left[_CUT][0]))
         first = self._call(1)
-        parts = _parts(self.read, first)
-        if parts > 1 and self._reaches(WINDOW_PAGES, len(first.rows)):
+        due = slices_due(self.read, len(first.rows), first.total)
+        if due > 1 and self._reaches(SLICE_PAGES, len(first.rows)):
             if self.journal is not None:
-                self.journal.add(self.read.name(), _CUT, str(parts).encode(), first.seen_at)
-            return _cut(self.read, parts)
+                self.journal.add(self.read.name(), _CUT, str(due).encode(), first.seen_at)
+            return cut_in_slices(self.read, due)
         return self.proved(first)
 
     def proved(self, first: Page | None = None) -> Drained:
         """All rows, with their proof."""
         if self._kept:
-            return self._pass_by_pass(self._kept[1], self._kept)
+            return self._pass_by_pass(self.proofs.begun(self._kept[1]), self._kept)
         first = first or self._call(1)
         self._keep(first)
-        if _alone(first):
-            walk = self._begun(first)
-            if walk.distinct == walk.served and self._claim(walk) in (None, walk.served):
-                return self._drained(walk, "a")
-        return self._pass_by_pass(first, {})
+        begun = self.proofs.begun(first)
+        if self.proofs.single_page(begun):
+            return self._drained(begun, SINGLE_PAGE)
+        return self._pass_by_pass(begun, {})
 
-    def _pass_by_pass(self, first: Page, kept: Mapping[int, Page]) -> Drained:
-        before: _Walk | None = None
-        union = _Walk()
+    def _pass_by_pass(self, begun: Pass, kept: Mapping[int, Page]) -> Drained:
+        before: Pass | None = None
+        together = Pass()
         for attempt in range(2 * PASSES):
-            walk = self._walk(first if attempt == 0 else self._call(1), kept, attempt)
-            proof = self._proof(walk, before)
+            if attempt:
+                begun = self.proofs.begun(self._call(1))
+            current = self._over_pages(begun, kept, at_once=attempt == 0)
+            proof = self._proof(current, before)
             if not proof:
-                reached, union = union.distinct, self._joined(union, walk)
-                if self._whole(union):
-                    proof, walk = "c", union
-                elif attempt >= PASSES - 1 and union.distinct <= reached:  # nor do more passes bring more
-                    raise _unproved(self.read, walk, attempt + 1)
+                reached, together = together.distinct, self.proofs.joined(together, current)
+                if self.proofs.complete_together(together):
+                    proof, current = BRACKETED, together
+                elif attempt >= PASSES - 1 and together.distinct <= reached:  # nor do more passes bring more
+                    raise _unproved(self.read, current, attempt + 1)
             if proof:
-                return self._drained(walk, proof, resumed=bool(kept))
-            before, kept = walk, {}
+                return self._drained(current, proof, resumed=bool(kept))
+            before, kept = current, {}
         assert before is not None  # noqa: S101 - there is at least one pass
         raise _unproved(self.read, before, 2 * PASSES)
+
+    def _proof(self, current: Pass, before: Pass | None) -> str:
+        """Which proof the pass allows, or an empty text."""
+        if self.proofs.counters(current):
+            return COUNTERS
+        if self._bracketed(current):
+            return BRACKETED
+        if before is not None and self.proofs.two_passes(before, current):
+            return TWO_PASSES
+        return ""
+
+    def _bracketed(self, current: Pass) -> bool:
+        verdict = self.proofs.before_bracket(current)
+        if verdict is not None:
+            return verdict
+        total = current.pages[-1].total or 0
+        for _ in range(_BRACKETS):
+            again = self._call(1)
+            if not current.only_gained(self.proofs.keys(again)):
+                return False
+            gained = self._take_new(current, again)
+            if self.proofs.bracketed(current, again, total):
+                return True
+            if not gained:
+                return False
+        return False
+
+    def _take_new(self, current: Pass, page: Page) -> bool:
+        """Take the new rows on top, page after page until one brings something known."""
+        gained = False
+        size = len(page.rows)
+        for number in range(2, SLICE_PAGES):
+            fresh = current.add_new(page, self.proofs.keys(page))
+            gained = gained or fresh > 0
+            if fresh < len(page.rows) or not page.rows:
+                break
+            page = self._page(number, size)
+        return gained
 
     # ---- pages -------------------------------------------------------------------------------------
 
@@ -316,21 +316,13 @@ class _Reading:
             self.journal.add(self.read.name(), page.number, page.body, page.seen_at)
 
     def _reaches(self, number: int, size: int) -> bool:
-        """Whether there is such a page: a total that lies would have a window cut for ever."""
+        """Whether there is such a page: a total that lies would have a read cut for ever."""
         try:
             return bool(self._call(number, size).rows)
         except ApiError as error:
             if error.code in _BEYOND:
                 return False
             raise
-
-    def _keys(self, page: Page) -> list[Any]:
-        return row_keys(self.entry, page.rows)
-
-    def _begun(self, first: Page) -> _Walk:
-        walk = _Walk()
-        walk.add(first, self._keys(first))
-        return walk
 
     @cached_property
     def _left(self) -> Mapping[int, tuple[bytes, datetime]]:
@@ -348,169 +340,53 @@ class _Reading:
                 kept[number] = read_page(self.entry, number, answer, body, seen_at, before)
         if 1 not in kept or len(kept) == 1:
             return {}
-        # without a window the rows themselves may be old, not only their order
+        # where nothing bounds it in time the rows themselves may be old, not only their order
         old = not self.read.start and self.client.now() - kept[1].seen_at >= _KEPT_FOR
         return {} if old else kept
 
-    def _walk(self, first: Page, kept: Mapping[int, Page], attempt: int) -> _Walk:
+    def _over_pages(self, current: Pass, kept: Mapping[int, Page], *, at_once: bool) -> Pass:
         """Read page after page while rows keep coming, whatever the page count says.
 
         The first pass keeps several pages in flight; later ones go page by page, so that rows that
         arrive on top push others onto pages not yet read, never past them.
         """
-        walk = self._begun(first)
         flying: deque[Future[Page] | Page] = deque()
         number = 1
-        width = self.client.threads if attempt == 0 else 1
-        walk.at_once = width > 1
+        width = self.client.threads if at_once else 1
+        current.at_once = width > 1
         try:
-            while not self._ended(walk):
-                last = max(_expected_pages(self.entry, walk), len(walk.pages) + 1)
-                while len(flying) < width and number < last:
+            while not self.proofs.ended(current):
+                claimed, got = self.proofs.pages_claimed(current), len(current.pages)
+                while len(flying) < width and number < max(claimed, got + 1):
                     number += 1
                     flying.append(
                         kept[number]
                         if number in kept
-                        else self.client.pool.submit(self._page, number, walk.size)
+                        else self.client.pool.submit(self._page, number, current.size)
                     )
-                page = _landed(flying.popleft(), len(walk.pages) >= _expected_pages(self.entry, walk))
+                page = _landed(flying.popleft(), got >= claimed)
                 if page is None:
                     break
-                walk.add(page, self._keys(page))
+                current.add(page, self.proofs.keys(page))
         finally:
             _let_go(flying)
-        return walk
-
-    def _ended(self, walk: _Walk) -> bool:
-        """Whether the pass is over: an empty page, a circle, or the last page by all that is said."""
-        last = walk.pages[-1]
-        if not last.rows or walk.idle >= 3:
-            return True
-        claim = self._claim(walk)
-        if self.read.expect == walk.distinct and (claim or 0) <= walk.served:
-            return True
-        first_only = len(walk.pages) == 1
-        full = len(last.rows) >= (PAGE_SIZE if first_only else walk.size)
-        if full or len(walk.pages) < (last.count or 1):
-            return False
-        if claim is None:  # nothing tells whether 25 rows are all, or all that the gateway gives at once
-            return not first_only
-        return claim in (walk.distinct, walk.served)
-
-    def _claim(self, walk: _Walk) -> int | None:
-        """How many rows the gateway says there are, by its last page."""
-        if self.entry.total_counts_rows:
-            return walk.pages[-1].total
-        active = _active_claimed(walk) if self.wire.get("members") in _WITH_ACTIVE else None
-        return None if active is None else active + walk.served - _active(walk)
-
-    # ---- proofs ------------------------------------------------------------------------------------
-
-    def _proof(self, walk: _Walk, before: _Walk | None) -> str:
-        """Which proof the pass allows, or an empty text."""
-        once = walk.distinct == walk.served or not self.entry.table.copies
-        if self.read.expect is not None and once and walk.distinct == self.read.expect:
-            return "b"
-        if self._all_active(walk):
-            return "b"
-        if self._bracketed(walk):
-            return "c"
-        if before is not None and self._agree(before, walk):
-            return "d"
-        return ""
-
-    def _all_active(self, walk: _Walk) -> bool:
-        """Whether as many active members were read as the list counts, before and after.
-
-        They vouch for the rest of the members only when nothing else speaks against it: not where there
-        are none of them, and not where an empty page came before the last one claimed.
-        """
-        if self.entry.total_counts_rows or self.wire.get("members") not in _WITH_ACTIVE:
-            return False
-        last = walk.pages[-1]
-        cut = not last.rows and last.number <= (last.count or 0)
-        if cut or walk.distinct != walk.served:
-            return False
-        active = _active(walk)
-        inactive = walk.distinct - active  # one of those lost at a page's edge would not show
-        return active == _active_claimed(walk) and (len(walk.pages) == 1 or (active > 0 and not inactive))
-
-    def _bracketed(self, walk: _Walk) -> bool:
-        known = [total for total in walk.totals() if total is not None]
-        if len(known) < len(walk.pages) or not self.entry.total_counts_rows:
-            return False
-        if known != sorted(known) or (walk.at_once and len(set(known)) > 1):  # rows vanished, or may have
-            return False
-        if len([page for page in walk.pages if page.rows]) <= 1:
-            return walk.distinct == known[-1]  # one page cannot shift against itself
-        for _ in range(3):
-            again = self._call(1)
-            if not walk.only_gained(self._keys(again)):
-                return False
-            gained = self._take_new(walk, again)
-            if again.total == walk.distinct and again.total >= known[-1]:
-                return True
-            if not gained:
-                return False
-        return False
-
-    def _take_new(self, walk: _Walk, page: Page) -> bool:
-        """Take the new rows on top, page after page until one brings something known."""
-        gained = False
-        size = len(page.rows)
-        for number in range(2, WINDOW_PAGES):
-            keys = self._keys(page)
-            fresh = [(row, key) for row, key in zip(page.rows, keys, strict=True) if key not in walk.keys]
-            if fresh:
-                gained = True
-                walk.add(replace(page, rows=tuple(row for row, _ in fresh)), [key for _, key in fresh])
-            if len(fresh) < len(keys) or not keys:
-                break
-            page = self._page(number, size)
-        return gained
-
-    def _agree(self, before: _Walk, walk: _Walk) -> bool:
-        """Proof d. Whoever claims more rows on every page, in both passes, is keeping some back."""
-        same = before.keys == walk.keys if self.entry.table.copies else before.keys.keys() == walk.keys.keys()
-        if not same or walk.repeated:
-            return False
-        read = walk.served if self.entry.table.copies or self.entry.repeats else walk.distinct
-        if self.entry.total_counts_rows:
-            claims = [total for total in before.totals() + walk.totals() if total is not None]
-            return not claims or min(claims) <= read
-        return (self._claim(walk) or 0) <= read
-
-    def _joined(self, union: _Walk, walk: _Walk) -> _Walk:
-        """The passes since the total last moved, as one."""
-        totals = set(walk.totals())
-        if len(totals) > 1:
-            return _Walk()
-        if not totals >= set(union.totals()):
-            union = _Walk()
-        for page in walk.pages:
-            union.add(page, self._keys(page))
-        return union
-
-    def _whole(self, union: _Walk) -> bool:
-        """Whether several passes together are complete: where rows only come, as many as the total says."""
-        totals = set(union.totals())
-        return not self.entry.table.snapshot and self.entry.total_counts_rows and totals == {union.distinct}
+        return current
 
     # ---- rows --------------------------------------------------------------------------------------
 
-    def _drained(self, walk: _Walk, proof: str, *, resumed: bool = False) -> Drained:
-        rows, where, copies = _unique(self.entry, walk)
-        first = walk.pages[0]
+    def _drained(self, current: Pass, proof: str, *, resumed: bool = False) -> Drained:
+        rows, where, copies = rows_once(self.entry, current)
+        first = current.pages[0]
         batch = self.entry.batch(
             rows,
-            synced_at=max(page.seen_at for page in walk.pages),
+            synced_at=max(page.seen_at for page in current.pages),
             context=self._context(first),
             where=where,
-            copies=copies if proof == "d" else None,
+            copies=copies if proof == TWO_PASSES else None,
         )
         if self.read.start and self.read.end:
-            batch = replace(batch, rows=_within(batch.rows, self.read))
-        return Drained(self.read, batch, proof, walk.served, first.total, first.seen_at, resumed)
+            batch = replace(batch, rows=rows_inside(batch.rows, self.read))
+        return Drained(self.read, batch, proof, current.served, first.total, first.seen_at, resumed)
 
     def _context(self, first: Page) -> dict[str, Any]:
         """The columns that are the same for all rows: from the parameters, and from beside the rows."""
@@ -531,11 +407,11 @@ def _of_send(send: Any) -> dict[str, Any]:
     if not isinstance(send, dict):
         return {}
     to_list = send.get("list")
-    told = {
+    context = {
         "sent_at": send.get("send_at"),
         "list_id": to_list.get("id") if isinstance(to_list, dict) else None,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in context.items() if value is not None}
 
 
 def _landed(coming: Future[Page] | Page, beyond: bool) -> Page | None:
@@ -551,173 +427,20 @@ def _landed(coming: Future[Page] | Page, beyond: bool) -> Page | None:
 
 
 def _let_go(flying: Iterable[Future[Page] | Page]) -> None:
-    """Wait for the pages that are under way and not wanted: none may reach the journal later."""
+    """Wait for the pages that are under way and not wanted: none may reach the page journal later."""
     futures = [future for future in flying if isinstance(future, Future)]
     for future in futures:
         future.cancel()
     wait(future for future in futures if not future.cancelled())
 
 
-def _alone(first: Page) -> bool:
-    """Proof a: fewer rows than a page holds, no second page, and the total agrees."""
-    return len(first.rows) < PAGE_SIZE and (first.count or 0) <= 1 and first.total == len(first.rows)
-
-
-def _expected_pages(entry: Endpoint, walk: _Walk) -> int:
-    last = walk.pages[-1]
-    counted = last.total if entry.total_counts_rows else 0
-    by_total = math.ceil((counted or 0) / walk.size) if walk.size else 1
-    return max(last.count or 1, by_total, 1)
-
-
-def row_keys(entry: Endpoint, rows: Sequence[Row]) -> list[Any]:
-    """What tells the rows of one read apart: the key columns that the rows carry themselves.
-
-    A row without its key stands for itself, so that no two of them pass for one.
-    """
-    made = {*entry.context, "hit"}  # a running number that we give ourselves
-    own = [c for c in entry.table.columns if c.name in entry.table.key and c.name not in made]
-    wires = [c.wire for c in own]
-    if not wires:
-        return [repr(row) for row in rows]
-    if len(wires) == 1 and own[0].kind != "phone":
-        wire = wires[0]
-        return [
-            str(row[wire]) if isinstance(row, dict) and row.get(wire) is not None else repr(row)
-            for row in rows
-        ]
-    return [
-        tuple(str(row.get(wire)).removeprefix("+") for wire in wires)
-        if isinstance(row, dict) and all(row.get(wire) is not None for wire in wires)
-        else repr(row)
-        for row in rows
-    ]
-
-
-def _active(walk: _Walk) -> int:
-    return sum(
-        row.get("status") == "active" for page in walk.pages for row in page.rows if isinstance(row, dict)
-    )
-
-
-def _active_claimed(walk: _Walk) -> int | None:
-    """How many active members the list counts, where all its pages say the same."""
-    told = {whole(page.beside.get("members_active")) for page in walk.pages if page.rows or page.number == 1}
-    return told.pop() if len(told) == 1 else None
-
-
-def _unproved(read: Read, walk: _Walk, passes: int) -> DrainError:
+def _unproved(read: Read, current: Pass, passes: int) -> DrainError:
     where = ", ".join(f"{k}={v}" for k, v in read.parameters.items() if k.endswith("_id"))
     if read.start and read.end:
         where = f"{read.start:%Y-%m-%d %H:%M:%S} to {read.end:%Y-%m-%d %H:%M:%S}"
-    claimed = walk.pages[-1].total
+    claimed = current.pages[-1].total
     says = "no total" if claimed is None else f"{claimed:,}"
     return DrainError(
-        f"{read.endpoint.name}({where}): {walk.distinct:,} distinct rows in {len(walk.pages)} pages, the "
-        f"gateway says {says}, in {passes} passes. Nothing of it stored as complete; read it again later."
+        f"{read.endpoint.name}({where}): {current.distinct:,} distinct rows in {len(current.pages)} pages, "
+        f"the gateway says {says}, in {passes} passes. Nothing of it stored as complete; read it again later."
     )
-
-
-def _unique(
-    entry: Endpoint, walk: _Walk
-) -> tuple[list[Row], Callable[[int], tuple[int, int]], list[int] | None]:
-    """Each row once, as it was seen last, with where it stood."""
-    places = [(page.number, place) for page in walk.pages for place in range(1, len(page.rows) + 1)]
-    rows = [row for page in walk.pages for row in page.rows]
-    if walk.distinct == len(rows):
-        return rows, places.__getitem__, None
-    keys = [key for page in walk.pages for key in row_keys(entry, page.rows)]
-    last = {key: index for index, key in enumerate(keys)}
-    chosen = list(last.values())
-    copies = [walk.keys[keys[index]] for index in chosen] if entry.table.copies else None
-    return [rows[i] for i in chosen], lambda n: places[chosen[n]], copies
-
-
-def _within(rows: pa.Table, read: Read) -> pa.Table:
-    time = rows.column(read.endpoint.table.time)
-    low, high = pa.scalar(read.start, time.type), pa.scalar(read.end, time.type)
-    return rows.filter(pc.and_(pc.greater_equal(time, low), pc.less_equal(time, high)))
-
-
-def _wire_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _parts(read: Read, first: Page) -> int:
-    """How many parts of about two thirds of what a window should hold it is cut into; 1 when it fits."""
-    if not (read.start and read.end and first.total and first.rows):
-        return 1
-    most = WINDOW_PAGES * len(first.rows)
-    seconds = int((read.end - read.start).total_seconds())
-    if first.total <= most or seconds < 4:  # a burst cannot be cut any further
-        return 1
-    return min(math.ceil(first.total / (most * 2 / 3)), seconds)
-
-
-def _cut(read: Read, parts: int) -> list[Read]:
-    assert read.start is not None  # noqa: S101 - only windows are cut
-    assert read.end is not None  # noqa: S101
-    seconds = int((read.end - read.start).total_seconds())
-    edges = [read.start + timedelta(seconds=seconds * n // parts) for n in range(parts)] + [read.end]
-    return [replace(read, start=a, end=b) for a, b in pairwise(edges)]
-
-
-def windows(read: Read, start: datetime, end: datetime) -> list[Read]:
-    """Cut [start, end] into the windows that the gateway allows, oldest first."""
-    allowed = read.endpoint.limit
-    days = allowed.days if allowed and allowed.days else 10_000
-    step = timedelta(days=days) - 2 * _EDGE
-    edges = [start]
-    while end - edges[-1] > step:
-        edges.append(edges[-1] + step)
-    edges.append(end)
-    return [replace(read, start=a, end=b) for a, b in pairwise(edges)]
-
-
-def members(reader: Reader, read: Read) -> Drained:
-    """Read the members of a list; active and inactive separately where the gateway refuses both at once.
-
-    Raises
-    ------
-    DrainError
-        When the list could not be proved complete, or kept changing between the parts.
-    """
-    try:
-        return reader.read(read)
-    except ApiError as error:
-        if error.code not in {"FIELD_INVALID", "FIELD_EMPTY"}:
-            raise
-    active = _members(reader, read, "active")
-    for _ in range(_TRIES):
-        inactive, again = _members(reader, read, "inactive"), _members(reader, read, "active")
-        if key_hash("list_members", active.rows) == key_hash("list_members", again.rows):
-            return _together(active, inactive, again)
-        active = again
-    raise DrainError(f"list_members(list_id={read.parameters['list_id']}): it changes while it is read.")
-
-
-def _members(reader: Reader, read: Read, which: str) -> Drained:
-    return reader.read(replace(read, parameters=dict(read.parameters) | {"members": which}))
-
-
-def _together(active: Drained, inactive: Drained, again: Drained) -> Drained:
-    """Active and inactive members as one; whoever is in both was active last."""
-    rows = unique("list_members", pa.concat_tables([inactive.rows, again.rows]))
-    rejects = again.batch.rejects + inactive.batch.rejects
-    return replace(
-        again,
-        batch=Batch(rows, rejects, again.batch.unknown | inactive.batch.unknown),
-        proof="d",
-        served=again.served + inactive.served,
-        seen_at=active.seen_at,
-    )
-
-
-def unique(table: str, rows: pa.Table) -> pa.Table:
-    """Each key once, as it stands last: windows overlap by a second."""
-    key = list(TABLES[table].key)
-    if rows.num_rows < 2:
-        return rows
-    numbered = rows.select(key).append_column("_n", pa.array(np.arange(rows.num_rows)))
-    last = numbered.group_by(key).aggregate([("_n", "max")]).column("_n_max").to_numpy()
-    return rows if len(last) == rows.num_rows else rows.take(pa.array(np.sort(last)))

@@ -1,7 +1,7 @@
 """When the next call may go: one budget of calls for all processes of an account on a machine.
 
 Owns the pacing rule and the small state file through which processes share it. Knows nothing of HTTP.
-Imports errors and the standard library only. POSIX (it locks with `fcntl.flock`).
+Imports `settings` (the pace), `errors` and the standard library only. POSIX (it locks with `fcntl.flock`).
 
 The rule. The gateway counts a call somewhere between the moment we send it and the moment its answer is
 here, so pacing by send time is not enough: a delayed call and a quick one can meet within one second at the
@@ -29,15 +29,16 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
 from smsdata.errors import UsageError
+from smsdata.settings import Pace
 
 FREE = 1000.0  # calls/s; above it nothing is paced: no gateway allows that, so it means "no limit"
 HOLD = 120.0  # s; a call under way counts as received this long after it went, whatever its owner does
-GRACE = 1.0  # s; what a killed process sent, or a lost state did not tell of, is with the gateway by then
+GRACE = 1.0  # s; after this long, calls of a dead process, or of a lost state, have reached the gateway
 LONGEST = 0.5  # s; who waits looks again at least this often: another process may have changed the pace
 SHORTEST = 0.01  # s; and, for calls under way, not more often than this
 MARGIN = 1.001  # on every period: two clocks may drift by 500 ppm each, a limiter may round to milliseconds
@@ -46,35 +47,34 @@ RECOVERY = 0.1  # of the full pace, regained in every period without a 429
 NEVER = -1e9  # receive time of a place that was never used
 MAGIC = b"smsthr01"
 
-Windows = Sequence[tuple[int, float]]
+Periods = Sequence[tuple[int, float]]
 
 
-def windows(rate: float, pace: float) -> Windows:
+def periods(pace: Pace) -> Periods:
     """Say how many calls may go within how many seconds; all pairs given hold at once.
 
     Parameters
     ----------
-    rate, pace : float
-        Calls per second, above 0: what the account may make, and what we use of it, perhaps a fraction.
+    pace : Pace
+        What the account may make, and what we use of it.
 
     Returns
     -------
     sequence of (int, float)
-        First ``max(1, floor(pace))`` calls and the time that makes it `pace`. Where that is less than a
-        second, two bursts fit into one second; if they could exceed `rate`, a second pair forbids it.
+        First one burst in one period of `pace`. Where that is less than a second, two bursts fit into one
+        second; if they could exceed the account's rate, a second pair forbids it.
 
     Examples
     --------
-    >>> [(count, round(period, 2)) for count, period in windows(2, 0.5)]
+    >>> [(count, round(period, 2)) for count, period in periods(Pace(rate=2, share=0.25))]
     [(1, 2.0)]
-    >>> [(count, round(period, 2)) for count, period in windows(20, 19.5)]
+    >>> [(count, round(period, 2)) for count, period in periods(Pace(rate=20, share=0.975))]
     [(19, 0.98), (20, 1.0)]
     """
-    count = max(1, math.floor(pace))
-    first = (count, count / pace * MARGIN)
-    if count >= pace or 2 * count <= rate:
+    first = (pace.burst, pace.period * MARGIN)
+    if pace.burst >= pace.per_second or 2 * pace.burst <= pace.rate:
         return (first,)
-    return first, (math.floor(rate), MARGIN)
+    return first, (math.floor(pace.rate), MARGIN)
 
 
 def credit(fastest: float, answers: float) -> float:
@@ -89,7 +89,7 @@ def credit(fastest: float, answers: float) -> float:
     return fastest * min(0.9, max(0.0, 1 - 3 / math.sqrt(answers))) if answers else 0.0
 
 
-def next_send(received: Sequence[float], limits: Windows, earlier: float) -> float:
+def next_send(received: Sequence[float], limits: Periods, earlier: float) -> float:
     """Say when the next call may go; this may be in the past.
 
     Parameters
@@ -98,7 +98,7 @@ def next_send(received: Sequence[float], limits: Windows, earlier: float) -> flo
         When answers arrived, seconds on one clock, in any order, at least as many as the largest count of
         `limits`. A call under way stands there with a time in the future.
     limits, earlier
-        As `windows` and `credit` give them.
+        As `periods` and `credit` give them.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def _doubles() -> array[float]:
 
 
 @dataclass
-class Ledger:
+class CallBudget:
     """What the processes of an account know together: one small checksummed file of doubles."""
 
     boot: float
@@ -129,7 +129,7 @@ class Ledger:
     born: array[float] = field(default_factory=_doubles)  # its start: process numbers are used again
 
     @classmethod
-    def from_bytes(cls, raw: bytes, boot: float) -> Ledger | None:
+    def from_bytes(cls, raw: bytes, boot: float) -> CallBudget | None:
         """Read it; None if it is damaged, of another layout or from before the machine's last start."""
         if raw[:8] != MAGIC or raw[8:16] != zlib.crc32(raw[16:]).to_bytes(8, "big"):
             return None
@@ -241,10 +241,10 @@ class Throttle:
             raise UsageError(f"rate={rate}: give the calls per second of the account, above 0")
         if not 0 < share <= 1:
             raise UsageError(f"share={share}: give the part of the rate to use, above 0 and at most 1")
-        self._rate, self._pace = rate, rate * share
-        self._period = windows(rate, self._pace)[0][1]
-        self._size = max(1, min(math.floor(rate), 2 * max(1, math.floor(self._pace))))
-        self._free = self._pace > FREE
+        self._pace = Pace(rate, share)
+        self._period = periods(self._pace)[0][1]
+        self._size = max(1, min(math.floor(rate), 2 * self._pace.burst))
+        self._free = self._pace.per_second > FREE
         self._folder = folder or Path("~/.cache/smsdata")
         self._clock, self._sleep = clock, sleep
         self._name = sha256(f"{account} {platform.node()}".encode()).hexdigest()[:32] + ".throttle"
@@ -277,11 +277,11 @@ class Throttle:
         if self._free:
             self._rest_until = self._clock() + 1
             return
-        with self._ledger() as ledger:
+        with self._budget() as budget:
             now = self._clock()
-            if now - ledger.slow_since >= self._period:
-                ledger.slow = max(SLOWEST, self._factor(ledger, now) / 2)
-                ledger.slow_since = now
+            if now - budget.slow_since >= self._period:
+                budget.slow = max(SLOWEST, self._factor(budget, now) / 2)
+                budget.slow_since = now
 
     def _start(self) -> None:
         """Open the file and take new locks; again after a fork, where locks and file position are shared."""
@@ -304,81 +304,81 @@ class Throttle:
         raise UsageError(f"throttle: cannot write to {temporary}; make it writable for this user")
 
     @contextmanager
-    def _ledger(self) -> Iterator[Ledger]:
+    def _budget(self) -> Iterator[CallBudget]:
         with self._mutex:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
             try:
-                ledger = self._read()
-                yield ledger
-                os.pwrite(self._fd, ledger.to_bytes(), 0)
+                budget = self._read()
+                yield budget
+                os.pwrite(self._fd, budget.to_bytes(), 0)
             finally:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def _read(self) -> Ledger:
+    def _read(self) -> CallBudget:
         about = os.fstat(self._fd)
         while not about.st_nlink:  # somebody tidied up: meet the others in a new file
             self._close()
             self._open()
             fcntl.flock(self._fd, fcntl.LOCK_EX)
             about = os.fstat(self._fd)
-        ledger = Ledger.from_bytes(os.pread(self._fd, about.st_size, 0), self._boot)
+        budget = CallBudget.from_bytes(os.pread(self._fd, about.st_size, 0), self._boot)
         unused = NEVER
-        if ledger is None:
-            ledger = Ledger(self._boot)
+        if budget is None:
+            budget = CallBudget(self._boot)
             unused = self._clock() + GRACE if about.st_size else NEVER
             os.ftruncate(self._fd, 0)
-        if len(ledger.received) < self._size:
-            ledger.grow(self._size, unused)
-        return ledger
+        if len(budget.received) < self._size:
+            budget.grow(self._size, unused)
+        return budget
 
     def _enter(self) -> tuple[int, int, float]:
         with self._turn:
             while True:
-                with self._ledger() as ledger:
+                with self._budget() as budget:
                     now = self._clock()
-                    wait = self._wait(ledger, now)
+                    wait = self._wait(budget, now)
                     if wait <= 0:
-                        return self._take(ledger, now + HOLD)
+                        return self._take(budget, now + HOLD)
                 self._sleep(wait)
 
-    def _wait(self, ledger: Ledger, now: float) -> float:
-        limits = windows(self._rate, self._pace * self._factor(ledger, now))
-        earlier = credit(ledger.fastest, ledger.answers)
-        wait = next_send(ledger.received, limits, earlier) - now
+    def _wait(self, budget: CallBudget, now: float) -> float:
+        limits = periods(replace(self._pace, share=self._pace.share * self._factor(budget, now)))
+        earlier = credit(budget.fastest, budget.answers)
+        wait = next_send(budget.received, limits, earlier) - now
         if wait <= 0:
             return 0.0
-        self._bury(ledger, now)
+        self._bury(budget, now)
         # The best case is that all calls under way are answered right now: no need to look before that.
-        best = next_send([min(when, now) for when in ledger.received], limits, earlier) - now
+        best = next_send([min(when, now) for when in budget.received], limits, earlier) - now
         return min(wait, max(best, SHORTEST), LONGEST)
 
-    def _take(self, ledger: Ledger, hold: float) -> tuple[int, int, float]:
-        place = ledger.received.index(min(ledger.received))
-        ledger.received[place], ledger.owner[place], ledger.born[place] = hold, self._pid, self._born
+    def _take(self, budget: CallBudget, hold: float) -> tuple[int, int, float]:
+        place = budget.received.index(min(budget.received))
+        budget.received[place], budget.owner[place], budget.born[place] = hold, self._pid, self._born
         return self._pid, place, hold
 
     def _leave(self, pid: int, place: int, hold: float, *, answered: bool) -> None:
         if pid != os.getpid():  # forked inside the slot: the answer is the parent's
             return
         now = self._clock()
-        with self._ledger() as ledger:
-            if hold not in ledger.received[place : place + 1]:  # begun anew, or held too long and given away
+        with self._budget() as budget:
+            if hold not in budget.received[place : place + 1]:  # begun anew, or held too long and given away
                 return
-            ledger.received[place], ledger.owner[place] = now, 0.0
+            budget.received[place], budget.owner[place] = now, 0.0
             if answered:
                 took = now - (hold - HOLD)
-                ledger.fastest = min(took, ledger.fastest) if ledger.answers else took
-                ledger.answers += 1
+                budget.fastest = min(took, budget.fastest) if budget.answers else took
+                budget.answers += 1
 
-    def _bury(self, ledger: Ledger, now: float) -> None:
+    def _bury(self, budget: CallBudget, now: float) -> None:
         """Count the calls of dead processes as received in a moment."""
-        for place, when in enumerate(ledger.received):
-            owner = (int(ledger.owner[place]), ledger.born[place])
+        for place, when in enumerate(budget.received):
+            owner = (int(budget.owner[place]), budget.born[place])
             if when > now and owner[0] and owner != (self._pid, self._born) and birth(owner[0]) != owner[1]:
-                ledger.received[place], ledger.owner[place] = min(when, now + GRACE), 0.0
+                budget.received[place], budget.owner[place] = min(when, now + GRACE), 0.0
 
-    def _factor(self, ledger: Ledger, now: float) -> float:
-        return min(1.0, ledger.slow + RECOVERY * (now - ledger.slow_since) / self._period)
+    def _factor(self, budget: CallBudget, now: float) -> float:
+        return min(1.0, budget.slow + RECOVERY * (now - budget.slow_since) / self._period)
 
     def _rest(self) -> None:
         wait = self._rest_until - self._clock()

@@ -21,7 +21,8 @@ from smsdata.errors import ApiError, DrainError, RowError, SafetyError, UsageErr
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import Read, Reader, members
+from smsdata.gateway.reader import Reader
+from smsdata.gateway.reads import Read
 from smsdata.hygiene import changes as gateway
 from smsdata.hygiene.changes import Contact, ListId, is_active, one_list
 from smsdata.hygiene.planning import load
@@ -364,7 +365,7 @@ class _Run:
 
 def read_again(client: Caller, store: Store, list_id: ListId) -> list[dict[str, Any]]:
     """Read a list that was changed, and keep its members; gives them."""
-    read = members(Reader(client), Read(endpoint("list_members"), {"list_id": list_id}))
+    read = Reader(client).read(Read(endpoint("list_members"), {"list_id": list_id}))
     if not read.batch.rejects:
         store.apply_snapshot("list_members", read.rows, seen_at=read.seen_at, scope={"list_id": [list_id]})
     rows: list[dict[str, Any]] = read.rows.to_pylist()

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.errors import ApiError
-from smsdata.gateway.caller import whole
+from smsdata.gateway.answers import whole
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import ABOUT_ONE_THING, Read, windows
+from smsdata.gateway.reader import ABOUT_ONE_THING
+from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import Campaign, SyncOptions
@@ -41,7 +42,7 @@ def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
 def look_at_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     """Read the report and store nothing; gives its rows."""
     now = pipeline.client.now()
-    reads = windows(Read(endpoint("campaigns")), _report_start(pipeline, options, now), now)
+    reads = slices(Read(endpoint("campaigns")), _report_start(pipeline, options, now), now)
     drained = [pipeline.record(outcome) for outcome in pipeline.reader.each(reads)]
     return pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
 

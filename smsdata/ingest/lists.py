@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from smsdata.errors import ApiError, DrainError
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import ABOUT_ONE_THING, Drained, Read, Unread, members
+from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import SyncOptions
@@ -48,7 +47,7 @@ def read_members(pipeline: Pipeline, options: SyncOptions, lists: Drained) -> No
     resting: list[int] = []  # odd each time: not read again by itself, but nothing counts as vanished
     reads = [Read(endpoint("list_members"), {"list_id": list_id}) for list_id in stale]
     for list_id, outcome in zip(stale, pipeline.reader.each(reads), strict=True):
-        drained = pipeline.record(_active_and_inactive(pipeline, outcome, list_id))
+        drained = pipeline.record(outcome)
         unproved = unproved - {list_id} if drained else unproved | {list_id}
         if drained:
             again = pipeline.odd_rows.note_for_retry(drained)
@@ -73,18 +72,6 @@ def _store_members(pipeline: Pipeline, lists: Drained, rows: list[pa.Table], pro
             "list_members", members_read, seen_at=lists.seen_at, scope={"list_id": proved}
         )
     pipeline.report.of("list_members").rows += members_read.num_rows
-
-
-def _active_and_inactive(pipeline: Pipeline, outcome: Drained | Unread, list_id: int) -> Drained | Unread:
-    """Where the gateway refuses active and inactive members at once: one after the other."""
-    if not (isinstance(outcome, ApiError) and outcome.code in {"FIELD_INVALID", "FIELD_EMPTY"}):
-        return outcome
-    try:
-        return members(pipeline.reader, Read(endpoint("list_members"), {"list_id": list_id}))
-    except (DrainError, ApiError) as error:
-        if isinstance(error, ApiError) and error.code not in ABOUT_ONE_THING:
-            raise
-        return error
 
 
 def read_daily(pipeline: Pipeline, options: SyncOptions, table: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import Read
+from smsdata.gateway.reads import Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import Campaign, SyncOptions

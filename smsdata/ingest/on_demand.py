@@ -9,7 +9,7 @@ from datetime import datetime
 
 from smsdata.errors import UsageError
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import Read, windows
+from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import SyncOptions
@@ -31,7 +31,7 @@ def read_on_demand(pipeline: Pipeline, options: SyncOptions, table: str) -> None
     now = pipeline.client.now()
     reads = [Read(entry, parameters)]
     if entry.limit:
-        reads = windows(reads[0], _first_row(options, now), now)
+        reads = slices(reads[0], _first_row(options, now), now)
     for drained in pipeline.read_and_store(table, reads):
         if entry.table.snapshot and drained is not None:
             pipeline.store_snapshot(drained)
@@ -46,7 +46,7 @@ def _read_transactions(pipeline: Pipeline, options: SyncOptions) -> None:
     reads = [
         part
         for client_id in ids
-        for part in windows(
+        for part in slices(
             Read(endpoint("transactions"), {"client_id": client_id}), _first_row(options, now), now
         )
     ]

@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import Drained, Read, Reader, Unread, windows
+from smsdata.gateway.reader import Reader, Unread
+from smsdata.gateway.reads import Drained, Read, slices
 from smsdata.ingest import plan
 from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
@@ -202,9 +203,9 @@ class Pipeline:
         if resume:
             self.state.begin_slice(table, span)
             self.store.save_state()
-        reads = windows(Read(endpoint(table)), span.start, span.end)
+        reads = slices(Read(endpoint(table)), span.start, span.end)
         if span.end < end:
-            reads += windows(Read(endpoint(table)), span.end, end)
+            reads += slices(Read(endpoint(table)), span.end, end)
         reads = [read for read in reads if read.end and read.end > span.done]
         yield from self.read_and_store(table, reads, margin=margin, after=span.done)
         if self.state.end_slice(table):

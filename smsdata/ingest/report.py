@@ -11,7 +11,7 @@ class TableReport:
     """What a run did with one table.
 
     `rows` were read (a row on the boundary second of two slices may count twice), `new` of them were not
-    stored before.
+    stored before. `proofs` names, sorted, what proved its reads complete; see `smsdata.gateway.proofs`.
     """
 
     calls: int = 0
@@ -48,5 +48,6 @@ class Report:
             self.notes.append(text)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+        """Plain JSON values, as `smsdata sync --json` prints them: `attention` stands under ``look``."""
+        values = asdict(self)
+        return values | {"look": values.pop("attention")}

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from smsdata import times
 from smsdata.gateway.caller import Caller
-from smsdata.gateway.client import progress
 from smsdata.gateway.endpoints import SYNCED, endpoint
-from smsdata.gateway.reader import Drained
+from smsdata.gateway.progress import progress_bar
+from smsdata.gateway.reads import Drained
 from smsdata.ingest import plan
 from smsdata.ingest.campaigns import campaigns_in, look_at_campaigns, read_campaigns, refresh_answered
 from smsdata.ingest.dlrs import DlrRefresh
@@ -98,7 +98,7 @@ def sync(
     store = open_store(store)
     with store.writing(wait=wait):
         store.bind(client.settings.account, client.settings.base_url)
-        with progress("sync", client) as on_page:
+        with progress_bar("sync", client.settings.pace) as on_page:
             pipeline = Pipeline(client, store, on_page)
             if replay_rejects:
                 pipeline.odd_rows.take_back()
@@ -115,7 +115,7 @@ def plan_sync(
     """
     store = open_store(store)
     store.bind(client.settings.account, client.settings.base_url)
-    with progress("plan", client) as on_page:
+    with progress_bar("plan", client.settings.pace) as on_page:
         pipeline = Pipeline(client, store, on_page, keep=False)
         return _SyncRun(pipeline, SyncOptions(since=since, needed=frozenset(SYNCED))).expect()
 

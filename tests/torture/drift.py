@@ -11,7 +11,8 @@ from typing import Any
 from smsdata import Client
 from smsdata.errors import DrainError
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import Read, Reader
+from smsdata.gateway.reader import Reader
+from smsdata.gateway.reads import Read
 from smsdata.simulator import Account, Drift, Gateway
 from smsdata.simulator.drift import KINDS
 

@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from smsdata import Client
 from smsdata.errors import SmsDataError
-from smsdata.gateway.caller import Page
+from smsdata.gateway.answers import Page
 from smsdata.gateway.endpoints import SYNCED, endpoint
-from smsdata.gateway.reader import Drained, Read, Reader, windows
+from smsdata.gateway.reader import Reader
+from smsdata.gateway.reads import Drained, Read, slices
 from smsdata.ingest.run import sync
 from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Faults, Gateway
@@ -47,7 +48,7 @@ def look_back_three_days(made: Client, store: Store) -> list[str]:
     start = now - timedelta(days=3)
     with store.writing():
         for table in ("campaigns", "messages", "replies"):
-            for one in Reader(made).each(windows(Read(endpoint(table)), start, now)):
+            for one in Reader(made).each(slices(Read(endpoint(table)), start, now)):
                 assert isinstance(one, Drained)
                 store.merge(table, one.rows)
                 sends = one.rows.to_pylist() if table == "campaigns" else []

@@ -1,0 +1,259 @@
+"""What an answer means: a body -> a checked page, about the thing that was asked.
+
+Owns all that makes one answer count: HTTP status 200, code ``SUCCESS``, the key that should be there, the
+page that was asked for. Everything else is an `ApiError`. Makes no calls. Imports `endpoints`, `schema` and
+`errors`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from smsdata.errors import ApiError
+from smsdata.gateway.endpoints import ERROR_CODES, Endpoint
+from smsdata.schema.frames import Row
+
+_LONGEST_WAIT = 120.0  # s; however long the gateway asks to wait
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a paginated call.
+
+    `count` and `total` are what the gateway claims (pages, rows), None where it says nothing; `beside`
+    is the rest of the answer; `body` the bytes as they came; `seen_at` when they came, by the gateway's
+    clock.
+    """
+
+    number: int
+    rows: tuple[Row, ...]
+    count: int | None
+    total: int | None
+    beside: Mapping[str, Any]
+    body: bytes
+    seen_at: datetime
+
+
+def checked(status: int, headers: Mapping[str, str], body: bytes, error_block: bool = True) -> dict[str, Any]:
+    """Parse an answer and make sure that it says success.
+
+    Raises
+    ------
+    ApiError
+        With the gateway's code, or ``REDIRECT`` or ``FORMAT`` where there is none.
+    """
+    if 300 <= status < 400:
+        raise ApiError("the gateway redirects; check SMSDATA_BASE_URL", code="REDIRECT", status=status)
+    try:
+        answer = parse_json(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise _failed("no JSON came", "OVER_LIMIT" if status == 429 else "FORMAT", status, headers)
+    error = answer.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    if status == 200 and (
+        code == "SUCCESS" or (code is None and error is None and _vouched_by_page_block(answer, error_block))
+    ):
+        return answer
+    if status == 429:
+        raise _failed("throttled", "OVER_LIMIT", status, headers)
+    if not isinstance(code, str) or not re.fullmatch(r"[A-Z][A-Z0-9_]{1,40}", code) or code == "SUCCESS":
+        raise _failed("the answer says neither success nor an error", "FORMAT", status, headers)
+    raise _failed(_error_text(error), code, status, headers)
+
+
+def _vouched_by_page_block(answer: Mapping[str, Any], error_block: bool) -> bool:
+    """The reseller calls may answer without an error block; their page block then vouches for them."""
+    return not error_block and isinstance(answer.get("page"), dict)
+
+
+def _error_text(error: Any) -> str:
+    text = " ".join(str(error.get("description") or "").split())
+    printable = "".join(character for character in text if character.isprintable())
+    return re.sub(r"\+?\d(?:[\s().-]*\d){5,}", "...", printable)[:200]  # it may quote somebody's number
+
+
+def _failed(text: str, code: str, status: int, headers: Mapping[str, str]) -> ApiError:
+    transient = status == 429 or status >= 500
+    retryable = transient or ERROR_CODES.get(code, (True, ""))[0]
+    error = ApiError(text, code=code, status=status, retryable=retryable)
+    error.retry_after = _retry_after(headers) if transient else None
+    return error
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    text = headers.get("retry-after", "")
+    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        return min(float(text), _LONGEST_WAIT)
+    try:
+        wait = (http_date(text) - http_date(headers["date"])).total_seconds()
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return min(max(wait, 0.0), _LONGEST_WAIT)
+
+
+def http_date(text: str) -> datetime:
+    """Read a ``Date`` header.
+
+    Raises
+    ------
+    ValueError
+        When it is no date.
+
+    >>> http_date("Sun, 22 Nov 2026 11:00:00 +1100").isoformat()
+    '2026-11-22T00:00:00+00:00'
+    """
+    moment = parsedate_to_datetime(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def read_page(
+    endpoint: Endpoint,
+    number: int,
+    answer: Mapping[str, Any],
+    body: bytes,
+    seen_at: datetime,
+    before: int = 0,
+) -> Page:
+    """Make a `Page` of a checked answer.
+
+    Raises
+    ------
+    ApiError
+        When it is another page than was asked for, or rows should be there and are not.
+    """
+    rows = _rows_of_answer(endpoint, answer)
+    claims = _claims_of(endpoint, answer)
+    block = answer.get("page")
+    if isinstance(block, dict):
+        _check_number(whole(block.get("number")), number, rows, claims)
+    elif rows or number > 1:
+        raise _misfit("the answer has no page block", "FORMAT")
+    if not rows and _rows_due(endpoint, answer, number, before):
+        lists = [key for key, value in answer.items() if isinstance(value, list) and value]
+        there = f"; lists there: {', '.join(lists)}" if lists else ""
+        wanted = endpoint.rows or "rows"
+        counted = _claims_text(claims)
+        raise _misfit(f"{wanted!r} holds no rows where the gateway counts {counted}{there}", "NO_ROWS")
+    beside = {key: value for key, value in answer.items() if not isinstance(value, list)}
+    return Page(number, rows, claims.count, claims.total, beside, b"" if endpoint.secret else body, seen_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """How many rows and pages an answer says there are; None where it says nothing."""
+
+    total: int | None
+    count: int | None
+
+
+def _claims_text(claims: Claims) -> str:
+    rows = "no total" if claims.total is None else f"{claims.total} rows"
+    return rows if claims.count is None else f"{rows} on {claims.count} pages"
+
+
+def _misfit(text: str, code: str, *, retryable: bool = True) -> ApiError:
+    return ApiError(text, code=code, status=200, retryable=retryable)
+
+
+def _check_number(named: int | None, number: int, rows: tuple[Row, ...], claims: Claims) -> None:
+    """Refuse another page than the one asked for; behind the last page there is none to wait for."""
+    if named == number or (number == 1 and not rows):
+        return
+    beyond = claims.count is not None and number > claims.count
+    raise _misfit(f"the answer is page {named}", "WRONG_PAGE", retryable=not beyond)
+
+
+def _rows_of_answer(endpoint: Endpoint, answer: Mapping[str, Any]) -> tuple[Row, ...]:
+    key = endpoint.rows or _only_list(endpoint, answer)
+    rows = answer.get(key)
+    if rows is None or rows == {}:
+        return ()
+    if not isinstance(rows, list):
+        raise _misfit(f"{key!r} holds no list of rows", "FORMAT")
+    if endpoint.secret:
+        return tuple(_without_secrets(endpoint.secret, row) for row in rows)
+    return tuple(rows)
+
+
+def _without_secrets(secret: tuple[str, ...], row: Any) -> Any:
+    """A row without the keys that nothing may see, however they are spelt."""
+    if not isinstance(row, dict):
+        return None
+    return {key: value for key, value in row.items() if re.sub(r"[\W_]", "", key).lower() not in secret}
+
+
+def _only_list(endpoint: Endpoint, answer: Mapping[str, Any]) -> str:
+    """The key of the answer's only list of objects, where nobody documents its name."""
+    lists = [
+        k for k, v in answer.items() if v and isinstance(v, list) and all(isinstance(r, dict) for r in v)
+    ]
+    if len(lists) > 1:
+        text = f"{endpoint.call} has several lists of rows: {', '.join(lists)}"
+        raise _misfit(text, "FORMAT", retryable=False)
+    return lists[0] if lists else ""
+
+
+def _only_total(answer: Mapping[str, Any]) -> int | None:
+    totals = [value for key, value in answer.items() if key == "total" or key.endswith("_total")]
+    return whole(totals[0]) if len(totals) == 1 else None
+
+
+def _rows_due(endpoint: Endpoint, answer: Mapping[str, Any], number: int, before: int) -> bool:
+    """Whether a page that came without rows should have had some, by what its own answer says."""
+    claims = _claims_of(endpoint, answer)
+    total, count = claims.total, claims.count
+    if not endpoint.total_counts_rows:
+        return number == 1 and (bool(whole(answer.get("members_active"))) or (count or 0) > 1)
+    if number == 1:
+        counted = total is not None or endpoint.rows in answer or not endpoint.rows
+        return bool(total) or (count or 0) > 1 or not counted
+    claimed = [total > before] if total is not None else []
+    claimed += [number <= count] if count is not None else []
+    return bool(claimed) and all(claimed)
+
+
+def _claims_of(endpoint: Endpoint, answer: Mapping[str, Any]) -> Claims:
+    total = whole(answer.get(endpoint.total)) if endpoint.total else _only_total(answer)
+    block = answer.get("page")
+    return Claims(total, whole(block.get("count")) if isinstance(block, dict) else None)
+
+
+def whole(value: Any) -> int | None:
+    """A count as the gateway writes it, number or text; None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"\d{1,15}", value, re.ASCII):
+        return int(value)
+    return value if type(value) is int and value >= 0 else None
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse a body; one odd reply must not cost the page.
+
+    A lone surrogate makes orjson refuse the whole body: the standard library reads such a page, and
+    the odd row is set aside when it is typed.
+
+    Raises
+    ------
+    ValueError
+        When the body is no JSON.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(body, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")

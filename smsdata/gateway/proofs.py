@@ -1,0 +1,288 @@
+"""What makes a read complete: pure decisions over pages and keys; no calls, no threads, no files.
+
+Pages of a moving list shift while they are read, totals lie, pages come twice: so the rows of a read count
+only when something vouches for them. The four proofs, first match wins:
+
+``single-page``
+    One answer with fewer rows than a page may hold, no second page, and a total that agrees.
+``counters``
+    As many distinct rows as a count from elsewhere says: a campaign's counters, a list's active members.
+``bracketed``
+    As many distinct rows as the total says, and page 1, read again at the end, is as it was or only gained
+    rows, which are taken. Where rows can only come, several passes together count as one.
+``two-passes``
+    Two passes with the same keys, unless the gateway keeps claiming more rows than it gives.
+
+`reader` makes the passes and asks here after each. Imports `answers`, `endpoints` and `schema`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from smsdata.gateway.answers import Page, whole
+from smsdata.gateway.endpoints import PAGE_SIZE, Endpoint
+from smsdata.schema.frames import Row
+
+SINGLE_PAGE = "single-page"
+COUNTERS = "counters"
+BRACKETED = "bracketed"
+TWO_PASSES = "two-passes"
+
+_IDLE_PAGES = 3  # so many pages in a row without a new key, and the gateway has no more
+
+
+@dataclass
+class Pass:
+    """One pass over the pages of a read, or several passes as one."""
+
+    pages: list[Page] = field(default_factory=list)
+    keys: Counter[Any] = field(default_factory=Counter)
+    top: list[Any] = field(default_factory=list)  # the keys of page 1 as last read
+    idle: int = 0  # pages in a row that brought nothing new
+    repeated: bool = False  # a full page came twice: the gateway goes round in circles
+    full_pages: set[int] = field(default_factory=set)
+    at_once: bool = False  # several pages were in flight, in no certain order
+
+    def add(self, page: Page, keys: Sequence[Any]) -> None:
+        """Take a page with the keys of its rows."""
+        before = len(self.keys)
+        self.keys.update(keys)
+        self.top = self.top or list(keys)
+        self.pages.append(page)
+        self.idle = 0 if len(self.keys) > before else self.idle + 1
+        if keys and len(keys) >= self.size:
+            self.repeated = self.repeated or hash(tuple(keys)) in self.full_pages
+            self.full_pages.add(hash(tuple(keys)))
+
+    def add_new(self, page: Page, keys: Sequence[Any]) -> int:
+        """Take the rows of a page whose keys were not seen yet; say how many they are."""
+        fresh = [(row, key) for row, key in zip(page.rows, keys, strict=True) if key not in self.keys]
+        if fresh:
+            self.add(replace(page, rows=tuple(row for row, _ in fresh)), [key for _, key in fresh])
+        return len(fresh)
+
+    def only_gained(self, top: list[Any]) -> bool:
+        """Whether page 1, read again, is as it was but for new rows."""
+        old = {key for key in top if key in self.keys}
+        before, self.top = self.top, top
+        return old <= set(before) and len(top) >= len(before)
+
+    @property
+    def size(self) -> int:
+        """How many rows a page holds."""
+        return len(self.pages[0].rows)
+
+    @property
+    def distinct(self) -> int:
+        """How many keys were seen."""
+        return len(self.keys)
+
+    @property
+    def served(self) -> int:
+        """How many rows came, those that came twice included."""
+        return sum(len(page.rows) for page in self.pages)
+
+    @property
+    def totals(self) -> list[int | None]:
+        """What each page claims as the total."""
+        return [page.total for page in self.pages]
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Which proof the passes of one read allow.
+
+    Parameters
+    ----------
+    endpoint
+        What is read.
+    expect
+        How many rows another call counts, where one does.
+    members
+        Which members of a list were asked for; None for anything else.
+    """
+
+    endpoint: Endpoint
+    expect: int | None = None
+    members: str | None = None
+
+    def keys(self, page: Page) -> list[Any]:
+        """What tells the rows of a page apart."""
+        return row_keys(self.endpoint, page.rows)
+
+    def begun(self, first: Page) -> Pass:
+        """A pass that has its first page."""
+        begun = Pass()
+        begun.add(first, self.keys(first))
+        return begun
+
+    def pages_claimed(self, current: Pass) -> int:
+        """How many pages there should be, by page count and total of the last page read."""
+        last = current.pages[-1]
+        counted = last.total if self.endpoint.total_counts_rows else 0
+        by_total = math.ceil((counted or 0) / current.size) if current.size else 1
+        return max(last.count or 1, by_total, 1)
+
+    def ended(self, current: Pass) -> bool:
+        """Whether the pass is over: an empty page, a circle, or the last page by all that is said."""
+        last = current.pages[-1]
+        if not last.rows or current.idle >= _IDLE_PAGES:
+            return True
+        claim = self._rows_claimed(current)
+        if self.expect == current.distinct and (claim or 0) <= current.served:
+            return True
+        first_only = len(current.pages) == 1
+        full = len(last.rows) >= (PAGE_SIZE if first_only else current.size)
+        if full or len(current.pages) < (last.count or 1):
+            return False
+        if claim is None:  # nothing tells whether 25 rows are all, or all that the gateway gives at once
+            return not first_only
+        return claim in (current.distinct, current.served)
+
+    def single_page(self, begun: Pass) -> bool:
+        """``single-page``: fewer distinct rows than a page may hold, no second page, the total agrees."""
+        first, rows = begun.pages[0], begun.served
+        alone = rows < PAGE_SIZE and (first.count or 0) <= 1 and first.total == rows
+        return alone and begun.distinct == rows and self._rows_claimed(begun) in (None, rows)
+
+    def counters(self, current: Pass) -> bool:
+        """``counters``: as many rows as another call counts, or as many active members as the list does."""
+        once = current.distinct == current.served or not self.endpoint.table.copies
+        if self.expect is not None and once and current.distinct == self.expect:
+            return True
+        return self._all_active(current)
+
+    def before_bracket(self, current: Pass) -> bool | None:
+        """``bracketed``, as far as the pass alone says; None where page 1 has to be read again."""
+        totals = [total for total in current.totals if total is not None]
+        if len(totals) < len(current.pages) or not self.endpoint.total_counts_rows:
+            return False
+        if totals != sorted(totals) or (current.at_once and len(set(totals)) > 1):
+            return False  # rows vanished, or may have
+        if len([page for page in current.pages if page.rows]) <= 1:
+            return current.distinct == totals[-1]  # one page cannot shift against itself
+        return None
+
+    @staticmethod
+    def bracketed(current: Pass, again: Page, total_before: int) -> bool:
+        """``bracketed``, after page 1 was read `again` and its new rows were taken."""
+        return again.total == current.distinct and again.total >= total_before
+
+    def two_passes(self, before: Pass, current: Pass) -> bool:
+        """``two-passes``. Whoever claims more rows on every page, in both passes, is keeping some back."""
+        copies = self.endpoint.table.copies
+        same = before.keys == current.keys if copies else before.keys.keys() == current.keys.keys()
+        if not same or current.repeated:
+            return False
+        rows = current.served if copies or self.endpoint.repeats else current.distinct
+        if self.endpoint.total_counts_rows:
+            claims = [total for total in before.totals + current.totals if total is not None]
+            return not claims or min(claims) <= rows
+        return (self._rows_claimed(current) or 0) <= rows
+
+    def joined(self, together: Pass, current: Pass) -> Pass:
+        """The passes since the total last moved, as one."""
+        totals = set(current.totals)
+        if len(totals) > 1:
+            return Pass()
+        if not totals >= set(together.totals):
+            together = Pass()
+        for page in current.pages:
+            together.add(page, self.keys(page))
+        return together
+
+    def complete_together(self, together: Pass) -> bool:
+        """``bracketed`` for several passes: where rows only come, as many as the total says."""
+        only_come = not self.endpoint.table.snapshot and self.endpoint.total_counts_rows
+        return only_come and set(together.totals) == {together.distinct}
+
+    def _rows_claimed(self, current: Pass) -> int | None:
+        """How many rows the gateway says there are, by the last page read."""
+        if self.endpoint.total_counts_rows:
+            return current.pages[-1].total
+        active = _active_claimed(current) if self._with_active else None
+        return None if active is None else active + current.served - _active_rows(current)
+
+    @property
+    def _with_active(self) -> bool:
+        return self.members in {"all", "active"}
+
+    def _all_active(self, current: Pass) -> bool:
+        """Whether as many active members were read as the list counts, before and after.
+
+        They vouch for the rest of the members only when nothing else speaks against it: not where there
+        are none of them, and not where an empty page came before the last one claimed.
+        """
+        if self.endpoint.total_counts_rows or not self._with_active:
+            return False
+        last = current.pages[-1]
+        cut = not last.rows and last.number <= (last.count or 0)
+        if cut or current.distinct != current.served:
+            return False
+        active = _active_rows(current)
+        inactive = current.distinct - active  # one of those lost at a page's edge would not show
+        one_page = len(current.pages) == 1
+        return active == _active_claimed(current) and (one_page or (active > 0 and not inactive))
+
+
+def row_keys(endpoint: Endpoint, rows: Sequence[Row]) -> list[Any]:
+    """What tells the rows of one read apart: the key columns that the rows carry themselves.
+
+    A row without its key stands for itself, so that no two of them pass for one.
+    """
+    made = {*endpoint.context, "hit"}  # a running number that we give ourselves
+    own = [c for c in endpoint.table.columns if c.name in endpoint.table.key and c.name not in made]
+    wires = [c.wire for c in own]
+    if not wires:
+        return [repr(row) for row in rows]
+    if len(wires) == 1 and own[0].kind != "phone":
+        wire = wires[0]
+        return [
+            str(row[wire]) if isinstance(row, dict) and row.get(wire) is not None else repr(row)
+            for row in rows
+        ]
+    return [
+        tuple(str(row.get(wire)).removeprefix("+") for wire in wires)
+        if isinstance(row, dict) and all(row.get(wire) is not None for wire in wires)
+        else repr(row)
+        for row in rows
+    ]
+
+
+def rows_once(
+    endpoint: Endpoint, current: Pass
+) -> tuple[list[Row], Callable[[int], tuple[int, int]], list[int] | None]:
+    """Each row of a pass once, as it was seen last.
+
+    Returns
+    -------
+    rows, where, copies
+        The rows; page and row number of the n-th of them; how often each came, where the table counts
+        copies and some came more than once.
+    """
+    places = [(page.number, place) for page in current.pages for place in range(1, len(page.rows) + 1)]
+    rows = [row for page in current.pages for row in page.rows]
+    if current.distinct == len(rows):
+        return rows, places.__getitem__, None
+    keys = [key for page in current.pages for key in row_keys(endpoint, page.rows)]
+    last = {key: index for index, key in enumerate(keys)}
+    chosen = list(last.values())
+    copies = [current.keys[keys[index]] for index in chosen] if endpoint.table.copies else None
+    return [rows[i] for i in chosen], lambda n: places[chosen[n]], copies
+
+
+def _active_rows(current: Pass) -> int:
+    rows = (row for page in current.pages for row in page.rows)
+    return sum(row.get("status") == "active" for row in rows if isinstance(row, dict))
+
+
+def _active_claimed(current: Pass) -> int | None:
+    """How many active members the list counts, where all its pages say the same."""
+    pages = [page for page in current.pages if page.rows or page.number == 1]
+    counts = {whole(page.beside.get("members_active")) for page in pages}
+    return counts.pop() if len(counts) == 1 else None

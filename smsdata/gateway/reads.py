@@ -1,0 +1,141 @@
+"""What is read and what came of it: `Read`, `Drained`, and the slices of time that a read is cut into.
+
+The gateway bounds how much time one request may ask for, and a slice with too many pages is cut again. Makes
+no calls. Imports `endpoints`, `schema` and the standard library.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smsdata.gateway.endpoints import Endpoint
+from smsdata.schema.frames import Batch
+from smsdata.schema.tables import TABLES
+
+SLICE_PAGES = 100
+"""How many pages one slice of time should have: in a longer pass more moves while it is read."""
+
+_EDGE = timedelta(seconds=1)  # nobody says whether start and end are inclusive: ask for a second more
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One thing to read: an endpoint with its parameters, and what may vouch for it.
+
+    `start` and `end` bound it in time, both included; `expect` is a total from another call; `context` fills
+    columns that the rows do not carry.
+    """
+
+    endpoint: Endpoint
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    start: datetime | None = None
+    end: datetime | None = None
+    expect: int | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    def wire(self) -> dict[str, Any]:
+        """The parameters as they are sent."""
+        sent = dict(self.endpoint.fixed) | dict(self.parameters)
+        if self.start and self.end:
+            sent |= {"start": _wire_time(self.start - _EDGE), "end": _wire_time(self.end + _EDGE)}
+        return sent
+
+    def name(self) -> str:
+        """A name that is the same whenever the same thing is read."""
+        return f"{self.endpoint.call}?{urlencode(sorted(self.wire().items()))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The rows of one read with what proves them complete.
+
+    `proof` is one of the names in `smsdata.gateway.proofs`. `resumed` tells that some pages come from an
+    earlier run's journal.
+    """
+
+    read: Read
+    batch: Batch
+    proof: str
+    served: int
+    total: int | None
+    seen_at: datetime
+    resumed: bool = False
+
+    @property
+    def rows(self) -> pa.Table:
+        """The typed rows."""
+        return self.batch.rows
+
+
+def slices(read: Read, start: datetime, end: datetime) -> list[Read]:
+    """Cut [start, end] into the slices that the gateway allows, oldest first.
+
+    Examples
+    --------
+    >>> from smsdata.gateway.endpoints import endpoint
+    >>> two = slices(Read(endpoint("campaigns")), datetime(2026, 10, 1), datetime(2026, 11, 5))
+    >>> [(part.start.isoformat(), part.end.isoformat()) for part in two]
+    [('2026-10-01T00:00:00', '2026-10-30T23:59:58'), ('2026-10-30T23:59:58', '2026-11-05T00:00:00')]
+    """
+    allowed = read.endpoint.limit
+    days = allowed.days if allowed and allowed.days else 10_000
+    step = timedelta(days=days) - 2 * _EDGE
+    edges = [start]
+    while end - edges[-1] > step:
+        edges.append(edges[-1] + step)
+    edges.append(end)
+    return [replace(read, start=a, end=b) for a, b in pairwise(edges)]
+
+
+def slices_due(read: Read, rows: int, total: int | None) -> int:
+    """Into how many slices a read is cut by the `rows` of its first page and the `total`; 1 when it fits.
+
+    Each is to hold about two thirds of what a slice should have.
+    """
+    if not (read.start and read.end and total and rows):
+        return 1
+    most = SLICE_PAGES * rows
+    seconds = int((read.end - read.start).total_seconds())
+    if total <= most or seconds < 4:  # a burst cannot be cut any further
+        return 1
+    return min(math.ceil(total / (most * 2 / 3)), seconds)
+
+
+def cut_in_slices(read: Read, count: int) -> list[Read]:
+    """Cut a read that is bounded in time into so many slices of the same length, in whole seconds."""
+    assert read.start is not None  # noqa: S101 - only reads bounded in time are cut
+    assert read.end is not None  # noqa: S101
+    seconds = int((read.end - read.start).total_seconds())
+    edges = [read.start + timedelta(seconds=seconds * n // count) for n in range(count)] + [read.end]
+    return [replace(read, start=a, end=b) for a, b in pairwise(edges)]
+
+
+def rows_inside(rows: pa.Table, read: Read) -> pa.Table:
+    """The rows between start and end of a read: a second more was asked for on each side."""
+    time = rows.column(read.endpoint.table.time)
+    low, high = pa.scalar(read.start, time.type), pa.scalar(read.end, time.type)
+    return rows.filter(pc.and_(pc.greater_equal(time, low), pc.less_equal(time, high)))
+
+
+def each_key_once(table: str, rows: pa.Table) -> pa.Table:
+    """Each key once, as it stands last: a row on the boundary second of two slices comes twice."""
+    key = list(TABLES[table].key)
+    if rows.num_rows < 2:
+        return rows
+    numbered = rows.select(key).append_column("_n", pa.array(np.arange(rows.num_rows)))
+    last = numbered.group_by(key).aggregate([("_n", "max")]).column("_n_max").to_numpy()
+    return rows if len(last) == rows.num_rows else rows.take(pa.array(np.sort(last)))
+
+
+def _wire_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
