@@ -98,7 +98,7 @@ def test_audit_tells_both_deadlines(off: tuple[Account, Store, Audit]) -> None:
 
 def test_audit_lists_who_opted_out_and_is_still_active(off: tuple[Account, Store, Audit]) -> None:
     account, _, found = off
-    gone = {str(optout.msisdn) for optout in account.optout_log}
+    gone = {str(optout.msisdn) for optout in account.contacts.optout_log}
     members = account.truth("list_members")
     due = {(r["list_id"], r["msisdn"]) for r in members if r["msisdn"] in gone and r["status"] == "active"}
     assert set(zip(found.active["list_id"], found.active["msisdn"], strict=True)) == due

@@ -9,7 +9,7 @@ import pytest
 from smsdata.analysis.costs import avoidable_parts, costs, segments, spent_on_dead
 from smsdata.errors import UsageError
 from smsdata.simulator import Account
-from smsdata.simulator.account import PRICE
+from smsdata.simulator.sent import PRICE
 
 A, B, C = "61491570156", "61491570157", "61491570158"
 

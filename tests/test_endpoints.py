@@ -258,7 +258,7 @@ def test_drain_equals_the_truth_of_the_simulator(
     client = connect(Gateway(account, limiter=None, quirks=quirks, max_page=25))
     big = max(account.sends, key=lambda send: len(send.rows))
     given = {
-        "message_id": big.message_id, "list_id": next(iter(account.book.lists)), "msisdn": "61491570156",
+        "message_id": big.message_id, "list_id": next(iter(account.contacts.lists)), "msisdn": "61491570156",
         "client_id": account.truth("clients")[0]["client_id"],
     }  # fmt: skip
     asked = {key: given[key] for key in NEEDS.get(name, {})}

@@ -17,9 +17,10 @@ import pytest
 import smsdata.simulator as simulator
 from smsdata.simulator import Account, Answer, Drift, Faults, Gateway, Once, running, transport
 from smsdata.simulator.calls import ANSWERS, LISTINGS
-from smsdata.simulator.drift import KINDS as DRIFTS
-from smsdata.simulator.faults import INSTEAD, KINDS
-from smsdata.simulator.truth import TABLES
+from smsdata.simulator.drift import DRIFT_KINDS
+from smsdata.simulator.faults import FAULT_KINDS, INSTEAD
+from smsdata.simulator.seed_data import pool
+from smsdata.simulator.truth import TRUTH_TABLES
 
 SPAN = {"start": "2026-01-01", "end": "2026-12-01"}
 HOUR = 3600
@@ -82,7 +83,7 @@ def busiest(account: Account) -> int:
 def parameters(account: Account) -> dict[str, dict[str, Any]]:
     """Parameters that give rows, for every paginated call."""
     message_id = busiest(account)
-    hit = account.recipients["send"][account.link_hits[0][1]]
+    hit = account.recipients["send"][account.state.inbox.link_hits[0][1]]
     number = int(account.recipients["msisdn"][0])
     return {
         "get-user-sms-sent": SPAN,
@@ -123,7 +124,7 @@ def test_all_names_exist() -> None:
 def test_account_is_deterministic() -> None:
     """The same arguments give the same account, another seed another one."""
     first, again, other = (Account(seed=seed, campaigns=4, singles=5) for seed in (1, 1, 2))
-    assert all(first.truth(table) == again.truth(table) for table in TABLES)
+    assert all(first.truth(table) == again.truth(table) for table in TRUTH_TABLES)
     assert first.truth("messages") != other.truth("messages")
 
 
@@ -136,7 +137,7 @@ def test_account_copy_goes_its_own_way() -> None:
     assert {row["status"] for row in original.truth("dlrs")} == {"pending"}
     original.advance(days=4)
     assert original.truth("dlrs") == other.truth("dlrs")
-    assert original.rows_of(message_id, original.truth("dlrs")[0]["msisdn"]).size == 1
+    assert original.state.sent.rows_of(message_id, original.truth("dlrs")[0]["msisdn"]).size == 1
 
 
 def test_account_holds_what_tests_need(account: Account) -> None:
@@ -162,7 +163,7 @@ def test_bulk_makes_exactly_as_many_messages() -> None:
 def test_send_campaign_reaches_more_numbers_than_are_reserved() -> None:
     """50,000 distinct numbers are possible and distinct."""
     account = small(lists=0)
-    numbers = simulator.account.seed_data.pool(50_000)
+    numbers = pool(50_000)
     account.send_campaign(numbers=numbers.tolist())
     assert len({row["msisdn"] for row in account.truth("dlrs")}) == 50_000
 
@@ -214,7 +215,7 @@ def test_advance_in_steps_is_the_same_as_at_once() -> None:
     for _ in range(96):
         step.advance(hours=1)
     leap.advance(hours=96)
-    assert all(step.truth(table) == leap.truth(table) for table in TABLES)
+    assert all(step.truth(table) == leap.truth(table) for table in TRUTH_TABLES)
 
 
 def test_schedule_lets_the_world_go_on() -> None:
@@ -239,7 +240,7 @@ def test_dead_numbers_always_bounce_hard() -> None:
     by_number: dict[str, set[str]] = {}
     for row in account.truth("dlrs"):
         by_number.setdefault(row["msisdn"], set()).add(row["status"])
-    dead = {number for number in by_number if int(number) in account.dead}
+    dead = {number for number in by_number if int(number) in account.sending.habits.dead}
     assert dead
     assert all(by_number[number] == {"hard-bounce"} for number in dead)
 
@@ -289,7 +290,7 @@ def test_paginated_calls_page_correctly(account: Account, call: str, order: str)
     whole = read(gateway, call, size=100, **params)
     total = body[LISTINGS[call].total]
     assert len(whole) == (
-        total if call != "get-list" else sum(1 for _ in account.book.open(3_100_001).present())
+        total if call != "get-list" else sum(1 for _ in account.contacts.open(3_100_001).present())
     )
     assert whole, "a call that is tested without rows proves nothing"
     paged = read(gateway, call, size=3, **params)
@@ -384,7 +385,7 @@ def test_delivery_filter_splits_the_recipients() -> None:
         for delivery in ("delivered", "failed", "pending")
     ]
     assert all(parts[::2])
-    assert sum(parts) == len(account.send_of(message_id).rows)
+    assert sum(parts) == len(account.state.sent.send_of(message_id).rows)
 
 
 @pytest.mark.parametrize("bounds", ["[]", "[)", "(]", "()"])
@@ -614,17 +615,17 @@ def test_naive_paging_loses_rows_under_drift() -> None:
     assert len(got) > len(set(got))
 
 
-@pytest.mark.parametrize("kind", DRIFTS)
+@pytest.mark.parametrize("kind", DRIFT_KINDS)
 def test_drift_changes_what_is_being_read(kind: str) -> None:
     """Every kind of drift changes some table, and every table still reads without an error."""
     account = small(campaigns=3, lists=3, link_rate=0.0, reply_rate=0.0)
     message_id = account.send_campaign(3_100_001)
     account.advance(seconds=10)
-    before = {table: account.truth(table) for table in TABLES}
+    before = {table: account.truth(table) for table in TRUTH_TABLES}
     Drift(rows=5, kinds=(kind,), seed=2).strike(
         account, "", {"message_id": str(message_id), "list_id": "3100001"}
     )
-    after = {table: account.truth(table) for table in TABLES}
+    after = {table: account.truth(table) for table in TRUTH_TABLES}
     assert before != after
     gateway = Gateway(account, limiter=None)
     assert len(read(gateway, "get-user-sms-sent", **SPAN)) == len(after["messages"])
@@ -660,7 +661,7 @@ def test_faults_parse_reads_the_command_line() -> None:
         Faults.parse(["reset=2"])
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "retry_after"])
+@pytest.mark.parametrize("kind", [kind for kind in FAULT_KINDS if kind != "retry_after"])
 def test_each_fault_strikes_its_page_once(account: Account, kind: str) -> None:
     """A scripted fault changes page 2 and nothing else, exactly once."""
     params: dict[str, Any] = parameters(account)["get-list"] | {"max": 30}
@@ -778,16 +779,16 @@ def read_loosely(gateway: Gateway, call: str, **params: Any) -> list[dict[str, A
 
 
 def member(account: Account, list_id: int = 3_100_001) -> int:
-    return next(one.msisdn for one in account.book.open(list_id).present() if one.status == "active")
+    return next(one.msisdn for one in account.contacts.open(list_id).present() if one.status == "active")
 
 
 def test_delete_from_list_takes_a_number_off_one_list_or_all() -> None:
     """One list with an id, every list with 0 or without; NOT_FOUND when it is on none."""
     account = small(lists=3, recipients=60)
     gateway = Gateway(account, limiter=None)
-    for one in account.book.lists.values():
+    for one in account.contacts.lists.values():
         one.members.pop(61491579990, None)
-        account.add_member(one.list_id, 61491579990)
+        account.contacts.add_member(one.list_id, 61491579990)
     total = ask(gateway, "get-list", list_id=3_100_002)[1]["members_total"]
     assert ask(gateway, "delete-from-list", list_id=3_100_002, msisdn=61491579990)[1]["list_ids"] == [
         3_100_002
@@ -796,7 +797,7 @@ def test_delete_from_list_takes_a_number_off_one_list_or_all() -> None:
     assert code(gateway, "delete-from-list", list_id=0, msisdn=61491579990) == "NOT_FOUND"
     assert code(gateway, "get-contact", list_id=3_100_002, msisdn=61491579990) == "NOT_FOUND"
     assert ask(gateway, "get-list", list_id=3_100_002)[1]["members_total"] == total
-    assert [change["list_ids"] for change in account.changes if change["by"] == "api"] == [
+    assert [change["list_ids"] for change in account.contacts.changes if change["by"] == "api"] == [
         [3_100_002], [3_100_001, 3_100_003],
     ]  # fmt: skip
 
@@ -836,10 +837,10 @@ def test_member_returns_when_the_gateway_allows_it() -> None:
     """With readd_refused at 0 a deleted contact comes back; the total stays."""
     account = small(readd_refused=0.0)
     gateway, back = Gateway(account, limiter=None), member(account)
-    total = len(account.book.open(3_100_001).members)
+    total = len(account.contacts.open(3_100_001).members)
     ask(gateway, "delete-from-list", list_id=3_100_001, msisdn=back)
     assert code(gateway, "add-to-list", list_id=3_100_001, msisdn=back, first_name="Ana") == "SUCCESS"
-    assert len(account.book.open(3_100_001).members) == total
+    assert len(account.contacts.open(3_100_001).members) == total
     assert ask(gateway, "get-contact", list_id=3_100_001, msisdn=back)[1]["first_name"] == "Ana"
 
 
@@ -858,8 +859,8 @@ def test_edit_list_member_changes_what_is_given() -> None:
 def test_optout_list_member_means_all_lists_with_global_opt_out(goo: bool) -> None:
     """With it, one list means every list."""
     account = small(lists=2, goo=goo)
-    for list_id in account.book.lists:
-        account.add_member(list_id, 61491579993)
+    for list_id in account.contacts.lists:
+        account.contacts.add_member(list_id, 61491579993)
     left = ask(Gateway(account, limiter=None), "optout-list-member", list_id=3_100_001, msisdn=61491579993)[1]
     assert left["list_ids"] == ([3_100_001, 3_100_002] if goo else [3_100_001])
 
@@ -871,8 +872,8 @@ def test_lost_answer_leaves_the_change_made(action: str) -> None:
     gateway = Gateway(account, limiter=None, faults=Faults(script=[Once(action, "delete-from-list")]))
     who = member(account)
     assert raw(gateway, "delete-from-list", list_id=3_100_001, msisdn=who).action == "reset"
-    assert (account.book.open(3_100_001).find(who) is None) == (action == "lost_answer")
-    assert len(account.changes) == (action == "lost_answer")
+    assert (account.contacts.open(3_100_001).find(who) is None) == (action == "lost_answer")
+    assert len(account.contacts.changes) == (action == "lost_answer")
 
 
 # -- opt-outs ----------------------------------------------------------------------------------------------
@@ -1000,4 +1001,4 @@ def test_every_call_answers(account: Account) -> None:
     gateway = Gateway(account, limiter=None)
     assert ask(gateway, "get-sms", message_id=busiest(account))[1]["recipients"] > 1
     assert ask(gateway, "get-balance")[1]["currency"] == "AUD"
-    assert set(INSTEAD) <= set(KINDS)
+    assert set(INSTEAD) <= set(FAULT_KINDS)

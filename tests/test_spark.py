@@ -247,7 +247,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         members = made.store.read("list_members")["msisdn"]
         account.send_campaign(numbers=members.iloc[:9], text="Sale today! " * 10 + "🎉")
         for msisdn in members.iloc[5:8]:
-            account.delete_member(msisdn)
+            account.contacts.delete_member(msisdn)
         account.advance(hours=30)
         sync(client, made.store, deep=True)
     dlrs = made.store.read("dlrs")

@@ -208,12 +208,12 @@ def test_sync_stored_counters_without_dlrs_leave_nothing_stale(world, connect):
 def test_sync_marks_what_vanished_and_takes_it_back(world, connect):
     account, gateway, store = world
     member = next(row for row in account.truth("list_members") if row["status"] == "active")
-    account.delete_member(member["msisdn"], member["list_id"])
+    account.contacts.delete_member(member["msisdn"], member["list_id"])
     sync(connect(gateway), store)
     gone = store.read("list_members").query("gone_at.notna()")
     assert list(gone["msisdn"]) == [member["msisdn"]]
     assert differences(store, account) == {}
-    account.add_member(member["list_id"], member["msisdn"])
+    account.contacts.add_member(member["list_id"], member["msisdn"])
     sync(connect(gateway), store)
     assert store.read("list_members")["gone_at"].isna().all()
     assert differences(store, account) == {}
@@ -277,7 +277,7 @@ def test_sync_reads_once_more_where_a_row_was_odd(connect, tmp_path, call, table
     sync(connect(gateway), store)
     account.send_campaign(numbers=[f"61491570{n:03d}" for n in range(300, 340)], text="Sale")
     account.inbound(61491570156, "Are you open?")
-    account.add_member(next(iter(account.book.lists)), 61491570156)
+    account.contacts.add_member(next(iter(account.contacts.lists)), 61491570156)
     account.advance(hours=100)
     spoiled = Once(gateway, call, spoilt)
     report = sync(connect(spoiled), store)
@@ -525,7 +525,7 @@ def test_sync_rests_on_a_member_that_stays_odd(world, connect):
     account, gateway, store = world
     member = account.truth("list_members")[0]
     gateway.spoil("get-list", {"msisdn": int(member["msisdn"])}, {"created_at": "soon"})
-    account.add_member(member["list_id"], 61491570156)
+    account.contacts.add_member(member["list_id"], 61491570156)
     calls = []
     for _ in range(6):
         account.advance(hours=1)

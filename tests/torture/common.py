@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from smsdata import Client
 from smsdata.schema.endpoints import SYNCED, TABLES
 from smsdata.simulator import Account, Gateway, transport
-from smsdata.simulator.account import Send
 from smsdata.simulator.recipients import DELIVERED
+from smsdata.simulator.sent import Send
 from smsdata.store.store import Store
 
 OWN = frozenset({"extra", "synced_at", "gone_at"})
@@ -94,13 +94,13 @@ def unlike(table: str, rows: Iterable[Mapping[str, Any]], truth: Iterable[Mappin
 
 def stir(account: Account, rng: random.Random, *, numbers: int = 2) -> None:
     """Change what people change: list edits, sends, replies, opt-outs, a status long settled."""
-    lists = list(account.book.lists)
+    lists = list(account.contacts.lists)
     for list_id in rng.sample(lists, min(2, len(lists))):
-        members = [member.msisdn for member in account.book.lists[list_id].present()]
+        members = [member.msisdn for member in account.contacts.lists[list_id].present()]
         if len(members) > 1:
             edited, deleted = rng.sample(members, 2)
-            account.edit_member(list_id, edited, first_name=f"Kim {rng.randrange(99)}")
-            account.delete_member(deleted, list_id)
+            account.contacts.edit_member(list_id, edited, first_name=f"Kim {rng.randrange(99)}")
+            account.contacts.delete_member(deleted, list_id)
     account.send_campaign(numbers=[61491570006 + n for n in range(numbers)])
     moved, left = rng.sample(account.sends, 2)
     _restate(account, moved, rng)

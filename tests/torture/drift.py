@@ -13,7 +13,7 @@ from smsdata.errors import DrainError
 from smsdata.gateway.reader import Read, Reader
 from smsdata.schema.endpoints import endpoint
 from smsdata.simulator import Account, Drift, Gateway
-from smsdata.simulator.drift import KINDS
+from smsdata.simulator.drift import DRIFT_KINDS
 
 from .common import Tally, client
 
@@ -49,7 +49,8 @@ def _asked(table: str, account: Account, kind: str) -> dict[str, Any]:
         send = max(sends, key=lambda one: len(one.rows))
         return {"message_id": send.message_id} | ({"delivery": "pending"} if kind == "settle" else {})
     if table == "list_members":
-        return {"list_id": max(account.book.lists.values(), key=lambda one: len(list(one.present()))).list_id}
+        lists = account.contacts.lists.values()
+        return {"list_id": max(lists, key=lambda one: len(list(one.present()))).list_id}
     return {}
 
 
@@ -161,7 +162,7 @@ def run(
     seed: int,
     *,
     seeds: int = 20,
-    kinds: Sequence[str] = tuple(KINDS),
+    kinds: Sequence[str] = tuple(DRIFT_KINDS),
     rates: Sequence[tuple[int, int]] = RATES,
     read: Callable[..., Rows] = proved,
     until_wrong: bool = False,

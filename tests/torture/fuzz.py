@@ -222,7 +222,7 @@ def strike(account: Account, table: str, seed: int, read: Callable[..., Rows], t
     gateway = Gateway(account, limiter=None, max_page=random.Random(seed).choice([5, 100]))
     mutator = Mutator(gateway, table, seed, tally)
     large = max(account.sends, key=lambda send: len(send.rows)).message_id
-    asked = {"dlrs": {"message_id": large}, "list_members": {"list_id": min(account.book.lists)}}.get(
+    asked = {"dlrs": {"message_id": large}, "list_members": {"list_id": min(account.contacts.lists)}}.get(
         table, {}
     )
     truth = [row for row in account.truth(table) if all(row[k] == v for k, v in asked.items())]

@@ -33,6 +33,10 @@ def number(n: int) -> str:
     return str(61_491_570_200 + n if n < 9_000 else 6_149_157_000_000 + n)
 
 
+def _names(n: int) -> tuple[str | None, str]:
+    return f"Ana {n}" if n % 2 else None, "Ünal"
+
+
 DEAD = (0, 1)  # bounce always
 ONCE = (5,)  # were delivered, then bounced once
 
@@ -71,13 +75,14 @@ class World:
     def changes(self, call: str) -> list[tuple[int, str]]:
         return [
             (c["list_id"], str(c["msisdn"]))
-            for c in self.account.changes
+            for c in self.account.contacts.changes
             if c["call"] == call and c["by"] == "api"
         ]
 
     def send(self, status: Callable[[int], str]) -> None:
         for list_id in self.lists.values():
-            members = [m.msisdn for m in self.account.book.lists[list_id].present() if m.status == "active"]
+            people = self.account.contacts.lists[list_id].present()
+            members = [member.msisdn for member in people if member.status == "active"]
             message_id = self.account.send_campaign(list_id, "hello")
             self.account.advance(hours=1)
             for msisdn in members:
@@ -104,12 +109,12 @@ def make_world(
     quiet = {"campaigns": 0, "singles": 0, "inbound": 0, "lists": 0, "reply_rate": 0.0, "link_rate": 0.0}
     account = Account(seed=seed, now="2026-10-01", dead=0.0, readd_refused=readd_refused, **quiet)
     fields = {"A": {"field_1": "Email", "field_2": "Score"}, "B": {}}
-    lists = {name: account.add_list(name, fields[name]) for name in fields}
+    lists = {name: account.contacts.add_list(name, fields[name]) for name in fields}
     world = World(account, lists, Store(folder / "store"), dead)
     for name, list_id in lists.items():
         for n in range(members):
             given_ = {"Email": f"a{n}@example.com", "Score": n} if fields[name] else {}
-            account.add_member(list_id, number(n), f"Ana {n}" if n % 2 else None, "Ünal", fields=given_)
+            account.contacts.add_member(list_id, number(n), *_names(n), fields=given_)
     for week in range(4):
         account.advance(days=7)
         bounced = (*dead, *ONCE) if week == 3 else dead
@@ -217,7 +222,7 @@ def go_on_and_undo(world: World, plan: pd.DataFrame, before: Mapping[tuple[int, 
 def go_on_with_undo(world: World, run: str, before: Mapping[tuple[int, str], Any]) -> list[str]:
     """Undo, for the first time or again; gives what is wrong."""
     store, targets = Store(world.store.path), world.targets()
-    refused = {t for t in targets if world.account.book.refuses_readd(int(t[1]))}
+    refused = {t for t in targets if world.account.contacts.refuses_readd(int(t[1]))}
     with world.client() as client:
         undone = hygiene.undo(run, client, store, dry_run=False)
     ledger = store.read("suppressions")
