@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from results import NOW, SYNCED, campaigns, history, members, messages, replies
 
 from smsdata import analysis
 from smsdata.errors import UsageError
 from smsdata.store.store import Scan
+from tests.support.results import NOW, SYNCED, campaigns, history, members, messages, replies
 
 TAKE_NO_TABLES = {"alarms", "explain", "time_quantiles", "to_spark"}  # they take what a helper gave
 DLRS = "message_id msisdn status sent_at"

@@ -12,13 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-from examples import DATE, EXAMPLES, NEEDS, SUCCESS, scripted
 
 from smsdata import Client
 from smsdata.errors import ApiError, UsageError
 from smsdata.gateway.caller import checked, read_page
 from smsdata.schema.endpoints import CALLS, ENDPOINTS, ERROR_CODES, endpoint
 from smsdata.simulator import Account, Faults, Gateway, Once, running
+from tests.support.examples import DATE, EXAMPLES, NEEDS, SUCCESS, scripted
 
 TRIES = 8
 GOOD = EXAMPLES["lists"]

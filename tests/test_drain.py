@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from examples import EXAMPLES, SUCCESS, Answer, scripted
 
 from smsdata import Client
 from smsdata.errors import ApiError, DrainError, RowError, SmsDataError, UsageError
@@ -21,6 +20,7 @@ from smsdata.gateway.client import bounds
 from smsdata.gateway.reader import Drained, Read, Reader, windows
 from smsdata.schema.endpoints import endpoint
 from smsdata.simulator import Account, Drift, Faults, Gateway, Once, running
+from tests.support.examples import EXAMPLES, SUCCESS, Answer, scripted
 
 Connect = Callable[..., Client]
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from examples import EXAMPLES, NEEDS, SUCCESS, Answer, scripted
 
 from smsdata import Client
 from smsdata.errors import ApiError, UsageError
 from smsdata.schema.endpoints import CALLS, ENDPOINTS, ERROR_CODES, SYNCED, TABLES, endpoint
 from smsdata.schema.frames import empty, to_pandas
 from smsdata.simulator import Account, Gateway
+from tests.support.examples import EXAMPLES, NEEDS, SUCCESS, Answer, scripted
 
 UTC = "datetime64[us, UTC]"
 NAMES = {"first_name": "str", "last_name": "str"}

@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from examples import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsdata.errors import RowError
 from smsdata.schema.endpoints import ENDPOINTS, endpoint
 from smsdata.schema.frames import Batch, empty, fold_status, key_hash, parse_json, schema, to_arrow, to_pandas
+from tests.support.examples import EXAMPLES
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 CONTEXT = {

@@ -19,7 +19,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torture.hygiene import (
+
+from smsdata import Client, Store, UsageError, hygiene, sync
+from smsdata.errors import ApiError, LockedError, SafetyError, SmsDataError
+from smsdata.gateway.client import drain
+from smsdata.hygiene import changes as gateway_calls
+from smsdata.schema.endpoints import CALLS, Endpoint, endpoint
+from smsdata.schema.frames import schema
+from smsdata.simulator import Account, Gateway, Once, transport
+from tests.support.clients import OPTIONS, connected
+from tests.support.hygiene_world import (
     Deadly,
     Killed,
     Template,
@@ -31,14 +40,6 @@ from torture.hygiene import (
     number,
     slim_world,
 )
-
-from smsdata import Client, Store, UsageError, hygiene, sync
-from smsdata.errors import ApiError, LockedError, SafetyError, SmsDataError
-from smsdata.gateway.client import drain
-from smsdata.hygiene import changes as gateway_calls
-from smsdata.schema.endpoints import CALLS, Endpoint, endpoint
-from smsdata.schema.frames import schema
-from smsdata.simulator import Account, Gateway, Once, transport
 
 
 @pytest.fixture(scope="module")
@@ -552,8 +553,7 @@ HEALTH = settings(max_examples=60, deadline=None, suppress_health_check=[HealthC
 def everywhere() -> tuple[Gateway, Client]:
     account = Account(seed=1, campaigns=1, recipients=5, singles=0, inbound=0, lists=2)
     gateway = Gateway(account, limiter=None)
-    options = {"key": "demo", "secret": "demo", "base_url": "http://127.0.0.1:8025/", "rate": 1e6, "share": 1}
-    return gateway, Client(**options, transport=transport(gateway))
+    return gateway, connected(gateway)
 
 
 def _attempts(client: Client, value: Any) -> Iterator[Callable[[], object]]:
@@ -627,8 +627,7 @@ def test_find_refuses_an_answer_about_somebody_else() -> None:
         }
         return httpx.Response(200, json=row | {"error": {"code": "SUCCESS", "description": "OK"}})
 
-    options = {"key": "demo", "secret": "demo", "base_url": "http://127.0.0.1:8025/", "rate": 1e6, "share": 1}
-    with Client(**options, transport=httpx.MockTransport(confused)) as client:
+    with Client(**OPTIONS, transport=httpx.MockTransport(confused)) as client:
         with pytest.raises(ApiError, match="another contact"):
             gateway_calls.find(client, hygiene.one_list(7), number(1))
         assert gateway_calls.find(client, hygiene.one_list(7), number(3)) is not None

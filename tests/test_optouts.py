@@ -11,13 +11,10 @@ from statsmodels.stats.proportion import proportion_confint
 from smsdata.analysis.optouts import optout_rate, optouts, sent_after_optout
 from smsdata.analysis.replies import classify_replies
 from smsdata.errors import UsageError
+from tests.support.frames import dlrs_of, utc
 
 A, B, C, D = "61491570156", "61491570157", "61491570158", "61491570159"
 OURS = "61491570006"
-
-
-def utc(texts: list[str | None]) -> pd.Series:
-    return pd.Series(pd.to_datetime(texts, utc=True, format="ISO8601")).astype("datetime64[us, UTC]")
 
 
 def replies_of(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -26,13 +23,6 @@ def replies_of(*rows: tuple[str, str, str]) -> pd.DataFrame:
     return frame.assign(
         id=range(1, len(rows) + 1), longcode=OURS, received_at=utc(frame["received_at"].tolist())
     )
-
-
-def dlrs_of(*rows: tuple[Any, ...]) -> pd.DataFrame:
-    """Rows of (message_id, msisdn, sent_at, status, optout)."""
-    frame = pd.DataFrame(rows, columns=["message_id", "msisdn", "sent_at", "status", "optout"])
-    kinds = {"message_id": "int64", "msisdn": "str", "status": "str", "optout": "bool"}
-    return frame.assign(sent_at=utc(frame["sent_at"].tolist())).astype(kinds)
 
 
 def sent(*rows: tuple[int, str, str]) -> pd.DataFrame:

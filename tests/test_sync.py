@@ -13,34 +13,14 @@ from email.utils import format_datetime
 
 import pyarrow.compute as pc
 import pytest
-from torture.year import look_back_three_days
 
 from smsdata import LockedError, Store, StoreError, UsageError
 from smsdata.ingest import plan as planner
 from smsdata.ingest.run import plan, sync
 from smsdata.schema.endpoints import SYNCED
 from smsdata.simulator import Account, Faults, Gateway
-
-OURS = {"extra", "synced_at", "gone_at"}
-
-
-def stored(store, table):
-    rows = [row for row in store.rows(table).to_pylist() if row.get("gone_at") is None]
-    return as_counter({k: v for k, v in row.items() if k not in OURS} for row in rows)
-
-
-def as_counter(rows):
-    return Counter(json.dumps(row, sort_keys=True, default=str) for row in rows)
-
-
-def differences(store, account, tables=SYNCED):
-    """Per table: rows of the truth that are not stored, rows stored that are not true."""
-    found = {}
-    for table in tables:
-        have, true = stored(store, table), as_counter(account.truth(table))
-        if have != true:
-            found[table] = (list(true - have)[:2], list(have - true)[:2])
-    return found
+from tests.support.comparison import counted, differences, stored_rows
+from tests.support.look_back import look_back_three_days
 
 
 def present(account):
@@ -683,7 +663,7 @@ def test_sync_on_demand_tables_need_what_they_are_about(world, connect):
         sync(connect(gateway), store, tables=["link_hits"])
     number = account.truth("messages")[0]["msisdn"]
     sync(connect(gateway), store, tables=["contact_history"], msisdn=number)
-    assert stored(store, "contact_history") == as_counter(account.truth("contact_history", msisdn=number))
+    assert stored_rows(store, "contact_history") == counted(account.truth("contact_history", msisdn=number))
 
 
 def test_plan_stores_nothing_and_comes_close(world, connect):

@@ -2,7 +2,7 @@
 
 Owns the facts about the wire and about our tables, as frozen values; does nothing. Imports nothing
 of smsdata but `errors`. A new paginated call is one `Endpoint` here and one example body in
-``tests/examples.py``; every test of the battery then runs on it.
+``tests/support/examples.py``; every test of the battery then runs on it.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from smsdata import Client
@@ -14,8 +15,9 @@ from smsdata.gateway.reader import Read, Reader
 from smsdata.schema.endpoints import endpoint
 from smsdata.simulator import Account, Drift, Gateway
 from smsdata.simulator.drift import DRIFT_KINDS
+from tests.support.clients import connected
 
-from .common import Tally, client
+from .tally import Tally
 
 RATES = ((2, 1), (4, 3), (3, 8))  # before every so many pages, so many changes
 TABLES = {
@@ -68,8 +70,6 @@ def proved(made: Client, table: str, asked: Mapping[str, Any]) -> Rows:
 
 
 def _long_ago(made: Client) -> Any:
-    from datetime import timedelta
-
     return made.now() - timedelta(days=60)
 
 
@@ -89,7 +89,7 @@ def _naive(enough: Callable[[int, list[Any], int, int], bool], *, dedupe: bool) 
             rows += [dict(row) for row in page.rows]
             if not page.rows or enough(number, rows, pages, total):
                 break
-        keyed = [_typed(table, row, asked) for row in rows]
+        keyed: Rows = [_typed(table, row, asked) for row in rows]
         return list({_key(table, row): row for row in keyed}.values()) if dedupe else keyed
 
     return read
@@ -140,7 +140,8 @@ def strike(kind: str, rate: tuple[int, int], seed: int, read: Callable[..., Rows
     drift = Drift(every_pages=rate[0], rows=rate[1], kinds=(kind,), seed=seed, until=until, seconds=1)
     gateway = Gateway(account, limiter=None, max_page=_SIZE, drift=drift)
     before = _there(account, table, asked)
-    with client(gateway, threads=1) as made:
+    with connected(gateway) as made:
+        made.threads = 1  # the run can be repeated to the call
         made.call("get-balance")  # tells the gateway's time
         try:
             rows = read(made, table, asked)

@@ -19,8 +19,11 @@ from smsdata.ingest.run import sync
 from smsdata.simulator import Account, Gateway
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store
+from tests.support.clients import connected
+from tests.support.comparison import described, differences
 
-from .common import Tally, client, differences, small, stir
+from .accounts import small, stir
+from .tally import Tally
 
 PART_ROWS = 25  # several files a month, so that merges touch more than one
 
@@ -149,7 +152,7 @@ def _gateway(account: Account) -> Gateway:
 
 
 def _sync(account: Account, store: Store) -> list[str]:
-    with client(_gateway(account)) as made:
+    with connected(_gateway(account)) as made:
         return sync(made, store).look
 
 
@@ -250,7 +253,8 @@ def strike(workload: Workload, parts: Parts, tally: Tally, *, after: float | Non
         tally.fired[f"{workload.name}: {'kills' if killed else 'ended before'}"] += 1
         where = f"{workload.name} {how or f'after {after:.4f} s'}"
         try:
-            wrong = _run(workload.account, store, parts) + differences(Store(store), workload.account)
+            wrong = _run(workload.account, store, parts)
+            wrong += described(differences(Store(store), workload.account))
         except Exception as error:
             wrong = [f"{type(error).__name__}: {error}"]
         tally.wrong += [f"{where}: {line}" for line in wrong]

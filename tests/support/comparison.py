@@ -1,0 +1,73 @@
+"""Where a store is not the truth: rows lost, doubled, foreign or wrong."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from smsdata.schema.endpoints import SYNCED, TABLES
+from smsdata.simulator import Account
+from smsdata.store.store import Store
+
+OWN = frozenset({"extra", "synced_at", "gone_at"})
+"""Columns that a store adds for itself."""
+
+Rows = list[dict[str, Any]]
+
+
+class Difference(NamedTuple):
+    """Rows of the truth that are not stored as they are, and rows stored that are not true."""
+
+    missing: Rows
+    foreign: Rows
+
+
+def counted(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Rows in a form that can be compared, in any order, each as often as it is there."""
+    return Counter(json.dumps(row, sort_keys=True, default=str) for row in rows)
+
+
+def _rows(counted: Counter[str]) -> Rows:
+    return [json.loads(row) for row in counted.elements()]
+
+
+def stored_rows(store: Store, table: str) -> Counter[str]:
+    """The rows that have not vanished, in the gateway's columns."""
+    rows = [row for row in store.rows(table).to_pylist() if row.get("gone_at") is None]
+    return counted({name: value for name, value in row.items() if name not in OWN} for row in rows)
+
+
+def differences(store: Store, account: Account, tables: Iterable[str] = SYNCED) -> dict[str, Difference]:
+    """Per table that differs: what is missing and what is foreign. Empty when the store is the truth."""
+    unlike = {}
+    for table in tables:
+        have, true = stored_rows(store, table), counted(account.truth(table))
+        if have != true:
+            unlike[table] = Difference(_rows(true - have), _rows(have - true))
+    return unlike
+
+
+def described(unlike: Mapping[str, Difference]) -> list[str]:
+    """One line per way in which a table differs, without personal data."""
+    return [f"{table}: {line}" for table, one in unlike.items() for line in _ways(table, one)]
+
+
+def _ways(table: str, one: Difference) -> list[str]:
+    lost, extra = ({_key(table, row): row for row in rows} for rows in one)
+    both = lost.keys() & extra.keys()
+    counts = {
+        "rows lost": len(lost.keys() - both),
+        "rows that are not there": len(extra.keys() - both),
+        "rows more than once": len(one.foreign) - len(extra),
+    }
+    wrong = Counter(name for key in both for name in lost[key] if lost[key][name] != extra[key].get(name))
+    counts |= {f"rows with a wrong {column}": count for column, count in sorted(wrong.items())}
+    return [f"{count} {what}" for what, count in counts.items() if count] or [
+        "the same rows, written otherwise"
+    ]
+
+
+def _key(table: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in TABLES[table].key)
