@@ -136,7 +136,8 @@ GROUPED = [n for n in NAMES if "by" in inspect.signature(getattr(analysis, n)).p
 
 def run(name: str, tables: dict[str, Any], **options: Any) -> pd.DataFrame:
     """Call a helper with its tables by their names."""
-    return getattr(analysis, name)(**tables, **CASES[name].options | options)
+    frame: pd.DataFrame = getattr(analysis, name)(**tables, **CASES[name].options | options)
+    return frame
 
 
 def refused(name: str, tables: dict[str, Any], *words: str, **options: Any) -> None:

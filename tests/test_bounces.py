@@ -249,8 +249,8 @@ def disagreements(judge):
         people[number] = judge(events, replies)
         frames.append(history(*events, number=number))
         answers += [(number, at(day)) for day in replies]
-    replies = pd.DataFrame(answers, columns=["msisdn", "received_at"])
-    found = hard_bounced(pd.concat(frames), replies, hold_spikes=False, include_cleared=True)
+    answered = pd.DataFrame(answers, columns=["msisdn", "received_at"])
+    found = hard_bounced(pd.concat(frames), answered, hold_spikes=False, include_cleared=True)
     tiers = dict(zip(found["msisdn"], found["tier"], strict=True))
     return sum(tiers.get(number) != expected for number, expected in people.items())
 

@@ -191,7 +191,12 @@ def test_no_answer_cut_anywhere_is_accepted(name: str) -> None:
 def test_checked_lets_only_reseller_calls_go_without_an_error_block() -> None:
     bare = {key: value for key, value in EXAMPLES["clients"].items() if key != "error"}
     assert checked(200, {}, json.dumps(bare).encode(), error_block=False)
-    for wrong in (bare | {"page": []}, bare | {"error": {"code": "X"}}, {"clients": []}):
+    changes: tuple[dict[str, Any], ...] = (
+        bare | {"page": []},
+        bare | {"error": {"code": "X"}},
+        {"clients": []},
+    )
+    for wrong in changes:
         with pytest.raises(ApiError):
             checked(200, {}, json.dumps(wrong).encode(), error_block=False)
     with pytest.raises(ApiError):

@@ -46,7 +46,7 @@ def proof(frame: pd.DataFrame) -> str:
 
 def message(number: int, **changed: Any) -> Answer:
     at = START + timedelta(seconds=number)
-    row = EXAMPLES["messages"]["messages"][0] | {"id": number, "sent_at": f"{at:%Y-%m-%d %H:%M:%S}"}
+    row: Answer = EXAMPLES["messages"]["messages"][0] | {"id": number, "sent_at": f"{at:%Y-%m-%d %H:%M:%S}"}
     return row | changed
 
 
@@ -573,7 +573,7 @@ def test_bounds_refuses_what_makes_no_window() -> None:
                   {"since_": "30"}, {"since_": "2027-01-01"}, {"start": "yesterday"},
                   {"start": datetime(2026, 1, 1)}):  # noqa: DTZ001  # fmt: skip
         with pytest.raises(UsageError):
-            bounds(now, **wrong)  # type: ignore[arg-type]
+            bounds(now, **wrong)
 
 
 def test_drain_refuses_times_where_there_are_none(account: Account, connect: Connect) -> None:
@@ -622,7 +622,8 @@ def test_dlrs_ask_get_sms_when_the_send_is_not_told(block: Any) -> None:
 
 
 def member(n: int, status: str = "active") -> Answer:
-    return EXAMPLES["list_members"]["members"][0] | {"msisdn": 61491570000 + n, "status": status}
+    row: Answer = EXAMPLES["list_members"]["members"][0]
+    return row | {"msisdn": 61491570000 + n, "status": status}
 
 
 def listed(rows: list[Answer], *, ever: int = 0, active: int | None = -1, size: int = 100) -> Served:

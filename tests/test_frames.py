@@ -19,7 +19,7 @@ from smsdata.schema.frames import Batch, empty, fold_status, key_hash, parse_jso
 from tests.support.examples import EXAMPLES
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-CONTEXT = {
+CONTEXT: dict[str, dict[str, Any]] = {
     "dlrs": {"message_id": 1, "sent_at": "2026-11-19 23:00:00"},
     "optouts": {"message_id": 1, "sent_at": "2026-11-19 23:00:00"},
     "list_members": {"list_id": 2001}, "contact_history": {"msisdn": "61491570156"},
@@ -28,7 +28,8 @@ CONTEXT = {
 
 
 def row_of(name: str, /, **changed: Any) -> dict[str, Any]:
-    return deepcopy(EXAMPLES[name][endpoint(name).rows or "hits"][0]) | changed
+    row: dict[str, Any] = deepcopy(EXAMPLES[name][endpoint(name).rows or "hits"][0])
+    return row | changed
 
 
 def typed(name: str, *rows: Any, **options: Any) -> Batch:

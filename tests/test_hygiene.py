@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -565,9 +566,9 @@ def _attempts(client: Client, value: Any) -> Iterator[Callable[[], object]]:
     yield lambda: gateway_calls.add_back(client, person, {})
     for name in (call.name for call in CALLS.values() if call.changes):
         made = Endpoint(name, name, "list_ids", "", (), ())
-        yield lambda name=name: client.call(name, list_id=value, msisdn=number(1))
-        yield lambda made=made: client.page(made, {"list_id": value, "msisdn": number(1)}, 1)
-        yield lambda made=made: client.page(made, {"msisdn": number(1)}, 1)
+        yield partial(client.call, name, list_id=value, msisdn=number(1))
+        yield partial(client.page, made, {"list_id": value, "msisdn": number(1)}, 1)
+        yield partial(client.page, made, {"msisdn": number(1)}, 1)
 
 
 @HEALTH

@@ -130,7 +130,7 @@ def test_optouts_counts_the_list_status_optout_and_not_inactive() -> None:
     assert found.index.tolist() == [A, C]
     assert found["source"].tolist() == ["list", "list"]
     assert shown(found.loc[A, "known_at"]) == "20 00:00"
-    assert pd.isna(found.loc[C, "first_optout_at"])
+    assert found["first_optout_at"].isna()[C]
 
 
 def listed(synced_at: str | None) -> pd.DataFrame:
@@ -352,16 +352,20 @@ def test_optout_rate_counts_flags_and_replies_of_delivered_recipients_once() -> 
     )
     named = replies.assign(message_id=pd.array([10, 10, 10], dtype="Int64"))
     table = optout_rate(dlrs, replies=named, now="2026-11-22").set_index("campaign")
-    assert table.loc[10, ["recipients", "delivered", "optouts", "optouts_undelivered"]].tolist() == [
+    assert table.loc[[10], ["recipients", "delivered", "optouts", "optouts_undelivered"]].iloc[
+        0
+    ].tolist() == [
         4,
         3,
         2,
         1,
     ]
     assert table.loc[10, "rate"] == pytest.approx(2 / 3)
-    assert table.loc[10, ["low", "high"]].tolist() == pytest.approx(proportion_confint(2, 3, method="wilson"))
+    assert table.loc[[10], ["low", "high"]].iloc[0].tolist() == pytest.approx(
+        proportion_confint(2, 3, method="wilson")
+    )
     assert table.loc[10, "pending_share"] == 0.25
-    assert np.isnan(table.loc[11, "rate"])
+    assert table["rate"].isna()[11]
     flags_only = optout_rate(dlrs, by=None, now="2026-11-22").iloc[0]
     assert (flags_only["optouts"], flags_only["delivered"]) == (1, 3)
 

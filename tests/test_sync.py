@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pyarrow.compute as pc
 import pytest
@@ -162,7 +163,7 @@ def test_sync_deep_finds_changes_that_cancel_each_other_out(world, connect, sinc
     """In a send of two months ago; a plain sync cannot see them."""
     account, gateway, store = world
     rows = [row for row in account.truth("dlrs") if (present(account) - row["sent_at"]).days > 40]
-    by_send = {}
+    by_send: dict[int, dict[str, dict[str, Any]]] = {}
     for row in rows:
         by_send.setdefault(row["message_id"], {}).setdefault(row["status"], row)
     both = next(send for send in by_send.values() if {"delivered", "hard-bounce"} <= send.keys())
