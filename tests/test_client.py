@@ -16,7 +16,7 @@ import pytest
 from smsdata import Client
 from smsdata.errors import ApiError, UsageError
 from smsdata.gateway.caller import checked, read_page
-from smsdata.schema.endpoints import CALLS, ENDPOINTS, ERROR_CODES, endpoint
+from smsdata.gateway.endpoints import CALLS, ENDPOINTS, ERROR_CODES, endpoint
 from smsdata.simulator import Account, Faults, Gateway, Once, running
 from tests.support.examples import DATE, EXAMPLES, NEEDS, SUCCESS, scripted
 

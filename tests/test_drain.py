@@ -17,8 +17,8 @@ from smsdata import Client
 from smsdata.errors import ApiError, DrainError, RowError, SmsDataError, UsageError
 from smsdata.gateway.caller import Page
 from smsdata.gateway.client import bounds
+from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Drained, Read, Reader, windows
-from smsdata.schema.endpoints import endpoint
 from smsdata.simulator import Account, Drift, Faults, Gateway, Once, running
 from tests.support.examples import EXAMPLES, SUCCESS, Answer, scripted
 

@@ -12,8 +12,9 @@ import pytest
 
 from smsdata import Client
 from smsdata.errors import ApiError, UsageError
-from smsdata.schema.endpoints import CALLS, ENDPOINTS, ERROR_CODES, SYNCED, TABLES, endpoint
+from smsdata.gateway.endpoints import CALLS, ENDPOINTS, ERROR_CODES, SYNCED, endpoint
 from smsdata.schema.frames import empty, to_pandas
+from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account, Gateway
 from tests.support.examples import EXAMPLES, NEEDS, SUCCESS, Answer, scripted
 
@@ -193,11 +194,14 @@ def test_endpoint_names_the_tables_when_there_is_none() -> None:
 
 
 def test_table_is_consistent() -> None:
-    for entry in TABLES.values():
-        names = [column.name for column in entry.columns]
+    for table in TABLES.values():
+        names = [column.name for column in table.columns]
         assert len(set(names)) == len(names)
-        assert {*entry.key, *entry.context} <= {*names, "extra", "synced_at"}
-        assert not any(column.null for column in entry.columns if column.name in entry.key)
+        assert set(table.key) <= {*names, "extra", "synced_at"}
+        assert not any(column.null for column in table.columns if column.name in table.key)
+    for entry in ENDPOINTS.values():
+        assert set(entry.context) <= {column.name for column in entry.table.columns}
+        assert entry.call
     assert set(SYNCED) <= set(ENDPOINTS)
     assert [code for code, (again, _) in ERROR_CODES.items() if again] == ["OVER_LIMIT"]
     assert {name for name, call in CALLS.items() if call.changes} == {
@@ -267,7 +271,7 @@ def test_drain_equals_the_truth_of_the_simulator(
         asked["message_id"] = account.truth("link_hits")[0]["message_id"]
     if name == "contact_history":
         asked["msisdn"] = str(account.recipients["msisdn"][big.rows[0]])
-    window = {"since": "360d"} if endpoint(name).window else {}
+    window = {"since": "360d"} if endpoint(name).limit else {}
     frame = client.drain(name, **asked, **window)
     expected = truth(account, name, asked)
     assert expected, "the account has none of these: the test would prove nothing"

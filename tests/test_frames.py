@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsdata.errors import RowError
-from smsdata.schema.endpoints import ENDPOINTS, endpoint
-from smsdata.schema.frames import Batch, empty, fold_status, key_hash, parse_json, schema, to_arrow, to_pandas
+from smsdata.gateway.caller import parse_json
+from smsdata.gateway.endpoints import ENDPOINTS, endpoint
+from smsdata.schema.frames import Batch, empty, key_hash, schema, to_pandas
+from smsdata.schema.status import fold_status
 from tests.support.examples import EXAMPLES
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -33,7 +35,7 @@ def row_of(name: str, /, **changed: Any) -> dict[str, Any]:
 
 
 def typed(name: str, *rows: Any, **options: Any) -> Batch:
-    return to_arrow(endpoint(name), rows, synced_at=NOW, context=CONTEXT.get(name), **options)
+    return endpoint(name).batch(rows, synced_at=NOW, context=CONTEXT.get(name), **options)
 
 
 KEPT: list[tuple[str, str, Any, str, Any]] = [
@@ -165,7 +167,7 @@ def test_to_arrow_sets_the_whole_row_aside(name: str, wire: str, value: Any, rea
     batch = typed(name, *rows, where=lambda n: (4, n + 1))
     assert batch.rows.num_rows == 2
     (reject,) = batch.rejects
-    column = next((c.name for c in endpoint(name).columns if c.wire == wire), "extra")
+    column = next((c.name for c in endpoint(name).table.columns if c.wire == wire), "extra")
     assert (reject.table, reject.column, reject.page, reject.row) == (name, column, 4, 2)
     assert reason in reject.reason
     assert reject.raw is rows[1]
@@ -206,7 +208,7 @@ def test_fold_status_keeps_a_word_never_seen(word: str) -> None:
 
 def test_to_arrow_takes_context_from_beside_the_rows() -> None:
     context = {"message_id": "9", "sent_at": NOW, "list_id": "0"}
-    batch = to_arrow(endpoint("dlrs"), [row_of("dlrs")] * 2, synced_at=NOW, context=context)
+    batch = endpoint("dlrs").batch([row_of("dlrs")] * 2, synced_at=NOW, context=context)
     assert (
         batch.rows.select(["message_id", "sent_at", "list_id"]).to_pylist()
         == [{"message_id": 9, "sent_at": NOW, "list_id": None}] * 2
@@ -215,7 +217,7 @@ def test_to_arrow_takes_context_from_beside_the_rows() -> None:
 
 def test_to_arrow_sets_all_rows_aside_when_what_they_share_is_odd() -> None:
     context = {"message_id": 9, "sent_at": "soon"}
-    batch = to_arrow(endpoint("dlrs"), [row_of("dlrs")] * 2, synced_at=NOW, context=context)
+    batch = endpoint("dlrs").batch([row_of("dlrs")] * 2, synced_at=NOW, context=context)
     assert [reject.column for reject in batch.rejects] == ["sent_at", "sent_at"]
     assert batch.rows.num_rows == 0
 
@@ -228,7 +230,7 @@ def test_to_arrow_counts_copies() -> None:
 
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_schema_travels_through_parquet(name: str, tmp_path: Any) -> None:
-    table = endpoint(name).stored_as
+    table = endpoint(name).table.name
     for rows in ([], [row_of(name)]):
         made = typed(name, *rows).rows
         assert made.schema == schema(table)
@@ -267,7 +269,7 @@ def test_every_row_is_either_kept_or_set_aside(name: str, data: st.DataObject) -
     changes = data.draw(st.lists(st.dictionaries(st.sampled_from(keys), anything, max_size=3), max_size=4))
     batch = typed(name, *(row_of(name, **change) for change in changes))
     assert batch.rows.num_rows + len(batch.rejects) == len(changes)
-    assert batch.rows.schema == schema(endpoint(name).stored_as)
+    assert batch.rows.schema == schema(endpoint(name).table.name)
     batch.rows.validate(full=True)
 
 

@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 from smsdata import Client, Store, UsageError, hygiene, sync
 from smsdata.errors import ApiError, LockedError, SafetyError, SmsDataError
 from smsdata.gateway.client import drain
+from smsdata.gateway.endpoints import CALLS, Endpoint, endpoint
 from smsdata.hygiene import changes as gateway_calls
-from smsdata.schema.endpoints import CALLS, Endpoint, endpoint
 from smsdata.schema.frames import schema
+from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account, Gateway, Once, transport
 from tests.support.clients import OPTIONS, connected
 from tests.support.hygiene_world import (
@@ -565,7 +566,7 @@ def _attempts(client: Client, value: Any) -> Iterator[Callable[[], object]]:
     yield lambda: gateway_calls.opt_out(client, value, number(1))
     yield lambda: gateway_calls.add_back(client, person, {})
     for name in (call.name for call in CALLS.values() if call.changes):
-        made = Endpoint(name, name, "list_ids", "", (), ())
+        made = Endpoint(name, TABLES["list_members"], name, "list_ids", "")
         yield partial(client.call, name, list_id=value, msisdn=number(1))
         yield partial(client.page, made, {"list_id": value, "msisdn": number(1)}, 1)
         yield partial(client.page, made, {"msisdn": number(1)}, 1)

@@ -36,5 +36,5 @@ def test_import_leaves_the_heavy_libraries_out():
 
 
 def test_client_has_a_documented_method_for_every_table():
-    for name in smsdata.schema.endpoints.ENDPOINTS:
+    for name in smsdata.gateway.endpoints.ENDPOINTS:
         assert name in (getattr(smsdata.Client, name).__doc__ or "")

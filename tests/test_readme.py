@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from smsdata.cli.app import app
-from smsdata.schema.endpoints import TABLES
+from smsdata.schema.tables import TABLES
 from smsdata.settings import _ENVIRONMENT
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

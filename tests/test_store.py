@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsdata.errors import LockedError, StoreError, UsageError
-from smsdata.schema.frames import RANK, Reject, schema
+from smsdata.schema.frames import Reject, schema
+from smsdata.schema.status import RANK
 from smsdata.store.store import Store, _best
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)

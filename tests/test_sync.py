@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pytest
 
 from smsdata import LockedError, Store, StoreError, UsageError
+from smsdata.gateway.endpoints import SYNCED
 from smsdata.ingest import plan as planner
 from smsdata.ingest.run import plan, sync
-from smsdata.schema.endpoints import SYNCED
 from smsdata.simulator import Account, Faults, Gateway
 from tests.support.comparison import counted, differences, stored_rows
 from tests.support.look_back import look_back_three_days

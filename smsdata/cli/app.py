@@ -26,8 +26,8 @@ from smsdata.ingest.pipeline import Report
 from smsdata.ingest.reconcile import verify as check
 from smsdata.ingest.run import plan as make_plan
 from smsdata.ingest.run import sync
-from smsdata.schema.endpoints import TABLES
 from smsdata.schema.memory import share_arenas
+from smsdata.schema.tables import TABLES
 from smsdata.settings import Settings, mask, settings
 from smsdata.store.store import Store
 from smsdata.times import instant

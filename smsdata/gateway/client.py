@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from smsdata.errors import UsageError
 from smsdata.gateway.caller import Caller, Page
-from smsdata.schema.endpoints import ENDPOINTS, Endpoint, endpoint
+from smsdata.gateway.endpoints import ENDPOINTS, Endpoint, endpoint
 from smsdata.schema.frames import empty, key_hash, to_pandas
 from smsdata.times import instant, since
 
@@ -66,7 +66,7 @@ def drain(
     client
         The account.
     table
-        A table's name; `smsdata.schema.endpoints.ENDPOINTS` lists them.
+        A table's name; `smsdata.gateway.endpoints.ENDPOINTS` lists them.
     start, end, since
         For tables bounded in time: aware datetimes or ISO text (UTC), both ends included; or `since`,
         a duration back from now such as ``"30d"``. Without any, the last 30 days.
@@ -93,10 +93,10 @@ def drain(
     entry = endpoint(table)
     read = _asked(entry, parameters)
     asked = any(value is not None for value in (start, end, since))
-    if asked and not (entry.window or "start" in entry.optional):
+    if asked and not (entry.limit or "start" in entry.optional):
         raise UsageError(f"{table} is not bounded in time: leave out start, end and since.")
     reads = [read]
-    if asked or entry.window:
+    if asked or entry.limit:
         now = client.now() if start is not None and end is not None else client.ask_now()
         begin, until = bounds(now, start=start, end=end, since_=since)
         reads = windows(read, _kept_since(entry, begin, now), until)
@@ -110,9 +110,9 @@ def drain(
 
 def _kept_since(entry: Endpoint, begin: datetime, now: datetime) -> datetime:
     """The whole of what the gateway keeps may be asked for; a second more and it refuses."""
-    if entry.window is None or entry.window.horizon is None:
+    if entry.limit is None or entry.limit.horizon is None:
         return begin
-    oldest = now - timedelta(days=entry.window.horizon) + timedelta(minutes=1)
+    oldest = now - timedelta(days=entry.limit.horizon) + timedelta(minutes=1)
     return oldest if oldest - timedelta(days=1) <= begin < oldest <= now else begin
 
 
@@ -146,11 +146,13 @@ def _unrejected(drained: Drained) -> Drained:
 
 
 def _frame(entry: Endpoint, reads: Sequence[Read], drained: Sequence[Drained]) -> pd.DataFrame:
-    table = entry.stored_as
+    table = entry.table.name
     rows = pa.concat_tables([empty(table), *(d.rows for d in drained)])
     rows = unique(table, rows)
-    if entry.time:
-        rows = rows.sort_by([(entry.time, "ascending"), *((key, "ascending") for key in entry.key)])
+    if entry.table.time:
+        rows = rows.sort_by(
+            [(entry.table.time, "ascending"), *((key, "ascending") for key in entry.table.key)]
+        )
     frame = to_pandas(rows)
     frame.attrs["drain"] = certificate(table, reads, drained) | {
         "rows": len(frame),
@@ -247,11 +249,11 @@ def _table_method(entry: Endpoint) -> Callable[..., pd.DataFrame]:
         return drain(self, entry.name, **options)
 
     needs = f"Needs {', '.join(entry.required)}. " if entry.required else ""
-    takes = "Takes start, end or since. " if entry.window else ""
+    takes = "Takes start, end or since. " if entry.limit else ""
     method.__name__ = entry.name
     method.__doc__ = (
         f"Drain ``{entry.name}`` (the gateway's {entry.call}) into a frame, complete or not at all.\n\n"
-        f"{needs}{takes}Columns: {', '.join(c.name for c in entry.columns)}. See `smsdata.drain`."
+        f"{needs}{takes}Columns: {', '.join(c.name for c in entry.table.columns)}. See `smsdata.drain`."
     )
     return method
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import numpy as np
@@ -33,11 +33,9 @@ import pyarrow.compute as pc
 
 from smsdata.errors import ApiError, DrainError
 from smsdata.gateway.caller import PAGE_SIZE, Caller, Page, checked, read_page, whole
-from smsdata.schema.endpoints import TABLES, Endpoint
-from smsdata.schema.frames import Batch, Row, key_hash, to_arrow
-
-if TYPE_CHECKING:
-    pass
+from smsdata.gateway.endpoints import Endpoint
+from smsdata.schema.frames import Batch, Row, key_hash
+from smsdata.schema.tables import TABLES
 
 Unread = DrainError | ApiError
 """Why one thing could not be read while others can."""
@@ -410,7 +408,7 @@ class _Reading:
 
     def _proof(self, walk: _Walk, before: _Walk | None) -> str:
         """Which proof the pass allows, or an empty text."""
-        once = walk.distinct == walk.served or not self.entry.copies
+        once = walk.distinct == walk.served or not self.entry.table.copies
         if self.read.expect is not None and once and walk.distinct == self.read.expect:
             return "b"
         if self._all_active(walk):
@@ -473,10 +471,10 @@ class _Reading:
 
     def _agree(self, before: _Walk, walk: _Walk) -> bool:
         """Proof d. Whoever claims more rows on every page, in both passes, is keeping some back."""
-        same = before.keys == walk.keys if self.entry.copies else before.keys.keys() == walk.keys.keys()
+        same = before.keys == walk.keys if self.entry.table.copies else before.keys.keys() == walk.keys.keys()
         if not same or walk.repeated:
             return False
-        read = walk.served if self.entry.copies or self.entry.repeats else walk.distinct
+        read = walk.served if self.entry.table.copies or self.entry.repeats else walk.distinct
         if self.entry.total_counts_rows:
             claims = [total for total in before.totals() + walk.totals() if total is not None]
             return not claims or min(claims) <= read
@@ -496,15 +494,14 @@ class _Reading:
     def _whole(self, union: _Walk) -> bool:
         """Whether several passes together are complete: where rows only come, as many as the total says."""
         totals = set(union.totals())
-        return not self.entry.snapshot and self.entry.total_counts_rows and totals == {union.distinct}
+        return not self.entry.table.snapshot and self.entry.total_counts_rows and totals == {union.distinct}
 
     # ---- rows --------------------------------------------------------------------------------------
 
     def _drained(self, walk: _Walk, proof: str, *, resumed: bool = False) -> Drained:
         rows, where, copies = _unique(self.entry, walk)
         first = walk.pages[0]
-        batch = to_arrow(
-            self.entry,
+        batch = self.entry.batch(
             rows,
             synced_at=max(page.seen_at for page in walk.pages),
             context=self._context(first),
@@ -578,9 +575,8 @@ def row_keys(entry: Endpoint, rows: Sequence[Row]) -> list[Any]:
 
     A row without its key stands for itself, so that no two of them pass for one.
     """
-    own = [
-        c for c in entry.columns if c.name in entry.key and c.name not in entry.context and c.name != "hit"
-    ]
+    made = {*entry.context, "hit"}  # a running number that we give ourselves
+    own = [c for c in entry.table.columns if c.name in entry.table.key and c.name not in made]
     wires = [c.wire for c in own]
     if not wires:
         return [repr(row) for row in rows]
@@ -633,12 +629,12 @@ def _unique(
     keys = [key for page in walk.pages for key in row_keys(entry, page.rows)]
     last = {key: index for index, key in enumerate(keys)}
     chosen = list(last.values())
-    copies = [walk.keys[keys[index]] for index in chosen] if entry.copies else None
+    copies = [walk.keys[keys[index]] for index in chosen] if entry.table.copies else None
     return [rows[i] for i in chosen], lambda n: places[chosen[n]], copies
 
 
 def _within(rows: pa.Table, read: Read) -> pa.Table:
-    time = rows.column(read.endpoint.time)
+    time = rows.column(read.endpoint.table.time)
     low, high = pa.scalar(read.start, time.type), pa.scalar(read.end, time.type)
     return rows.filter(pc.and_(pc.greater_equal(time, low), pc.less_equal(time, high)))
 
@@ -668,7 +664,7 @@ def _cut(read: Read, parts: int) -> list[Read]:
 
 def windows(read: Read, start: datetime, end: datetime) -> list[Read]:
     """Cut [start, end] into the windows that the gateway allows, oldest first."""
-    allowed = read.endpoint.window
+    allowed = read.endpoint.limit
     days = allowed.days if allowed and allowed.days else 10_000
     step = timedelta(days=days) - 2 * _EDGE
     edges = [start]

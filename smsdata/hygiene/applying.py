@@ -20,12 +20,12 @@ import pyarrow.compute as pc
 from smsdata.errors import ApiError, DrainError, RowError, SafetyError, UsageError
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
+from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Read, Reader, members
 from smsdata.hygiene import changes as gateway
 from smsdata.hygiene.changes import Contact, ListId, is_active, one_list
 from smsdata.hygiene.planning import load
 from smsdata.hygiene.run_journal import Entry, Journal, Outcome, Report, exclusive, kept, settle
-from smsdata.schema.endpoints import endpoint
 from smsdata.store.store import Store
 from smsdata.times import instant
 

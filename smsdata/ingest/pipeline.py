@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.gateway.caller import Caller
+from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Drained, Read, Reader, Unread, windows
 from smsdata.ingest import plan as planner
-from smsdata.schema.endpoints import TABLES, endpoint
-from smsdata.schema.frames import RANK
+from smsdata.schema.status import RANK
+from smsdata.schema.tables import TABLES
 from smsdata.store.store import Store
 from smsdata.times import instant
 
@@ -123,7 +124,7 @@ class Intake:
             self.report.of(table).unproved.append(str(outcome))
             self.report.look.append(str(outcome))
             return None
-        table = outcome.read.endpoint.stored_as
+        table = outcome.read.endpoint.table.name
         told = self.report.of(table)
         told.proofs = "".join(sorted(set(told.proofs + outcome.proof)))
         told.unknown_keys = sorted(set(told.unknown_keys) | outcome.batch.unknown)
@@ -327,7 +328,7 @@ class Intake:
 
 def _oldest(table: str, now: datetime) -> datetime:
     """From when on the gateway may be asked for rows of a table."""
-    allowed = endpoint(table).window
+    allowed = endpoint(table).limit
     return now - planner.HORIZON if allowed and allowed.horizon else datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 from smsdata.errors import ApiError, DrainError, UsageError
 from smsdata.gateway.caller import Caller, whole
 from smsdata.gateway.client import progress
+from smsdata.gateway.endpoints import SYNCED, endpoint
 from smsdata.gateway.reader import ABOUT_ONE_THING, Drained, Read, Unread, members, windows
 from smsdata.ingest import plan as planner
 from smsdata.ingest.pipeline import Intake, Report
 from smsdata.ingest.plan import Campaign, Refresh, Stored
-from smsdata.schema.endpoints import SYNCED, endpoint
-from smsdata.schema.frames import empty, schema, stamped, to_arrow, with_column
+from smsdata.schema.frames import empty, schema, stamped, with_column
 from smsdata.store.store import Store
 from smsdata.times import instant
 from smsdata.times import since as begin
@@ -187,11 +187,11 @@ class _Run:
         for path, told in self.store.rejects().items():
             entry = endpoint(told["endpoint"])
             seen_at = instant(told["seen_at"])
-            batch = to_arrow(entry, [told["raw"]], synced_at=seen_at, context=told["context"])
+            batch = entry.batch([told["raw"]], synced_at=seen_at, context=told["context"])
             if not batch.rejects:
-                self.store.merge(entry.stored_as, batch.rows)
+                self.store.merge(entry.table.name, batch.rows)
                 self.store.disk.remove(path)
-                back[entry.stored_as] += 1
+                back[entry.table.name] += 1
         for table, count in back.items():
             self.intake.note(f"{table}: {count} rows that were set aside are taken back.")
 
@@ -590,7 +590,7 @@ class _Run:
 
     def _snapshot(self, drained: Drained) -> None:
         """Store a snapshot; a row that was set aside is still there, so then nothing counts as vanished."""
-        table = drained.read.endpoint.stored_as
+        table = drained.read.endpoint.table.name
         if drained.batch.rejects:
             self.store.merge(table, drained.rows)
         else:
@@ -610,11 +610,11 @@ class _Run:
             raise UsageError(f"{table} is read on demand: give --{option}.")
         now = self.client.now()
         reads = [Read(entry, parameters)]
-        if entry.window:
+        if entry.limit:
             start = begin(self.since, now) if self.since is not None else now - planner.LOOK_BACK
             reads = windows(reads[0], start, now)
         for outcome in self.intake.stored(table, reads):
-            if entry.snapshot and outcome is not None:
+            if entry.table.snapshot and outcome is not None:
                 self._snapshot(outcome)
         return None
 

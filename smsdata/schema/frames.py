@@ -1,18 +1,15 @@
-"""Rows as they arrive -> typed Arrow tables and pandas frames, in UTC.
+"""Rows as they arrive -> typed Arrow tables -> pandas frames, in UTC.
 
-The only place where types are decided. A value that does not fit its column makes the whole row a
-reject, with its page and row number; nothing becomes null silently, nothing is dropped. Knows no
-network and no files; imports `endpoints` and `errors`.
+A value that does not fit its column makes the whole row a reject, with its page and row number; nothing
+becomes null silently, nothing is dropped. Imports `tables`, `kinds` and `errors`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,44 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.errors import RowError
-from smsdata.schema.endpoints import TABLES, Column, Endpoint, Kind
+from smsdata.schema.kinds import ARROW, CONVERT, PANDAS, UTC_TYPE, Kind, json_text
+from smsdata.schema.status import fold_status
+from smsdata.schema.tables import TABLES, Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = Mapping[str, Any]
-
-_UTC = pa.timestamp("us", tz="UTC")
-_ARROW: dict[Kind, pa.DataType] = {
-    "int": pa.int64(),
-    "id": pa.int64(),
-    "str": pa.string(),
-    "phone": pa.string(),
-    "utc": _UTC,
-    "date": pa.date32(),
-    "money": pa.float64(),
-    "spent": pa.float64(),
-    "bool": pa.bool_(),
-    "json": pa.string(),
-    "status": pa.string(),
-}
-_PANDAS = {  # what pandas' own reader of Parquet restores: (pandas_type, dtype if never null, if nullable)
-    pa.int64(): ("int64", "int64", "Int64"),
-    pa.string(): ("unicode", "str", "str"),
-    _UTC: ("datetimetz", "datetime64[us, UTC]", "datetime64[us, UTC]"),
-    pa.date32(): ("date", "object", "object"),
-    pa.float64(): ("float64", "float64", "float64"),
-    pa.bool_(): ("bool", "bool", "boolean"),
-}
-
-STATUSES = ("pending", "bounced", "soft-bounce", "delivered", "hard-bounce")
-RANK = {"pending": 0, "bounced": 2, "soft-bounce": 3, "delivered": 4, "hard-bounce": 4}
-"""How far a status is settled; a word never seen before ranks 1. Higher wins, see `Store.merge`."""
-
-_FOLDED = {"softbounce": "soft-bounce", "softbounced": "soft-bounce", "hardbounce": "hard-bounce"} | {
-    "hardbounced": "hard-bounce", "bounce": "bounced", "failed": "bounced", "bounced": "bounced",
-    "delivered": "delivered", "pending": "pending",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,39 +63,22 @@ class Batch:
 
 @cache
 def schema(table: str) -> pa.Schema:
-    """The Arrow schema of a table: its columns, then the ones that every stored row has.
-
-    ``copies`` (dlrs, optouts) counts how often the send lists the number; ``extra`` holds keys the
-    endpoint table does not know, as JSON; ``synced_at`` is when the row was last seen; ``gone_at``
-    (snapshots) is when it was found to have vanished.
-    """
-    fields = [pa.field(c.name, _ARROW[c.kind], nullable=c.null) for c in columns(table)]
-    arrow = pa.schema(fields)
+    """The Arrow schema of a table: its columns, with those that every stored row has."""
+    arrow = pa.schema([pa.field(c.name, ARROW[c.kind], nullable=c.null) for c in TABLES[table].stored])
     return arrow.with_metadata({b"pandas": orjson.dumps(_pandas_metadata(arrow))})
-
-
-@cache
-def columns(table: str) -> tuple[Column, ...]:
-    """The columns of a table, with the ones that every stored row has."""
-    entry = TABLES[table]
-    own = (Column("copies", "int", ""),) if entry.copies else ()
-    gone = (Column("gone_at", "utc", "", null=True),) if entry.snapshot else ()
-    return (
-        entry.columns + own + (Column("extra", "json", "", null=True), Column("synced_at", "utc", "")) + gone
-    )
 
 
 def _pandas_metadata(arrow: pa.Schema) -> dict[str, Any]:
     described = []
     for column in arrow:
-        kind, never_null, nullable = _PANDAS[column.type]
+        kind, never_null, nullable = PANDAS[column.type]
         described.append(
             {
                 "name": column.name,
                 "field_name": column.name,
                 "pandas_type": kind,
                 "numpy_type": nullable if column.nullable else never_null,
-                "metadata": {"timezone": "UTC"} if column.type == _UTC else None,
+                "metadata": {"timezone": "UTC"} if column.type == UTC_TYPE else None,
             }
         )
     return {
@@ -147,74 +97,77 @@ def empty(table: str) -> pa.Table:
 
 
 def to_arrow(
-    endpoint: Endpoint,
+    table: Table,
     rows: Sequence[Row],
     *,
     synced_at: datetime,
-    context: Row | None = None,
+    same: Row | None = None,
+    ignored: Collection[str] = (),
     where: Callable[[int], tuple[int, int]] = lambda index: (1, index + 1),
     copies: Sequence[int] | None = None,
+    endpoint: str = "",
 ) -> Batch:
     """Type the rows of one read.
 
     Parameters
     ----------
-    endpoint
+    table
         Whose rows these are.
     rows
         The rows as parsed from JSON.
     synced_at
         When they were seen.
-    context
-        Wire values for the endpoint's context columns, the same for every row.
+    same
+        Wire values, by column, of columns that are the same for every row.
+    ignored
+        Wire keys that say nothing this table keeps.
     where
         Tells page and row number of the n-th row, for the rejects.
     copies
         How often the send lists each row's number, where that is not once.
+    endpoint
+        The name of the call that brought them, for the rejects.
 
     Returns
     -------
     Batch
-        `rows` has the schema of the endpoint's table; rows that do not fit are in `rejects`.
+        `rows` has the schema of the table; rows that do not fit are in `rejects`.
     """
+    same = same or {}
     bad = {i: ("", "is no object") for i, row in enumerate(rows) if not isinstance(row, dict)}
     whole = [{} if i in bad else row for i, row in enumerate(rows)] if bad else rows
-    arrays = {column.name: _array(column, whole, endpoint, context or {}, bad) for column in endpoint.columns}
-    if copies is not None and TABLES[endpoint.stored_as].copies:
+    arrays = {column.name: _array(column, whole, same, bad) for column in table.columns}
+    if copies is not None and table.copies:
         arrays["copies"] = pa.array(copies, pa.int64())
-    unknown = _unknown_keys(endpoint, whole)
+    unknown = _unknown_keys({c.wire for c in table.columns} | set(ignored), whole)
     extra = _extra(whole, unknown, bad)
     rejects = tuple(
-        Reject(endpoint.stored_as, column, *where(i), reason, rows[i], endpoint.name, dict(context or {}))
+        Reject(table.name, column, *where(i), reason, rows[i], endpoint, dict(same))
         for i, (column, reason) in sorted(bad.items())
     )
-    table = _assemble(endpoint.stored_as, arrays, extra, len(rows), synced_at)
+    made = _assemble(table.name, arrays, extra, len(rows), synced_at)
     if bad:
-        table = table.filter(pa.array([i not in bad for i in range(len(rows))]))
-    return Batch(table, rejects, frozenset(unknown))
+        made = made.filter(pa.array([i not in bad for i in range(len(rows))]))
+    return Batch(made, rejects, frozenset(unknown))
 
 
-def _array(
-    column: Column, rows: Sequence[Row], endpoint: Endpoint, context: Row, bad: dict[int, tuple[str, str]]
-) -> pa.Array:
-    if column.name in endpoint.context and column.name in context:
+def _array(column: Column, rows: Sequence[Row], same: Row, bad: dict[int, tuple[str, str]]) -> pa.Array:
+    if column.name in same:
         wrong: dict[int, tuple[str, str]] = {}
-        same = _column(column, [context[column.name]], wrong)[0]
+        value = _column(column, [same[column.name]], wrong)[0]
         for index in range(len(rows) if wrong else 0):
             bad.setdefault(index, wrong[0])
-        return pa.repeat(same, len(rows))
+        return pa.repeat(value, len(rows))
     if column.name == "hit":  # link hits: a running number within the send
         return pa.array(range(1, len(rows) + 1), pa.int64())
     return _column(column, [row.get(column.wire) for row in rows], bad)
 
 
-def _unknown_keys(endpoint: Endpoint, rows: Sequence[Row]) -> set[str]:
-    known = {c.wire for c in endpoint.columns} | set(endpoint.ignored) | set(endpoint.secret)
-    found: set[str] = set()
-    shapes = {frozenset(row) for row in rows}
-    for shape in shapes:
-        found |= shape - known
-    return found
+def _unknown_keys(known: Collection[str], rows: Sequence[Row]) -> set[str]:
+    unknown: set[str] = set()
+    for shape in {frozenset(row) for row in rows}:
+        unknown |= shape.difference(known)
+    return unknown
 
 
 def _extra(rows: Sequence[Row], unknown: set[str], bad: dict[int, tuple[str, str]]) -> list[str | None]:
@@ -224,7 +177,7 @@ def _extra(rows: Sequence[Row], unknown: set[str], bad: dict[int, tuple[str, str
     for index, row in enumerate(rows):
         spare = {key: row[key] for key in unknown if key in row}
         try:
-            texts.append(_json_text(spare) if spare else None)
+            texts.append(json_text(spare) if spare else None)
         except ValueError as error:
             texts.append(None)
             bad.setdefault(index, ("extra", str(error)))
@@ -236,7 +189,7 @@ def _assemble(
 ) -> pa.Table:
     arrow = schema(table)
     filled = dict(arrays) | {"extra": pa.array(extra, pa.string())}
-    constant = {"copies": pa.scalar(1, pa.int64()), "synced_at": pa.scalar(synced_at, _UTC)}
+    constant = {"copies": pa.scalar(1, pa.int64()), "synced_at": pa.scalar(synced_at, UTC_TYPE)}
     for name, value in constant.items():
         filled.setdefault(name, pa.repeat(value, n))
     made = [filled[f.name] if f.name in filled else pa.nulls(n, f.type) for f in arrow]
@@ -273,7 +226,7 @@ def _at_once(column: Column, values: list[Any]) -> pa.Array:
     if not seen <= _PLAIN.get(column.kind, frozenset()):
         raise _Mixed
     if not seen:
-        return pa.nulls(len(values), _ARROW[column.kind])
+        return pa.nulls(len(values), ARROW[column.kind])
     if column.kind == "phone":
         return _phones_at_once(values, seen)
     if column.kind == "id":
@@ -283,7 +236,7 @@ def _at_once(column: Column, values: list[Any]) -> pa.Array:
         return pa.array([fold_status(v) for v in values], pa.string())
     if column.kind == "utc":
         return _utc_at_once(values)
-    return pa.array(values, _ARROW[column.kind])
+    return pa.array(values, ARROW[column.kind])
 
 
 def _phones_at_once(values: list[Any], seen: set[type]) -> pa.Array:
@@ -299,11 +252,11 @@ def _utc_at_once(values: list[Any]) -> pa.Array:
     texts = pa.array(values, pa.string())
     if not pc.all(pc.equal(pc.binary_length(texts), 19)).as_py():
         raise _Mixed
-    return texts.cast(pa.timestamp("us")).cast(_UTC)
+    return texts.cast(pa.timestamp("us")).cast(UTC_TYPE)
 
 
 def _one_by_one(column: Column, values: list[Any], bad: dict[int, tuple[str, str]]) -> pa.Array:
-    convert = _CONVERT[column.kind]
+    convert = CONVERT[column.kind]
     made: list[Any] = []
     for index, value in enumerate(values):
         try:
@@ -311,7 +264,7 @@ def _one_by_one(column: Column, values: list[Any], bad: dict[int, tuple[str, str
         except ValueError as error:
             made.append(None)
             bad.setdefault(index, (column.name, str(error)))
-    return pa.array(made, _ARROW[column.kind])
+    return pa.array(made, ARROW[column.kind])
 
 
 def _nullable(column: Column, value: Any, convert: Callable[[Any], Any]) -> Any:
@@ -322,142 +275,6 @@ def _nullable(column: Column, value: Any, convert: Callable[[Any], Any]) -> Any:
             return "{}"
         raise ValueError("is missing")
     return convert(value)
-
-
-def _int(value: Any) -> int:
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,19}", value, re.ASCII):
-        value = int(value)
-    if type(value) is not int:
-        raise ValueError(f"holds {_kind_of(value)}, not a whole number")
-    if not -(2**63) <= value < 2**63:
-        raise ValueError("holds a number beyond 64 bits")
-    return value
-
-
-def _id(value: Any) -> int | None:
-    return _int(value) or None
-
-
-def _str(value: Any) -> str:
-    if type(value) is int:
-        return str(value)
-    if not isinstance(value, str):
-        raise ValueError(f"holds {_kind_of(value)}, not text")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds a lone surrogate, which is no character") from None
-    return value
-
-
-def _phone(value: Any) -> str:
-    text = _str(value)
-    digits = text.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit()):
-        raise ValueError(f"holds {'text' if text else 'empty text'}, not the digits of a phone number")
-    return digits
-
-
-def _utc(value: Any) -> datetime:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    text = _str(value)
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d{1,6})?Z?)?", text, re.ASCII):
-        raise ValueError("holds no time such as 2026-11-22 09:30:00")
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        raise ValueError("holds a time that does not exist") from None
-
-
-def _date(value: Any) -> date:
-    return _utc(value).date()
-
-
-def _money(value: Any) -> float:
-    if isinstance(value, str) and re.fullmatch(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", value, re.ASCII):
-        value = float(value)
-    if type(value) not in {int, float} or value != value or abs(value) > 1e15:
-        raise ValueError(f"holds {_kind_of(value)}, not an amount")
-    return float(value)
-
-
-def _spent(value: Any) -> float:
-    return abs(_money(value))
-
-
-_BOOLS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
-
-
-def _bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    found = _BOOLS.get(str(value).lower()) if type(value) in {int, str} else None
-    if found is None:
-        raise ValueError(f"holds {_kind_of(value)}, not true or false")
-    return found
-
-
-def _json(value: Any) -> str:
-    """Bring custom fields from any of their three shapes to one object, as compact JSON with sorted keys."""
-    if isinstance(value, list):
-        if not all(isinstance(v, dict) and isinstance(v.get("name"), str) and "value" in v for v in value):
-            raise ValueError("holds a list that is not of names and values")
-        named = {v["name"]: v["value"] for v in value}
-        if len(named) < len(value):
-            raise ValueError("holds the same field twice")
-        value = named
-    if not isinstance(value, dict):
-        raise ValueError(f"holds {_kind_of(value)}, not custom fields")
-    return _json_text(value)
-
-
-def _json_text(value: dict[str, Any]) -> str:
-    if any(type(v) is float and abs(v) >= 2**63 for v in value.values()):
-        raise ValueError("holds a number beyond 64 bits")  # the parser makes a float of it, other digits
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    except (orjson.JSONEncodeError, UnicodeEncodeError):
-        raise ValueError("holds text that is no Unicode, or a number beyond 64 bits") from None
-
-
-@cache
-def fold_status(word: str) -> str:
-    """Bring a delivery status to its one spelling; a word never seen before stays as it is.
-
-    ``failed`` is folded to ``bounced``: it does not say whether for good.
-
-    >>> [fold_status(w) for w in ("HARD-BOUNCE", "soft bounced", "failed", "queued")]
-    ['hard-bounce', 'soft-bounce', 'bounced', 'queued']
-    """
-    return _FOLDED.get(re.sub(r"[\s_-]", "", word.strip().lower()), word)
-
-
-def _status(value: Any) -> str:
-    return fold_status(_str(value))
-
-
-def _kind_of(value: Any) -> str:
-    """Say what a value is without showing it: it may be somebody's number or text."""
-    names: dict[type, str] = {bool: "a truth value", float: "a number with a fraction", list: "a list"}
-    return names.get(
-        type(value), {str: "text", dict: "an object", int: "a number"}.get(type(value), "nothing usable")
-    )
-
-
-_CONVERT: dict[Kind, Callable[[Any], Any]] = {
-    "int": _int,
-    "id": _id,
-    "str": _str,
-    "phone": _phone,
-    "utc": _utc,
-    "date": _date,
-    "money": _money,
-    "spent": _spent,
-    "bool": _bool,
-    "json": _json,
-    "status": _status,
-}
 
 
 def to_pandas(rows: pa.Table) -> pd.DataFrame:
@@ -490,7 +307,7 @@ def with_column(rows: pa.Table, column: str, values: pa.Array) -> pa.Table:
 
 def stamped(rows: pa.Table, column: str, moment: datetime) -> pa.Table:
     """Give the rows with one instant in a column."""
-    return with_column(rows, column, pa.repeat(pa.scalar(moment, _UTC), rows.num_rows))
+    return with_column(rows, column, pa.repeat(pa.scalar(moment, UTC_TYPE), rows.num_rows))
 
 
 def key_hash(table: str, rows: pa.Table) -> str:
@@ -505,27 +322,3 @@ def key_hash(table: str, rows: pa.Table) -> str:
     for text in sorted(joined.to_pylist()):
         digest.update(f"{text}\n".encode())
     return digest.hexdigest()
-
-
-def parse_json(body: bytes) -> Any:
-    """Parse a body; one odd reply must not cost the page.
-
-    A lone surrogate makes orjson refuse the whole body: the standard library reads such a page, and
-    the odd row is set aside when it is typed.
-
-    Raises
-    ------
-    ValueError
-        When the body is no JSON.
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(body, parse_constant=_refuse_constant)
-        except RecursionError:
-            raise ValueError("nested too deep") from None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")

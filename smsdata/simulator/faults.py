@@ -2,7 +2,7 @@
 
 A fault acts at one of four points: instead of the call (the gateway, or a proxy before it, answers something
 else), on the answer's content, on its bytes, or after a change was made. ``quirks`` are not faults: they are
-shapes that the reference allows.
+shapes that the reference allows. Imports the shapes of answers, no account.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The gateway: from a request to an answer. Owns authentication, throttle, paging and order.
 
 `Gateway.respond` is the whole of it, under one lock, so that any server or transport can stand before it.
+Imports the account, the calls, drift and faults.
 """
 
 from __future__ import annotations

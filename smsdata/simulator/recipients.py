@@ -1,4 +1,7 @@
-"""Recipients of every send, in columns: one row per message to one number. Owns the statuses as codes."""
+"""Recipients of every send, in columns: one row per message to one number. Owns the statuses as codes.
+
+Imports nothing of this package.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The gateway on the wire and in process. Owns transports and servers; decides nothing about answers."""
+"""The gateway on the wire and in process. Owns transports and servers; decides nothing about answers.
+
+Imports the gateway alone.
+"""
 
 from __future__ import annotations
 

@@ -36,8 +36,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError, UsageError
-from smsdata.schema.endpoints import TABLES
-from smsdata.schema.frames import RANK, Reject, empty, schema, stamped, to_pandas, with_column
+from smsdata.schema.frames import Reject, empty, schema, stamped, to_pandas, with_column
+from smsdata.schema.kinds import DUCKDB
+from smsdata.schema.status import rank
+from smsdata.schema.tables import TABLES
 from smsdata.store.disk import Disk, PageJournal
 from smsdata.times import instant
 
@@ -71,7 +73,7 @@ class Scan:
     def sql(self) -> str:
         """The scan as a table expression for DuckDB."""
         if not self.files:
-            made = ", ".join(f'CAST(NULL AS {_SQL[f.type]}) AS "{f.name}"' for f in schema(self.table))
+            made = ", ".join(f'CAST(NULL AS {DUCKDB[f.type]}) AS "{f.name}"' for f in schema(self.table))
             return f"(SELECT {made} WHERE false)"
         listed = ", ".join("'" + name.replace("'", "''") + "'" for name in self.files)
         here = '"gone_at" IS NULL' if TABLES[self.table].snapshot and not self.gone else ""
@@ -102,16 +104,6 @@ class Difference:
     def __str__(self) -> str:
         counts = "" if self.what == "damaged" else f" stored {self.stored:,}, expected {self.expected:,}"
         return f"{self.table} {self.where}: {self.what}{counts}. {self.advice}"
-
-
-_SQL = {
-    pa.int64(): "BIGINT",
-    pa.string(): "VARCHAR",
-    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
-    pa.date32(): "DATE",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-}
 
 
 class Store:
@@ -654,13 +646,6 @@ class Store:
 
 
 # ---- rows ------------------------------------------------------------------------------------------
-
-
-def rank(statuses: pa.ChunkedArray) -> pa.ChunkedArray:
-    """How far each status is settled; see `smsdata.schema.frames.RANK`."""
-    names = pa.array(list(RANK), pa.string())
-    ranks = pa.array(list(RANK.values()), pa.int64())
-    return pc.fill_null(pc.take(ranks, pc.index_in(statuses, value_set=names)), 1)
 
 
 def _best(history: pa.Table) -> pa.Table:

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from smsdata.schema.endpoints import SYNCED, TABLES
+from smsdata.gateway.endpoints import SYNCED
+from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account
 from smsdata.store.store import Store
 

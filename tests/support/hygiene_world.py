@@ -16,7 +16,7 @@ import httpx
 import pandas as pd
 
 from smsdata import Client, Store, hygiene, sync
-from smsdata.schema.endpoints import CALLS
+from smsdata.gateway.endpoints import CALLS
 from smsdata.simulator import Account, Gateway, transport
 
 from .clients import connected

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from smsdata import Client, Store
+from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Drained, Read, Reader, windows
-from smsdata.schema.endpoints import endpoint
 
 
 def look_back_three_days(made: Client, store: Store) -> list[str]:

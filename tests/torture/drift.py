@@ -11,8 +11,8 @@ from typing import Any
 
 from smsdata import Client
 from smsdata.errors import DrainError
+from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Read, Reader
-from smsdata.schema.endpoints import endpoint
 from smsdata.simulator import Account, Drift, Gateway
 from smsdata.simulator.drift import DRIFT_KINDS
 from tests.support.clients import connected
@@ -60,7 +60,7 @@ def proved(made: Client, table: str, asked: Mapping[str, Any]) -> Rows:
     """Read as the product does."""
     now = made.now()
     entry = endpoint(table)
-    window = {"start": _long_ago(made), "end": now} if entry.window else {}
+    window = {"start": _long_ago(made), "end": now} if entry.limit else {}
     rows: Rows = []
     for outcome in Reader(made).each([Read(entry, asked, **window)]):
         if isinstance(outcome, Exception):
@@ -78,7 +78,7 @@ def _naive(enough: Callable[[int, list[Any], int, int], bool], *, dedupe: bool) 
 
     def read(made: Client, table: str, asked: Mapping[str, Any]) -> Rows:
         entry = endpoint(table)
-        window = {"start": _long_ago(made), "end": made.now()} if entry.window else {}
+        window = {"start": _long_ago(made), "end": made.now()} if entry.limit else {}
         wire = Read(entry, asked, **window).wire()
         rows: list[Any] = []
         pages = total = 1
@@ -98,8 +98,8 @@ def _naive(enough: Callable[[int, list[Any], int, int], bool], *, dedupe: bool) 
 def _typed(table: str, row: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """The key columns of a raw row."""
     made = dict(asked)
-    for column in endpoint(table).columns:
-        if column.name in endpoint(table).key and column.wire in row:
+    for column in endpoint(table).table.columns:
+        if column.name in endpoint(table).table.key and column.wire in row:
             value = row[column.wire]
             made[column.name] = str(value) if column.kind == "phone" else value
     return made
@@ -118,7 +118,7 @@ BUGS: dict[str, Callable[..., Rows]] = {
 
 
 def _key(table: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in endpoint(table).key)
+    return tuple(row[name] for name in endpoint(table).table.key)
 
 
 def _there(account: Account, table: str, asked: Mapping[str, Any]) -> set[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from smsdata.errors import StoreError
 from smsdata.ingest.run import sync
-from smsdata.schema.endpoints import TABLES
+from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account, Gateway
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store

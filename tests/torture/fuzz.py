@@ -11,12 +11,12 @@ import httpx
 
 from smsdata import Client
 from smsdata.errors import SmsDataError
-from smsdata.schema.endpoints import Endpoint, endpoint
+from smsdata.gateway.endpoints import Endpoint, endpoint
 from smsdata.simulator import Account, Gateway, transport
+from tests.support.accounts import small
 from tests.support.clients import connected
 from tests.support.comparison import OWN
 
-from .accounts import small
 from .tally import Tally
 
 READ = ("campaigns", "messages", "dlrs", "replies", "lists", "list_members", "numbers", "keywords")
@@ -131,9 +131,9 @@ class Mutator(httpx.BaseTransport):
         name = self.rng.choice(list(CHANGES))
         self.tally.fired[name] += 1
         if len(path) > 1 and path[0] == entry.rows:
-            self.touched.add(_name(entry.key, answer[path[0]][path[1]], entry))
+            self.touched.add(_name(entry.table.key, answer[path[0]][path[1]], entry))
         self.beside |= path[0] not in {entry.rows, entry.total, "page", "error"}
-        wires = {column.wire for column in entry.columns if column.name in entry.key}
+        wires = {column.wire for column in entry.table.columns if column.name in entry.table.key}
         if name == "put" and len(path) > 2 and path[2] in wires:
             _holder(answer, path)[path[-1]] = self.rng.choice(_NEVER)
         else:
@@ -142,7 +142,7 @@ class Mutator(httpx.BaseTransport):
 
 def _name(key: tuple[str, ...], row: Any, entry: Endpoint) -> tuple[str, ...]:
     """The key of a row on the wire, as far as it carries it."""
-    wires = {column.name: column.wire for column in entry.columns}
+    wires = {column.name: column.wire for column in entry.table.columns}
     return (
         tuple(str(row.get(wires[k])) for k in key if k not in entry.context) if isinstance(row, dict) else ()
     )
@@ -155,7 +155,7 @@ Rows = list[dict[str, Any]]
 
 def proved(made: Client, table: str, asked: Mapping[str, Any]) -> Rows:
     """Read as the product does."""
-    window = {"since": "60d"} if endpoint(table).window else {}
+    window = {"since": "60d"} if endpoint(table).limit else {}
     frame = made.drain(table, **window, **asked)
     whole = frame.astype(object).where(frame.notna(), None)
     return [{str(name): value for name, value in row.items()} for row in whole.to_dict("records")]
@@ -166,9 +166,8 @@ def _believing(swallow: tuple[type[Exception], ...], *, coerce: bool) -> Callabl
 
     def read(made: Client, table: str, asked: Mapping[str, Any]) -> Rows:
         entry = endpoint(table)
-        columns = [
-            c for c in entry.columns if c.name not in entry.context and c.kind in {"int", "phone", "str"}
-        ]
+        own = [c for c in entry.table.columns if c.name not in entry.context]
+        columns = [c for c in own if c.kind in {"int", "phone", "str"}]
         rows: Rows = []
         for number in range(1, 50):
             wire = dict(entry.fixed) | dict(asked) | {"page": number, "max": 100}
@@ -203,7 +202,7 @@ BUGS: dict[str, Callable[..., Rows]] = {
 def _wrong(mutator: Mutator, table: str, rows: Rows, truth: Rows) -> Iterator[str]:
     """What is not as it should be, but for what no reader could know."""
     entry = endpoint(table)
-    key = [name for name in entry.key if name not in entry.context]
+    key = [name for name in entry.table.key if name not in entry.context]
     have = {tuple(str(row[k]) for k in key): row for row in rows}
     due = {tuple(str(row[k]) for k in key): row for row in truth}
     # of inactive members nothing says how many there are

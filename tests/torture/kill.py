@@ -19,10 +19,10 @@ from smsdata.ingest.run import sync
 from smsdata.simulator import Account, Gateway
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store
+from tests.support.accounts import small, stir
 from tests.support.clients import connected
 from tests.support.comparison import described, differences
 
-from .accounts import small, stir
 from .tally import Tally
 
 PART_ROWS = 25  # several files a month, so that merges touch more than one

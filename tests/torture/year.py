@@ -14,16 +14,16 @@ import pyarrow as pa
 from smsdata import Client
 from smsdata.errors import SmsDataError
 from smsdata.gateway.caller import Page
+from smsdata.gateway.endpoints import SYNCED
 from smsdata.ingest.run import sync
-from smsdata.schema.endpoints import SYNCED
 from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Faults, Gateway
 from smsdata.store.store import Store
+from tests.support.accounts import stir
 from tests.support.clients import connected
 from tests.support.comparison import described, differences
 from tests.support.look_back import look_back_three_days
 
-from .accounts import stir
 from .fault import ERRORS, METHODS, Failing
 from .tally import Tally
 

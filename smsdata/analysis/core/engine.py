@@ -31,8 +31,8 @@ import pandas as pd
 import pyarrow as pa
 
 from smsdata.errors import UsageError
-from smsdata.schema.endpoints import TABLES
 from smsdata.schema.frames import schema
+from smsdata.schema.tables import TABLES
 
 MICROS = 1_000_000
 DAY = 86_400 * MICROS

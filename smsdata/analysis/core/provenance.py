@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from smsdata.analysis.core.engine import Tables, instants, origin, quoted
 from smsdata.errors import UsageError
-from smsdata.schema.endpoints import TABLES
 from smsdata.schema.frames import key_hash
+from smsdata.schema.tables import TABLES
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,302 @@
+"""THE TABLE OF CALLS: every call of the gateway, its parameters, and where its rows and totals are.
+
+Owns the facts about the wire, as frozen values. What the rows become stands in `schema.tables`.
+A new paginated call is one `Endpoint` here and one example body in the tests; every test of the battery then
+runs on it. Imports `schema` and `errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from smsdata.errors import UsageError
+from smsdata.schema.frames import Batch, Row, to_arrow
+from smsdata.schema.tables import TABLES, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the gateway that answers with one thing, not with pages.
+
+    `answer` is the key that a good answer must hold; `changes` marks calls that change the account:
+    those are sent as POST and never repeated by themselves.
+    """
+
+    name: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    answer: str = ""
+    changes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How a call is bounded in time: it needs `start` and `end`, or takes them.
+
+    `days` is the widest span one request may ask for, `horizon` how many days back it may begin.
+    """
+
+    days: int | None = None
+    horizon: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One paginated call, and the table that its rows fill.
+
+    `context` names columns that are the same for all rows of one read and stand beside the rows or among the
+    parameters. `total_counts_rows` is false where the gateway's total counts more than the rows that can be
+    read. `repeats` marks calls whose rows of one key can repeat although the table keeps one. `ignored` keys
+    say nothing that this table keeps; `secret` keys are dropped before anything sees them.
+    """
+
+    name: str
+    table: Table
+    call: str
+    rows: str
+    total: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    fixed: tuple[tuple[str, str], ...] = ()
+    limit: Limit | None = None
+    context: tuple[str, ...] = ()
+    total_counts_rows: bool = True
+    repeats: bool = False
+    secret: tuple[str, ...] = ()
+    error_block: bool = True
+    ignored: tuple[str, ...] = ()
+
+    def batch(
+        self,
+        rows: Sequence[Row],
+        *,
+        synced_at: datetime,
+        context: Row | None = None,
+        where: Callable[[int], tuple[int, int]] = lambda index: (1, index + 1),
+        copies: Sequence[int] | None = None,
+    ) -> Batch:
+        """Type the rows that one read of this call brought; see `smsdata.schema.frames.to_arrow`."""
+        return to_arrow(
+            self.table,
+            rows,
+            synced_at=synced_at,
+            same={name: value for name, value in (context or {}).items() if name in self.context},
+            ignored=(*self.ignored, *self.secret),
+            where=where,
+            copies=copies,
+            endpoint=self.name,
+        )
+
+
+_PAGINATED = (
+    Endpoint(
+        name="campaigns",
+        table=TABLES["campaigns"],
+        call="get-message-report",
+        rows="messages",
+        total="messages_total",
+        optional=("type", "number", "list_id", "response_style"),
+        limit=Limit(days=30),
+    ),
+    Endpoint(
+        name="messages",
+        table=TABLES["messages"],
+        call="get-user-sms-sent",
+        rows="messages",
+        total="total",
+        optional=("msisdn",),
+        limit=Limit(),
+    ),
+    Endpoint(
+        name="dlrs",
+        table=TABLES["dlrs"],
+        call="get-sms-sent",
+        rows="recipients",
+        total="total",
+        required=("message_id",),
+        optional=("list_id", "delivery", "optouts"),
+        fixed=(("optouts", "include"),),
+        context=("message_id", "sent_at", "list_id"),
+    ),
+    Endpoint(
+        name="replies",
+        table=TABLES["replies"],
+        call="get-user-sms-responses",
+        rows="responses",
+        total="total",
+        optional=("keywords", "include_original"),
+        fixed=(("keywords", "both"), ("include_original", "true")),
+        limit=Limit(horizon=365),
+    ),
+    Endpoint(
+        name="campaign_replies",
+        table=TABLES["replies"],
+        call="get-sms-responses",
+        rows="responses",
+        total="total",
+        required=("message_id",),
+        optional=("start", "end", "msisdn", "include_original"),
+        fixed=(("include_original", "true"),),
+    ),
+    Endpoint(
+        name="lists",
+        table=TABLES["lists"],
+        call="get-lists",
+        rows="lists",
+        total="lists_total",
+        optional=("response_style",),
+    ),
+    Endpoint(
+        name="list_members",
+        table=TABLES["list_members"],
+        call="get-list",
+        rows="members",
+        total="members_total",
+        required=("list_id",),
+        optional=("members", "response_style"),
+        fixed=(("members", "all"),),
+        context=("list_id",),
+        # members_total counts every contact ever on the list, deleted ones too
+        total_counts_rows=False,
+    ),
+    Endpoint(
+        name="optouts",
+        table=TABLES["optouts"],
+        call="get-sms-sent",
+        rows="recipients",
+        total="total",
+        required=("message_id",),
+        optional=("list_id",),
+        fixed=(("optouts", "only"),),
+        context=("message_id", "sent_at", "list_id"),
+        ignored=("delivery_status", "optout"),
+    ),
+    Endpoint(
+        name="numbers",
+        table=TABLES["numbers"],
+        call="get-numbers",
+        rows="numbers",
+        total="numbers_total",
+        optional=("filter",),
+        fixed=(("filter", "owned"),),
+    ),
+    Endpoint(
+        name="keywords",
+        table=TABLES["keywords"],
+        call="get-keywords",
+        rows="keywords",
+        total="keywords_total",
+        optional=("number",),
+    ),
+    Endpoint(
+        name="link_hits",
+        table=TABLES["link_hits"],
+        call="get-link-hits",
+        rows="",  # nobody documents the keys: the only list of objects in the answer holds the rows
+        total="",
+        required=("message_id",),
+        context=("message_id",),
+    ),
+    Endpoint(
+        name="clients",
+        table=TABLES["clients"],
+        call="get-clients",
+        rows="clients",
+        total="clients_total",
+        secret=("apikey", "apisecret"),  # the client's own credentials, sent in clear
+        error_block=False,
+    ),
+    Endpoint(
+        name="transactions",
+        table=TABLES["transactions"],
+        call="get-transactions",
+        rows="transactions",
+        total="transactions_total",
+        required=("client_id",),
+        limit=Limit(),
+        context=("client_id",),
+        error_block=False,
+    ),
+    Endpoint(
+        name="contact_history",
+        table=TABLES["contact_history"],
+        call="get-contact-sms-stats",
+        rows="records",
+        total="total",
+        required=("mobile",),
+        optional=("countrycode", "start", "end", "sort_field", "order"),
+        context=("msisdn",),
+        repeats=True,  # one row per message, and a send can list the number twice
+    ),
+)
+
+_FIELD_NAMES = tuple(f"field_{n}" for n in range(1, 11))
+
+_SINGLE = (
+    Call("get-sms", ("message_id",), answer="send_at"),
+    Call("get-sms-stats", ("message_id",), answer="stats"),
+    Call("get-sms-delivery-status", ("message_id", "msisdn"), answer="stats"),
+    Call("get-sms-sent-count", ("start", "end"), answer="count"),
+    Call("get-contact", ("list_id", "msisdn"), answer="msisdn"),
+    Call("get-balance", answer="balance"),
+    Call("format-number", ("msisdn", "countrycode"), answer="number"),
+    Call("delete-from-list", ("list_id", "msisdn"), answer="list_ids", changes=True),
+    Call("optout-list-member", ("list_id", "msisdn"), answer="list_ids", changes=True),
+    Call(
+        "add-to-list", ("list_id", "msisdn"), ("first_name", "last_name", *_FIELD_NAMES, "countrycode"),
+        answer="msisdn", changes=True,
+    ),
+    Call(
+        "edit-list-member", ("list_id", "msisdn"), ("first_name", "last_name", *_FIELD_NAMES, "countrycode"),
+        answer="msisdn", changes=True,
+    ),
+)  # fmt: skip
+
+ENDPOINTS = {endpoint.name: endpoint for endpoint in _PAGINATED}
+"""Every paginated call by the name of its table, and one by its own name where two calls fill a table."""
+
+CALLS = {call.name: call for call in _SINGLE}
+"""Every call that answers with one thing, by its name on the wire."""
+
+SYNCED = (
+    "campaigns", "messages", "dlrs", "optouts", "replies", "lists", "list_members", "numbers", "keywords",
+)  # fmt: skip
+"""What `sync` keeps up to date by itself; the other tables are read on demand."""
+
+
+def endpoint(name: str) -> Endpoint:
+    """Look up a paginated call by the name of its table.
+
+    Raises
+    ------
+    UsageError
+        When there is no such table; the message lists those there are.
+    """
+    try:
+        return ENDPOINTS[name]
+    except KeyError:
+        raise UsageError(f"unknown table {name!r}. Tables: {', '.join(ENDPOINTS)}.") from None
+
+
+# What the gateway's error codes mean for the caller: (worth another try, what to do).
+ERROR_CODES: dict[str, tuple[bool, str]] = {
+    "AUTH_FAILED_NO_DATA": (False, "Set SMSDATA_API_KEY and SMSDATA_API_SECRET."),
+    "AUTH_FAILED": (False, "Check key and secret; `smsdata config` shows their source."),
+    "NOT_IMPLEMENTED": (False, "The gateway has no such call: check SMSDATA_BASE_URL."),
+    "OVER_LIMIT": (True, "Lower the rate with SMSDATA_RATE, --rate or Client(rate=...)."),
+    "FIELD_EMPTY": (False, "Give the parameter that the gateway names."),
+    "FIELD_INVALID": (False, "Correct the parameter that the gateway names."),
+    "NO_ACCESS": (False, "The account may not use this call, or the thing is not its own."),
+    "KEY_EXISTS": (False, "It is there already."),
+    "NOT_FOUND": (False, "Check the id; it may have been deleted."),
+    "LEDGER_ERROR": (False, "See the account's balance."),
+    "BAD_CALLER_ID": (False, "Use a sender that the account may use."),
+    "LIST_EMPTY": (False, "The list has no members."),
+    "RECIPIENTS_ERROR": (False, "Check the recipients."),
+    "BAD_MOBILE": (False, "The number is not valid."),
+    "BAD_MOBILE_COUNTRY": (False, "The account may not send to that country."),
+    "OPTOUT": (False, "The number opted out of this list before; only its owner may join again."),
+    "DUPLICATE_DELETED": (False, "The number was deleted from this list before; the gateway keeps it out."),
+}  # fmt: skip
