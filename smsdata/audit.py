@@ -21,7 +21,7 @@ from smsdata.analysis.optouts import sent_after_optout
 from smsdata.errors import UsageError
 from smsdata.hygiene import opted_out
 from smsdata.store.disk import Disk
-from smsdata.store.store import Store
+from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 
 Verdict = Literal["on", "off", "unclear"]
@@ -194,7 +194,7 @@ def audit(
     ----------
     Deadlines: 5 working days (ACMA), 10 business days (47 CFR 64.1200(a)(10)).
     """
-    store = store if isinstance(store, Store) else Store(store)
+    store = open_store(store)
     window = _windows(store, since)
     messages = store.scan("messages", since=since)
     found, replies = opted_out(store)
@@ -223,7 +223,7 @@ def _windows(store: Store, since: str | datetime | None) -> dict[str, datetime |
         raise UsageError(f"{store.path} holds no messages yet: run `smsdata sync` first.")
     first = instant(state.get("first_messages", cursors["messages"]))
     begin = first if since is None else max(first, instant(since, "since"))
-    replies = store.bounds("replies", ["received_at"]).get("received_at")
+    replies = store.tables.min_max("replies", ["received_at"]).get("received_at")
     return {
         "first": begin,
         "last": instant(cursors["messages"]),

@@ -14,7 +14,7 @@ from smsdata.analysis import delivery_rate, explain, hard_bounced, to_spark
 from smsdata.analysis.core.engine import _backticks, _translated, instants, micros, open_tables, quoted, typed
 from smsdata.analysis.core.grouping import group_keys
 from smsdata.errors import UsageError
-from smsdata.store.store import Scan as StoreScan
+from smsdata.store.scan import Scan as StoreScan
 
 UTC_DAY = 86_400 * 10**6
 

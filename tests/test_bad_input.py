@@ -13,7 +13,7 @@ import pytest
 
 from smsdata import analysis
 from smsdata.errors import UsageError
-from smsdata.store.store import Scan
+from smsdata.store.scan import Scan
 from tests.support.results import NOW, SYNCED, campaigns, history, members, messages, replies
 
 TAKE_NO_TABLES = {"alarms", "explain", "time_quantiles", "to_spark"}  # they take what a helper gave

@@ -168,7 +168,7 @@ def test_sync_with_odd_rows_exits_with_3_and_keeps_them(tmp_path):
         done = CliRunner().invoke(app, ["sync"], env=settings)
     assert done.exit_code == 3
     assert "set aside" in done.stderr
-    assert len(Store(tmp_path / "store").rejects()) == 1
+    assert len(Store(tmp_path / "store").rejects.all()) == 1
 
 
 def test_sync_of_another_accounts_store_is_refused_until_rebound(run):

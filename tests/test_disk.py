@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from smsdata.errors import LockedError, StoreError
-from smsdata.store.disk import Disk, PageJournal
+from smsdata.store.disk import Disk
+from smsdata.store.journal import PageJournal
 
 SEEN = datetime(2026, 11, 22, 9, 30, 0, 123456, tzinfo=UTC)
 

@@ -110,7 +110,7 @@ def test_lists_see_who_left_on_a_scan_of_the_store(tmp_path):
         told = [row | {"synced_at": at, "fields": "{}"} for row in rows.to_dict("records")]
         arrow = pa.Table.from_pylist(told, schema=schema("list_members"))
         with store.writing():
-            store.replace("list_members", arrow, seen_at=at)
+            store.apply_snapshot("list_members", arrow, seen_at=at)
     scan = store.scan("list_members")
     assert list_growth(scan)["left"].tolist() == [0, 1]
     assert list_growth(scan)["members"].tolist() == [2, 1]

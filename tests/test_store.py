@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from smsdata.errors import LockedError, StoreError, UsageError
 from smsdata.schema.frames import Reject, schema
 from smsdata.schema.status import RANK
-from smsdata.store.store import Store, _best
+from smsdata.store.evidence import best_observations
+from smsdata.store.store import Store
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 WORDS = ("pending", "queued", "sent", "bounced", "soft-bounce", "delivered", "hard-bounce")
@@ -100,7 +101,7 @@ def test_best_is_the_same_in_100_000_orders() -> None:
     orders *= 42  # 100,800 in all
     rows = [(k, one) for k, (_, order) in enumerate(orders) for one in order]
     rng.shuffle(rows)
-    best = _best(_history(rows))
+    best = best_observations(_history(rows))
     found = dict(zip(best.column("message_id").to_pylist(), best.column("status").to_pylist(), strict=True))
     assert len(orders) > 100_000
     assert all(found[k] == due[n] for k, (n, _) in enumerate(orders))
@@ -229,7 +230,7 @@ def test_merge_fills_parts_and_rewrites_only_those_it_touches(store: Store) -> N
     assert store.rows("messages").column("id").to_pylist() == [*range(35), 40]
 
 
-def test_follow_gives_messages_the_statuses_of_their_dlrs(store: Store) -> None:
+def test_merge_of_dlrs_gives_messages_the_statuses_of_their_dlrs(store: Store) -> None:
     store.merge("messages", table("messages", [message(n) for n in range(8, 12)]))
     store.merge("dlrs", table("dlrs", [dlr(0, status="delivered"), dlr(5, status="hard-bounce")]))
     assert store.rows("messages").column("status").to_pylist() == ["delivered"] * 2 + ["pending"] * 2
@@ -238,23 +239,23 @@ def test_follow_gives_messages_the_statuses_of_their_dlrs(store: Store) -> None:
 # ---- snapshots -------------------------------------------------------------------------------------------
 
 
-def test_replace_sets_gone_at_within_its_scope_and_clears_it_on_return(store: Store) -> None:
+def test_apply_snapshot_sets_gone_at_within_its_scope_and_clears_it_on_return(store: Store) -> None:
     a, b, other = (member("61491570156"), member("61491570157"), member("61491570156", list_id=8))
-    store.replace("list_members", table("list_members", [a, b, other]), seen_at=at(0))
+    store.apply_snapshot("list_members", table("list_members", [a, b, other]), seen_at=at(0))
     scope = {"list_id": [7]}
-    store.replace(
+    store.apply_snapshot(
         "list_members", table("list_members", [a | {"synced_at": at(1)}]), seen_at=at(1), scope=scope
     )
     gone = {(r["list_id"], r["msisdn"]): r["gone_at"] for r in store.rows("list_members").to_pylist()}
     assert gone == {(7, "61491570156"): None, (7, "61491570157"): at(1), (8, "61491570156"): None}
     both = [row | {"synced_at": at(2)} for row in (a, b)]
-    store.replace("list_members", table("list_members", both), seen_at=at(2), scope=scope)
+    store.apply_snapshot("list_members", table("list_members", both), seen_at=at(2), scope=scope)
     assert store.rows("list_members").column("gone_at").null_count == 3
 
 
-def test_replace_with_nothing_marks_all_and_scan_leaves_them_out(store: Store) -> None:
-    store.replace("list_members", table("list_members", [member("61491570156")]), seen_at=at(0))
-    store.replace("list_members", table("list_members", []), seen_at=at(3))
+def test_apply_snapshot_with_nothing_marks_all_and_scan_leaves_them_out(store: Store) -> None:
+    store.apply_snapshot("list_members", table("list_members", [member("61491570156")]), seen_at=at(0))
+    store.apply_snapshot("list_members", table("list_members", []), seen_at=at(3))
     assert len(store.read("list_members")) == 1
     assert queried(f"FROM {store.scan('list_members').sql()}").fetchall() == []
 
@@ -330,9 +331,9 @@ def test_grouped_counts_and_adds_up_over_parts(store: Store) -> None:
         "dlrs",
         table("dlrs", [dlr(n, copies=2, status=("delivered" if n % 3 else "pending")) for n in range(30)]),
     )
-    counts = {row["status"]: row["n"] for row in store.grouped("dlrs", ["status"], add_up="copies")}
+    counts = {row["status"]: row["n"] for row in store.tables.grouped("dlrs", ["status"], add_up="copies")}
     assert counts == {"delivered": 40, "pending": 20}
-    assert store.grouped("lists", ["list_id"]) == []
+    assert store.tables.grouped("lists", ["list_id"]) == []
 
 
 # ---- damage ----------------------------------------------------------------------------------------------
@@ -497,8 +498,8 @@ def test_reject_keeps_a_row_once_with_what_is_wrong(store: Store) -> None:
         "messages", "sent_at", 3, 41, "holds no time", {"id": 5, "sent_at": "soon", "message": "\ud83d"}
     )
     for _ in range(2):
-        assert len(store.reject([odd], "get-user-sms-sent?x=1", at(0))) == 1
-    (kept,) = store.rejects().values()
+        assert len(store.rejects.add([odd], "get-user-sms-sent?x=1", at(0))) == 1
+    (kept,) = store.rejects.all().values()
     assert (kept["page"], kept["row"], kept["column"], kept["raw"]) == (3, 41, "sent_at", odd.raw)
 
 

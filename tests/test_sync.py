@@ -221,7 +221,7 @@ def test_sync_sets_odd_rows_aside_and_goes_on(world, connect):
     report = sync(connect(gateway), store)
     assert report.tables["replies"].rejected == 1
     assert any("set aside" in line for line in report.look)
-    (kept,) = store.rejects().values()
+    (kept,) = store.rejects.all().values()
     assert kept["raw"]["id"] == odd["id"]
     assert odd["id"] not in store.read("replies")["id"].to_list()
     assert "61491570156" not in "".join(report.look)
@@ -263,12 +263,12 @@ def test_sync_reads_once_more_where_a_row_was_odd(connect, tmp_path, call, table
     spoiled = Once(gateway, call, spoilt)
     report = sync(connect(spoiled), store)
     assert report.tables[table].rejected == 1
-    assert len(store.rejects()) == 1
+    assert len(store.rejects.all()) == 1
     assert differences(store, account, [table]) != {}
     account.advance(hours=24)
     assert sync(connect(gateway), store).look == []
     assert differences(store, account) == {}
-    assert store.rejects() == {}
+    assert store.rejects.all() == {}
     account.advance(hours=1)
     assert sync(connect(gateway), store).calls <= 6
 
@@ -324,11 +324,11 @@ def test_sync_reads_once_more_an_odd_reply_of_its_first_run(connect, tmp_path):
     account = Account(seed=5, campaigns=2, recipients=20, singles=2, inbound=5, lists=1, days=10)
     gateway, store = Gateway(account, limiter=None), Store(tmp_path / "store")
     sync(connect(Once(gateway, "get-user-sms-responses", "received_at")), store)
-    assert len(store.rejects()) == 1
+    assert len(store.rejects.all()) == 1
     account.advance(hours=36)
     assert sync(connect(gateway), store).look == []
     assert differences(store, account, ["replies"]) == {}
-    assert store.rejects() == {}
+    assert store.rejects.all() == {}
 
 
 @pytest.mark.parametrize("code", ["NOT_FOUND", ""])
@@ -499,7 +499,7 @@ def test_sync_rests_on_a_row_that_stays_odd(world, connect):
         account.advance(hours=1)
         seen.append(sync(connect(gateway), store).tables["replies"].rejected)
     assert seen == [1, 1, 1, 1, 0, 0]
-    assert len(store.rejects()) == 1
+    assert len(store.rejects.all()) == 1
 
 
 def test_sync_rests_on_a_member_that_stays_odd(world, connect):
@@ -526,7 +526,7 @@ def test_sync_replays_rejects_once_they_can_be_read(world, connect):
     told["raw"]["received_at"] = odd["received_at"].strftime("%Y-%m-%d %H:%M:%S")
     path.write_text(json.dumps(told))
     report = sync(connect(gateway), store, tables=["lists"], replay_rejects=True)
-    assert store.rejects() == {}
+    assert store.rejects.all() == {}
     assert any("taken back" in note for note in report.notes)
     assert odd["id"] in store.read("replies")["id"].to_list()
 

@@ -245,7 +245,7 @@ def tables(common: Common) -> None:
 def _described(store: Store, name: str) -> dict[str, Any]:
     parts = store.parts(name)
     time = TABLES[name].time
-    bounds = store.bounds(name, [*([time] if time else []), "synced_at"]) if parts else {}
+    bounds = store.tables.min_max(name, [*([time] if time else []), "synced_at"]) if parts else {}
     first, last = bounds.get(time, (None, None))
     return {
         "table": name,

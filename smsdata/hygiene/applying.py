@@ -26,7 +26,7 @@ from smsdata.hygiene import changes as gateway
 from smsdata.hygiene.changes import Contact, ListId, is_active, one_list
 from smsdata.hygiene.planning import load
 from smsdata.hygiene.run_journal import Entry, Journal, Outcome, Report, exclusive, kept, settle
-from smsdata.store.store import Store
+from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 
 TRIES = 3
@@ -110,7 +110,7 @@ def apply(
         Another process changes the account or writes the store.
     """
     rows = load(plan)
-    store = store if isinstance(store, Store) else Store(store)
+    store = open_store(store)
     about = rows.attrs["plan"]
     if yes is not None and yes != about["hash"]:
         raise SafetyError("the hash does not belong to this plan; nothing was changed.")
@@ -366,7 +366,7 @@ def read_again(client: Caller, store: Store, list_id: ListId) -> list[dict[str, 
     """Read a list that was changed, and keep its members; gives them."""
     read = members(Reader(client), Read(endpoint("list_members"), {"list_id": list_id}))
     if not read.batch.rejects:
-        store.replace("list_members", read.rows, seen_at=read.seen_at, scope={"list_id": [list_id]})
+        store.apply_snapshot("list_members", read.rows, seen_at=read.seen_at, scope={"list_id": [list_id]})
     rows: list[dict[str, Any]] = read.rows.to_pylist()
     return rows
 

@@ -22,7 +22,7 @@ from smsdata.errors import SafetyError, UsageError
 from smsdata.hygiene.changes import is_number
 from smsdata.ingest.plan import SETTLED
 from smsdata.store.disk import Disk
-from smsdata.store.store import Store
+from smsdata.store.store import Store, open_store
 from smsdata.times import duration, instant
 
 Action = Literal["delete", "optout"]
@@ -120,7 +120,7 @@ def plan(
     Removing at once, and two days: Klaviyo's and Tatango's rules for disconnected numbers; the gateway's help
     calls hard bounces safe to delete.
     """
-    store = store if isinstance(store, Store) else Store(store)
+    store = open_store(store)
     made_at = _heard(store) if now is None else instant(now, "now")
     sources = {
         "dlrs": store.scan("dlrs"),
@@ -169,7 +169,7 @@ def plan_optouts(
         A plan as `plan` gives it, with ``action`` "optout", tier "remove" and rule "opt-out"; the evidence
         tells when and how the number opted out.
     """
-    store = store if isinstance(store, Store) else Store(store)
+    store = open_store(store)
     made_at = _heard(store) if now is None else instant(now, "now")
     told = active[["first_optout_at", "source"]].itertuples(index=False)
     evidence = [_json([{"opted_out_at": at.isoformat(), "source": source}]) for at, source in told]
@@ -314,7 +314,7 @@ def _micros(span: timedelta) -> int:
 
 def _heard(store: Store) -> datetime:
     """When the store last heard of campaigns, by the gateway's clock."""
-    bounds = store.bounds("campaigns", ["synced_at"])
+    bounds = store.tables.min_max("campaigns", ["synced_at"])
     if not bounds or "account" not in store.state:
         raise UsageError(f"{store.path} holds no campaigns yet: run `smsdata sync` first.")
     latest: datetime = bounds["synced_at"][1]

@@ -11,7 +11,7 @@ import phonenumbers
 
 from smsdata.errors import UsageError
 from smsdata.hygiene.changes import is_number
-from smsdata.store.store import Store
+from smsdata.store.store import Store, open_store
 
 _HEADS = ("msisdn", "mobile", "phone", "number", "cell", "tel")
 _FOUND = {"line": "int64", "msisdn": "str", "lists": "str", "action": "str", "rule": "str", "run": "str"}
@@ -46,7 +46,7 @@ def check(contacts: str | Path, store: Store | str | Path, *, country: str | Non
     UsageError
         When the file cannot be read as CSV.
     """
-    store = store if isinstance(store, Store) else Store(store)
+    store = open_store(store)
     wanted, unreadable = _numbers(Path(contacts), country)
     ledger = store.read("suppressions")
     ledger = ledger[ledger["undone_at"].isna() & ledger["msisdn"].isin(list(wanted))]

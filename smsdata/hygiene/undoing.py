@@ -18,7 +18,7 @@ from smsdata.hygiene.applying import TRIES, count_again, read_again, recent_repl
 from smsdata.hygiene.changes import Contact, one_list
 from smsdata.hygiene.evidence import opted_out
 from smsdata.hygiene.run_journal import Entry, Journal, Outcome, Report, exclusive, settle
-from smsdata.store.store import Store
+from smsdata.store.store import Store, open_store
 
 ADVICE = {
     "OPTOUT": "it opted out: only its owner can join again, by a keyword, a form or START",
@@ -68,7 +68,7 @@ def undo(
     SafetyError
         The run belongs to another account.
     """
-    store = store if isinstance(store, Store) else Store(store)
+    store = open_store(store)
     journal = Journal(store, run)
     if journal.about()["account"] != client.settings.account:
         raise SafetyError(f"run {run} changed another account; nothing was put back.")

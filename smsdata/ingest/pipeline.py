@@ -137,7 +137,7 @@ class Intake:
     def _set_aside(self, drained: Drained) -> None:
         """Keep rows that do not fit; let those go that were odd in an earlier answer and are well in this."""
         rejects, name = drained.batch.rejects, drained.read.name()
-        kept = set(self.store.reject(rejects, name, drained.seen_at))
+        kept = set(self.store.rejects.add(rejects, name, drained.seen_at))
         for path in set(self._aside.pop(name, [])) - kept:
             self.store.disk.remove(path)
         fresh, self._told = kept - self._told, self._told | kept
@@ -153,7 +153,7 @@ class Intake:
     def _aside(self) -> dict[str, list[Path]]:
         """The files of rows set aside by earlier runs, by the read that brought them."""
         found: dict[str, list[Path]] = {}
-        for path, told in self.store.rejects().items():
+        for path, told in self.store.rejects.all().items():
             found.setdefault(told["read"], []).append(path)
         return found
 
@@ -321,9 +321,9 @@ class Intake:
     def _follow(self, table: str, rows: pa.Table) -> None:
         """Messages that came after their dlrs take the statuses of those; the store sees to the others."""
         if table == "messages" and rows.num_rows:
-            told = self.store.known("dlrs", rows, "message_id")
-            if told.num_rows:
-                self.store.follow(told)
+            dlrs = self.store.tables.rows_sharing("dlrs", rows, "message_id")
+            if dlrs.num_rows:
+                self.store.merging.copy_statuses_to_messages(dlrs)
 
 
 def _oldest(table: str, now: datetime) -> datetime:

@@ -2,17 +2,17 @@
 
 A campaign whose stored dlrs, counted by status, agree with its counters now costs nothing. One that
 disagrees is read by the cheapest way that still proves what it stores. Nothing depends on having
-noticed a change when it happened. No network, no files; imports nothing of smsdata.
+noticed a change when it happened. No network, no files; imports `schema.counters`.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+
+from smsdata.schema.counters import Counters, Stored, agrees
 
 LOOK_BACK = timedelta(days=30)
 HORIZON = timedelta(days=365) - timedelta(hours=1)  # the hour is for a slow read: what it asks for grows old
@@ -25,47 +25,18 @@ _PAGE = 100
 Way = Literal["derive", "parts", "full", "optouts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Campaign:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign(Counters):
     """One send with its counters as the report gives them now."""
 
     message_id: int
     sent_at: datetime
     alone: bool  # sent to one recipient, whose number stands in the report
-    pending: int
-    delivered: int
-    soft: int
-    hard: int
-    optouts: int
-
-    @property
-    def recipients(self) -> int:
-        """How many messages the counters account for."""
-        return self.pending + self.delivered + self.soft + self.hard
 
     @property
     def derivable(self) -> bool:
         """Whether its row in the report says all: who got it, and what came of it."""
         return self.alone and self.recipients == 1
-
-    @property
-    def counters(self) -> list[int]:
-        """The counters, to be remembered."""
-        return [self.pending, self.delivered, self.soft, self.hard, self.optouts]
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What is stored of a campaign: dlrs by status, opt-out flags among them, opt-out rows."""
-
-    statuses: Mapping[str, int] = field(default_factory=Counter)
-    flags: int = 0
-    optouts: int = 0
-
-    @property
-    def recipients(self) -> int:
-        """How many messages the stored dlrs account for."""
-        return sum(self.statuses.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +46,6 @@ class Refresh:
     campaign: Campaign
     way: Way
     calls: int
-
-
-def agrees(campaign: Campaign, stored: Stored) -> bool:
-    """Whether the stored dlrs, counted by status, are what the counters say.
-
-    ``bounced`` does not say whether for good, so it may stand for either kind.
-    """
-    count = Counter(stored.statuses)
-    soft, hard, either = count["soft-bounce"], count["hard-bounce"], count["bounced"]
-    return (
-        stored.recipients == campaign.recipients
-        and count["pending"] == campaign.pending
-        and count["delivered"] == campaign.delivered
-        and soft + hard + either == campaign.soft + campaign.hard
-        and soft <= campaign.soft
-        and hard <= campaign.hard
-    )
 
 
 def refresh(

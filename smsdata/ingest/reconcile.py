@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from smsdata.gateway.caller import Caller
-from smsdata.store.store import Difference, Store
+from smsdata.store.store import Store, open_store
+from smsdata.store.verify import Difference
 from smsdata.times import instant
 from smsdata.times import since as begin
 
@@ -39,7 +40,7 @@ def verify(
     list of Difference
         Empty when all is well; each names table, place, both counts and what to do.
     """
-    store = store if isinstance(store, Store) else Store(store)
+    store = open_store(store)
     found = store.verify()
     if client is None or any(difference.what == "damaged" for difference in found):
         return found

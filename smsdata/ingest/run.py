@@ -25,9 +25,10 @@ from smsdata.gateway.endpoints import SYNCED, endpoint
 from smsdata.gateway.reader import ABOUT_ONE_THING, Drained, Read, Unread, members, windows
 from smsdata.ingest import plan as planner
 from smsdata.ingest.pipeline import Intake, Report
-from smsdata.ingest.plan import Campaign, Refresh, Stored
+from smsdata.ingest.plan import Campaign, Refresh
+from smsdata.schema.counters import Stored, agrees, counters_in
 from smsdata.schema.frames import empty, schema, stamped, with_column
-from smsdata.store.store import Store
+from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 from smsdata.times import since as begin
 
@@ -92,7 +93,7 @@ def sync(
     wanted = _wanted(tables)
     if since is not None:
         begin(since, _FAR)  # a bare number is refused before anything is done
-    store = store if isinstance(store, Store) else Store(store)
+    store = open_store(store)
     with store.writing(wait=wait):
         store.bind(client.settings.account, client.settings.base_url)
         with progress("sync", client) as on_page:
@@ -108,7 +109,7 @@ def plan(client: Caller, store: Store | str | Path, *, since: str | datetime | N
 
     Lists and campaigns are read for it; what the other tables will take is an estimate.
     """
-    store = store if isinstance(store, Store) else Store(store)
+    store = open_store(store)
     store.bind(client.settings.account, client.settings.base_url)
     with progress("plan", client) as on_page:
         return _Run(client, Intake(client, store, on_page, keep=False), since=since).plan().planned
@@ -184,7 +185,7 @@ class _Run:
     def replay(self) -> None:
         """Try again to read the rows that were set aside; those that can be read now are stored."""
         back: Counter[str] = Counter()
-        for path, told in self.store.rejects().items():
+        for path, told in self.store.rejects.all().items():
             entry = endpoint(told["endpoint"])
             seen_at = instant(told["seen_at"])
             batch = entry.batch([told["raw"]], synced_at=seen_at, context=told["context"])
@@ -286,7 +287,7 @@ class _Run:
         if not answered or "campaigns" not in self.report.tables:
             return
         wanted = pa.table({"message_id": pa.array(sorted(answered), pa.int64())})
-        stored = self.store.known("campaigns", wanted, "message_id")
+        stored = self.store.tables.rows_sharing("campaigns", wanted, "message_id")
         if not stored.num_rows:
             return
         told = {i: self._counters_of(i) for i in stored.column("message_id").to_pylist()}
@@ -462,7 +463,7 @@ class _Run:
     def _remember(self, campaign: Campaign, drained: Drained) -> None:
         """Remember counters that even a full read does not bear out, so that it is not repeated."""
         have = _counted_rows(drained.rows)
-        settled = planner.agrees(campaign, have) and have.flags >= campaign.optouts
+        settled = agrees(campaign, have) and have.flags >= campaign.optouts
         self.state["remembered"].pop(str(campaign.message_id), None)
         if self.intake.odd(drained) or settled or drained.resumed:
             return
@@ -476,7 +477,7 @@ class _Run:
     def _of_send(self, campaign: Campaign) -> pa.Table:
         """The stored dlrs of a campaign."""
         wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
-        return self.store.known("dlrs", wanted, "message_id")
+        return self.store.tables.rows_sharing("dlrs", wanted, "message_id")
 
     def _from_parts(self, campaign: Campaign, drained: list[Drained]) -> bool:
         """Pending and failed were read; all others were delivered, if all four counters then match."""
@@ -488,7 +489,7 @@ class _Run:
         seen = max((d.seen_at for d in drained), default=self.client.now())
         delivered = with_column(others, "status", pa.repeat("delivered", others.num_rows))
         whole = pa.concat_tables([read, delivered.cast(read.schema)])
-        if not planner.agrees(campaign, _counted_rows(whole)):
+        if not agrees(campaign, _counted_rows(whole)):
             return False
         moved = others.filter(pc.not_equal(others.column("status"), "delivered"))
         moved = with_column(moved, "status", pa.repeat("delivered", moved.num_rows))
@@ -543,7 +544,7 @@ class _Run:
         gone = [int(i) for i in seen if int(i) not in now] if not lists.batch.rejects else []
         found = pa.concat_tables([empty("list_members"), *rows])
         if rows or gone:
-            self.store.replace(
+            self.store.apply_snapshot(
                 "list_members", found, seen_at=lists.seen_at, scope={"list_id": [*read, *gone]}
             )
         self.report.of("list_members").rows += found.num_rows
@@ -594,7 +595,7 @@ class _Run:
         if drained.batch.rejects:
             self.store.merge(table, drained.rows)
         else:
-            self.store.replace(table, drained.rows, seen_at=drained.seen_at)
+            self.store.apply_snapshot(table, drained.rows, seen_at=drained.seen_at)
         self.report.of(table).rows += drained.rows.num_rows
         self.store.save_state()
 
@@ -675,8 +676,7 @@ class _Run:
         return [
             Campaign(
                 message_id=row["message_id"], sent_at=row["sent_at"], alone=row["msisdn"] is not None,
-                pending=row["pending"], delivered=row["delivered"], soft=row["soft_bounced"],
-                hard=row["hard_bounced"], optouts=row["optouts"],
+                **counters_in(row),
             )
             for row in latest.values()
         ]  # fmt: skip
@@ -684,15 +684,17 @@ class _Run:
     def _stored_messages(self, first: datetime) -> dict[int, int]:
         """How many messages are stored of the campaigns that the report covers."""
         begin = max(first, self._oldest()) - planner.DAY
-        return {row["message_id"]: row["n"] for row in self.store.grouped("messages", _SEND, since=begin)}
+        return {
+            row["message_id"]: row["n"] for row in self.store.tables.grouped("messages", _SEND, since=begin)
+        }
 
     def _stored_dlrs(self) -> dict[int, Stored]:
         """What is stored of the campaigns that the report covers; counted once, before any dlr is read."""
         begin = self._oldest() - planner.DAY
         if self._counts is None or begin < self._counts[0]:
             by = [*_SEND, "status", "optout"]
-            counts = _counted(self.store.grouped("dlrs", by, since=begin, add_up="copies"))
-            for row in self.store.grouped("optouts", _SEND, since=begin, add_up="copies"):
+            counts = _counted(self.store.tables.grouped("dlrs", by, since=begin, add_up="copies"))
+            for row in self.store.tables.grouped("optouts", _SEND, since=begin, add_up="copies"):
                 have = counts.get(row["message_id"], Stored())
                 counts[row["message_id"]] = replace(have, optouts=row["n"])
             self._counts = begin, counts

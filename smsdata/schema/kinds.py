@@ -125,10 +125,10 @@ _BOOLS = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no"
 def _bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    found = _BOOLS.get(str(value).lower()) if type(value) in {int, str} else None
-    if found is None:
+    truth = _BOOLS.get(str(value).lower()) if type(value) in {int, str} else None
+    if truth is None:
         raise ValueError(f"holds {_kind_of(value)}, not true or false")
-    return found
+    return truth
 
 
 def _json(value: Any) -> str:

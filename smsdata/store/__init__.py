@@ -1,4 +1,9 @@
-"""Everything that knows files: durable writing, sealed Parquet, the journal, the state, merging, verifying.
+"""Everything that knows files: what is stored of one account, and how it survives a crash.
 
-Knows no HTTP; imports `schema`, `settings`, `times` and `errors`.
+Owns the layout of the store's folder. Knows no HTTP; imports `schema`, `times` and `errors`.
+
+To read in this order: `disk` (durable files), `journal` (pages as they came), `files` (one sealed Parquet
+file), `parts` (where each table's rows lie), `keys` (rows by their keys), `evidence` (which status counts),
+`merging` (rows into parts), `verify` (what can be checked without the gateway), `rejects` (rows set aside),
+`scan` (a table without loading it), `store` (the front: `Store`).
 """

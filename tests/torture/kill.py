@@ -18,6 +18,7 @@ import pyarrow as pa
 from smsdata.ingest.run import sync
 from smsdata.simulator import Account, Gateway
 from smsdata.store.disk import Disk
+from smsdata.store.merging import Merging
 from smsdata.store.store import Store
 from tests.support.accounts import small, stir
 from tests.support.clients import connected
@@ -77,27 +78,35 @@ class _CursorFirst(Store):
         return super().merge(table, rows, source=source)
 
 
-class _FollowLater(Store):
+class _LateCopies(Merging):
     """Gives messages the statuses of dlrs only after the dlrs are stored."""
 
     _merging = ""
 
-    def _merge_layer(self, table: str, rows: pa.Table, source: str) -> pa.Table:
+    def merge_layer(self, table: str, rows: pa.Table, source: str) -> pa.Table:
         self._merging = table
-        stand = super()._merge_layer(table, rows, source)
+        stand = super().merge_layer(table, rows, source)
         self._merging = ""
         if table == "dlrs":
-            super().follow(stand)
+            super().copy_statuses_to_messages(stand)
         return stand
 
-    def follow(self, dlrs: pa.Table) -> None:
+    def copy_statuses_to_messages(self, dlrs: pa.Table) -> None:
         if not self._merging:
-            super().follow(dlrs)
+            super().copy_statuses_to_messages(dlrs)
 
-    def _observe(self, rows: pa.Table, source: str) -> pa.Table:
-        observed = super()._observe(rows, source)
+    def observe(self, dlrs: pa.Table, source: str) -> pa.Table:
+        observed = super().observe(dlrs, source)
         self._merging = "dlrs"
         return observed
+
+
+class _CopyLater(Store):
+    """A store whose messages get the statuses of dlrs too late."""
+
+    def __init__(self, path: str | Path, *, disk: Disk | None = None, part_rows: int = PART_ROWS) -> None:
+        super().__init__(path, disk=disk, part_rows=part_rows)
+        self.merging = _LateCopies(self.tables)
 
 
 class _InPlace(Deadly):
@@ -127,7 +136,7 @@ class Parts:
 
 BUGS = {  # each with the workload and the I/O calls at which kills show it
     "cursor before merge": (Parts(store=_CursorFirst), "first", "rename"),
-    "messages follow after dlrs": (Parts(store=_FollowLater), "one status", "rename"),
+    "messages follow after dlrs": (Parts(store=_CopyLater), "one status", "rename"),
     "files written in place": (Parts(disk=_InPlace), "next day", "write"),
     "old file removed first": (Parts(disk=_RemoveFirst), "next day", "rename"),
 }

@@ -59,7 +59,7 @@ class _FirstFinal(Store):
         if table == "dlrs":
             known = {
                 (row["message_id"], row["msisdn"]): row["status"]
-                for row in self.known("dlrs", rows, "message_id").to_pylist()
+                for row in self.tables.rows_sharing("dlrs", rows, "message_id").to_pylist()
                 if row["status"] in {"delivered", "hard-bounce"}
             }
             kept = [

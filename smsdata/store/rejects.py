@@ -1,0 +1,44 @@
+"""Rows that did not fit their table: each set aside in a file of its own, until it can be read after all.
+
+Imports `disk` and `schema.frames`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from smsdata.schema.frames import Reject
+from smsdata.store.disk import Disk
+
+
+class Rejects:
+    """The rows of one store that were set aside, in its private folder."""
+
+    def __init__(self, private: Path, disk: Disk) -> None:
+        self._folder = private / "rejects"
+        self._disk = disk
+
+    def add(self, rejects: Iterable[Reject], read: str, seen_at: datetime) -> list[Path]:
+        """Set rows aside that came with a read, each in a file of its own; the same row is kept once."""
+        kept = []
+        for reject in rejects:
+            raw = json.dumps(reject.raw, sort_keys=True)  # escapes what is no character
+            path = self._folder / f"{reject.table}-{hashlib.sha256(raw.encode()).hexdigest()[:20]}.json"
+            kept.append(path)
+            if path.exists():
+                continue
+            self._disk.folder(self._folder)
+            facts = asdict(reject) | {"read": read, "seen_at": f"{seen_at:%Y-%m-%d %H:%M:%S}"}
+            text = json.dumps(facts, indent=1, default="{:%Y-%m-%d %H:%M:%S}".format)
+            self._disk.replace(path, text.encode())
+        return kept
+
+    def all(self) -> dict[Path, dict[str, Any]]:
+        """The rows that were set aside, each with what is wrong with it, by the file that holds it."""
+        return {path: json.loads(path.read_text()) for path in sorted(self._folder.glob("*.json"))}

@@ -1,0 +1,63 @@
+"""The lazy form of a table: which files, under which condition, as a table expression for DuckDB.
+
+What analysis takes for data bigger than memory; opens no file itself. Imports `schema` and `times`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from smsdata.schema.frames import schema
+from smsdata.schema.kinds import DUCKDB
+from smsdata.schema.tables import TABLES
+from smsdata.times import instant
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A table of the store without loading it: what analysis helpers take for data bigger than memory.
+
+    `files` are the parts, `where` the condition on their rows; `sql` gives DuckDB's table expression.
+    Vanished rows are left out unless `gone` is set.
+    """
+
+    table: str
+    files: tuple[str, ...]
+    where: str = ""
+    gone: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return list(schema(self.table).names)
+
+    def sql(self) -> str:
+        """The scan as a table expression for DuckDB."""
+        if not self.files:
+            made = ", ".join(f'CAST(NULL AS {DUCKDB[f.type]}) AS "{f.name}"' for f in schema(self.table))
+            return f"(SELECT {made} WHERE false)"
+        listed = ", ".join("'" + name.replace("'", "''") + "'" for name in self.files)
+        here = '"gone_at" IS NULL' if TABLES[self.table].snapshot and not self.gone else ""
+        where = " AND ".join(condition for condition in (self.where, here) if condition)
+        where = f" WHERE {where}" if where else ""
+        return f"(SELECT * FROM read_parquet([{listed}], hive_partitioning = false){where})"
+
+    def with_gone(self) -> Scan:
+        """The same scan with vanished rows in it; their ``gone_at`` says so."""
+        return replace(self, gone=True)
+
+
+def scan_between(
+    table: str, parts: Iterable[Path], since: str | datetime | None, until: str | datetime | None
+) -> Scan:
+    """The scan of a table's parts: at or after `since`, before `until`."""
+    time = TABLES[table].time
+    conditions = [
+        f"\"{time}\" {sign} TIMESTAMPTZ '{instant(bound):%Y-%m-%d %H:%M:%S.%f}+00'"
+        for sign, bound in ((">=", since), ("<", until))
+        if bound is not None
+    ]
+    return Scan(table, tuple(str(part) for part in parts), " AND ".join(conditions))
