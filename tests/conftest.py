@@ -6,13 +6,15 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stamina
 
 from smsdata import Client, Store
 from smsdata.ingest.run import sync
-from smsdata.simulator import Account, Gateway, transport
+from smsdata.simulator import Account, Gateway
+from tests.support.clients import connected
 from tests.support.sync_world import small_account
 
 
@@ -44,9 +46,8 @@ def connect() -> Iterator[Callable[..., Client]]:
     """Make clients that talk to a gateway in this process, at any rate."""
     made: list[Client] = []
 
-    def make(gateway: Gateway, **options: object) -> Client:
-        defaults = {"key": "demo", "secret": "demo", "base_url": "http://127.0.0.1:8025/"}
-        made.append(Client(**defaults | {"rate": 1e6, "share": 1, "transport": transport(gateway)} | options))
+    def make(gateway: Gateway, **options: Any) -> Client:
+        made.append(connected(gateway, **options))
         return made[-1]
 
     yield make

@@ -61,7 +61,7 @@ def test_open_tables_reads_frames_and_scans_alike(tmp_path):
                 tables.query('SELECT unix_micros("sent_at") AS "t", "status", "copies" FROM @messages')
             )
             assert tables.rows("messages") == 2
-    pd.testing.assert_frame_equal(*rows)
+    pd.testing.assert_frame_equal(rows[0], rows[1])
     assert [str(dtype) for dtype in rows[0].dtypes] == ["Int64", "str", "Int64"]
 
 

@@ -11,18 +11,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from smsdata import Client, Store, UsageError, hygiene, sync
+from smsdata import Store, UsageError, hygiene, sync
 from smsdata.audit import Audit, audit, pack
-from smsdata.simulator import Account, Gateway, transport
-
-OPTIONS: dict[str, Any] = {
-    "key": "demo", "secret": "demo", "base_url": "http://127.0.0.1:8025/", "rate": 1e6, "share": 1,
-}  # fmt: skip
+from smsdata.simulator import Account, Gateway
+from tests.support.clients import connected
 
 
 def read(account: Account, folder: Path, **options: Any) -> Store:
     store = Store(folder / "store")
-    with Client(**OPTIONS, transport=transport(Gateway(account, limiter=None))) as client:
+    with connected(Gateway(account, limiter=None)) as client:
         sync(client, store, since=options.get("since", "100d"))
     return store
 
@@ -98,7 +95,7 @@ def test_audit_tells_both_deadlines(off: tuple[Account, Store, Audit]) -> None:
 
 def test_audit_lists_who_opted_out_and_is_still_active(off: tuple[Account, Store, Audit]) -> None:
     account, _, found = off
-    gone = {str(optout.msisdn) for optout in account.optout_log}
+    gone = {str(optout.msisdn) for optout in account.contacts.optout_log}
     members = account.truth("list_members")
     due = {(r["list_id"], r["msisdn"]) for r in members if r["msisdn"] in gone and r["status"] == "active"}
     assert set(zip(found.active["list_id"], found.active["msisdn"], strict=True)) == due
@@ -112,7 +109,7 @@ def test_plan_optouts_opts_them_out_once_and_nobody_else(tmp_path: Path) -> None
     plan = hygiene.plan_optouts(store, due)
     gateway = Gateway(account, limiter=None)
     before = {(r["list_id"], r["msisdn"]): r["status"] for r in account.truth("list_members")}
-    with Client(**OPTIONS, transport=transport(gateway)) as client:
+    with connected(gateway) as client:
         counts = {one: count for one, (count, _) in hygiene.beyond_caps(plan, client.lists(), store).items()}
         report = hygiene.apply(plan, client, store, dry_run=False, counts=counts)
         assert report.counts == {"done": len(due)}

@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from results import NOW, SYNCED, campaigns, history, members, messages, replies
 
 from smsdata import analysis
 from smsdata.errors import UsageError
 from smsdata.store.scan import Scan
+from tests.support.results import NOW, SYNCED, campaigns, history, members, messages, replies
 
 TAKE_NO_TABLES = {"alarms", "explain", "time_quantiles", "to_spark"}  # they take what a helper gave
 DLRS = "message_id msisdn status sent_at"
@@ -136,7 +136,8 @@ GROUPED = [n for n in NAMES if "by" in inspect.signature(getattr(analysis, n)).p
 
 def run(name: str, tables: dict[str, Any], **options: Any) -> pd.DataFrame:
     """Call a helper with its tables by their names."""
-    return getattr(analysis, name)(**tables, **CASES[name].options | options)
+    frame: pd.DataFrame = getattr(analysis, name)(**tables, **CASES[name].options | options)
+    return frame
 
 
 def refused(name: str, tables: dict[str, Any], *words: str, **options: Any) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from smsdata.analysis import bounce_history, bounce_kinds, explain, hard_bounced
 from smsdata.errors import UsageError
+from tests.support.frames import dlrs_of
 
 START = pd.Timestamp("2025-01-01T10:00:00", tz="UTC")
 A, B, C = "61491570156", "61491570157", "61491570158"
@@ -19,14 +20,9 @@ def at(day):
 
 def history(*events, number=A, **columns):
     """Receipts of one number: (day, letter of the status), each of another send."""
-    return pd.DataFrame(
-        {
-            "message_id": pd.Series(range(1, len(events) + 1), dtype="int64"),
-            "msisdn": pd.Series([number] * len(events), dtype="str"),
-            "sent_at": pd.Series([at(day) for day, _ in events], dtype="datetime64[us, UTC]"),
-            "status": pd.Series([WORDS.get(letter, letter) for _, letter in events], dtype="str"),
-            **columns,
-        }
+    dated = enumerate(events, start=1)
+    return dlrs_of(
+        *((send, number, at(day), WORDS.get(letter, letter)) for send, (day, letter) in dated), **columns
     )
 
 
@@ -253,8 +249,8 @@ def disagreements(judge):
         people[number] = judge(events, replies)
         frames.append(history(*events, number=number))
         answers += [(number, at(day)) for day in replies]
-    replies = pd.DataFrame(answers, columns=["msisdn", "received_at"])
-    found = hard_bounced(pd.concat(frames), replies, hold_spikes=False, include_cleared=True)
+    answered = pd.DataFrame(answers, columns=["msisdn", "received_at"])
+    found = hard_bounced(pd.concat(frames), answered, hold_spikes=False, include_cleared=True)
     tiers = dict(zip(found["msisdn"], found["tier"], strict=True))
     return sum(tiers.get(number) != expected for number, expected in people.items())
 

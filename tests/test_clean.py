@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from smsdata.cli.app import app
 from smsdata.simulator import Account, Gateway, running
@@ -50,7 +49,7 @@ class Person:
         return told
 
     def removed(self) -> int:
-        return sum(change["by"] == "api" for change in self.account.changes)
+        return sum(change["by"] == "api" for change in self.account.contacts.changes)
 
 
 @pytest.fixture
@@ -124,7 +123,7 @@ def test_clean_takes_the_count_that_a_person_types(all_dead: tuple[Person, dict[
 
 def test_clean_takes_the_count_from_an_option(all_dead: tuple[Person, dict[str, Any]]) -> None:
     person, plan = all_dead
-    (list_id,) = person.account.book.lists
+    (list_id,) = person.account.contacts.lists
     many = plan["contacts"]["remove"]
     apply = ("clean", "--apply", plan["file"], "--yes", plan["hash"], "--count")
     assert person.run(*apply, f"{list_id}={many - 1}").exit_code == 5

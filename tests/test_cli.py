@@ -253,7 +253,7 @@ def test_clean_plans_and_changes_nothing(bounced):
     done = go("clean", "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout)["contacts"]["remove"] > 0
-    assert account.changes == []
+    assert account.contacts.changes == []
     assert "hash:" in go("clean").stdout
 
 
@@ -264,7 +264,7 @@ def test_clean_refuses_to_apply_unasked(bounced):
     assert done.exit_code == 5
     assert "--yes" in done.stderr
     assert go("clean", "--apply", plan["file"], "--yes", "0" * 64).exit_code == 5
-    assert account.changes == []
+    assert account.contacts.changes == []
 
 
 def test_clean_applies_and_undo_takes_back(bounced, tmp_path):

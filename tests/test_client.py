@@ -12,13 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-from examples import DATE, EXAMPLES, NEEDS, SUCCESS, scripted
 
 from smsdata import Client
 from smsdata.errors import ApiError, UsageError
 from smsdata.gateway.answers import checked, read_page
 from smsdata.gateway.endpoints import CALLS, ENDPOINTS, ERROR_CODES, endpoint
 from smsdata.simulator import Account, Faults, Gateway, Once, running
+from tests.support.examples import DATE, EXAMPLES, NEEDS, SUCCESS, scripted
 
 TRIES = 8
 GOOD = EXAMPLES["lists"]
@@ -191,7 +191,12 @@ def test_no_answer_cut_anywhere_is_accepted(name: str) -> None:
 def test_checked_lets_only_reseller_calls_go_without_an_error_block() -> None:
     bare = {key: value for key, value in EXAMPLES["clients"].items() if key != "error"}
     assert checked(200, {}, json.dumps(bare).encode(), error_block=False)
-    for wrong in (bare | {"page": []}, bare | {"error": {"code": "X"}}, {"clients": []}):
+    changes: tuple[dict[str, Any], ...] = (
+        bare | {"page": []},
+        bare | {"error": {"code": "X"}},
+        {"clients": []},
+    )
+    for wrong in changes:
         with pytest.raises(ApiError):
             checked(200, {}, json.dumps(wrong).encode(), error_block=False)
     with pytest.raises(ApiError):

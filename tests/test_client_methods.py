@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from examples import EXAMPLES, NEEDS, Answer, scripted
 
 from smsdata import Client
 from smsdata.gateway.endpoints import ENDPOINTS, Endpoint, endpoint
+from tests.support.examples import EXAMPLES, NEEDS, Answer, scripted
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = ["start", "end", "since"]

@@ -9,13 +9,10 @@ import pytest
 from smsdata.analysis.costs import avoidable_parts, costs, segments, spent_on_dead
 from smsdata.errors import UsageError
 from smsdata.simulator import Account
-from smsdata.simulator.account import PRICE
+from smsdata.simulator.sent import PRICE
+from tests.support.frames import dlrs_of, utc
 
 A, B, C = "61491570156", "61491570157", "61491570158"
-
-
-def utc(texts: list[str]) -> pd.Series:
-    return pd.Series(pd.to_datetime(texts, utc=True, format="ISO8601")).astype("datetime64[us, UTC]")
 
 
 def campaigns_of(*rows: tuple[Any, ...]) -> pd.DataFrame:
@@ -32,13 +29,6 @@ CAMPAIGNS = campaigns_of(
     (12, "2026-11-02", 1, None, 0, 3, 0, 0),
     (13, "2026-11-03", 1, 0.2, 0, 0, 0, 2),
 )
-
-
-def dlrs_of(*rows: tuple[int, str, str, str]) -> pd.DataFrame:
-    """Rows of (message_id, msisdn, sent_at, status)."""
-    frame = pd.DataFrame(rows, columns=["message_id", "msisdn", "sent_at", "status"])
-    kinds = {"message_id": "int64", "msisdn": "str", "status": "str"}
-    return frame.assign(sent_at=utc(frame["sent_at"].tolist())).astype(kinds)
 
 
 def test_costs_adds_up_by_day_and_divides_by_the_delivered() -> None:

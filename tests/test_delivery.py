@@ -18,6 +18,7 @@ from smsdata.analysis import (
     time_to_deliver,
 )
 from smsdata.errors import UsageError
+from tests.support.frames import dlrs_of_one_send, utc
 
 NOW = "2026-11-22"
 SENT = pd.Timestamp("2026-11-01T10:00:00", tz="UTC")
@@ -40,9 +41,7 @@ def sends(status, sent_at=SENT, **columns):
 def dlrs(status, seconds, **columns):
     """Receipts of one send; None is an unknown time."""
     arrived = [pd.NaT if s is None else SENT + pd.Timedelta(s, "s") for s in seconds]
-    number = [f"6149157{n:04d}" for n in range(len(status))]
-    arrived = pd.Series(arrived, dtype="datetime64[us, UTC]")
-    return sends(status, message_id=1, msisdn=number, delivered_at=arrived, **columns)
+    return dlrs_of_one_send(status, SENT, delivered_at=utc(arrived), **columns)
 
 
 def test_delivery_rate_counts_every_status():

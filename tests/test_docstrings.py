@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from results import RESULTS
 
 from smsdata import analysis, plots
+from tests.support.results import RESULTS
 
 HELPERS = [
     getattr(analysis, name) for name in analysis.__all__ if inspect.isfunction(getattr(analysis, name))

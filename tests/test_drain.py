@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from examples import Answer, scripted
-from support.served import Served, biggest, ids, message
 
 from smsdata import Client
 from smsdata.errors import ApiError, DrainError, RowError, SmsDataError
@@ -17,6 +15,8 @@ from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Reader
 from smsdata.gateway.reads import Read
 from smsdata.simulator import Account, Drift, Faults, Gateway, Once, running
+from tests.support.examples import Answer, scripted
+from tests.support.served import Served, biggest, ids, message
 
 Connect = Callable[..., Client]
 

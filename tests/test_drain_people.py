@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from examples import EXAMPLES, SUCCESS, Answer, scripted
-from support.served import Served, listed, member, proofs_of
 
 from smsdata import Client
 from smsdata.errors import DrainError, RowError, SmsDataError
 from smsdata.simulator import Account, Drift, Gateway
+from tests.support.examples import EXAMPLES, SUCCESS, Answer, scripted
+from tests.support.served import Served, listed, member, proofs_of
 
 Connect = Callable[..., Client]
 
@@ -111,7 +111,7 @@ def test_list_members_name_the_row_that_does_not_fit() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_list_members_under_drift_are_complete_or_loud(seed: int, connect: Connect) -> None:
     account = Account(seed=seed, campaigns=1, singles=0)
-    list_id = max(account.book.lists.values(), key=lambda one: len(one.members)).list_id
+    list_id = max(account.contacts.lists.values(), key=lambda one: len(one.members)).list_id
     drift = Drift(every_pages=4, rows=2, kinds=("join", "edit"), seed=seed, until=6)
     before = {row["msisdn"] for row in account.truth("list_members") if row["list_id"] == list_id}
     client = connect(Gateway(account, limiter=None, drift=drift, max_page=10))

@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from examples import EXAMPLES, Answer, scripted
-from support.served import Served, message, proofs_of
 
 from smsdata import Client
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Reader
 from smsdata.gateway.reads import Read
 from smsdata.simulator import Account, Gateway
+from tests.support.examples import EXAMPLES, Answer, scripted
+from tests.support.served import Served, message, proofs_of
 
 Connect = Callable[..., Client]
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from support.served import START, Served, biggest, message
 
 from smsdata import Client
 from smsdata.errors import ApiError, DrainError, UsageError
@@ -15,6 +14,7 @@ from smsdata.gateway.client import bounds
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Read, slices
 from smsdata.simulator import Account, Gateway
+from tests.support.served import START, Served, biggest, message
 
 Connect = Callable[..., Client]
 

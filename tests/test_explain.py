@@ -10,11 +10,11 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from results import NOW, RESULTS, members, messages, replies
 
 from smsdata import analysis, plots
 from smsdata.analysis import explain
 from smsdata.analysis.core.provenance import Window
+from tests.support.results import NOW, RESULTS, members, messages, replies
 
 HELPERS = sorted(
     name

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from examples import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,9 +18,10 @@ from smsdata.gateway.answers import parse_json
 from smsdata.gateway.endpoints import ENDPOINTS, endpoint
 from smsdata.schema.frames import Batch, empty, key_hash, schema, to_pandas
 from smsdata.schema.status import fold_status
+from tests.support.examples import EXAMPLES
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-CONTEXT = {
+CONTEXT: dict[str, dict[str, Any]] = {
     "dlrs": {"message_id": 1, "sent_at": "2026-11-19 23:00:00"},
     "optouts": {"message_id": 1, "sent_at": "2026-11-19 23:00:00"},
     "list_members": {"list_id": 2001}, "contact_history": {"msisdn": "61491570156"},
@@ -30,7 +30,8 @@ CONTEXT = {
 
 
 def row_of(name: str, /, **changed: Any) -> dict[str, Any]:
-    return deepcopy(EXAMPLES[name][endpoint(name).rows or "hits"][0]) | changed
+    row: dict[str, Any] = deepcopy(EXAMPLES[name][endpoint(name).rows or "hits"][0])
+    return row | changed
 
 
 def typed(name: str, *rows: Any, **options: Any) -> Batch:

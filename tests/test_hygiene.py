@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,17 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torture.hygiene import (
+
+from smsdata import Client, Store, UsageError, hygiene, sync
+from smsdata.errors import ApiError, LockedError, SafetyError, SmsDataError
+from smsdata.gateway.client import drain
+from smsdata.gateway.endpoints import CALLS, Endpoint, endpoint
+from smsdata.hygiene import changes as gateway_calls
+from smsdata.schema.frames import schema
+from smsdata.schema.tables import TABLES
+from smsdata.simulator import Account, Gateway, Once, transport
+from tests.support.clients import OPTIONS, connected
+from tests.support.hygiene_world import (
     Deadly,
     Killed,
     Template,
@@ -31,15 +42,6 @@ from torture.hygiene import (
     number,
     slim_world,
 )
-
-from smsdata import Client, Store, UsageError, hygiene, sync
-from smsdata.errors import ApiError, LockedError, SafetyError, SmsDataError
-from smsdata.gateway.client import drain
-from smsdata.gateway.endpoints import CALLS, Endpoint, endpoint
-from smsdata.hygiene import changes as gateway_calls
-from smsdata.schema.frames import schema
-from smsdata.schema.tables import TABLES
-from smsdata.simulator import Account, Gateway, Once, transport
 
 
 @pytest.fixture(scope="module")
@@ -258,12 +260,12 @@ def _soft(world: World, n: int) -> None:
 
 def _readd(world: World, n: int) -> None:
     for list_id in world.lists.values():
-        world.account.delete_member(number(n), list_id)
-        world.account.add_member(list_id, number(n))
+        world.account.contacts.delete_member(number(n), list_id)
+        world.account.contacts.add_member(list_id, number(n))
 
 
 def _leave(world: World, n: int) -> None:
-    world.account.delete_member(number(n))
+    world.account.contacts.delete_member(number(n))
 
 
 @pytest.mark.parametrize(
@@ -274,7 +276,7 @@ def _leave(world: World, n: int) -> None:
         (lambda world, n: world.account.inbound(number(n), "hello"), "a reply came since"),
         (_readd, "it was put on the list since"),
         (_leave, "it is no longer on the list"),
-        (lambda world, n: world.account.optout_member(number(n)), "it is no longer active"),
+        (lambda world, n: world.account.contacts.optout_member(number(n)), "it is no longer active"),
     ],
 )
 def test_apply_skips_who_came_back_to_life(
@@ -415,7 +417,7 @@ def test_apply_leaves_alone_who_joined_again_after_a_lost_answer(slim: Template,
         hygiene.apply(slim[1], client, world.store, dry_run=False)
     (gone,) = world.changes("delete-from-list")
     world.account.advance(minutes(5))
-    world.account.add_member(gone[0], gone[1])
+    world.account.contacts.add_member(gone[0], gone[1])
     with world.client() as client:
         hygiene.apply(slim[1], client, world.store, dry_run=False)
     assert Counter(world.changes("delete-from-list")) == dict.fromkeys(world.targets(), 1)
@@ -453,7 +455,7 @@ def test_undo_says_what_the_gateway_refuses(tmp_path: Path) -> None:
         dry = hygiene.undo(report.run, client, world.store)
         assert dry.counts == {"planned": len(world.targets())}
         undone = hygiene.undo(report.run, client, world.store, dry_run=False)
-    refused = {n for n in (0, 1) if world.account.book.refuses_readd(int(number(n)))}
+    refused = {n for n in (0, 1) if world.account.contacts.refuses_readd(int(number(n)))}
     assert len(refused) == 1
     assert set(undone.rows.loc[undone.rows["outcome"] == "refused", "msisdn"]) == {number(n) for n in refused}
     assert any("ask the provider" in line for line in undone.lines())
@@ -553,8 +555,7 @@ HEALTH = settings(max_examples=60, deadline=None, suppress_health_check=[HealthC
 def everywhere() -> tuple[Gateway, Client]:
     account = Account(seed=1, campaigns=1, recipients=5, singles=0, inbound=0, lists=2)
     gateway = Gateway(account, limiter=None)
-    options = {"key": "demo", "secret": "demo", "base_url": "http://127.0.0.1:8025/", "rate": 1e6, "share": 1}
-    return gateway, Client(**options, transport=transport(gateway))
+    return gateway, connected(gateway)
 
 
 def _attempts(client: Client, value: Any) -> Iterator[Callable[[], object]]:
@@ -566,9 +567,9 @@ def _attempts(client: Client, value: Any) -> Iterator[Callable[[], object]]:
     yield lambda: gateway_calls.add_back(client, person, {})
     for name in (call.name for call in CALLS.values() if call.changes):
         made = Endpoint(name, TABLES["list_members"], name, "list_ids", "")
-        yield lambda name=name: client.call(name, list_id=value, msisdn=number(1))
-        yield lambda made=made: client.page(made, {"list_id": value, "msisdn": number(1)}, 1)
-        yield lambda made=made: client.page(made, {"msisdn": number(1)}, 1)
+        yield partial(client.call, name, list_id=value, msisdn=number(1))
+        yield partial(client.page, made, {"list_id": value, "msisdn": number(1)}, 1)
+        yield partial(client.page, made, {"msisdn": number(1)}, 1)
 
 
 @HEALTH
@@ -582,7 +583,7 @@ def test_no_public_call_sends_what_is_no_list(everywhere: tuple[Gateway, Client]
     sent = [dict(call.params).get("list_id") for call in gateway.calls if Path(call.path).stem in changing]
     assert sent == []
     assert gateway.applied == []
-    assert gateway.account.changes == [] or all(change["by"] != "api" for change in gateway.account.changes)
+    assert all(change["by"] != "api" for change in gateway.account.contacts.changes)
 
 
 @HEALTH
@@ -628,8 +629,7 @@ def test_find_refuses_an_answer_about_somebody_else() -> None:
         }
         return httpx.Response(200, json=row | {"error": {"code": "SUCCESS", "description": "OK"}})
 
-    options = {"key": "demo", "secret": "demo", "base_url": "http://127.0.0.1:8025/", "rate": 1e6, "share": 1}
-    with Client(**options, transport=httpx.MockTransport(confused)) as client:
+    with Client(**OPTIONS, transport=httpx.MockTransport(confused)) as client:
         with pytest.raises(ApiError, match="another contact"):
             gateway_calls.find(client, hygiene.one_list(7), number(1))
         assert gateway_calls.find(client, hygiene.one_list(7), number(3)) is not None

@@ -8,6 +8,7 @@ from smsdata import Store
 from smsdata.analysis import list_growth, list_health, list_overlap
 from smsdata.errors import UsageError
 from smsdata.schema.frames import schema
+from tests.support.frames import dlrs_of, utc
 
 NOW = "2026-11-22"
 A, B, C, D = "61491570156", "61491570157", "61491570158", "61491570159"
@@ -18,13 +19,8 @@ def members(*rows, **columns):
     return frame.astype({"list_id": "int64", "msisdn": "str", "status": "str"}).assign(**columns)
 
 
-def dlrs(*rows):
-    frame = pd.DataFrame(rows, columns=["message_id", "msisdn", "sent_at", "status"])
-    return frame.assign(sent_at=pd.to_datetime(frame["sent_at"], utc=True))
-
-
 def days(*values):
-    return pd.Series(pd.to_datetime(list(values), utc=True, format="ISO8601"), dtype="datetime64[us, UTC]")
+    return utc(values)
 
 
 def test_list_health_counts_by_status_and_leaves_gone_rows_out():
@@ -43,7 +39,7 @@ def test_list_health_without_receipts_knows_nothing_of_reach():
 
 def test_list_health_counts_reach_of_the_active():
     data = members((7, A, "active"), (7, B, "active"), (7, C, "active"), (7, D, "inactive"))
-    sent = dlrs(
+    sent = dlrs_of(
         (1, A, "2026-01-05", "delivered"),
         (2, A, "2026-11-01", "soft-bounce"),
         (2, B, "2026-11-01", "hard-bounce"),
@@ -56,14 +52,14 @@ def test_list_health_counts_reach_of_the_active():
 
 
 def test_list_health_is_cleared_by_replies():
-    data, sent = members((7, A, "active")), dlrs((1, A, "2026-11-01", "hard-bounce"))
+    data, sent = members((7, A, "active")), dlrs_of((1, A, "2026-11-01", "hard-bounce"))
     replies = pd.DataFrame({"msisdn": [A], "received_at": days("2026-11-02")})
     assert list_health(data, sent, now=NOW)["dead"].tolist() == [1]
     assert list_health(data, sent, replies, now=NOW)["dead"].tolist() == [0]
 
 
 def test_list_health_counts_nobody_as_stale_before_the_days_are_over():
-    data, sent = members((7, A, "active")), dlrs((1, A, "2026-11-01", "soft-bounce"))
+    data, sent = members((7, A, "active")), dlrs_of((1, A, "2026-11-01", "soft-bounce"))
     assert list_health(data, sent, now=NOW)["stale"].tolist() == [0]
     assert list_health(data, sent, now=NOW, stale_days=20)["stale"].tolist() == [1]
 
@@ -114,7 +110,7 @@ def test_lists_see_who_left_on_a_scan_of_the_store(tmp_path):
         told = [row | {"synced_at": at, "fields": "{}"} for row in rows.to_dict("records")]
         arrow = pa.Table.from_pylist(told, schema=schema("list_members"))
         with store.writing():
-            store.replace("list_members", arrow, seen_at=at)
+            store.apply_snapshot("list_members", arrow, seen_at=at)
     scan = store.scan("list_members")
     assert list_growth(scan)["left"].tolist() == [0, 1]
     assert list_growth(scan)["members"].tolist() == [2, 1]

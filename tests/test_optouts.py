@@ -11,13 +11,10 @@ from statsmodels.stats.proportion import proportion_confint
 from smsdata.analysis.optouts import optout_rate, optouts, sent_after_optout
 from smsdata.analysis.replies import classify_replies
 from smsdata.errors import UsageError
+from tests.support.frames import dlrs_of, utc
 
 A, B, C, D = "61491570156", "61491570157", "61491570158", "61491570159"
 OURS = "61491570006"
-
-
-def utc(texts: list[str | None]) -> pd.Series:
-    return pd.Series(pd.to_datetime(texts, utc=True, format="ISO8601")).astype("datetime64[us, UTC]")
 
 
 def replies_of(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -26,13 +23,6 @@ def replies_of(*rows: tuple[str, str, str]) -> pd.DataFrame:
     return frame.assign(
         id=range(1, len(rows) + 1), longcode=OURS, received_at=utc(frame["received_at"].tolist())
     )
-
-
-def dlrs_of(*rows: tuple[Any, ...]) -> pd.DataFrame:
-    """Rows of (message_id, msisdn, sent_at, status, optout)."""
-    frame = pd.DataFrame(rows, columns=["message_id", "msisdn", "sent_at", "status", "optout"])
-    kinds = {"message_id": "int64", "msisdn": "str", "status": "str", "optout": "bool"}
-    return frame.assign(sent_at=utc(frame["sent_at"].tolist())).astype(kinds)
 
 
 def sent(*rows: tuple[int, str, str]) -> pd.DataFrame:
@@ -140,7 +130,7 @@ def test_optouts_counts_the_list_status_optout_and_not_inactive() -> None:
     assert found.index.tolist() == [A, C]
     assert found["source"].tolist() == ["list", "list"]
     assert shown(found.loc[A, "known_at"]) == "20 00:00"
-    assert pd.isna(found.loc[C, "first_optout_at"])
+    assert found["first_optout_at"].isna()[C]
 
 
 def listed(synced_at: str | None) -> pd.DataFrame:
@@ -362,16 +352,20 @@ def test_optout_rate_counts_flags_and_replies_of_delivered_recipients_once() -> 
     )
     named = replies.assign(message_id=pd.array([10, 10, 10], dtype="Int64"))
     table = optout_rate(dlrs, replies=named, now="2026-11-22").set_index("campaign")
-    assert table.loc[10, ["recipients", "delivered", "optouts", "optouts_undelivered"]].tolist() == [
+    assert table.loc[[10], ["recipients", "delivered", "optouts", "optouts_undelivered"]].iloc[
+        0
+    ].tolist() == [
         4,
         3,
         2,
         1,
     ]
     assert table.loc[10, "rate"] == pytest.approx(2 / 3)
-    assert table.loc[10, ["low", "high"]].tolist() == pytest.approx(proportion_confint(2, 3, method="wilson"))
+    assert table.loc[[10], ["low", "high"]].iloc[0].tolist() == pytest.approx(
+        proportion_confint(2, 3, method="wilson")
+    )
     assert table.loc[10, "pending_share"] == 0.25
-    assert np.isnan(table.loc[11, "rate"])
+    assert table["rate"].isna()[11]
     flags_only = optout_rate(dlrs, by=None, now="2026-11-22").iloc[0]
     assert (flags_only["optouts"], flags_only["delivered"]) == (1, 3)
 

@@ -352,10 +352,8 @@ def test_stale_lists_are_all_every_week_and_when_the_members_are_lost():
 
 
 def test_expected_calls_add_up_each_table():
-    steps = [
-        Refresh(campaign(), way, calls)
-        for way, calls in (("derive", 0), ("parts", 2), ("full", 3), ("optouts", 4))
-    ]
+    ways: dict[planner.Way, int] = {"derive": 0, "parts": 2, "full": 3, "optouts": 4}
+    steps = [Refresh(campaign(), way, calls) for way, calls in ways.items()]
     state = State()
     state.mark_read("numbers", NOW - HOUR)
     assert planner.expected_calls(steps, [(250, 250), (200, 250)], 250, state, NOW) == {

@@ -6,6 +6,7 @@ import pytest
 
 from smsdata.analysis import explain, time_to_deliver, time_to_settle
 from smsdata.errors import UsageError
+from tests.support.frames import dlrs_of_one_send, number_at
 
 SENT = pd.Timestamp("2026-11-01T10:00:00", tz="UTC")
 
@@ -15,9 +16,7 @@ def at(seconds):
 
 
 def dlrs(*status, read=7_200, **columns):
-    number = [f"6149157{n:04d}" for n in range(len(status))]
-    frame = pd.DataFrame({"message_id": 1, "msisdn": number, "status": pd.Series(status, dtype="str")})
-    return frame.assign(sent_at=SENT, synced_at=at(read), **columns)
+    return dlrs_of_one_send(status, SENT, synced_at=at(read), **columns)
 
 
 def looks(*rows):
@@ -25,7 +24,7 @@ def looks(*rows):
     frame = pd.DataFrame(rows, columns=["number", "status", "seconds"])
     return pd.DataFrame({
         "message_id": 1,
-        "msisdn": [f"6149157{n:04d}" for n in frame["number"]],
+        "msisdn": [number_at(n) for n in frame["number"]],
         "status": frame["status"].astype("str"),
         "observed_at": SENT + pd.to_timedelta(frame["seconds"], unit="s"),
     })  # fmt: skip

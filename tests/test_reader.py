@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from examples import Answer, scripted
-from support.served import START, Served, listed, member, message
 
 from smsdata import Client
 from smsdata.errors import ApiError
@@ -15,6 +13,8 @@ from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Reader
 from smsdata.gateway.reads import Drained, Read, slices
 from smsdata.simulator import Account, Gateway
+from tests.support.examples import Answer, scripted
+from tests.support.served import START, Served, listed, member, message
 
 Connect = Callable[..., Client]
 

@@ -22,7 +22,9 @@ def test_readme_examples_run(example, tmp_path, monkeypatch):
 
 
 def test_readme_names_every_command():
-    names = typer.main.get_command(app).commands
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    names = group.commands
     assert names
     missing = [name for name in names if f"`smsdata {name}" not in README]
     assert missing == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -70,13 +71,18 @@ REPLIES = replies_of(
 )
 
 
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """Rows whose columns are attributes, each of its own kind."""
+    return iter(frame.itertuples())
+
+
 def oracle(replies: pd.DataFrame, messages: pd.DataFrame, seconds: int) -> dict[int, tuple[int | None, int]]:
     """Attribute by looking at every pair."""
     found = {}
-    for reply in replies.itertuples():
+    for reply in rows_of(replies):
         near = [
             (m.sent_at, m.id)
-            for m in messages.itertuples()
+            for m in rows_of(messages)
             if m.msisdn == reply.msisdn
             and m.sender == reply.longcode
             and 0 <= (reply.received_at - m.sent_at).total_seconds() <= seconds
@@ -114,7 +120,7 @@ def test_attribute_replies_agrees_with_a_search_over_all_pairs(seed: int, window
     found = attribute_replies(replies, messages, window=window)
     got = {
         row.id: (None if pd.isna(row.answered_id) else int(row.answered_id), row.outbound)
-        for row in found.itertuples()
+        for row in rows_of(found)
     }
     assert got == expected
 
@@ -126,9 +132,9 @@ def test_the_search_over_all_pairs_catches_a_join_on_one_bucket_only() -> None:
         r.id: sum(
             m.msisdn == r.msisdn and m.sender == r.longcode and m.sent_at <= r.received_at
             and m.sent_at.timestamp() // seconds == r.received_at.timestamp() // seconds
-            for m in messages.itertuples()
+            for m in rows_of(messages)
         )
-        for r in replies.itertuples()
+        for r in rows_of(replies)
     }  # fmt: skip
     assert same_bucket != {key: count for key, (_, count) in oracle(replies, messages, seconds).items()}
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from smsdata import Client, Store, analysis, sync
+from smsdata import Store, analysis, sync
 from smsdata.analysis import (
     attribute_replies,
     avoidable_parts,
@@ -49,7 +49,8 @@ from smsdata.analysis import (
 )
 from smsdata.errors import UsageError
 from smsdata.schema.frames import schema, to_pandas
-from smsdata.simulator import Account, Gateway, transport
+from smsdata.simulator import Account, Gateway
+from tests.support.clients import connected
 
 NOW = "2026-11-24"
 SYDNEY = "Australia/Sydney"
@@ -240,14 +241,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         seed=4, goo=False, campaigns=25, recipients=40, singles=20, lists=4, copies=0.3, dead=0.08, days=80
     )
     made = World(Store(tmp_path_factory.mktemp("store")), tmp_path_factory.mktemp("beside"))
-    options: dict[str, Any] = {"key": "demo", "secret": "demo", "base_url": "http://127.0.0.1:8025/"}
-    wire = transport(Gateway(account, limiter=None))
-    with Client(**options, rate=1e6, share=1, transport=wire) as client:
+    with connected(Gateway(account, limiter=None)) as client:
         sync(client, made.store, since="100d")
         members = made.store.read("list_members")["msisdn"]
         account.send_campaign(numbers=members.iloc[:9], text="Sale today! " * 10 + "🎉")
         for msisdn in members.iloc[5:8]:
-            account.delete_member(msisdn)
+            account.contacts.delete_member(msisdn)
         account.advance(hours=30)
         sync(client, made.store, deep=True)
     dlrs = made.store.read("dlrs")

@@ -183,7 +183,7 @@ def test_turnbull_of_two_causes_cannot_be_improved(seed):
     for source in np.flatnonzero(mass > 1e-3):
         for target in set(range(len(mass))) - {source}:
             shifted = mass.copy()
-            shifted[[source, target]] += [-1e-4, 1e-4]
+            shifted[np.array([source, target])] += [-1e-4, 1e-4]
             assert likelihood(shifted) <= best + 1e-5
     assert {0, 1} <= set(found.cause)
     assert 0 <= found.gap <= 1e-8

@@ -33,6 +33,13 @@ def at(hours: float) -> datetime:
     return T0 + timedelta(hours=hours)
 
 
+def queried(sql: str) -> duckdb.DuckDBPyRelation:
+    """What DuckDB says; a statement without rows would give None."""
+    rows = duckdb.sql(sql)
+    assert rows is not None
+    return rows
+
+
 def table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema(name))
 
@@ -250,7 +257,7 @@ def test_apply_snapshot_with_nothing_marks_all_and_scan_leaves_them_out(store: S
     store.apply_snapshot("list_members", table("list_members", [member("61491570156")]), seen_at=at(0))
     store.apply_snapshot("list_members", table("list_members", []), seen_at=at(3))
     assert len(store.read("list_members")) == 1
-    assert duckdb.sql(f"FROM {store.scan('list_members').sql()}").fetchall() == []
+    assert queried(f"FROM {store.scan('list_members').sql()}").fetchall() == []
 
 
 # ---- reading ---------------------------------------------------------------------------------------------
@@ -306,7 +313,7 @@ def test_pandas_and_duckdb_read_the_folder_with_our_types(store: Store) -> None:
     assert types == {name: str(store.read("dlrs")[name].dtype) for name in types}
     assert "month" in frame.columns
     assert "month" not in store.read("dlrs").columns
-    found = duckdb.sql(f"SELECT count(*), count(DISTINCT message_id) FROM '{store.path}/dlrs/*/*.parquet'")
+    found = queried(f"SELECT count(*), count(DISTINCT message_id) FROM '{store.path}/dlrs/*/*.parquet'")
     assert found.fetchall() == [(45, 45)]
 
 
@@ -314,9 +321,9 @@ def test_pandas_and_duckdb_read_the_folder_with_our_types(store: Store) -> None:
 def test_scan_runs_in_duckdb_with_bounds(store: Store, rows: int) -> None:
     store.merge("messages", table("messages", [message(n) for n in range(rows)]))
     scan = store.scan("messages", since=at(3), until="2026-11-01T06:00:00")
-    found = duckdb.sql(f"SELECT id FROM {scan.sql()} ORDER BY id").fetchall()
+    found = queried(f"SELECT id FROM {scan.sql()} ORDER BY id").fetchall()
     assert found == [(n,) for n in range(3, 6) if n < rows]
-    assert duckdb.sql(f"FROM {scan.sql()}").columns == scan.columns == schema("messages").names
+    assert queried(f"FROM {scan.sql()}").columns == scan.columns == schema("messages").names
 
 
 def test_grouped_counts_and_adds_up_over_parts(store: Store) -> None:

@@ -7,10 +7,10 @@ import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pyarrow.compute as pc
 import pytest
-from torture.year import look_back_three_days
 
 from smsdata import Store, StoreError, UsageError
 from smsdata.gateway.endpoints import SYNCED
@@ -18,6 +18,7 @@ from smsdata.ingest import plan as planner
 from smsdata.ingest.run import plan_sync, sync
 from smsdata.simulator import Account, Gateway
 from tests.support.comparison import counted, differences, stored_rows
+from tests.support.look_back import look_back_three_days
 from tests.support.sync_world import present
 
 
@@ -146,7 +147,7 @@ def test_sync_deep_finds_changes_that_cancel_each_other_out(world, connect, sinc
     """In a send of two months ago; a plain sync cannot see them."""
     account, gateway, store = world
     rows = [row for row in account.truth("dlrs") if (present(account) - row["sent_at"]).days > 40]
-    by_send = {}
+    by_send: dict[int, dict[str, dict[str, Any]]] = {}
     for row in rows:
         by_send.setdefault(row["message_id"], {}).setdefault(row["status"], row)
     both = next(send for send in by_send.values() if {"delivered", "hard-bounce"} <= send.keys())
@@ -162,12 +163,12 @@ def test_sync_deep_finds_changes_that_cancel_each_other_out(world, connect, sinc
 def test_sync_marks_what_vanished_and_takes_it_back(world, connect):
     account, gateway, store = world
     member = next(row for row in account.truth("list_members") if row["status"] == "active")
-    account.delete_member(member["msisdn"], member["list_id"])
+    account.contacts.delete_member(member["msisdn"], member["list_id"])
     sync(connect(gateway), store)
     gone = store.read("list_members").query("gone_at.notna()")
     assert list(gone["msisdn"]) == [member["msisdn"]]
     assert differences(store, account) == {}
-    account.add_member(member["list_id"], member["msisdn"])
+    account.contacts.add_member(member["list_id"], member["msisdn"])
     sync(connect(gateway), store)
     assert store.read("list_members")["gone_at"].isna().all()
     assert differences(store, account) == {}

@@ -44,7 +44,7 @@ def test_sync_reads_once_more_where_a_row_was_odd(connect, tmp_path, call, table
     sync(connect(gateway), store)
     account.send_campaign(numbers=[f"61491570{n:03d}" for n in range(300, 340)], text="Sale")
     account.inbound(61491570156, "Are you open?")
-    account.add_member(next(iter(account.book.lists)), 61491570156)
+    account.contacts.add_member(next(iter(account.contacts.lists)), 61491570156)
     account.advance(hours=100)
     spoiled = Once(gateway, call, spoilt)
     report = sync(connect(spoiled), store)
@@ -124,7 +124,7 @@ def test_sync_rests_on_a_member_that_stays_odd(world, connect):
     account, gateway, store = world
     member = account.truth("list_members")[0]
     gateway.spoil("get-list", {"msisdn": int(member["msisdn"])}, {"created_at": "soon"})
-    account.add_member(member["list_id"], 61491570156)
+    account.contacts.add_member(member["list_id"], 61491570156)
     calls = []
     for _ in range(6):
         account.advance(hours=1)

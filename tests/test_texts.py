@@ -10,7 +10,7 @@ import pytest
 from smsdata.analysis.texts import KINDS, classify_text, fold, gsm_text, optout_words, segment_text
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from optout_words import classified, quality
+from optout_words import classified, quality  # type: ignore[import-not-found]  # it lies in benchmarks
 
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
@@ -20,7 +20,8 @@ BASIC = (
 
 @pytest.fixture(scope="module")
 def labelled() -> pd.DataFrame:
-    return classified()
+    frame: pd.DataFrame = classified()
+    return frame
 
 
 @pytest.mark.parametrize("half", ["tune", "test", "fresh"])

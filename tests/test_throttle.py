@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -97,7 +98,7 @@ def drain(
         under_way.add(call)
         there, back = delay(rng)
         clock.at(clock.now + there, lambda: gateway.arrive(clock.now))
-        clock.at(clock.now + there + back, lambda call=call, slot=slot: answer(call, slot))
+        clock.at(clock.now + there + back, partial(answer, call, slot))
     while clock.events:
         clock.step()
     return gateway.refused, clock.now - began
@@ -326,7 +327,7 @@ def test_slot_waits_a_period_after_damage(tmp_path: Path, damage: str) -> None:
     path = state_file(tmp_path)
     raw = bytearray(path.read_bytes())
     raw[40] ^= 1
-    bodies = {"flip": bytes(raw), "cut": raw[:-9], "empty": b"", "garbage": os.urandom(5000)}
+    bodies = {"flip": bytes(raw), "cut": bytes(raw[:-9]), "empty": b"", "garbage": os.urandom(5000)}
     path.write_bytes(bodies[damage])
     first = waited(throttle, clock)
     assert damage == "empty" or 1 <= first <= 2.5

@@ -1,12 +1,24 @@
 """The twin of the SMS gateway: a stateful account on a virtual clock, served over HTTP or in process.
 
-It is the independent witness that the rest of the package is tested against, so it imports nothing of it.
+It owns what the gateway would hold and answer, and what every table must hold at any instant. It imports
+nothing of the rest of smsdata, so that tests can trust it independently.
 
     account = Account(seed=1)                     # ~90 days of history, standing at 2026-11-22
     gateway = Gateway(account, limiter=None)      # authentication, paging, throttle, faults
     httpx.Client(transport=transport(gateway))    # in process, or
     with running(gateway) as base_url: ...        # over loopback
     account.advance(hours=24); account.truth("dlrs")
+
+To read it, from the bottom up:
+
+1. the account: `clock`, `recipients` (columns), `contacts`, `seed_data` (what it is filled with), `sent`,
+   `inbox`, `state` (the parts side by side), `sending` (how a send goes out), `traffic` (the history),
+2. `truth` (what every table must hold), `account` (its verbs),
+3. the wire: `query` (parameters), `views` (rows not built yet), `number_forms`, `sent_calls`, `reply_calls`,
+   `list_calls`, `calls` (every call by its name), `drift` (changes while pages are read), `faults`,
+   `gateway` (from a request to an answer), `serve` (transports and servers).
+
+Each module imports only modules that stand before it.
 """
 
 from smsdata.simulator.account import Account
@@ -14,7 +26,7 @@ from smsdata.simulator.contacts import Refused
 from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Faults, Once
 from smsdata.simulator.gateway import Answer, Gateway
-from smsdata.simulator.serve import app, running, serve, transport
+from smsdata.simulator.serve import asgi_app, running, serve, transport
 
 __all__ = [
     "Account",
@@ -24,7 +36,7 @@ __all__ = [
     "Gateway",
     "Once",
     "Refused",
-    "app",
+    "asgi_app",
     "running",
     "serve",
     "transport",

@@ -2,7 +2,7 @@
 
 A fault acts at one of four points: instead of the call (the gateway, or a proxy before it, answers something
 else), on the answer's content, on its bytes, or after a change was made. ``quirks`` are not faults: they are
-shapes that the reference allows.
+shapes that the reference allows. Imports the shapes of answers, no account.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from smsdata.simulator.calls import Listing
-
-Row = dict[str, Any]
+from smsdata.simulator.seed_data import Record
+from smsdata.simulator.views import Listing
 
 MAINTENANCE = b"<html><head><title>Maintenance</title></head><body><h1>Back soon.</h1></body></html>"
 
@@ -29,70 +28,70 @@ RETRY_AFTER = (
 )  # fmt: skip
 
 
-def _set(key: str, value: Any) -> Callable[[Row, Listing, random.Random], None]:
+def _set(key: str, value: Any) -> Callable[[Record, Listing, random.Random], None]:
     """A fault that puts a value under the total's key (``"total"``) or under another one."""
 
-    def change(answer: Row, listing: Listing, _rng: random.Random) -> None:
+    def change(answer: Record, listing: Listing, _rng: random.Random) -> None:
         answer[listing.total if key == "total" else key] = value
 
     return change
 
 
-def _scaled(change: Callable[[int], Any]) -> Callable[[Row, Listing, random.Random], None]:
+def _scaled(change: Callable[[int], Any]) -> Callable[[Record, Listing, random.Random], None]:
     """A fault that changes the total."""
 
-    def apply(answer: Row, listing: Listing, _rng: random.Random) -> None:
+    def apply(answer: Record, listing: Listing, _rng: random.Random) -> None:
         if listing.total in answer:  # another fault may have taken it
             answer[listing.total] = change(int(answer[listing.total]))
 
     return apply
 
 
-def _total_late(answer: Row, listing: Listing, _rng: random.Random) -> None:
+def _total_late(answer: Record, listing: Listing, _rng: random.Random) -> None:
     if int(answer["page"]["number"]) > 1:
         answer[listing.total] = 0
 
 
-def _pages(change: Callable[[int], Any]) -> Callable[[Row, Listing, random.Random], None]:
+def _pages(change: Callable[[int], Any]) -> Callable[[Record, Listing, random.Random], None]:
     """A fault that changes the number of pages."""
 
-    def apply(answer: Row, _listing: Listing, _rng: random.Random) -> None:
+    def apply(answer: Record, _listing: Listing, _rng: random.Random) -> None:
         answer["page"] = answer["page"] | {"count": change(int(answer["page"]["count"]))}
 
     return apply
 
 
-def _missing_rows(answer: Row, listing: Listing, _rng: random.Random) -> None:
+def _missing_rows(answer: Record, listing: Listing, _rng: random.Random) -> None:
     answer.pop(listing.rows, None)
 
 
-def _empty_page(answer: Row, listing: Listing, _rng: random.Random) -> None:
+def _empty_page(answer: Record, listing: Listing, _rng: random.Random) -> None:
     answer[listing.rows] = []
 
 
-def _drop_row(answer: Row, listing: Listing, rng: random.Random) -> None:
+def _drop_row(answer: Record, listing: Listing, rng: random.Random) -> None:
     rows = answer[listing.rows]
     if rows:
         del rows[rng.randrange(len(rows))]
 
 
-def _duplicate_rows(answer: Row, listing: Listing, rng: random.Random) -> None:
+def _duplicate_rows(answer: Record, listing: Listing, rng: random.Random) -> None:
     rows = answer[listing.rows]
     if rows:
         rows[rng.randrange(len(rows))] = rows[rng.randrange(len(rows))]
 
 
-def _extra_keys(answer: Row, listing: Listing, _rng: random.Random) -> None:
+def _extra_keys(answer: Record, listing: Listing, _rng: random.Random) -> None:
     answer["request_id"] = "r-1"
     answer[listing.rows] = [row | {"shard": 3, "meta": {"a": [1, None]}} for row in answer[listing.rows]]
 
 
-def _string_numbers(answer: Row, listing: Listing, _rng: random.Random) -> None:
+def _string_numbers(answer: Record, listing: Listing, _rng: random.Random) -> None:
     for row in answer[listing.rows]:
         row |= {key: str(value) for key, value in row.items() if type(value) in (int, float)}
 
 
-def _fields_shape(answer: Row, listing: Listing, rng: random.Random) -> None:
+def _fields_shape(answer: Record, listing: Listing, rng: random.Random) -> None:
     for row in answer[listing.rows]:
         if "fields" in row:
             row["fields"] = other_shape(row["fields"], rng)
@@ -114,7 +113,7 @@ _TYPED = {
 """Numbers and instants: what is no number stands out there, while any text may be a name."""
 
 
-def _odd_row(answer: Row, listing: Listing, rng: random.Random) -> None:
+def _odd_row(answer: Record, listing: Listing, rng: random.Random) -> None:
     """One row that cannot be read: no number or instant where one is due."""
     rows = answer[listing.rows]
     if rows:
@@ -123,7 +122,7 @@ def _odd_row(answer: Row, listing: Listing, rng: random.Random) -> None:
         row[key] = rng.choice(["soon", 2**64, {"what": 1}, "\ud83d", [1]])
 
 
-CONTENT: dict[str, Callable[[Row, Listing, random.Random], None]] = {
+CONTENT: dict[str, Callable[[Record, Listing, random.Random], None]] = {
     "total_zero": _set("total", 0),
     "total_string": _scaled(str),
     "total_missing": lambda answer, listing, _rng: answer.pop(listing.total, None),
@@ -146,7 +145,7 @@ CONTENT: dict[str, Callable[[Row, Listing, random.Random], None]] = {
 }
 """Faults of a paginated answer's content."""
 
-KINDS = (*INSTEAD, *AFTER, *HEADERS, *PAGING, *CONTENT)
+FAULT_KINDS = (*INSTEAD, *AFTER, *HEADERS, *PAGING, *CONTENT)
 """Every kind of fault.
 
 error500, html502, html200 (a maintenance page with status 200), error200 (an error body with status 200 and a
@@ -176,7 +175,7 @@ class Faults:
     Parameters
     ----------
     chances : mapping of str to float
-        Probability per answer, by kind (see `KINDS`).
+        Probability per answer, by kind (see `FAULT_KINDS`).
     script : iterable of Once
         Faults that strike at a given call and page, whatever the chances say.
     seed : int
@@ -201,7 +200,7 @@ class Faults:
         self.pending: list[list[Any]] = []
         self.struck: dict[str, int] = {}
         for kind in self.chances:
-            _known(kind)
+            _refuse_unknown(kind)
         for once in self.script:
             self.add(once)
 
@@ -211,7 +210,7 @@ class Faults:
         chances = {}
         for word in words:
             kind, _, chance = word.partition("=")
-            _known(kind)
+            _refuse_unknown(kind)
             try:
                 chances[kind] = float(chance)
             except ValueError:
@@ -222,7 +221,7 @@ class Faults:
 
     def add(self, once: Once) -> None:
         """Let one more scripted fault wait for its call."""
-        _known(once.kind)
+        _refuse_unknown(once.kind)
         self.pending.append([once, once.times])
 
     def strikes(self, kind: str, call: str, page: int | None = None) -> bool:
@@ -247,9 +246,9 @@ class Faults:
         return next((kind for kind in kinds if self.strikes(kind, call, page)), None)
 
 
-def _known(kind: str) -> None:
-    if kind not in KINDS:
-        raise ValueError(f"unknown fault {kind!r}. Kinds: {', '.join(KINDS)}.")
+def _refuse_unknown(kind: str) -> None:
+    if kind not in FAULT_KINDS:
+        raise ValueError(f"unknown fault {kind!r}. Kinds: {', '.join(FAULT_KINDS)}.")
 
 
 # -- quirks: shapes that the reference allows ------------------------------------------------------------
@@ -273,7 +272,7 @@ _EITHER = (
 )  # fmt: skip
 
 
-def quirky_row(call: str, row: Row, rng: random.Random) -> Row:
+def quirky_row(call: str, row: Record, rng: random.Random) -> Record:
     """A row in another shape that the reference allows: spellings, numbers as strings, 0 or null, fields."""
     row = dict(row)
     if call in ("get-sms-sent", "get-contact-sms-stats"):
@@ -290,7 +289,7 @@ def quirky_row(call: str, row: Row, rng: random.Random) -> Row:
     return row | {"shard": rng.randrange(4)} if rng.random() < 0.3 else row
 
 
-def quirky(call: str, answer: Row, listing: Listing, rng: random.Random) -> Row:
+def quirky(call: str, answer: Record, listing: Listing, rng: random.Random) -> Record:
     """A paginated answer in another shape that the reference allows."""
     answer = dict(answer)
     answer[listing.rows] = [quirky_row(call, row, rng) for row in answer[listing.rows]]

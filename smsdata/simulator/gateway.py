@@ -1,6 +1,7 @@
 """The gateway: from a request to an answer. Owns authentication, throttle, paging and order.
 
 `Gateway.respond` is the whole of it, under one lock, so that any server or transport can stand before it.
+Imports the account, the calls, drift and faults.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ import orjson
 
 from smsdata.simulator import faults as fault
 from smsdata.simulator.account import Account
-from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS, Listing, View
+from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Faults
 from smsdata.simulator.query import Query
+from smsdata.simulator.seed_data import Record
+from smsdata.simulator.views import Listing, View
 
-Row = dict[str, Any]
 Params = tuple[tuple[str, str], ...]
 
 
@@ -57,7 +59,7 @@ class Limiter:
     Parameters
     ----------
     kind : {"sliding", "calendar", "bucket"} or None
-        A window that slides; whole seconds of the clock; a bucket that refills. None lets everything pass.
+        A period that slides; whole seconds of the clock; a bucket that refills. None lets everything pass.
     rate : float
         Calls per second; below 1, one call per 1/rate seconds. Refused calls are not counted.
 
@@ -153,7 +155,7 @@ class Gateway:
     reseller : bool
         Whether the reseller's calls work; else NO_ACCESS.
     bounds : {"[]", "[)", "(]", "()"}
-        Whether ``start`` and ``end`` belong to a window.
+        Whether ``start`` and ``end`` belong to a span of time.
     quirks : bool
         Every shape that the reference allows, mixed: see `smsdata.simulator.faults.quirky`.
     speed : float
@@ -209,7 +211,7 @@ class Gateway:
         self._order = _Order(order, np.random.default_rng(seed))
         self._views: dict[tuple[str, Params], View] = {}
         self._views_version = -1
-        self._spoiled: list[tuple[str, Row, Row]] = []
+        self._spoiled: list[tuple[str, Record, Record]] = []
         self._pages_served = 0
         self._started = (clock() if speed else 0.0, account.now)
 
@@ -223,7 +225,7 @@ class Gateway:
         """How many calls were answered with 429."""
         return sum(call.status == 429 for call in self.calls)
 
-    def spoil(self, call: str, match: Row, change: Row) -> None:
+    def spoil(self, call: str, match: Record, change: Record) -> None:
         """From now on, write ``change`` over rows of ``call`` that hold all of ``match``."""
         self._spoiled.append((call, match, change))
 
@@ -246,7 +248,7 @@ class Gateway:
             Lower-case names; only ``authorization`` is read.
         """
         given = tuple(params)
-        with self.account.lock:
+        with self.account.state.clock.lock:
             at = self.clock()
             if self.speed:
                 passed = self._started[1] + int((at - self._started[0]) * self.speed) - self.account.now
@@ -299,7 +301,7 @@ class Gateway:
             headers["retry-after"] = self._random.choice(fault.RETRY_AFTER)
         return headers
 
-    def _json(self, body: Row, status: int = 200, action: str = "") -> Answer:
+    def _json(self, body: Record, status: int = 200, action: str = "") -> Answer:
         try:
             encoded = orjson.dumps(body)
         except TypeError:  # a lone surrogate or an integer above 64 bits, put there by a fault
@@ -322,7 +324,7 @@ class Gateway:
         if call in LISTINGS:
             body = self._page(call, LISTINGS[call], query)
         else:
-            body = ANSWERS[call](self.account, query) | {"error": _success()}
+            body = ANSWERS[call](self.account.state, query) | {"error": _success()}
         if call in CHANGES:
             self.applied.append((call, query.params))
         lost = self.faults.strikes("lost_answer", call, page)
@@ -331,7 +333,7 @@ class Gateway:
 
     # -- pages ----------------------------------------------------------------------------------------
 
-    def _page(self, call: str, listing: Listing, query: Query) -> Row:
+    def _page(self, call: str, listing: Listing, query: Query) -> Record:
         """One page of a paginated call."""
         number, size = query.integer("page") or 1, query.integer("max") or 10
         self._check_paging(query, listing)
@@ -343,8 +345,8 @@ class Gateway:
         view = self._view(call, listing, query)
         served = max(1, number - 1) if self.faults.strikes("stale_page", call, number) else number
         keys = self._order.keys(view, (served - 1) * size, served * size)
-        told = max(1, served - 1) if self.faults.strikes("wrong_number", call, number) else served
-        answer: Row = {"page": {"count": max(1, -(-len(view.keys) // size)), "number": told}}
+        said = max(1, served - 1) if self.faults.strikes("wrong_number", call, number) else served
+        answer: Record = {"page": {"count": max(1, -(-len(view.keys) // size)), "number": said}}
         answer[listing.total] = len(view.keys) if view.total is None else view.total
         answer |= {listing.rows: view.build(keys)} | view.beside | {"error": _success()}
         return self._spoil(call, listing, answer, number)
@@ -365,14 +367,14 @@ class Gateway:
 
     def _view(self, call: str, listing: Listing, query: Query) -> View:
         """The rows of a call; kept until the account changes."""
-        if self._views_version != self.account.version or len(self._views) > 64:
-            self._views, self._views_version = {}, self.account.version
+        if self._views_version != self.account.state.clock.version or len(self._views) > 64:
+            self._views, self._views_version = {}, self.account.state.clock.version
         asked = tuple(sorted((k, v) for k, v in query.params.items() if k not in ("page", "max")))
         if (call, asked) not in self._views:
-            self._views[call, asked] = listing.view(self.account, query)
+            self._views[call, asked] = listing.view(self.account.state, query)
         return self._views[call, asked]
 
-    def _spoil(self, call: str, listing: Listing, answer: Row, number: int) -> Row:
+    def _spoil(self, call: str, listing: Listing, answer: Record, number: int) -> Record:
         """Spoiled rows, quirks and the faults of content."""
         for spoiled, match, change in self._spoiled:
             if spoiled == call:
@@ -385,5 +387,5 @@ class Gateway:
         return fault.quirky(call, answer, listing, self._random) if self.quirks else answer
 
 
-def _success() -> Row:
+def _success() -> Record:
     return {"code": "SUCCESS", "description": "OK"}

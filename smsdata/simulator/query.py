@@ -1,13 +1,15 @@
-"""The parameters of one request. Owns their formats and the FIELD_EMPTY and FIELD_INVALID answers."""
+"""The parameters of one request. Owns their formats and the FIELD_EMPTY and FIELD_INVALID answers.
+
+Imports the refusals of `contacts`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from smsdata.simulator.clock import DAY_SECONDS
 from smsdata.simulator.contacts import Refused
-
-DAY = 86_400
 
 
 class Query:
@@ -20,7 +22,7 @@ class Query:
     now : int
         The virtual time, epoch seconds.
     bounds : {"[]", "[)", "(]", "()"}
-        Whether ``start`` and ``end`` themselves belong to a window.
+        Whether ``start`` and ``end`` themselves belong to the span.
 
     Examples
     --------
@@ -76,7 +78,7 @@ class Query:
                 continue
         raise Refused("FIELD_INVALID", f"{name} must be YYYY-MM-DD HH:MM:SS.")
 
-    def window(
+    def span(
         self,
         *,
         required: bool = False,
@@ -91,10 +93,10 @@ class Query:
         """
         start, end = self.instant("start", required=required), self.instant("end", required=required)
         last = self.now if end is None else end
-        first = start if start is not None else (last - default * DAY if default else 0)
+        first = start if start is not None else (last - default * DAY_SECONDS if default else 0)
         if first > last:
             raise Refused("FIELD_INVALID", "start must not be after end.")
-        if widest is not None and last - first > widest * DAY:
+        if widest is not None and last - first > widest * DAY_SECONDS:
             raise Refused("FIELD_INVALID", f"start and end must be at most {widest} days apart.")
         if months is not None and first < self._months_ago(months):
             raise Refused("FIELD_INVALID", f"start must lie within the last {months} months.")

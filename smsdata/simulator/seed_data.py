@@ -1,27 +1,28 @@
-"""What an account is filled with: numbers, names, texts, lists, campaigns. Owns the made-up data.
+"""What an account is filled with: numbers, names, texts, lists, fixed tables. Owns the made-up data.
 
 Phone numbers come from ranges that regulators reserve for fiction. A send to more than 11,000 numbers goes
 on with 6149157 followed by six digits: two digits too long to be anybody's.
+
+Imports `contacts`, whose lists it fills.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from smsdata.simulator.contacts import ContactList, Member
+from smsdata.simulator.clock import DAY_SECONDS
+from smsdata.simulator.contacts import Contacts, Member
 from smsdata.simulator.recipients import Ints
 
-if TYPE_CHECKING:
-    from smsdata.simulator.account import Account
-
-Row = dict[str, Any]
+Record = dict[str, Any]
+"""One row of a table, or one object on the wire, by the names of its values."""
 
 SENDER = "61491570110"
-_LONGCODES = (SENDER, "61491570313", "61491570737")
-_SENDERS = (*_LONGCODES, SENDER, SENDER, "Acme", "Höst Café")
-_DAY = 86_400
+LONGCODES = (SENDER, "61491570313", "61491570737")
+SENDERS = (*LONGCODES, SENDER, SENDER, "Acme", "Höst Café")
 
 _FIRST = (
     None,
@@ -41,7 +42,7 @@ _FIRST = (
 )
 _LAST = (None, "", "Nguyen", "Smith", "de la Cruz", "Müller", '"Q" Jones', "=Sum", "Okafor", "Łuk", "Ng")
 
-_TEXTS = (
+CAMPAIGN_TEXTS = (
     "Sale today only! Reply STOP to opt out",
     "Hi [Firstname], your order is on its way: https://example.com/offer",
     "Läuft! 🎉 20% auf alles bis Sonntag. Stop? Antworte STOP",
@@ -50,7 +51,7 @@ _TEXTS = (
     "Reminder: your appointment is tomorrow at 10:00. " * 4,
     "[Firstname], we miss you. See https://example.com/offer or reply STOP",
 )
-_REPLIES = (
+_REPLY_TEXTS = (
     ("STOP", 10), ("stop", 4), ("Stop.", 3), ("Unsubscribe", 2), ("STOP ALL", 1), ("opt out", 1),
     ("please remove me from this list", 2), ("wrong number", 1), ("please stop the bus, I am coming!", 1),
     ("Yes", 12), ("YES ", 8), ("ok thanks 👍", 8), ("Can I come at 3\nor at 4?", 4), ("=1+1", 3),
@@ -58,7 +59,18 @@ _REPLIES = (
     ('He said "no", twice', 2), ("👩‍👩‍👧 see you\r\nthere", 2),
     ("cancel my order", 2),
 )  # fmt: skip
-_INBOUND = ("JOIN", "JOIN Ana", "WIN blue", "Hello?", "", "=1+1", "Open on Sunday? 🙂", "stop", "Line\nbreak")
+SINGLE_TEXT = "Your table is ready"
+INBOUND_TEXTS = (
+    "JOIN",
+    "JOIN Ana",
+    "WIN blue",
+    "Hello?",
+    "",
+    "=1+1",
+    "Open on Sunday? 🙂",
+    "stop",
+    "Line\nbreak",
+)
 _LISTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("Customers", {"field_1": "Email", "field_2": "Birthday"}),
     ("Newsletter", {}),
@@ -79,7 +91,7 @@ def pool(size: int, start: int = 0) -> Ints:
     [61491570000, 61491570001, 447700900000]
     """
     australian = 61_491_570_000 + np.arange(10_000)
-    australian = australian[~np.isin(australian, [int(code) for code in _LONGCODES])]
+    australian = australian[~np.isin(australian, [int(code) for code in LONGCODES])]
     abroad = np.concatenate([447_700_900_000 + np.arange(1_000), 12_025_550_100 + np.arange(100)])
     mixed = np.insert(australian, np.minimum(np.arange(len(abroad)) * 9 + 2, len(australian)), abroad)
     beyond = 6_149_157_000_000 + np.arange(max(0, start + size - len(mixed)))
@@ -91,6 +103,11 @@ def person(msisdn: int) -> tuple[str | None, str | None]:
     return _FIRST[msisdn * 7919 % len(_FIRST)], _LAST[msisdn * 104_729 % len(_LAST)]
 
 
+def people_of(numbers: Iterable[int | str]) -> list[Member]:
+    """Whoever owns these numbers, on no list."""
+    return [Member(int(number), *person(int(number)), 0) for number in numbers]
+
+
 def dead_numbers(rng: np.random.Generator, share: float) -> Ints:
     """The numbers that always hard-bounce."""
     everyone = pool(11_000)
@@ -99,8 +116,8 @@ def dead_numbers(rng: np.random.Generator, share: float) -> Ints:
 
 def reply_text(rng: np.random.Generator) -> str:
     """What somebody answers."""
-    weights = np.array([weight for _, weight in _REPLIES], float)
-    return _REPLIES[int(rng.choice(len(_REPLIES), p=weights / weights.sum()))][0]
+    weights = np.array([weight for _, weight in _REPLY_TEXTS], float)
+    return _REPLY_TEXTS[int(rng.choice(len(_REPLY_TEXTS), p=weights / weights.sum()))][0]
 
 
 def text_of(template: str, first_name: str | None) -> str:
@@ -108,20 +125,20 @@ def text_of(template: str, first_name: str | None) -> str:
     return template.replace("[Firstname]", first_name or "")
 
 
-def numbers() -> list[Row]:
+def number_rows() -> list[Record]:
     """Virtual numbers as get-numbers shows them; ``owned`` tells which ones are the account's."""
     keys = ("number", "price", "auto_renew", "next_charge", "status", "owned")
     rows = [
         (SENDER, 19.0, True, "2026-12-01", "active", True),
-        (_LONGCODES[1], 19.0, False, None, "active", True),
-        (_LONGCODES[2], None, None, "2026-12-15", None, True),
+        (LONGCODES[1], 19.0, False, None, "active", True),
+        (LONGCODES[2], None, None, "2026-12-15", None, True),
         ("61491570006", 25.5, False, None, "available", False),
         ("447700900111", 12.0, False, None, "available", False),
     ]
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
-def keywords() -> list[Row]:
+def keyword_rows() -> list[Record]:
     """Keywords as get-keywords shows them."""
     keys = (
         "keyword", "reference", "number", "list_id", "welcome_message", "member_message", "forward_url",
@@ -130,119 +147,60 @@ def keywords() -> list[Row]:
     rows = [
         ("JOIN", "Door", SENDER, 3_100_001, "Welcome!", "You are in.", "https://example.com/join", None,
          "owner@example.com", "active", "2026-12-01"),
-        ("WIN", None, _LONGCODES[1], 0, "", "", None, None, None, "active", None),
-        ("JOIN", "Shop", _LONGCODES[1], None, "Hallo 👋", None, None, "61491570156", None, "inactive",
+        ("WIN", None, LONGCODES[1], 0, "", "", None, None, None, "active", None),
+        ("JOIN", "Shop", LONGCODES[1], None, "Hallo 👋", None, None, "61491570156", None, "inactive",
          "2026-11-30"),
     ]  # fmt: skip
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
-def clients(rng: np.random.Generator, count: int, end: int) -> tuple[list[Row], list[Row]]:
-    """A reseller's clients and their ledgers (times in epoch seconds)."""
-    accounts: list[Row] = []
-    ledger: list[Row] = []
+def reseller_rows(rng: np.random.Generator, count: int, end: int) -> tuple[list[Record], list[Record]]:
+    """A reseller's clients and their transactions (times in epoch seconds)."""
+    clients: list[Record] = []
+    transactions: list[Record] = []
     for number in range(count):
         client_id, balance = 70_001 + number, 100.0
         for entry in range(int(rng.integers(5, 30))):
             amount = round(float(rng.uniform(-20, -0.1)), 4) if entry % 7 else 50.0
             balance = round(balance + amount, 4)
             sent = amount < 0
-            ledger.append({
-                "id": 88_000_001 + len(ledger), "client_id": client_id,
+            transactions.append({
+                "id": 88_000_001 + len(transactions), "client_id": client_id,
                 "description": "Campaign" if sent else "Top-up 💳", "amount": amount,
-                "balance_standing": balance, "created": end - int(rng.integers(0, 60 * _DAY)),
-                "message_id": 340_000_000 + len(ledger) if sent else None,
+                "balance_standing": balance, "created": end - int(rng.integers(0, 60 * DAY_SECONDS)),
+                "message_id": 340_000_000 + len(transactions) if sent else None,
                 "message_status": "completed" if sent else None,
                 "message_cost": -amount if sent else None,
                 "message_revenue": round(-amount * 1.2, 4) if sent else None,
             })  # fmt: skip
-        accounts.append({
+        clients.append({
             "id": client_id, "name": f"Client {number} – Söhne", "contact": ("Ana", "", None)[number % 3],
             "email": f"client{number}@example.com", "msisdn": str(61_491_570_156 + number), "currency": "AUD",
-            "timezone": "Australia/Sydney", "created": end - (400 - number) * _DAY,
+            "timezone": "Australia/Sydney", "created": end - (400 - number) * DAY_SECONDS,
             "client_pays": number % 2 == 0, "sms_margin": 0.02, "recharge_amount": 50,
             "total_lists": 3 + number, "total_sms": 1200 * number,
             "total_contacts": 500, "total_spend": 88.5, "total_revenue": 106.2, "credits_based": False,
             "balance": balance, "has_credit_card": ("yes", "no")[number % 2],
             "apikey": f"client-key-{number}", "apisecret": f"client-secret-{number}",
         })  # fmt: skip
-    return accounts, ledger
+    return clients, transactions
 
 
-def add_list(account: Account, name: str, fields: dict[str, str], created_at: int | None) -> int:
-    """Make an empty list; returns its id."""
-    list_id = max(account.book.lists, default=3_100_000) + 1
-    account.book.lists[list_id] = ContactList(list_id, name, created_at, fields)
-    return list_id
-
-
-def make_lists(account: Account, count: int, recipients: int) -> None:
-    """Fill ``count`` lists with overlapping people; some inactive, some deleted, one list without a date."""
-    rng = account.rng
+def fill_lists(contacts: Contacts, rng: np.random.Generator, count: int, recipients: int, now: int) -> None:
+    """Make ``count`` lists of overlapping people; some inactive, some deleted, one list without a date."""
     everyone = pool(min(11_000, recipients * 3))
     for number in range(count):
         name, fields = _LISTS[number % len(_LISTS)]
         name = name if number < len(_LISTS) else f"{name} {number}"
-        created = None if number == 1 else account.now - (500 + number) * _DAY
-        list_id = add_list(account, name, dict(fields), created)
+        created_at = None if number == 1 else now - (500 + number) * DAY_SECONDS
+        target = contacts.new_list(name, dict(fields), created_at)
         size = min(len(everyone), int(recipients * rng.uniform(0.8, 1.3)) + 2)
         for msisdn in np.sort(rng.choice(everyone, size, replace=False)).tolist():
-            member = Member(msisdn, *person(msisdn), account.now - int(rng.integers(0, 400 * _DAY)))
+            member = Member(msisdn, *person(msisdn), now - int(rng.integers(0, 400 * DAY_SECONDS)))
             values = [
                 _FIELD_VALUES[index] for index in rng.integers(len(_FIELD_VALUES), size=len(fields)).tolist()
             ]
             member.fields = dict(zip(fields.values(), values, strict=True))
             member.status = "inactive" if rng.random() < 0.03 else "active"
             member.deleted = bool(rng.random() < 0.04)
-            account.book.lists[list_id].members[msisdn] = member
-
-
-def make_traffic(
-    account: Account, *, campaigns: int, recipients: int, singles: int, inbound: int, end: int
-) -> None:
-    """Schedule campaigns, single sends and inbound messages over the account's history."""
-    rng, begin = account.rng, account.now
-    span = max(end - begin, 1)
-    for number in range(campaigns):
-        at = begin + int(span * (number + rng.random()) / campaigns)
-        account.later(at, "_on_campaign", recipients)
-    everyone = pool(min(11_000, max(recipients, 1) * 3))
-    for number in range(singles):
-        at = begin + int(span * (number + rng.random()) / singles)
-        account.later(at, "_on_single", int(rng.choice(everyone)))
-    for _ in range(inbound):
-        at = begin + int(rng.integers(0, span))
-        text = _INBOUND[int(rng.integers(len(_INBOUND)))]
-        account.later(at, "_on_inbound", int(rng.choice(everyone)), text, str(rng.choice(_LONGCODES)))
-
-
-def pick_campaign(account: Account, recipients: int) -> dict[str, Any]:
-    """Arguments of a made-up campaign: to a list most of the time, else to numbers."""
-    rng = account.rng
-    text, sender = _TEXTS[int(rng.integers(len(_TEXTS)))], str(rng.choice(_SENDERS))
-    if account.book.lists and rng.random() < 0.7:
-        return {"list_id": int(rng.choice(list(account.book.lists))), "text": text, "sender": sender}
-    size = max(2, int(recipients * rng.uniform(0.5, 1.5)))
-    chosen = pool(size, start=int(rng.integers(0, recipients + 1)))
-    kind = str(rng.choice(["campaign", "quick_sms", "email_sms", "keyword", "test_sms"]))
-    return {"numbers": chosen.tolist(), "text": text, "sender": sender, "type": kind}
-
-
-def make_bulk(account: Account, messages: int, recipients: int) -> None:
-    """Send ``messages`` in campaigns of ``recipients`` each, evenly spread over the account's history."""
-    from smsdata.simulator.account import Send
-
-    list_id = add_list(account, "Everyone", {}, account.now - account.days * _DAY)
-    everyone = pool(recipients)
-    names = np.array([[account.names.index(name) for name in person(int(number))] for number in everyone])
-    for number, first, last in zip(everyone.tolist(), *names.T.tolist(), strict=True):
-        values = account.names.values
-        account.book.lists[list_id].members[number] = Member(number, values[first], values[last], account.now)
-    count = -(-messages // recipients)
-    begin = account.now - account.days * _DAY
-    for campaign in range(count):
-        size = min(recipients, messages - campaign * recipients)
-        at = begin + (2 * campaign + 1) * account.days * _DAY // (2 * count)
-        message_id, text = account.new_message_id(), _TEXTS[campaign % 3]
-        send = Send(message_id, "campaign", at, text, SENDER, None, single=False)
-        account.dispatch(send, everyone[:size], names[:size, 0], names[:size, 1])
+            target.members[msisdn] = member

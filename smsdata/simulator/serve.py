@@ -1,4 +1,7 @@
-"""The gateway on the wire and in process. Owns transports and servers; decides nothing about answers."""
+"""The gateway on the wire and in process. Owns transports and servers; decides nothing about answers.
+
+Imports the gateway alone.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ SendMessage = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _RESET = "reset"
 
 
-def _pairs(*encoded: bytes) -> list[tuple[str, str]]:
+def _decoded_pairs(*encoded: bytes) -> list[tuple[str, str]]:
     """URL-encoded parameters of the query string and the form body."""
     texts = [text.decode("utf-8", "replace") for text in encoded]
     return [pair for text in texts for pair in parse_qsl(text, keep_blank_values=True)]
@@ -43,7 +46,10 @@ class _Transport(httpx.BaseTransport):
         """Answer one request, or fail as a network would."""
         self._wait()
         answer = self._gateway.respond(
-            request.method, request.url.path, _pairs(request.url.query, request.read()), request.headers
+            request.method,
+            request.url.path,
+            _decoded_pairs(request.url.query, request.read()),
+            request.headers,
         )
         self._wait()
         if answer.action == "truncate":
@@ -75,16 +81,18 @@ def transport(gateway: Gateway, *, sleep: Callable[[float], None] | None = None)
     return _Transport(gateway, sleep)
 
 
-def app(gateway: Gateway) -> Starlette:
+def asgi_app(gateway: Gateway) -> Starlette:
     """The gateway as an ASGI application."""
 
     async def respond(scope: Scope, receive: Receive, send: SendMessage) -> None:
         body = await _body(scope, receive)
         await asyncio.sleep(gateway.wait())
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        answer = gateway.respond(scope["method"], scope["path"], _pairs(scope["query_string"], body), headers)
+        answer = gateway.respond(
+            scope["method"], scope["path"], _decoded_pairs(scope["query_string"], body), headers
+        )
         await asyncio.sleep(gateway.wait())
-        await _send(answer, scope, receive, send)
+        await _send_answer(answer, scope, receive, send)
 
     return Starlette(routes=[Mount("/", app=respond)])
 
@@ -99,7 +107,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _send(answer: Answer, scope: Scope, receive: Receive, send: SendMessage) -> None:
+async def _send_answer(answer: Answer, scope: Scope, receive: Receive, send: SendMessage) -> None:
     """Send an answer, or spoil it: a body cut short, a reset, silence until the client leaves."""
     if answer.action == "reset":
         scope["state"][_RESET]()
@@ -163,7 +171,7 @@ class _Server(uvicorn.Server):
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(
             uvicorn.Config(
-                app(gateway), http=_Protocol, ws="none", lifespan="off", log_config=None,
+                asgi_app(gateway), http=_Protocol, ws="none", lifespan="off", log_config=None,
                 log_level="critical", access_log=False, date_header=False, server_header=False,
                 timeout_graceful_shutdown=1, timeout_keep_alive=60,
             )
@@ -176,7 +184,7 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one."""
     listener = socket.create_server((host, port), backlog=512)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
@@ -186,7 +194,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def serve(gateway: Gateway, *, port: int = 8025, host: str = "127.0.0.1") -> None:
     """Serve until interrupted (KeyboardInterrupt). Raises OSError when the port is taken."""
-    with _listen(host, port) as listener:
+    with _listening(host, port) as listener:
         _Server(gateway).run(sockets=[listener])
 
 
@@ -202,7 +210,7 @@ def running(gateway: Gateway, *, port: int = 0) -> Iterator[str]:
     ...     httpx.get(base_url + "get-lists.json", auth=("demo", "demo")).status_code
     200
     """
-    with _listen("127.0.0.1", port) as listener:
+    with _listening("127.0.0.1", port) as listener:
         server = _Server(gateway)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from examples import EXAMPLES, SUCCESS, Answer, scripted
 
 from smsdata.simulator import Account
+from tests.support.examples import EXAMPLES, SUCCESS, Answer, scripted
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import stamina
 
 from . import drift, fault, fuzz, histories, hygiene, kill, year
-from .common import Tally
+from .tally import Tally
 
 os.environ["SMSDATA_PROGRESS"] = "0"
 pa.set_cpu_count(1)  # the rows are few: threads would only cost

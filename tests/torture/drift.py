@@ -6,6 +6,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from smsdata import Client
@@ -14,9 +15,10 @@ from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Reader
 from smsdata.gateway.reads import Read
 from smsdata.simulator import Account, Drift, Gateway
-from smsdata.simulator.drift import KINDS
+from smsdata.simulator.drift import DRIFT_KINDS
+from tests.support.clients import connected
 
-from .common import Tally, client
+from .tally import Tally
 
 RATES = ((2, 1), (4, 3), (3, 8))  # before every so many pages, so many changes
 TABLES = {
@@ -50,7 +52,8 @@ def _asked(table: str, account: Account, kind: str) -> dict[str, Any]:
         send = max(sends, key=lambda one: len(one.rows))
         return {"message_id": send.message_id} | ({"delivery": "pending"} if kind == "settle" else {})
     if table == "list_members":
-        return {"list_id": max(account.book.lists.values(), key=lambda one: len(list(one.present()))).list_id}
+        lists = account.contacts.lists.values()
+        return {"list_id": max(lists, key=lambda one: len(list(one.present()))).list_id}
     return {}
 
 
@@ -68,8 +71,6 @@ def proved(made: Client, table: str, asked: Mapping[str, Any]) -> Rows:
 
 
 def _long_ago(made: Client) -> Any:
-    from datetime import timedelta
-
     return made.now() - timedelta(days=60)
 
 
@@ -89,7 +90,7 @@ def _naive(enough: Callable[[int, list[Any], int, int], bool], *, dedupe: bool) 
             rows += [dict(row) for row in page.rows]
             if not page.rows or enough(number, rows, pages, total):
                 break
-        keyed = [_typed(table, row, asked) for row in rows]
+        keyed: Rows = [_typed(table, row, asked) for row in rows]
         return list({_key(table, row): row for row in keyed}.values()) if dedupe else keyed
 
     return read
@@ -140,7 +141,8 @@ def strike(kind: str, rate: tuple[int, int], seed: int, read: Callable[..., Rows
     drift = Drift(every_pages=rate[0], rows=rate[1], kinds=(kind,), seed=seed, until=until, seconds=1)
     gateway = Gateway(account, limiter=None, max_page=_SIZE, drift=drift)
     before = _there(account, table, asked)
-    with client(gateway, threads=1) as made:
+    with connected(gateway) as made:
+        made.threads = 1  # the run can be repeated to the call
         made.call("get-balance")  # tells the gateway's time
         try:
             rows = read(made, table, asked)
@@ -162,7 +164,7 @@ def run(
     seed: int,
     *,
     seeds: int = 20,
-    kinds: Sequence[str] = tuple(KINDS),
+    kinds: Sequence[str] = tuple(DRIFT_KINDS),
     rates: Sequence[tuple[int, int]] = RATES,
     read: Callable[..., Rows] = proved,
     until_wrong: bool = False,

@@ -18,9 +18,11 @@ from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account, Gateway
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store
+from tests.support.clients import connected
+from tests.support.comparison import described, differences
 
 from . import kill
-from .common import Tally, client, differences
+from .tally import Tally
 
 METHODS = ("open", "write", "fsync", "rename")
 ERRORS = (errno.EIO, errno.ENOSPC)
@@ -108,7 +110,7 @@ class World:
 
 
 def _sync(account: Account, store: Store) -> list[str]:
-    with client(Gateway(account, limiter=None, max_page=10)) as made:
+    with connected(Gateway(account, limiter=None, max_page=10)) as made:
         return sync(made, store).attention
 
 
@@ -150,7 +152,7 @@ def strike(world: World, disk: type[Failing], method: str, at: int, code: int) -
             left = _keys(Store(store))
             wrong += [f"{table}: rows lost" for table in TABLES if world.keys[table] - left[table]]
             wrong += _sync(world.account, Store(store, part_rows=kill.PART_ROWS))
-            wrong += differences(Store(store), world.account)
+            wrong += described(differences(Store(store), world.account))
         except StoreError as error:
             wrong.append(f"afterwards: {error}")
         return struck, wrong

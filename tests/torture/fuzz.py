@@ -13,16 +13,20 @@ from smsdata import Client
 from smsdata.errors import SmsDataError
 from smsdata.gateway.endpoints import Endpoint, endpoint
 from smsdata.simulator import Account, Gateway, transport
+from tests.support.accounts import small
+from tests.support.clients import connected
+from tests.support.comparison import OWN
 
-from .common import OWN, Tally, small
+from .tally import Tally
 
 READ = ("campaigns", "messages", "dlrs", "replies", "lists", "list_members", "numbers", "keywords")
-_ODD = (
+_ODD: tuple[Any, ...] = (
     None, True, -1, 0, 2**53 + 1, 2**64, 1.5, float("nan"), "", "soon", "\ud83d", "\x00", "2026-13-45", [],
     {}, [1], {"a": 1}, [[]], "9" * 400,
 )  # fmt: skip
 
-_NEVER = (None, 1.5, float("nan"), "soon", "\ud83d", [], {}, [1], {"a": 1}, [[]])  # no key looks like these
+_NEVER: tuple[Any, ...] = (None, 1.5, float("nan"), "soon", "\ud83d", [], {}, [1], {"a": 1}, [[]])
+"""No key looks like these."""
 
 Touched = set[tuple[str, ...]]
 
@@ -154,7 +158,7 @@ def proved(made: Client, table: str, asked: Mapping[str, Any]) -> Rows:
     window = {"since": "60d"} if endpoint(table).limit else {}
     frame = made.drain(table, **window, **asked)
     whole = frame.astype(object).where(frame.notna(), None)
-    return whole.to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in whole.to_dict("records")]
 
 
 def _believing(swallow: tuple[type[Exception], ...], *, coerce: bool) -> Callable[..., Rows]:
@@ -221,14 +225,11 @@ def strike(account: Account, table: str, seed: int, read: Callable[..., Rows], t
     gateway = Gateway(account, limiter=None, max_page=random.Random(seed).choice([5, 100]))
     mutator = Mutator(gateway, table, seed, tally)
     large = max(account.sends, key=lambda send: len(send.rows)).message_id
-    asked = {"dlrs": {"message_id": large}, "list_members": {"list_id": min(account.book.lists)}}.get(
+    asked = {"dlrs": {"message_id": large}, "list_members": {"list_id": min(account.contacts.lists)}}.get(
         table, {}
     )
     truth = [row for row in account.truth(table) if all(row[k] == v for k, v in asked.items())]
-    made = Client(
-        key="demo", secret="demo", base_url="http://127.0.0.1:8025/", rate=1e6, share=1, transport=mutator,
-        now=account.time,
-    )  # fmt: skip
+    made = connected(gateway, through=mutator, now=account.time)
     with made:
         try:
             wrong = list(_wrong(mutator, table, read(made, table, asked), truth))

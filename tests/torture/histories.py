@@ -20,9 +20,9 @@ import pyarrow as pa
 
 from smsdata import Store, hygiene
 from smsdata.schema.frames import schema
+from tests.support.hygiene_world import number
 
-from .common import Tally
-from .hygiene import number
+from .tally import Tally
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 Plan = Callable[[Store], pd.DataFrame]

@@ -20,8 +20,11 @@ from smsdata.simulator import Account, Gateway
 from smsdata.store.disk import Disk
 from smsdata.store.merging import Merging
 from smsdata.store.store import Store
+from tests.support.accounts import small, stir
+from tests.support.clients import connected
+from tests.support.comparison import described, differences
 
-from .common import Tally, client, differences, small, stir
+from .tally import Tally
 
 PART_ROWS = 25  # several files a month, so that merges touch more than one
 
@@ -158,7 +161,7 @@ def _gateway(account: Account) -> Gateway:
 
 
 def _sync(account: Account, store: Store) -> list[str]:
-    with client(_gateway(account)) as made:
+    with connected(_gateway(account)) as made:
         return sync(made, store).attention
 
 
@@ -259,7 +262,8 @@ def strike(workload: Workload, parts: Parts, tally: Tally, *, after: float | Non
         tally.fired[f"{workload.name}: {'kills' if killed else 'ended before'}"] += 1
         where = f"{workload.name} {how or f'after {after:.4f} s'}"
         try:
-            wrong = _run(workload.account, store, parts) + differences(Store(store), workload.account)
+            wrong = _run(workload.account, store, parts)
+            wrong += described(differences(Store(store), workload.account))
         except Exception as error:
             wrong = [f"{type(error).__name__}: {error}"]
         tally.wrong += [f"{where}: {line}" for line in wrong]

@@ -6,7 +6,6 @@ import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,18 @@ import pyarrow as pa
 from smsdata import Client
 from smsdata.errors import SmsDataError
 from smsdata.gateway.answers import Page
-from smsdata.gateway.endpoints import SYNCED, endpoint
-from smsdata.gateway.reader import Reader
-from smsdata.gateway.reads import Drained, Read, slices
+from smsdata.gateway.endpoints import SYNCED
 from smsdata.ingest.run import sync
 from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Faults, Gateway
 from smsdata.store.store import Store
+from tests.support.accounts import stir
+from tests.support.clients import connected
+from tests.support.comparison import described, differences
+from tests.support.look_back import look_back_three_days
 
-from .common import Tally, client, differences, stir
 from .fault import ERRORS, METHODS, Failing
+from .tally import Tally
 
 NIGHTS = 355
 START = "2025-11-23T00:00:00Z"
@@ -41,31 +42,13 @@ def _sync(made: Client, store: Store) -> list[str]:
     return sync(made, store).attention
 
 
-def look_back_three_days(made: Client, store: Store) -> list[str]:
-    """What many exports do: read the last three days again and no more; broken on purpose."""
-    made.call("get-balance")
-    now = made.now()
-    start = now - timedelta(days=3)
-    with store.writing():
-        for table in ("campaigns", "messages", "replies"):
-            for one in Reader(made).each(slices(Read(endpoint(table)), start, now)):
-                assert isinstance(one, Drained)
-                store.merge(table, one.rows)
-                sends = one.rows.to_pylist() if table == "campaigns" else []
-                for send in sends:
-                    context = {"message_id": send["message_id"], "sent_at": send["sent_at"]}
-                    asked = Read(endpoint("dlrs"), {"message_id": send["message_id"]}, context=context)
-                    store.merge("dlrs", Reader(made).read(asked).rows)
-    return []
-
-
 class _NoOptoutCounters(Client):
     """Does not look at the opt-out counters; broken on purpose."""
 
     def page(self, *asked: Any, **how: Any) -> Page:
         page = super().page(*asked, **how)
         return replace(
-            page, rows=tuple(row | {"optouts": 0} if "optouts" in row else row for row in page.rows)
+            page, rows=tuple({**row, "optouts": 0} if "optouts" in row else row for row in page.rows)
         )
 
 
@@ -136,14 +119,14 @@ def year(seed: int, nights: int, parts: Parts, tally: Tally, *, calm: bool, edit
             _night(gateway, parts, parts.store(store, disk=disk), tally)
         account.advance(days=8)
         quiet = Gateway(account, limiter=None)
-        with client(quiet, kind=parts.client) as made:
+        with connected(quiet, kind=parts.client) as made:
             look = parts.run(made, parts.store(store))
         tally.fired.update(faults.struck)
-        return look + differences(Store(store), account, parts.tables)
+        return look + described(differences(Store(store), account, parts.tables))
 
 
 def _night(gateway: Gateway, parts: Parts, store: Store, tally: Tally) -> None:
-    with client(gateway, kind=parts.client) as made:
+    with connected(gateway, kind=parts.client) as made:
         try:
             parts.run(made, store)
             tally.fired["syncs"] += 1

@@ -11,6 +11,8 @@ import httpx
 
 from smsdata import Client
 
+from .clients import OPTIONS
+
 Answer = dict[str, Any]
 SUCCESS = {"code": "SUCCESS", "description": "OK"}
 DATE = {"date": "Sun, 22 Nov 2026 00:00:00 GMT"}
@@ -153,6 +155,4 @@ def scripted(respond: Respond, **options: Any) -> Client:
             return answer
         return httpx.Response(200, headers=DATE, content=json.dumps(answer).encode())
 
-    settings: Answer = {"key": "demo", "secret": "demo", "base_url": "http://127.0.0.1:8025/"}
-    settings |= {"rate": 1e6, "share": 1, "transport": httpx.MockTransport(handle)}
-    return Client(**settings | options)
+    return Client(**OPTIONS | {"transport": httpx.MockTransport(handle)} | options)

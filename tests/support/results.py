@@ -9,13 +9,10 @@ import pandas as pd
 
 from smsdata import analysis
 
+from .frames import utc
+
 NOW = "2026-11-22"
 SYNCED = pd.Timestamp("2026-11-21T22:00", tz="UTC")
-
-
-def utc(*moments: str | None) -> pd.Series:
-    """Instants."""
-    return pd.Series(pd.to_datetime(list(moments), utc=True, format="ISO8601")).astype("datetime64[us, UTC]")
 
 
 _LATER = ("delivered", "delivered", "pending", "hard-bounce")
@@ -29,8 +26,8 @@ def messages() -> pd.DataFrame:
             "message_id": np.repeat([10, 11], 4),
             "msisdn": [f"6149157015{n}" for n in [0, 1, 2, 3] * 2],
             "sender": ["61491570006", "61491570006", "ACME", "ACME"] * 2,
-            "sent_at": utc("2026-11-02", "2026-11-09").repeat(4).array,
-            "delivered_at": utc("2026-11-02T00:01:05", None, "2026-11-02T00:09", *[None] * 5),
+            "sent_at": utc(["2026-11-02", "2026-11-09"]).repeat(4).array,
+            "delivered_at": utc(["2026-11-02T00:01:05", None, "2026-11-02T00:09", *[None] * 5]),
             "status": ["delivered", "bounced", "delivered", "hard-bounce", *_LATER],
             "message": "Sale today. Reply NO to opt out",
             "optout": [False, False, True, False] + [False] * 4,
@@ -53,7 +50,7 @@ def replies() -> pd.DataFrame:
             "message_id": pd.array([10, 10, None], "Int64"),
             "msisdn": ["61491570150", "61491570151", "61491570151"],
             "longcode": "61491570006",
-            "received_at": utc("2026-11-02T01:00", "2026-11-02T02:00", "2026-11-03T02:00"),
+            "received_at": utc(["2026-11-02T01:00", "2026-11-02T02:00", "2026-11-03T02:00"]),
             "response": ["STOP", "Yes", "don't stop"],
         }
     )
@@ -64,7 +61,7 @@ def campaigns() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "message_id": [10, 11],
-            "sent_at": utc("2026-11-02", "2026-11-09"),
+            "sent_at": utc(["2026-11-02", "2026-11-09"]),
             "message": ["Sale", "Sale today! " * 10 + "🎉"],
             "parts": [1, 2],
             "cost": [4.0, 8.0],
@@ -83,9 +80,9 @@ def members() -> pd.DataFrame:
             "list_id": [7, 7, 7, 8, 8],
             "msisdn": ["61491570150", "61491570151", "61491570153", "61491570150", "61491570152"],
             "status": ["active", "optout", "active", "active", "inactive"],
-            "created_at": utc("2025-09-01", "2025-09-02", "2026-10-01", "2026-10-05", "2026-10-06"),
+            "created_at": utc(["2025-09-01", "2025-09-02", "2026-10-01", "2026-10-05", "2026-10-06"]),
             "synced_at": SYNCED,
-            "gone_at": utc(None, None, None, None, "2026-11-20"),
+            "gone_at": utc([None, None, None, None, "2026-11-20"]),
         }
     )
 

@@ -1,0 +1,102 @@
+"""What comes back: replies, inbound messages, opt-outs and clicks. Owns how each of them changes the account.
+
+Imports the parts below it: clock, contacts, sent, seed_data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from smsdata.simulator.contacts import Contacts, OptOut
+from smsdata.simulator.seed_data import Record, person
+from smsdata.simulator.sent import Sent
+
+_STOP_WORDS = frozenset(
+    ["STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "OPTOUT", "OPT OUT", "END", "QUIT", "CANCEL"]
+)
+
+
+def is_stop(text: str) -> bool:
+    """Whether the gateway takes a reply for an opt-out: one of its stop words and nothing else.
+
+    Examples
+    --------
+    >>> is_stop(" Stop. "), is_stop("please stop the bus")
+    (True, False)
+    """
+    return text.strip(" .!\r\n").upper() in _STOP_WORDS
+
+
+@dataclass(slots=True)
+class Reply:
+    """One inbound message. ``row``: the recipient row it answers, or -1 for none."""
+
+    id: int
+    row: int
+    message_id: int | None
+    list_id: int | None
+    received_at: int
+    msisdn: int
+    first_name: str | None
+    last_name: str | None
+    text: str
+    longcode: str
+    keyword: str | None = None
+
+
+class Inbox:
+    """Everything that people sent or did after they were sent to.
+
+    The methods that begin with ``take_`` are what the clock calls when the instant ``at`` has come; ``row``
+    is a row of the recipients.
+
+    Attributes
+    ----------
+    replies : list of Reply
+        Inbound messages, as they arrived.
+    link_hits : list of (int, int, str)
+        Tracked links that were followed: instant, row, address.
+    """
+
+    def __init__(self, contacts: Contacts, sent: Sent, keywords: list[Record]) -> None:
+        self.replies: list[Reply] = []
+        self.link_hits: list[tuple[int, int, str]] = []
+        self._contacts, self._sent, self._keywords = contacts, sent, keywords
+
+    def take_reply(self, at: int, row: int, text: str) -> None:
+        """A reply to the message in this row arrives; a stop word opts the number out."""
+        table, names = self._sent.recipients, self._sent.names.values
+        send = self._sent.sends[table["send"][row]]
+        first, last = names[table["first"][row]], names[table["last"][row]]
+        msisdn = int(table["msisdn"][row])
+        about = (row, send.message_id, send.list_id)
+        self.replies.append(Reply(self._next_id(), *about, at, msisdn, first, last, text, send.sender))
+        send.responses += 1
+        if is_stop(text):
+            self.take_optout(at, row, "reply")
+
+    def take_inbound(self, at: int, msisdn: int, text: str, longcode: str) -> None:
+        """A message arrives that answers no send."""
+        word = text.split(" ")[0].upper() if text else ""
+        keyword = next((k["keyword"] for k in self._keywords if k["keyword"] == word), None)
+        names = person(msisdn)
+        self.replies.append(
+            Reply(self._next_id(), -1, None, None, at, msisdn, *names, text, longcode, keyword)
+        )
+
+    def _next_id(self) -> int:
+        return 55_000_001 + 3 * len(self.replies)
+
+    def take_optout(self, at: int, row: int, how: str) -> None:
+        """A recipient opts out; the flag stands on every copy of the number in that send."""
+        table = self._sent.recipients
+        send, msisdn = self._sent.sends[table["send"][row]], int(table["msisdn"][row])
+        same = send.rows[table["msisdn"][send.rows] == msisdn]
+        table["optout_at"][same] = np.minimum(table["optout_at"][same], at)
+        self._contacts.take_optout(OptOut(at, msisdn, how, send.message_id, send.list_id))
+
+    def take_hit(self, at: int, row: int) -> None:
+        """A tracked link is followed."""
+        self.link_hits.append((at, row, "https://example.com/offer"))

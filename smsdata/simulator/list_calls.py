@@ -1,0 +1,127 @@
+"""Calls about lists and who is on them, and those that change a list. Owns the wire's names of these.
+
+Imports the state of an account, and the shapes that answers share.
+"""
+
+from __future__ import annotations
+
+from smsdata.simulator.contacts import ContactList, Member, Refused
+from smsdata.simulator.number_forms import international, is_mobile
+from smsdata.simulator.query import Query
+from smsdata.simulator.seed_data import Record
+from smsdata.simulator.state import AccountState
+from smsdata.simulator.views import View, ready_view, required_id, shaped_fields, stamp, stamp_or_null
+
+
+def _list_head(target: ContactList, style: str | None) -> Record:
+    head = {"id": target.list_id, "name": target.name, "created": stamp_or_null(target.created_at)}
+    head |= {"members_active": target.active, "members_total": len(target.members)}
+    return head | {"fields": shaped_fields(target.fields, style)}
+
+
+def lists_view(state: AccountState, query: Query) -> View:
+    """get-lists: one contact list per row."""
+    style = query.text("response_style")
+    newest = sorted(state.contacts.lists.values(), key=lambda target: -target.list_id)
+    return ready_view([_list_head(target, style) for target in newest])
+
+
+def list_members_view(state: AccountState, query: Query) -> View:
+    """get-list: one contact per row; ``members_total`` counts everybody who was ever on the list."""
+    target = state.contacts.open(required_id(query, "list_id"))
+    wanted = query.choice("members", "active inactive all none", "active")
+    style = query.text("response_style")
+    members = [] if wanted == "none" else [m for m in target.present() if wanted in ("all", _activity(m))]
+    members.sort(key=lambda member: -member.created_at)
+    head = _list_head(target, style)
+    total = head.pop("members_total")
+    return View(
+        members,
+        [member.created_at for member in members],
+        lambda some: [member_row(target, member, style) for member in some],
+        head,
+        total,
+    )
+
+
+def _activity(member: Member) -> str:
+    return "active" if member.status == "active" else "inactive"
+
+
+def member_row(target: ContactList, member: Member, style: str | None = None) -> Record:
+    """A row of get-list; ``fields`` only where the list has custom fields."""
+    row = {
+        "list_id": target.list_id,
+        "msisdn": member.msisdn,
+        "first_name": member.first_name,
+        "last_name": member.last_name,
+        "created_at": stamp(member.created_at),
+        "status": member.status,
+    }
+    return row | {"fields": shaped_fields(member.fields, style)} if target.fields else row
+
+
+def contact_answer(state: AccountState, query: Query) -> Record:
+    """get-contact: one contact of a list."""
+    target, msisdn = state.contacts.open(required_id(query, "list_id")), required_id(query, "msisdn")
+    member = target.find(msisdn)
+    if member is None:
+        raise Refused("NOT_FOUND", "This number is not on that list.")
+    return member_row(target, member, query.text("response_style"))
+
+
+# -- calls that change a list --------------------------------------------------------------------------------
+
+
+def _everywhere(query: Query) -> int:
+    """The list a removal is about; 0 and missing both mean every list."""
+    return query.integer("list_id") or 0
+
+
+def delete_from_list(state: AccountState, query: Query) -> Record:
+    """delete-from-list: takes a number off one list, or off every list."""
+    return {
+        "list_ids": state.contacts.delete_member(required_id(query, "msisdn"), _everywhere(query), by="api")
+    }
+
+
+def optout_list_member(state: AccountState, query: Query) -> Record:
+    """optout-list-member: opts a number out of one list, or of every list."""
+    return {
+        "list_ids": state.contacts.optout_member(required_id(query, "msisdn"), _everywhere(query), by="api")
+    }
+
+
+def _given_fields(target: ContactList, query: Query) -> Record:
+    """Custom fields by their names on the list, from ``field_1`` ... ``field_10``."""
+    return {label: query.params[key] for key, label in target.fields.items() if key in query.params}
+
+
+def _mobile(query: Query) -> int:
+    """The number to add; refuses what is no mobile of a country the account may send to."""
+    msisdn = international(query.text("msisdn", required=True) or "", query.text("countrycode"))
+    if is_mobile(msisdn):
+        return msisdn
+    if 8 <= len(str(msisdn)) <= 15 and not str(msisdn).startswith(("61", "44", "1")):
+        raise Refused("BAD_MOBILE_COUNTRY", "This country is not available.")
+    raise Refused("BAD_MOBILE", "msisdn is not a valid mobile number.")
+
+
+def add_to_list(state: AccountState, query: Query) -> Record:
+    """add-to-list: puts a contact on a list."""
+    target = state.contacts.open(required_id(query, "list_id"))
+    names = query.params.get("first_name"), query.params.get("last_name")
+    fields = _given_fields(target, query)
+    member = state.contacts.add_member(target.list_id, _mobile(query), *names, fields=fields, by="api")
+    return member_row(target, member)
+
+
+def edit_list_member(state: AccountState, query: Query) -> Record:
+    """edit-list-member: changes what is given of a contact and leaves the rest."""
+    target = state.contacts.open(required_id(query, "list_id"))
+    given = {name: query.params[name] for name in ("first_name", "last_name") if name in query.params}
+    fields = _given_fields(target, query)
+    member = state.contacts.edit_member(
+        target.list_id, required_id(query, "msisdn"), by="api", fields=fields, **given
+    )
+    return member_row(target, member)

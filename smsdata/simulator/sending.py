@@ -1,0 +1,150 @@
+"""How a send goes out. Owns who receives it, what becomes of each message, and how people react to it.
+
+All of it is decided when a message is sent and happens when the clock passes its instant. Imports the parts
+that a send changes: clock, contacts, sent, inbox, seed_data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from smsdata.simulator.clock import DAY_SECONDS, HOUR_SECONDS, epoch
+from smsdata.simulator.contacts import Member
+from smsdata.simulator.recipients import DELIVERED, HARD, PENDING, SOFT, Ints
+from smsdata.simulator.seed_data import SENDER, reply_text
+from smsdata.simulator.sent import Send
+from smsdata.simulator.state import AccountState
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How carriers and people behave.
+
+    ``reply_rate``, ``link_rate``, ``late``, ``copies``: as `Account` takes them; ``dead``: the numbers that
+    always hard-bounce.
+    """
+
+    reply_rate: float
+    link_rate: float
+    late: float
+    copies: float
+    dead: Ints
+
+
+class Sending:
+    """Takes orders to send, and carries them out.
+
+    Parameters
+    ----------
+    state : AccountState
+        What it changes.
+    rng : numpy.random.Generator
+        The account's one source of chance.
+    habits : Habits
+        What to expect of carriers and people.
+    """
+
+    def __init__(self, state: AccountState, rng: np.random.Generator, habits: Habits) -> None:
+        self.habits = habits
+        self._state = state
+        self._rng = rng
+
+    def order(
+        self,
+        people: list[Member] | None,
+        text: str,
+        *,
+        list_id: int | None = None,
+        sender: str = SENDER,
+        at: str | datetime | float | None = None,
+        type: str = "campaign",
+        single: bool = False,
+    ) -> int:
+        """Send to people, or to the active members of a list, now or when the clock reaches ``at``."""
+        clock, sent = self._state.clock, self._state.sent
+        with clock.changing():
+            when = clock.now if at is None else epoch(at)
+            send = Send(sent.new_message_id(), type, when, text, sender, list_id, single)
+            if when > clock.now:
+                clock.later(when, self._launch, send, people)
+            else:
+                self._launch(when, send, people)
+            return send.message_id
+
+    def _launch(self, _at: int, send: Send, people: list[Member] | None) -> None:
+        """Resolve the recipients of a send and dispatch it; nobody left means nothing is sent."""
+        contacts, names = self._state.contacts, self._state.sent.names
+        if people is None and send.list_id is not None:
+            target = contacts.lists.get(send.list_id)
+            people = [m for m in target.present() if m.status == "active"] if target else []
+        blocked = contacts.global_optouts if contacts.goo else set()
+        people = [member for member in people or [] if member.msisdn not in blocked]
+        if people:
+            self.dispatch(
+                send,
+                np.array([member.msisdn for member in people], np.int64),
+                np.array([names.index(member.first_name) for member in people]),
+                np.array([names.index(member.last_name) for member in people]),
+            )
+
+    def dispatch(self, send: Send, numbers: Ints, first: Ints, last: Ints) -> None:
+        """Hand messages to the carriers: decides every outcome and when it will be known.
+
+        Copies of a number share one outcome, and it becomes final for all of them at once.
+        """
+        rng, sent, count = self._rng, self._state.sent, len(numbers)
+        pace = int(rng.choice([2, 20, 100_000]))
+        sent_at = send.sent_at + np.arange(count) // pace
+        _, first_seen, same = np.unique(numbers, return_index=True, return_inverse=True)
+        outcome, delay = self._outcomes(numbers)
+        outcome, final_at = outcome[first_seen][same], (sent_at + delay)[first_seen][same]
+        is_late = rng.random(count) < self.habits.late
+        listed_at = sent_at + np.where(is_late, rng.integers(60, 48 * HOUR_SECONDS, count), 0)
+        send.rows = sent.recipients.append(
+            msisdn=numbers, send=len(sent.sends), sent_at=sent_at, listed_at=listed_at, before=PENDING,
+            outcome=outcome, final_at=final_at, first=first, last=last,
+        )  # fmt: skip
+        sent.add(send)
+        self._plan_reactions(send)
+        if not send.single and rng.random() < self.habits.copies:
+            sent.duplicate(send.message_id, int(numbers[0]))
+
+    def _outcomes(self, numbers: Ints) -> tuple[Ints, Ints]:
+        """Decide what becomes of each message, and after how many seconds.
+
+        Most are delivered within a minute, some after hours; soft bounces come at up to 72 h, what is still
+        pending then expires as one; dead numbers hard-bounce.
+        """
+        rng, count = self._rng, len(numbers)
+        chance = rng.random(count)
+        quick = np.clip(rng.lognormal(2.5, 1.2, count), 1, HOUR_SECONDS).astype(np.int64)
+        slow = rng.integers(HOUR_SECONDS, 70 * HOUR_SECONDS, count)
+        hard = (chance < 0.003) | np.isin(numbers, self.habits.dead)
+        soft = (chance < 0.023) & ~hard
+        expired = (chance < 0.033) & ~hard & ~soft
+        at_the_end = np.full(count, 72 * HOUR_SECONDS)
+        hours_later = (chance < 0.063) & ~hard & ~soft & ~expired
+        outcome = np.select([hard, soft | expired], [HARD, SOFT], DELIVERED)
+        delay = np.select([hard, expired, soft | hours_later], [quick, at_the_end, slow], quick)
+        return outcome, delay
+
+    def _plan_reactions(self, send: Send) -> None:
+        """Decide who replies, opts out by link or follows a link, and when."""
+        rng, rows, habits = self._rng, send.rows, self.habits
+        clock, inbox, recipients = self._state.clock, self._state.inbox, self._state.sent.recipients
+        final_at = recipients["final_at"][rows].tolist()
+        reached = recipients["outcome"][rows] == DELIVERED
+        replying = reached & (rng.random(len(rows)) < habits.reply_rate) & send.sender.isdigit()
+        for position in np.flatnonzero(replying).tolist():
+            wait = min(int(rng.exponential(1.5 * HOUR_SECONDS)) + 20, 90 * HOUR_SECONDS)
+            clock.later(final_at[position] + wait, inbox.take_reply, int(rows[position]), reply_text(rng))
+        for position in np.flatnonzero(reached & (rng.random(len(rows)) < habits.link_rate)).tolist():
+            wait = int(rng.integers(HOUR_SECONDS, 45 * DAY_SECONDS))
+            clock.later(final_at[position] + wait, inbox.take_optout, int(rows[position]), "link")
+        if "https://" in send.text:
+            for position in np.flatnonzero(reached & (rng.random(len(rows)) < 0.05)).tolist():
+                wait = int(rng.exponential(HOUR_SECONDS))
+                clock.later(final_at[position] + wait, inbox.take_hit, int(rows[position]))

@@ -1,0 +1,166 @@
+"""What was sent, and what became of it. Owns the sends, their recipients, and the counters of a send.
+
+Imports the clock, the columns of recipients, the refusals of `contacts`, and the made-up texts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from smsdata.simulator.clock import Clock
+from smsdata.simulator.contacts import Refused
+from smsdata.simulator.recipients import DELIVERED, HARD, PENDING, SOFT, STATUS_WORDS, Ints, Recipients
+from smsdata.simulator.seed_data import text_of
+
+PRICE = 0.065
+FIRST_MESSAGE_ID = 1_200_000_001
+"""The ``id`` of the message in row 0 of the recipients."""
+
+_GSM7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    "ÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà^{}\\[~]|€"
+)
+_GSM7_LONG = frozenset("^{}\\[~]|€")
+
+
+def parts(text: str) -> int:
+    """How many SMS a text takes: 160 or 153 characters of GSM-7, 70 or 67 of UCS-2.
+
+    Examples
+    --------
+    >>> parts("hello"), parts("x" * 161), parts("🎉" * 36)
+    (1, 2, 2)
+    """
+    if set(text) <= _GSM7:
+        size, single, several = len(text) + sum(c in _GSM7_LONG for c in text), 160, 153
+    else:
+        size, single, several = len(text.encode("utf-16-le")) // 2, 70, 67
+    return 1 if size <= single else math.ceil(size / several)
+
+
+@dataclass(slots=True)
+class Send:
+    """One send. ``single``: to one recipient through the API, so its report row names the recipient."""
+
+    message_id: int
+    type: str
+    sent_at: int
+    text: str
+    sender: str
+    list_id: int | None
+    single: bool
+    rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    responses: int = 0
+
+    @property
+    def parts(self) -> int:
+        """SMS per recipient."""
+        return parts(self.text)
+
+    @property
+    def cost(self) -> float:
+        """What the send cost, as a positive amount."""
+        return round(PRICE * self.parts * len(self.rows), 4)
+
+
+class Names:
+    """First and last names as numbers, so that a million recipients stay small."""
+
+    def __init__(self) -> None:
+        self.values: list[str | None] = [None]
+        self._index: dict[str | None, int] = {None: 0}
+
+    def index(self, name: str | None) -> int:
+        """The number that stands for this name."""
+        if name not in self._index:
+            self._index[name] = len(self.values)
+            self.values.append(name)
+        return self._index[name]
+
+
+class Sent:
+    """Every send of an account with its recipients.
+
+    Parameters
+    ----------
+    clock : Clock
+        At which instant statuses and counters are given.
+
+    Attributes
+    ----------
+    sends : list of Send
+        In the order in which they went out.
+    positions : dict of int to int
+        Where a message_id stands in ``sends``; the column ``send`` of the recipients holds the same number.
+    recipients : Recipients
+        One row per message to one number, over all sends.
+    names : Names
+        What the columns ``first`` and ``last`` of the recipients stand for.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.sends: list[Send] = []
+        self.positions: dict[int, int] = {}
+        self.recipients = Recipients()
+        self.names = Names()
+        self._clock = clock
+        self._next_message_id = 339_000_001
+
+    def new_message_id(self) -> int:
+        """The id of the next send."""
+        self._next_message_id += 7
+        return self._next_message_id
+
+    def add(self, send: Send) -> None:
+        """Put a send at the end; its recipients carry ``len(sends)`` as their number."""
+        self.positions[send.message_id] = len(self.sends)
+        self.sends.append(send)
+
+    def send_of(self, message_id: int) -> Send:
+        """The send with this id, or ``NOT_FOUND``."""
+        if message_id not in self.positions:
+            raise Refused("NOT_FOUND", f"No message {message_id}.")
+        return self.sends[self.positions[message_id]]
+
+    def rows_of(self, message_id: int, msisdn: int | str) -> Ints:
+        """Recipient rows of one number in one send (several where the send lists it twice)."""
+        rows = self.send_of(message_id).rows
+        same: Ints = rows[self.recipients["msisdn"][rows] == int(msisdn)]
+        return same
+
+    def counters(self, send: Send) -> dict[str, int]:
+        """The counters of a send at the current virtual time, as the report shows them."""
+        now = self._clock.now
+        counts = np.bincount(self.recipients.status(send.rows, now), minlength=4)
+        optouts = int((self.recipients["optout_at"][send.rows] <= now).sum())
+        return {
+            "pending": int(counts[PENDING]),
+            "delivered": int(counts[DELIVERED]),
+            "soft_bounced": int(counts[SOFT]),
+            "hard_bounced": int(counts[HARD]),
+            "optouts": optouts,
+            "responses": send.responses,
+        }
+
+    def original(self, row: int) -> str | None:
+        """The message in this row with its variables filled in; None for row -1, which stands for none."""
+        if row < 0:
+            return None
+        send = self.sends[self.recipients["send"][row]]
+        return text_of(send.text, self.names.values[self.recipients["first"][row]])
+
+    def set_status(self, message_id: int, msisdn: int | str, status: str) -> None:
+        """Give one recipient another status now, also one whose status is final."""
+        with self._clock.changing():
+            rows = self.rows_of(message_id, msisdn)
+            self.recipients["before"][rows] = self.recipients["outcome"][rows] = STATUS_WORDS.index(status)
+            self.recipients["final_at"][rows] = self._clock.now
+
+    def duplicate(self, message_id: int, msisdn: int | str) -> None:
+        """List a number once more in a send: one more message, ``copies`` one higher."""
+        with self._clock.changing():
+            send, row = self.send_of(message_id), int(self.rows_of(message_id, msisdn)[0])
+            send.rows = np.concatenate([send.rows, self.recipients.copy_row(row)])
