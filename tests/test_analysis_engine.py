@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from smsdata.analysis import delivery_rate, explain, hard_bounced, to_spark
-from smsdata.analysis.core.engine import _backticks, _translated, instants, micros, open_tables, quoted, typed
+from smsdata.analysis.core.column_types import instants, typed
+from smsdata.analysis.core.dialect import backticks, quoted, translated
+from smsdata.analysis.core.engine import micros, open_tables
 from smsdata.analysis.core.grouping import group_keys
 from smsdata.errors import UsageError
 from smsdata.store.store import Scan as StoreScan
@@ -44,9 +46,9 @@ def grouped(data, by, tz="UTC"):
 
 def test_translated_spells_identifiers_values_and_tables_but_no_texts():
     sql = """SELECT "a ""b", '"x" @t :v' FROM @t WHERE "c" = :v"""
-    spark = _translated(sql, name=_backticks, table="view_".__add__, value=":{}".format)
+    spark = translated(sql, name=backticks, table="view_".__add__, value=":{}".format)
     assert spark == """SELECT `a "b`, '"x" @t :v' FROM view_t WHERE `c` = :v"""
-    duck = _translated(sql, name=quoted, table=quoted, value="${}".format)
+    duck = translated(sql, name=quoted, table=quoted, value="${}".format)
     assert duck == """SELECT "a ""b", '"x" @t :v' FROM "t" WHERE "c" = $v"""
 
 

@@ -209,7 +209,7 @@ def test_apply_removes_the_planned_contacts_and_nobody_else(
     with world.client() as client:
         report = hygiene.apply(plan.attrs["plan"]["file"], client, world.store.path, dry_run=False)
     assert report.counts == {"done": len(world.targets())}
-    assert (report.look, report.exit_code) == ([], 0)
+    assert (report.attention, report.exit_code) == ([], 0)
     assert world.present() == before - world.targets()
     ledger = world.store.read("suppressions")
     assert set(zip(ledger["list_id"], ledger["msisdn"], strict=True)) == world.targets()
@@ -385,7 +385,7 @@ def test_apply_tells_when_the_gateway_took_more_than_was_asked(
 
     with world.client(httpx.MockTransport(greedy)) as client:
         report = hygiene.apply(plan, client, world.store, dry_run=False)
-    assert len(report.look) == len(world.targets())
+    assert len(report.attention) == len(world.targets())
     assert report.exit_code == 3
 
 

@@ -6,7 +6,7 @@ import pytest
 from phonenumbers import carrier
 
 from smsdata.analysis import delivery_rate, number_details
-from smsdata.analysis.phone_numbers import countries
+from smsdata.analysis.core.countries import countries
 from smsdata.errors import UsageError
 
 REAL = ["61491570156", "12025550123", "61255501234", "447400123456", "6581234567"]
