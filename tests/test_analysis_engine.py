@@ -165,6 +165,23 @@ def test_to_spark_without_pyspark_says_what_to_install(monkeypatch):
         to_spark(frame(["2026-11-01"]))
 
 
+class FromSpark:
+    """What a Spark frame shows of itself."""
+
+    columns = ("sent_at", "status")
+    dtypes = (("sent_at", "timestamp"), ("status", "string"))
+    sparkSession = object()
+
+    def createOrReplaceTempView(self, name):
+        raise AssertionError(name)
+
+
+def test_a_spark_frame_without_pyspark_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.sql.functions", None)
+    with pytest.raises(UsageError, match=r"pip install 'smsdata\[spark\]'"):
+        delivery_rate(FromSpark())
+
+
 def test_naive_timestamps_in_a_scan_are_refused(tmp_path):
     pd.DataFrame({"sent_at": pd.to_datetime(["2026-11-01"]), "status": ["delivered"]}).to_parquet(
         tmp_path / "a.parquet"

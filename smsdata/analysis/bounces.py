@@ -55,7 +55,10 @@ _KINDS = {
     "kind": "str",
 }
 _NEIGHBOURS, _LEAST_NEIGHBOURS, _SPIKE_BOUNCES = 28, 8, 10
-"""A day is compared with the 28 days with messages around it, if 8 are there; a carrier has many numbers."""
+"""A day is compared with the 28 days around it that have messages; with fewer than 8 it is not judged.
+
+An outage of a carrier hits many numbers at once, so fewer than 10 hard bounces on a day are no spike.
+"""
 
 _DLRS = ("message_id", "msisdn", "status", "sent_at")
 _BOUNCED = "('hard-bounce', 'soft-bounce', 'bounced')"

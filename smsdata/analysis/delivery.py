@@ -328,18 +328,18 @@ def _status_counts(
 
 
 def _rates(counts: pd.DataFrame, keys: Keys, present: int, level: float) -> pd.DataFrame:
-    settled = counts[list(FINAL_STATUSES)].sum(axis=1)
-    low, high = wilson(counts["delivered"], settled, level=level)
+    final = counts[list(FINAL_STATUSES)].sum(axis=1)
+    low, high = wilson(counts["delivered"], final, level=level)
     sent = rate(counts["delivered"], counts["n"])
     full = counts.assign(
         other=counts["n"] - counts[list(COUNTED_STATUSES)].sum(axis=1),
-        settled=settled,
-        rate=rate(counts["delivered"], settled),
+        settled=final,
+        rate=rate(counts["delivered"], final),
         low=low,
         high=high,
         rate_sent=sent,
         bound_low=sent,
-        bound_high=rate(counts["delivered"] + counts["n"] - settled, counts["n"]),
+        bound_high=rate(counts["delivered"] + counts["n"] - final, counts["n"]),
         pending_share=rate(counts["pending"], counts["n"]),
         mature=(counts["last"] <= present - MATURE),
     )

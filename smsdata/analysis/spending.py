@@ -316,11 +316,11 @@ def segments(messages: Source) -> pd.DataFrame:
             SELECT "message", count(*) AS "messages" FROM @messages
             WHERE "message" IS NOT NULL GROUP BY "message"
         """)
-        found = pd.DataFrame(
+        parts = pd.DataFrame(
             [segment_text(text) for text in texts["message"]],
             columns=["encoding", "units", "parts", "culprits"],
         )
-        full = pd.concat([texts, found], axis=1).assign(total=texts["messages"] * found["parts"])
+        full = pd.concat([texts, parts], axis=1).assign(total=texts["messages"] * parts["parts"])
         full = full.sort_values(["total", "message"], ascending=[False, True])
         return explained(
             typed(full, _SEGMENTS),
@@ -387,9 +387,9 @@ def avoidable_parts(campaigns: Source) -> pd.DataFrame:
                 CAST("cost" AS DOUBLE) AS "cost"
             FROM @campaigns WHERE "message" IS NOT NULL
         """)
-        found = rows.merge(_in_gsm(rows["message"]), on="message")
-        wasted = found["cost"] * (found["parts_each"] - found["gsm_parts_each"]) / found["parts_each"]
-        full = found.assign(wasted=wasted).sort_values(["wasted", "message_id"], ascending=[False, True])
+        fewer = rows.merge(_in_gsm(rows["message"]), on="message")
+        wasted = fewer["cost"] * (fewer["parts_each"] - fewer["gsm_parts_each"]) / fewer["parts_each"]
+        full = fewer.assign(wasted=wasted).sort_values(["wasted", "message_id"], ascending=[False, True])
         return explained(
             typed(full, _WASTE),
             tables,

@@ -254,8 +254,8 @@ def turnbull(low: Numbers, high: Numbers, cause: Numbers, weight: Numbers) -> Ma
 
     Examples
     --------
-    >>> found = turnbull([0, 0, 5, 9], [5, 9, 9, np.inf], [0, 0, 1, 0], [1, 1, 1, 1])
-    >>> found.cause.tolist(), found.high.tolist(), found.mass.round(3).tolist()
+    >>> masses = turnbull([0, 0, 5, 9], [5, 9, 9, np.inf], [0, 0, 1, 0], [1, 1, 1, 1])
+    >>> masses.cause.tolist(), masses.high.tolist(), masses.mass.round(3).tolist()
     ([0, 1], [5.0, 9.0], [0.5, 0.25])
     """
     lows, highs, causes, weights = (np.asarray(x, dtype="float64") for x in (low, high, cause, weight))
@@ -282,8 +282,8 @@ def turnbull(low: Numbers, high: Numbers, cause: Numbers, weight: Numbers) -> Ma
 def _innermost(lows: Floats, highs: Floats) -> Floats:
     """Give the intervals from a low to a high with neither between: elsewhere mass is wasted."""
     highs = np.unique(highs)
-    found = [(lows[lows < end].max(), end) for end in highs]
-    keep = [(low, end) for n, (low, end) in enumerate(found) if not n or highs[n - 1] <= low]
+    pairs = [(lows[lows < end].max(), end) for end in highs]
+    keep = [(low, end) for n, (low, end) in enumerate(pairs) if not n or highs[n - 1] <= low]
     return np.array(keep, dtype="float64").reshape(-1, 2)
 
 
