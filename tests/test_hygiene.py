@@ -67,7 +67,7 @@ def test_plan_names_the_dead_numbers_and_what_they_cost(template: Template) -> N
     assert {row["status"] for row in json.loads(plan["evidence"].iloc[0])} == {"hard-bounce"}
 
 
-def test_plan_waits_until_campaigns_are_settled(tmp_path: Path) -> None:
+def test_plan_waits_until_campaigns_are_reconciled(tmp_path: Path) -> None:
     world = make_world(tmp_path)
     with world.client() as client:
         sync(client, world.store, since="100d")

@@ -14,10 +14,10 @@ import pandas as pd
 import phonenumbers
 
 
-def countries(numbers: Iterable[str]) -> pd.DataFrame:
+def countries_of(numbers: Iterable[str]) -> pd.DataFrame:
     """Give ``msisdn`` and ``country`` of distinct numbers, for joining; null country where unknown.
 
-    >>> countries(["61491570156"]).country.tolist()
+    >>> countries_of(["61491570156"]).country.tolist()
     ['AU']
     """
     distinct = list(numbers)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from smsdata.analysis.core.column_types import instants
-from smsdata.analysis.core.countries import countries
+from smsdata.analysis.core.countries import countries_of
 from smsdata.analysis.core.dialect import quoted
 from smsdata.analysis.core.engine import DAY_MICROS, MICROS, Tables
 from smsdata.errors import UsageError
@@ -180,7 +180,7 @@ def _group_key(tables: Tables, table: str, kinds: dict[str, str], name: str, loc
 
 def _add_countries(tables: Tables, table: str) -> None:
     distinct = tables.query(f'SELECT DISTINCT "msisdn" FROM @{table} WHERE "msisdn" IS NOT NULL')
-    tables.add("countries", countries(distinct["msisdn"]))
+    tables.add("countries", countries_of(distinct["msisdn"]))
 
 
 def _local(tables: Tables, table: str, tz: str, at: str) -> str:
