@@ -63,7 +63,7 @@ def simulated_client(seed: int = 1, *, account: Account | None = None) -> Client
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found.
+    """What the demo did, and the answers it came to.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Demo:
     answers: dict[str, Any]
 
     @property
-    def look(self) -> list[str]:
+    def attention(self) -> list[str]:
         """What needs a person."""
         return self.report.look
 
@@ -125,7 +125,7 @@ def run_demo(
     seed
         Which simulated account.
     say
-        How to tell a person what is going on.
+        Takes the lines that say what is going on.
 
     Returns
     -------
@@ -187,8 +187,8 @@ def _results(store: Store, now: datetime) -> dict[str, pd.DataFrame]:
 
 
 def _answers(results: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    replies, found = results["classes"], results["optouts"]
-    out = found[found["certain"] & found["cleared_at"].isna()]
+    replies, optouts = results["classes"], results["optouts"]
+    out = optouts[optouts["certain"] & optouts["cleared_at"].isna()]
     numbers = results["numbers"]["tier"].value_counts()
     return {
         "delivery": _plain(results["delivery"].iloc[0]),
