@@ -119,7 +119,7 @@ def tables_command(common: CommonOptions) -> None:
     summaries = [row for row in (_table_summary(store, name) for name in TABLES) if row["rows"]]
     lines = [f"{'table':<16}{'rows':>12}{'size':>10}  {'first':<17} {'last':<17} synced"]
     for row in summaries:
-        first, last, synced = (_minute(row[name]) for name in ("first", "last", "synced"))
+        first, last, synced = (_to_the_minute(row[name]) for name in ("first", "last", "synced"))
         lines.append(
             f"{row['table']:<16}{row['rows']:>12,}{_size(row['bytes']):>10}  {first:<17} {last:<17} {synced}"
         )
@@ -142,7 +142,7 @@ def _table_summary(store: Store, name: str) -> dict[str, Any]:
     }
 
 
-def _minute(moment: datetime | None) -> str:
+def _to_the_minute(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else "-"
 
 
