@@ -45,17 +45,17 @@ def clean_command(
     ] = None,
 ) -> int:
     """Plan which hard-bounced numbers to take off their lists, and carry a plan out."""
-    from smsdata import hygiene
+    from smsdata.hygiene import planning, suppressions
 
     store = common.open_store()
     if check is not None:
-        return _show_removed_before(common, hygiene.check(check, store, country=country))
+        return _show_removed_before(common, suppressions.check(check, store, country=country))
     if apply is None:
-        plan = hygiene.plan(store, max_age=max_age, path=out)
+        plan = planning.plan(store, max_age=max_age, path=out)
         about = plan.attrs["plan"]
-        summary = about | {"contacts": plan["tier"].value_counts().to_dict(), "advice": hygiene.advice(plan)}
-        common.show(summary, hygiene.summary(plan).rstrip())
-        common.say(*hygiene.advice(plan))
+        summary = about | {"contacts": plan["tier"].value_counts().to_dict(), "advice": planning.advice(plan)}
+        common.show(summary, planning.summary(plan).rstrip())
+        common.say(*planning.advice(plan))
         return 0
     return _carry_out(common, store, apply, yes, tier, _counts_by_list(count))
 
@@ -69,17 +69,17 @@ def _carry_out(
     counts: dict[int, int],
 ) -> int:
     """Look first, ask, then carry the plan out."""
-    from smsdata import hygiene
+    from smsdata.hygiene import applying, planning
 
-    plan = hygiene.load(file)
+    plan = planning.load(file)
     with common.client() as client:
-        preview = hygiene.apply(
+        preview = applying.apply(
             plan, client, store, tier=tier, counts=lambda beyond: _ask_for_counts(beyond, counts)
         )
         common.say(*preview.lines())
         planned = preview.counts.get("planned", 0)
         _confirm(yes, plan.attrs["plan"]["hash"], "the plan's hash, which its summary shows", planned)
-        report = hygiene.apply(plan, client, store, dry_run=False, tier=tier, yes=yes, counts=counts)
+        report = applying.apply(plan, client, store, dry_run=False, tier=tier, yes=yes, counts=counts)
     if report.counts.get("done") and "delete" in set(plan["action"]):
         common.say(f"To take it back: smsdata undo {report.run}")
     common.show(report.as_json(), *report.lines())
@@ -108,14 +108,14 @@ def _counts_by_list(words: list[str] | None) -> dict[int, int]:
 
 def _ask_for_counts(beyond: Mapping[int, tuple[int, int]], counts: dict[int, int]) -> dict[int, int]:
     """Ask a person to type the count of each list beyond its cap, unless an option gave it; keep them."""
-    from smsdata import hygiene
+    from smsdata.hygiene import applying
 
     for list_id, (count, size) in beyond.items():
         if counts.get(list_id) == count or not sys.stdin.isatty():
             continue
         answer = _ask(
             f"List {list_id}: the plan changes {count:,} of its {size:,} contacts, more than the cap of "
-            f"{hygiene.cap(size):,}. Look at the plan; if it is right, type the count: "
+            f"{applying.cap(size):,}. Look at the plan; if it is right, type the count: "
         )
         if answer.replace(",", "") != str(count):
             raise SafetyError(f"list {list_id}: that is not the count; nothing was changed.")
@@ -150,14 +150,14 @@ def undo_command(
     ] = None,
 ) -> int:
     """Put the contacts of a clean-up run back on their lists."""
-    from smsdata import hygiene
+    from smsdata.hygiene import undoing
 
     store = common.open_store()
     with common.client() as client:
-        preview = hygiene.undo(run, client, store)
+        preview = undoing.undo(run, client, store)
         common.say(*preview.lines())
         _confirm(yes, run, "the name of the run", preview.counts.get("planned", 0))
-        report = hygiene.undo(run, client, store, dry_run=False)
+        report = undoing.undo(run, client, store, dry_run=False)
     common.show(report.as_json(), *report.lines())
     return report.exit_code
 
@@ -175,7 +175,7 @@ def audit_command(
 ) -> int:
     """Find messages sent after an opt-out, and who opted out and is still on a list."""
     from smsdata import audit as auditing
-    from smsdata import hygiene
+    from smsdata.hygiene import planning
 
     store = common.open_store()
     start = begin(since, datetime.now(UTC)) if since is not None else None
@@ -183,7 +183,7 @@ def audit_command(
     files = auditing.pack(result, out) if out else []
     common.say(*(f"wrote {file}" for file in files))
     if fix:
-        file = hygiene.plan_optouts(store, result.active).attrs["plan"]["file"]
+        file = planning.plan_optouts(store, result.active).attrs["plan"]["file"]
         common.say(f"To opt them out: smsdata clean --apply {file}")
     common.show(result.as_json() | {"files": [str(file) for file in files]}, *result.lines())
     return result.exit_code
