@@ -9,13 +9,14 @@ The front door is a few verbs, then ordinary pandas::
     smsdata.sync(client, "data/store")              # the scheduled export
     store = smsdata.Store("data/store")
     dlrs = store.read("dlrs", since="2026-11-01")
-    smsdata.explain(smsdata.analysis.delivery_rate(dlrs))   # formula, numbers, window, source
+    smsdata.explain(smsdata.analysis.delivery_rate(dlrs))   # formula, numbers, dates, source
 
-`analysis`, `plots` and `explain` are loaded when they are first used: a scheduled sync needs none of them.
+`analysis`, `plots`, `hygiene` and `explain` are loaded when they are first used: a scheduled sync needs none
+of them, nor pandas, DuckDB and matplotlib, which they bring.
 """
 
-import importlib
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import smsdata.schema.memory  # noqa: F401 - first: it tells pyarrow where to get memory
 from smsdata.errors import (
@@ -33,6 +34,10 @@ from smsdata.ingest.reconcile import verify
 from smsdata.ingest.run import sync
 from smsdata.store.store import Store
 
+if TYPE_CHECKING:
+    from smsdata import analysis, hygiene, plots
+    from smsdata.analysis import explain
+
 __version__ = "0.1.0"
 __all__ = [
     "ApiError",
@@ -48,15 +53,23 @@ __all__ = [
     "analysis",
     "drain",
     "explain",
+    "hygiene",
     "plots",
     "sync",
     "verify",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "explain":
-        return importlib.import_module("smsdata.analysis").explain
-    if name in {"analysis", "plots"}:
-        return importlib.import_module(f"smsdata.{name}")
-    raise AttributeError(f"module 'smsdata' has no attribute {name!r}")
+if not TYPE_CHECKING:  # type checkers read the imports above, and refuse a name that is not there
+
+    def __getattr__(name: str) -> Any:
+        if name == "explain":
+            return import_module("smsdata.analysis").explain
+        if name in {"analysis", "hygiene", "plots"}:
+            return import_module(f"smsdata.{name}")
+        raise AttributeError(f"module 'smsdata' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the public names, not how this module came by them."""
+    return [*__all__, "__doc__", "__file__", "__name__", "__path__", "__version__"]

@@ -1,5 +1,5 @@
 """``python -m smsdata`` is the command line."""
 
-from smsdata.cli.app import main
+from smsdata.cli import main
 
 main()

@@ -63,7 +63,7 @@ def simulated_client(seed: int = 1, *, account: Account | None = None) -> Client
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found.
+    """What the demo did, and the answers it came to.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Demo:
     answers: dict[str, Any]
 
     @property
-    def look(self) -> list[str]:
+    def attention(self) -> list[str]:
         """What needs a person."""
         return self.report.attention
 
@@ -125,7 +125,7 @@ def run_demo(
     seed
         Which simulated account.
     say
-        How to tell a person what is going on.
+        Takes the lines that say what is going on.
 
     Returns
     -------
@@ -187,14 +187,14 @@ def _results(store: Store, now: datetime) -> dict[str, pd.DataFrame]:
 
 
 def _answers(results: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    replies, found = results["classes"], results["optouts"]
-    out = found[found["certain"] & found["cleared_at"].isna()]
+    replies, optouts = results["classes"], results["optouts"]
+    out = optouts[optouts["certain"] & optouts["cleared_at"].isna()]
     numbers = results["numbers"]["tier"].value_counts()
     return {
-        "delivery": _plain(results["delivery"].iloc[0]),
+        "delivery": _json_values(results["delivery"].iloc[0]),
         "numbers": {tier: int(numbers.get(tier, 0)) for tier in ("remove", "exclude", "review", "cleared")},
         "replies": {
-            **_plain(results["reply_rate"].iloc[0]),
+            **_json_values(results["reply_rate"].iloc[0]),
             "received": len(replies),
             "inbound": int(replies["message_id"].isna().sum()),
             "opted_out": int(out["msisdn"].nunique()),
@@ -203,7 +203,7 @@ def _answers(results: dict[str, pd.DataFrame]) -> dict[str, Any]:
     }
 
 
-def _plain(row: pd.Series) -> dict[str, Any]:
+def _json_values(row: pd.Series) -> dict[str, Any]:
     """Give a row as JSON values: null where missing, instants as ISO text."""
     values = {str(name): None if pd.isna(value) else value for name, value in row.items()}
     return {
@@ -217,11 +217,11 @@ def _plain(row: pd.Series) -> dict[str, Any]:
 def _delivery_lines(a: dict[str, Any]) -> list[str]:
     return [
         "",
-        f"1. Delivery rate: {_share(a['rate'])} = {a['delivered']:,} of {a['settled']:,} settled messages "
-        f"(95% interval {_share(a['low'])} to {_share(a['high'])}).",
-        f"   Sent {_day(a['first'])} to {_day(a['last'])}: {a['n']:,}; {a['pending']:,} pending "
-        f"({a['pending_share'] or 0:.2%}), so of all between {_share(a['bound_low'])} and "
-        f"{_share(a['bound_high'])} arrive.",
+        f"1. Delivery rate: {_percent(a['rate'])} = {a['delivered']:,} of {a['settled']:,} settled messages "
+        f"(95% interval {_percent(a['low'])} to {_percent(a['high'])}).",
+        f"   Sent {_date_of(a['first'])} to {_date_of(a['last'])}: {a['n']:,}; {a['pending']:,} pending "
+        f"({a['pending_share'] or 0:.2%}), so of all between {_percent(a['bound_low'])} and "
+        f"{_percent(a['bound_high'])} arrive.",
     ]
 
 
@@ -236,18 +236,18 @@ def _number_lines(a: dict[str, int]) -> list[str]:
 def _reply_lines(a: dict[str, Any]) -> list[str]:
     return [
         f"3. Replies: {a['received']:,}, of which {a['inbound']:,} answer no send. Of {a['delivered']:,} "
-        f"delivered messages that could be answered, {a['replied']:,} were: {_share(a['rate'])} "
-        f"({_share(a['low'])} to {_share(a['high'])}).",
+        f"delivered messages that could be answered, {a['replied']:,} were: {_percent(a['rate'])} "
+        f"({_percent(a['low'])} to {_percent(a['high'])}).",
         f"   Opted out: {a['opted_out']:,} numbers; {a['to_read']:,} replies that may mean it, to be read "
         "by a person.",
     ]
 
 
-def _share(value: float | None) -> str:
+def _percent(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.1%}"
 
 
-def _day(iso: str | None) -> str:
+def _date_of(iso: str | None) -> str:
     return iso[:10] if iso else "-"
 
 

@@ -45,8 +45,8 @@ class Person:
             os.close(keyboard)
 
     def plan(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.run("clean", "--json").stdout)
-        return told
+        plan: dict[str, Any] = json.loads(self.run("clean", "--json").stdout)
+        return plan
 
     def removed(self) -> int:
         return sum(change["by"] == "api" for change in self.account.contacts.changes)

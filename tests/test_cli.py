@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import smsdata
 from smsdata import Store
 from smsdata.cli.app import app
 from smsdata.simulator import Account, Faults, Gateway, running
@@ -67,17 +68,17 @@ def test_sync_prints_its_plan_before_it_runs(run):
 def test_sync_json_is_one_object_and_nothing_else(run):
     done = run("sync", "--json")
     assert done.exit_code == 0
-    told = json.loads(done.stdout)
-    assert told["tables"]["messages"]["rows"] > 0
-    assert told["calls"] == sum(table["calls"] for table in told["tables"].values())
+    printed = json.loads(done.stdout)
+    assert printed["tables"]["messages"]["rows"] > 0
+    assert printed["calls"] == sum(table["calls"] for table in printed["tables"].values())
 
 
 def test_tables_shows_rows_and_times(run):
     run("sync")
     done = run("tables", "--json")
-    told = {row["table"]: row for row in json.loads(done.stdout)["tables"]}
-    assert told["messages"]["rows"] > 0
-    assert told["messages"]["first"] < told["messages"]["last"] <= told["messages"]["synced"]
+    printed = {row["table"]: row for row in json.loads(done.stdout)["tables"]}
+    assert printed["messages"]["rows"] > 0
+    assert printed["messages"]["first"] < printed["messages"]["last"] <= printed["messages"]["synced"]
     assert "messages" in run("tables").stdout
 
 
@@ -151,9 +152,11 @@ def test_two_syncs_at_once_wait_or_leave_and_store_the_truth(tmp_path, wait, cod
             subprocess.Popen(command, env=os.environ | settings, text=True, stdout=PIPE, stderr=PIPE)
             for _ in range(2)
         ]
-        told = [process.communicate(timeout=120) for process in both]
+        outputs = [process.communicate(timeout=120) for process in both]
     assert sorted(process.returncode for process in both) == codes
-    assert [f"process {both[0].pid}" in told[1][1] or f"process {both[1].pid}" in told[0][1]] == [4 in codes]
+    assert [f"process {both[0].pid}" in outputs[1][1] or f"process {both[1].pid}" in outputs[0][1]] == [
+        4 in codes
+    ]
     stored = Store(store).read("messages")["id"]
     assert sorted(stored) == sorted(row["id"] for row in account.truth("messages"))
 
@@ -183,14 +186,20 @@ def test_sync_of_another_accounts_store_is_refused_until_rebound(run):
 def test_config_masks_the_secret_and_names_sources(run):
     done = run("config", "--rate", "7", SMSDATA_API_SECRET="s3cr3t")
     assert "s3cr3t" not in done.output
-    told = json.loads(run("config", "--json", "--rate", "7").stdout)
-    assert told["rate"] == {"value": 7.0, "from": "argument"}
-    assert told["secret"] == {"value": "********", "from": "SMSDATA_API_SECRET"}
+    printed = json.loads(run("config", "--json", "--rate", "7").stdout)
+    assert printed["rate"] == {"value": 7.0, "from": "argument"}
+    assert printed["secret"] == {"value": "********", "from": "SMSDATA_API_SECRET"}
+
+
+def test_config_names_the_extra_that_the_keyring_needs(run, monkeypatch):
+    assert "keyring" not in run("config").output
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    assert "smsdata[keyring]" in run("config", SMSDATA_API_KEY="").stderr
 
 
 def test_plan_tells_calls_and_minutes(run):
-    told = json.loads(run("plan", "--json").stdout)
-    assert told["total"] == sum(told["calls"].values())
+    printed = json.loads(run("plan", "--json").stdout)
+    assert printed["total"] == sum(printed["calls"].values())
     assert run("plan").stdout.splitlines()[-1].startswith("all")
 
 
@@ -209,6 +218,11 @@ def test_verify_exits_with_3_and_says_what_to_do(run, tmp_path):
     assert done.exit_code == 3
     assert "messages" in done.stdout
     assert "smsdata sync" in done.stdout
+
+
+def test_version_is_one_line():
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"smsdata {smsdata.__version__}\n")
 
 
 def test_every_command_has_help_with_the_common_options(run):
@@ -280,9 +294,9 @@ def test_clean_applies_and_undo_takes_back(bounced, tmp_path):
     }
     assert not removed & there
     (tmp_path / "contacts.csv").write_text("mobile\n" + "\n".join(msisdn for _, msisdn in removed) + "\n")
-    found = go("clean", "--check", str(tmp_path / "contacts.csv"))
-    assert found.exit_code == 3
-    assert len(found.stdout.strip().splitlines()) == len({msisdn for _, msisdn in removed})
+    checked = go("clean", "--check", str(tmp_path / "contacts.csv"))
+    assert checked.exit_code == 3
+    assert len(checked.stdout.strip().splitlines()) == len({msisdn for _, msisdn in removed})
     back = go("undo", report["run"], "--yes", report["run"], "--json")
     assert back.exit_code in {0, 3}
     outcomes = {row["outcome"] for row in json.loads(back.stdout)["rows"]}
@@ -294,7 +308,7 @@ def test_audit_finds_breaches_and_writes_the_evidence(bounced, tmp_path):
     _, go = bounced
     done = go("audit", "--out", str(tmp_path / "evidence"), "--json")
     assert done.exit_code == 3
-    told = json.loads(done.stdout)
-    assert told["breaches"] or told["active"]
+    printed = json.loads(done.stdout)
+    assert printed["breaches"] or printed["active"]
     assert (tmp_path / "evidence" / "audit.md").exists()
     assert "seems to be" in go("audit").stdout

@@ -60,20 +60,20 @@ def test_run_demo_answers_with_the_truth(shown: Demo) -> None:
 
 def test_lines_give_denominator_interval_window_and_pending(shown: Demo) -> None:
     """No rate without what it is a rate of."""
-    told = "\n".join(shown.lines())
+    text = "\n".join(shown.lines())
     a = shown.answers["delivery"]
-    assert f"{a['rate']:.1%} = {a['delivered']:,} of {a['settled']:,} settled messages" in told
-    assert f"(95% interval {a['low']:.1%} to {a['high']:.1%})" in told
-    assert f"Sent {a['first'][:10]} to {a['last'][:10]}: {a['n']:,}; {a['pending']:,} pending" in told
-    assert f"Numbers to remove: {shown.answers['numbers']['remove']}" in told
-    assert f"Opted out: {shown.answers['replies']['opted_out']} numbers" in told
+    assert f"{a['rate']:.1%} = {a['delivered']:,} of {a['settled']:,} settled messages" in text
+    assert f"(95% interval {a['low']:.1%} to {a['high']:.1%})" in text
+    assert f"Sent {a['first'][:10]} to {a['last'][:10]}: {a['n']:,}; {a['pending']:,} pending" in text
+    assert f"Numbers to remove: {shown.answers['numbers']['remove']}" in text
+    assert f"Opted out: {shown.answers['replies']['opted_out']} numbers" in text
 
 
 def test_lines_say_where_to_go_on(shown: Demo) -> None:
     """Notebooks, a real account, the rows and the pictures."""
-    told = "\n".join(shown.lines())
+    text = "\n".join(shown.lines())
     for words in ("make lab", "SMSDATA_API_KEY", "smsdata sync", str(shown.store), *map(str, shown.pictures)):
-        assert words in told
+        assert words in text
 
 
 def test_run_demo_writes_pictures(shown: Demo) -> None:
@@ -92,10 +92,10 @@ def test_run_demo_writes_pictures(shown: Demo) -> None:
 
 def test_as_json_is_plain_json(shown: Demo) -> None:
     """The same answers, readable by a program; no NaN."""
-    told = json.loads(json.dumps(shown.as_json(), allow_nan=False))
-    assert told["answers"]["delivery"]["n"] == shown.answers["delivery"]["n"]
-    assert told["store"] == str(shown.store)
-    assert shown.look == []
+    values = json.loads(json.dumps(shown.as_json(), allow_nan=False))
+    assert values["answers"]["delivery"]["n"] == shown.answers["delivery"]["n"]
+    assert values["store"] == str(shown.store)
+    assert shown.attention == []
 
 
 def test_run_demo_goes_on_with_its_store(tmp_path: Path, port_8027: None) -> None:

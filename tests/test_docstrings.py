@@ -47,10 +47,10 @@ def sections(function: Callable[..., object]) -> dict[str, str]:
 
 @pytest.mark.parametrize("function", [*HELPERS, *PLOTS], ids=lambda f: f"{f.__module__}.{f.__name__}")
 def test_docstrings_have_all_sections(function: Callable[..., object]) -> None:
-    found = sections(function)
-    assert found[""].strip().splitlines()[0].endswith(".")
-    assert {"Parameters", "Returns", "Raises", "Examples"} <= found.keys()
-    assert "UsageError" in found["Raises"]
+    titles = sections(function)
+    assert titles[""].strip().splitlines()[0].endswith(".")
+    assert {"Parameters", "Returns", "Raises", "Examples"} <= titles.keys()
+    assert "UsageError" in titles["Raises"]
 
 
 @pytest.mark.parametrize("function", [*HELPERS, *PLOTS], ids=lambda f: f"{f.__module__}.{f.__name__}")
@@ -72,19 +72,19 @@ def test_docstrings_show_an_example_that_runs_and_prints(function: Callable[...,
 
 @pytest.mark.parametrize("name", sorted(RESULTS))
 def test_docstrings_name_every_column_with_its_dtype(name: str) -> None:
-    told = sections(getattr(analysis, name))["Returns"]
+    returns = sections(getattr(analysis, name))["Returns"]
     frame = RESULTS[name]()
     if name == "alarms":  # which has the columns of the frame that came in, and then its own
         frame = frame.loc[:, "alarm":]
     for column, dtype in frame.drop(columns=AS_ASKED.get(name, set())).dtypes.astype(str).items():
-        assert f"``{column}``" in told, column
-        assert dtype in told, f"{column} is {dtype}"
+        assert f"``{column}``" in returns, column
+        assert dtype in returns, f"{column} is {dtype}"
 
 
 @pytest.mark.parametrize("function", HELPERS, ids=lambda f: f.__name__)
 def test_docstrings_name_the_source_of_a_formula(function: Callable[..., object]) -> None:
-    found = sections(function)
-    assert ("References" in found) == (function.__name__ not in WITHOUT_REFERENCES)
+    titles = sections(function)
+    assert ("References" in titles) == (function.__name__ not in WITHOUT_REFERENCES)
 
 
 @pytest.mark.parametrize("function", PLOTS, ids=lambda f: f.__name__)

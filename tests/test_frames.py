@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from smsdata.errors import RowError
 from smsdata.gateway.answers import parse_json
 from smsdata.gateway.endpoints import ENDPOINTS, endpoint
+from smsdata.gateway.reads import typed_rows
 from smsdata.schema.frames import Batch, empty, key_hash, schema, to_pandas
 from smsdata.schema.status import fold_status
 from tests.support.examples import EXAMPLES
@@ -35,7 +36,7 @@ def row_of(name: str, /, **changed: Any) -> dict[str, Any]:
 
 
 def typed(name: str, *rows: Any, **options: Any) -> Batch:
-    return endpoint(name).batch(rows, synced_at=NOW, context=CONTEXT.get(name), **options)
+    return typed_rows(endpoint(name), rows, synced_at=NOW, context=CONTEXT.get(name), **options)
 
 
 KEPT: list[tuple[str, str, Any, str, Any]] = [
@@ -208,7 +209,7 @@ def test_fold_status_keeps_a_word_never_seen(word: str) -> None:
 
 def test_to_arrow_takes_context_from_beside_the_rows() -> None:
     context = {"message_id": "9", "sent_at": NOW, "list_id": "0"}
-    batch = endpoint("dlrs").batch([row_of("dlrs")] * 2, synced_at=NOW, context=context)
+    batch = typed_rows(endpoint("dlrs"), [row_of("dlrs")] * 2, synced_at=NOW, context=context)
     assert (
         batch.rows.select(["message_id", "sent_at", "list_id"]).to_pylist()
         == [{"message_id": 9, "sent_at": NOW, "list_id": None}] * 2
@@ -217,7 +218,7 @@ def test_to_arrow_takes_context_from_beside_the_rows() -> None:
 
 def test_to_arrow_sets_all_rows_aside_when_what_they_share_is_odd() -> None:
     context = {"message_id": 9, "sent_at": "soon"}
-    batch = endpoint("dlrs").batch([row_of("dlrs")] * 2, synced_at=NOW, context=context)
+    batch = typed_rows(endpoint("dlrs"), [row_of("dlrs")] * 2, synced_at=NOW, context=context)
     assert [reject.column for reject in batch.rejects] == ["sent_at", "sent_at"]
     assert batch.rows.num_rows == 0
 

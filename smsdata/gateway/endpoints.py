@@ -7,12 +7,9 @@ runs on it. Imports `schema` and `errors`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from smsdata.errors import UsageError
-from smsdata.schema.frames import Batch, Row, to_arrow
 from smsdata.schema.tables import TABLES, Table
 
 
@@ -67,27 +64,6 @@ class Endpoint:
     secret: tuple[str, ...] = ()
     error_block: bool = True
     ignored: tuple[str, ...] = ()
-
-    def batch(
-        self,
-        rows: Sequence[Row],
-        *,
-        synced_at: datetime,
-        context: Row | None = None,
-        where: Callable[[int], tuple[int, int]] = lambda index: (1, index + 1),
-        copies: Sequence[int] | None = None,
-    ) -> Batch:
-        """Type the rows that one read of this call brought; see `smsdata.schema.frames.to_arrow`."""
-        return to_arrow(
-            self.table,
-            rows,
-            synced_at=synced_at,
-            same={name: value for name, value in (context or {}).items() if name in self.context},
-            ignored=(*self.ignored, *self.secret),
-            where=where,
-            copies=copies,
-            endpoint=self.name,
-        )
 
 
 _PAGINATED = (

@@ -377,7 +377,8 @@ class _Reading:
     def _drained(self, current: Pass, proof: str, *, resumed: bool = False) -> Drained:
         rows, where, copies = rows_once(self.entry, current)
         first = current.pages[0]
-        batch = self.entry.batch(
+        batch = typed_rows(
+            self.entry,
             rows,
             synced_at=max(page.seen_at for page in current.pages),
             context=self._context(first),

@@ -7,7 +7,7 @@ no calls. Imports `endpoints`, `schema` and the standard library.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -19,13 +19,35 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.gateway.endpoints import Endpoint
-from smsdata.schema.frames import Batch
+from smsdata.schema.frames import Batch, Row, to_arrow
 from smsdata.schema.tables import TABLES
 
 SLICE_PAGES = 100
 """How many pages one slice of time should have: in a longer pass more moves while it is read."""
 
 _EDGE = timedelta(seconds=1)  # nobody says whether start and end are inclusive: ask for a second more
+
+
+def typed_rows(
+    endpoint: Endpoint,
+    rows: Sequence[Row],
+    *,
+    synced_at: datetime,
+    context: Row | None = None,
+    where: Callable[[int], tuple[int, int]] = lambda index: (1, index + 1),
+    copies: Sequence[int] | None = None,
+) -> Batch:
+    """Type the rows that one read of a call brought; see `smsdata.schema.frames.to_arrow`."""
+    return to_arrow(
+        endpoint.table,
+        rows,
+        synced_at=synced_at,
+        same={name: value for name, value in (context or {}).items() if name in endpoint.context},
+        ignored=(*endpoint.ignored, *endpoint.secret),
+        where=where,
+        copies=copies,
+        endpoint=endpoint.name,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Any, NewType
 from smsdata.errors import ApiError, RowError, SafetyError
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.endpoints import ERROR_CODES, endpoint
+from smsdata.gateway.reads import typed_rows
 
 Contact = dict[str, Any]
 """A contact as its list shows it; `fields` is JSON, `created_at` an instant."""
@@ -97,7 +98,7 @@ def find(client: Caller, list_id: ListId, msisdn: str) -> Contact | None:
         raise
     row = {key: value for key, value in answer.items() if key != "error"}
     entry = endpoint("list_members")
-    batch = entry.batch([row], synced_at=datetime.now(UTC), context={"list_id": list_id})
+    batch = typed_rows(entry, [row], synced_at=datetime.now(UTC), context={"list_id": list_id})
     if batch.rejects:
         raise RowError(
             f"get-contact: {batch.rejects[0].column} {batch.rejects[0].reason}; nothing was changed."

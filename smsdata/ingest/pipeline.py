@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Reader, Unread
-from smsdata.gateway.reads import Drained, Read, slices
+from smsdata.gateway.reads import Drained, Read, slices, typed_rows
 from smsdata.ingest import plan
 from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
@@ -96,7 +96,9 @@ class OddRows:
         back: Counter[str] = Counter()
         for path, kept in self.store.rejects.all().items():
             entry = endpoint(kept["endpoint"])
-            batch = entry.batch([kept["raw"]], synced_at=instant(kept["seen_at"]), context=kept["context"])
+            batch = typed_rows(
+                entry, [kept["raw"]], synced_at=instant(kept["seen_at"]), context=kept["context"]
+            )
             if not batch.rejects:
                 self.store.merge(entry.table.name, batch.rows)
                 self.store.disk.remove(path)

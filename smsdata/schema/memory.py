@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from contextlib import suppress
 
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+# Arrow chooses its pool when it is loaded, and asks nothing but this variable. Where it is loaded already the
+# variable would do nothing here, and would only reach other programs that this process starts.
+if "pyarrow" not in sys.modules:
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 _M_ARENA_MAX = -8  # glibc, malloc.h
 

@@ -1,0 +1,42 @@
+"""The command that shows the settings: config. Imports `settings`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from smsdata.cli.app import CommonOptions, command
+from smsdata.settings import mask
+
+
+@command("config")
+def config_command(
+    common: CommonOptions,
+    *,
+    rebind: Annotated[
+        bool, typer.Option("--rebind", help="Bind the store to these settings' account.")
+    ] = False,
+) -> None:
+    """Show each setting and where it came from, the secret masked."""
+    chosen = common.settings()
+    shown = {
+        name: {"value": value, "from": chosen.sources[name]}
+        for name, value in (
+            ("key", mask(chosen.key)), ("secret", mask(chosen.secret)), ("base_url", chosen.base_url),
+            ("rate", chosen.rate), ("share", chosen.share), ("store", str(chosen.store)),
+        )
+    }  # fmt: skip
+    if rebind:
+        store = common.open_store()
+        with store.writing():
+            store.bind(chosen.account, chosen.base_url, again=True)
+        common.say(f"{store.path} now belongs to this account.")
+    if "not set" in (chosen.sources["key"], chosen.sources["secret"]) and find_spec("keyring") is None:
+        common.say(
+            "Set SMSDATA_API_KEY and SMSDATA_API_SECRET; or keep them in this machine's keyring, "
+            "for which there is an extra: pip install 'smsdata[keyring]'."
+        )
+    lines = [f"{name:<9} {entry['value']!s:<40} {entry['from']}" for name, entry in shown.items()]
+    common.show(shown, *lines)

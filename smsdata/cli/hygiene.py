@@ -1,0 +1,199 @@
+"""The commands of list hygiene: clean, undo, audit. What a person is asked before an account is changed.
+
+Owns the questions and what counts as a yes; what may be changed is decided in the wing `hygiene`. Imports
+that wing and `audit` inside the commands: both load pandas, which the other commands do without.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from smsdata.cli.app import NEEDS_ATTENTION, CommonOptions, command
+from smsdata.errors import SafetyError, UsageError
+from smsdata.store.store import Store
+from smsdata.times import since as begin
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@command("clean")
+def clean_command(
+    common: CommonOptions,
+    *,
+    apply: Annotated[str | None, typer.Option(help="Carry out this plan file, after asking.")] = None,
+    yes: Annotated[str | None, typer.Option(help="Do not ask: the hash of the plan, for scripts.")] = None,
+    tier: Annotated[
+        Literal["remove", "exclude"], typer.Option(help="What to apply: remove, or exclude for both tiers.")
+    ] = "remove",
+    count: Annotated[
+        list[str] | None,
+        typer.Option(help="LIST=COUNT: change that many contacts of a list beyond its cap; else it asks."),
+    ] = None,
+    max_age: Annotated[str, typer.Option(help="How old the evidence may be.")] = "90d",
+    out: Annotated[str | None, typer.Option(help="Where to put the plan file.")] = None,
+    check: Annotated[
+        str | None, typer.Option(help="Which numbers of this CSV file were removed before.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Country of numbers in it without one, such as AU.")
+    ] = None,
+) -> int:
+    """Plan which hard-bounced numbers to take off their lists, and carry a plan out."""
+    from smsdata.hygiene import plan_file, planning, suppressions
+
+    store = common.open_store()
+    if check is not None:
+        return _show_removed_before(common, suppressions.check(check, store, country=country))
+    if apply is None:
+        plan = planning.plan(store, max_age=max_age, path=out)
+        about = plan.attrs["plan"]
+        summary = about | {
+            "contacts": plan["tier"].value_counts().to_dict(),
+            "advice": plan_file.advice(plan),
+        }
+        common.show(summary, plan_file.summary(plan).rstrip())
+        common.say(*plan_file.advice(plan))
+        return 0
+    return _carry_out(common, store, apply, yes, tier, _counts_by_list(count))
+
+
+def _carry_out(
+    common: CommonOptions,
+    store: Store,
+    file: str,
+    yes: str | None,
+    tier: Literal["remove", "exclude"],
+    counts: dict[int, int],
+) -> int:
+    """Look first, ask, then carry the plan out."""
+    from smsdata.hygiene import applying, plan_file
+
+    plan = plan_file.load(file)
+    with common.client() as client:
+        preview = applying.apply(
+            plan, client, store, tier=tier, counts=lambda beyond: _ask_for_counts(beyond, counts)
+        )
+        common.say(*preview.lines())
+        planned = preview.counts.get("planned", 0)
+        _confirm(yes, plan.attrs["plan"]["hash"], "the plan's hash, which its summary shows", planned)
+        report = applying.apply(plan, client, store, dry_run=False, tier=tier, yes=yes, counts=counts)
+    if report.counts.get("done") and "delete" in set(plan["action"]):
+        common.say(f"To take it back: smsdata undo {report.run}")
+    common.show(report.as_json(), *report.lines())
+    return report.exit_code
+
+
+def _show_removed_before(common: CommonOptions, removed: pd.DataFrame) -> int:
+    rows = removed.to_dict("records")
+    unread = removed.attrs["unreadable"]
+    common.say(
+        f"{len(rows):,} numbers were removed before; {unread:,} lines hold no number that is understood."
+    )
+    lines = [
+        f"line {r['line']}: {r['msisdn']} {r['action']} ({r['rule']}) from list {r['lists']}" for r in rows
+    ]
+    common.show({"found": rows, "unreadable": unread}, *lines)
+    return NEEDS_ATTENTION if rows else 0
+
+
+def _counts_by_list(words: list[str] | None) -> dict[int, int]:
+    try:
+        return {int(one): int(many) for one, many in (word.split("=") for word in words or [])}
+    except ValueError:
+        raise UsageError("--count takes LIST=COUNT, such as --count 1187432=640.") from None
+
+
+def _ask_for_counts(beyond: Mapping[int, tuple[int, int]], counts: dict[int, int]) -> dict[int, int]:
+    """Ask a person to type the count of each list beyond its cap, unless an option gave it; keep them."""
+    from smsdata.hygiene import applying
+
+    for list_id, (count, size) in beyond.items():
+        if counts.get(list_id) == count or not sys.stdin.isatty():
+            continue
+        answer = _ask(
+            f"List {list_id}: the plan changes {count:,} of its {size:,} contacts, more than the cap of "
+            f"{applying.cap(size):,}. Look at the plan; if it is right, type the count: "
+        )
+        if answer.replace(",", "") != str(count):
+            raise SafetyError(f"list {list_id}: that is not the count; nothing was changed.")
+        counts[list_id] = count
+    return counts
+
+
+def _confirm(yes: str | None, name: str, what: str, planned: int) -> None:
+    """Ask a person; a script has to name the plan or run that it means."""
+    if yes == name or not planned:
+        return
+    if yes is not None:
+        raise SafetyError(f"--yes does not give {what}; nothing was changed.")
+    if not sys.stdin.isatty():
+        raise SafetyError(f"nobody is there to ask: give --yes with {what}. Nothing was changed.")
+    if _ask(f"Change {planned:,} contacts of the account? Type yes: ") != "yes":
+        raise SafetyError("not confirmed; nothing was changed.")
+
+
+def _ask(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+@command("undo")
+def undo_command(
+    common: CommonOptions,
+    *,
+    run: Annotated[str, typer.Argument(help="The run, as `clean --apply` named it.")],
+    yes: Annotated[
+        str | None, typer.Option(help="Do not ask: the name of the run again, for scripts.")
+    ] = None,
+) -> int:
+    """Put the contacts of a clean-up run back on their lists."""
+    from smsdata.hygiene import undoing
+
+    store = common.open_store()
+    with common.client() as client:
+        preview = undoing.undo(run, client, store)
+        common.say(*preview.lines())
+        _confirm(yes, run, "the name of the run", preview.counts.get("planned", 0))
+        report = undoing.undo(run, client, store, dry_run=False)
+    common.show(report.as_json(), *report.lines())
+    return report.exit_code
+
+
+@command("audit")
+def audit_command(
+    common: CommonOptions,
+    *,
+    since: Annotated[str | None, typer.Option(help="Look at messages from then on.")] = None,
+    holidays: Annotated[str | None, typer.Option(help="Days off, such as 2026-12-25,2026-12-28.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder for the evidence: Markdown, CSV, pictures.")] = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Make the plan that opts out who is still on a list.")
+    ] = False,
+) -> int:
+    """Find messages sent after an opt-out, and who opted out and is still on a list."""
+    from smsdata import audit as auditing
+    from smsdata.hygiene import planning
+
+    store = common.open_store()
+    start = begin(since, datetime.now(UTC)) if since is not None else None
+    result = auditing.audit(store, since=start, holidays=_days_off(holidays))
+    files = auditing.pack(result, out) if out else []
+    common.say(*(f"wrote {file}" for file in files))
+    if fix:
+        file = planning.plan_optouts(store, result.active).attrs["plan"]["file"]
+        common.say(f"To opt them out: smsdata clean --apply {file}")
+    common.show(result.as_json() | {"files": [str(file) for file in files]}, *result.lines())
+    return result.exit_code
+
+
+def _days_off(text: str | None) -> list[date]:
+    try:
+        return [date.fromisoformat(word.strip()) for word in (text or "").split(",") if word.strip()]
+    except ValueError:
+        raise UsageError("--holidays takes days such as 2026-12-25,2026-12-28.") from None

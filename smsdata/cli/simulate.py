@@ -1,0 +1,71 @@
+"""The commands that need no account: demo, simulate.
+
+Owns their options. Imports `demo` and `simulator` inside the commands: both load much that no other command
+needs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smsdata.cli.app import NEEDS_ATTENTION, CommonOptions, command
+from smsdata.errors import UsageError
+from smsdata.times import instant
+
+
+@command("demo")
+def demo_command(
+    common: CommonOptions,
+    *,
+    pictures: Annotated[str, typer.Option(help="Folder for the pictures.")] = "data/demo",
+    seed: Annotated[int, typer.Option(help="Which simulated account.")] = 1,
+) -> int:
+    """Run the main job against a simulated account: no credentials, no network."""
+    from smsdata.demo import run_demo
+
+    result = run_demo(store=common.store, pictures=Path(pictures), seed=seed, say=common.say)
+    common.show(result.as_json(), *result.lines())
+    return NEEDS_ATTENTION if result.attention else 0
+
+
+@command("simulate")
+def simulate_command(
+    common: CommonOptions,
+    *,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8025,
+    seed: Annotated[int, typer.Option(help="Which account.")] = 0,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A fault and its probability, such as reset=0.02.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(help="Simulated seconds that pass in a second; 0 stands still.")
+    ] = 0.0,
+    no_goo: Annotated[
+        bool, typer.Option("--no-goo", help="Global Opt Out is off: who replied STOP is sent to again.")
+    ] = False,
+) -> None:
+    """Serve a simulated gateway on this machine; user `demo`, password `demo`."""
+    from smsdata.simulator import Account, Faults, Gateway, serve
+
+    try:
+        faults = Faults.parse(fault or [])
+    except ValueError as error:
+        raise UsageError(f"--fault: {error}") from None
+    chosen = common.settings()
+    moment = instant(common.now, "now") if common.now else instant("2026-11-22T00:00:00Z")
+    account = Account(seed, f"{moment:%Y-%m-%dT%H:%M:%SZ}", goo=not no_goo)
+    common.say(f"The simulated gateway is at http://127.0.0.1:{port}/ until Ctrl-C. In another terminal:")
+    common.say(
+        f"  export SMSDATA_BASE_URL=http://127.0.0.1:{port}/ SMSDATA_API_KEY=demo SMSDATA_API_SECRET=demo"
+    )
+    common.say("  smsdata sync --store data/simulated")
+    gateway = Gateway(account, rate=chosen.rate, faults=faults, speed=speed)
+    try:
+        serve(gateway, port=port)
+    except OSError as error:
+        raise UsageError(
+            f"port {port} cannot be used ({error.strerror}); choose another with --port."
+        ) from None

@@ -1,0 +1,181 @@
+"""The commands that fill and check a store: sync, plan, tables, verify.
+
+Owns their options and what they print; the work is done in `ingest` and `store`. Imports those two, `schema`
+and `cli.app`.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from smsdata.cli.app import NEEDS_ATTENTION, CommonOptions, command
+from smsdata.errors import UsageError
+from smsdata.ingest.reconcile import verify
+from smsdata.ingest.report import Report
+from smsdata.ingest.run import plan_sync, sync
+from smsdata.schema.tables import TABLES
+from smsdata.settings import Pace
+from smsdata.store.store import Store
+
+
+@command("sync")
+def sync_command(
+    common: CommonOptions,
+    *,
+    tables: Annotated[str | None, typer.Option(help="Only these tables, separated by commas.")] = None,
+    since: Annotated[str | None, typer.Option(help="From when: 30d, or 2026-08-15. Default: go on.")] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read the last 30 days again, or from --since, whatever changed.")
+    ] = False,
+    replay_rejects: Annotated[
+        bool, typer.Option("--replay-rejects", help="Try first to read the rows that were set aside.")
+    ] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
+    message_id: Annotated[int | None, typer.Option(help="Only this send (link_hits, dlrs, optouts).")] = None,
+    list_id: Annotated[int | None, typer.Option(help="Only this list (list_members).")] = None,
+    msisdn: Annotated[str | None, typer.Option(help="This number's history (contact_history).")] = None,
+) -> int:
+    """Bring the store up to date with the account, in as few calls as possible."""
+    store = common.open_store()
+    with common.client() as client:
+        pace = client.settings.pace
+        report = sync(
+            client,
+            store,
+            tables=_table_names(tables),
+            since=since,
+            deep=deep,
+            wait=wait,
+            replay_rejects=replay_rejects,
+            on_plan=lambda planned: common.say(*_plan_lines(planned, pace)),
+            message_id=message_id,
+            list_id=list_id,
+            msisdn=msisdn,
+        )
+    common.say(
+        *(f"note: {note}" for note in report.notes), *(f"needs a look: {line}" for line in report.attention)
+    )
+    common.show(report.as_json() | {"store": str(store.path)}, *_sync_lines(report, store))
+    return NEEDS_ATTENTION if report.attention else 0
+
+
+def _table_names(tables: str | None) -> list[str] | None:
+    if tables is None:
+        return None
+    names = [name.strip() for name in tables.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--tables names no table; leave it out for all of them.")
+    return names
+
+
+def _plan_lines(report: Report, pace: Pace) -> list[str]:
+    calls = sum(report.planned.values())
+    parts = ", ".join(f"{name} {count:,}" for name, count in report.planned.items() if count)
+    seconds = 60 * pace.minutes(calls)
+    length = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
+    if not parts:
+        return ["plan: how many calls this takes is not known before they are made"]
+    return [f"plan: about {calls:,} calls, {length} at {pace.per_second:g} calls/s ({parts})"]
+
+
+def _sync_lines(report: Report, store: Store) -> list[str]:
+    lines = [f"{'table':<16}{'rows':>10}{'new':>10}{'calls':>8}  proof"]
+    for name, table in report.tables.items():
+        odd = f"  {table.rejected} rows set aside" if table.rejected else ""
+        odd += f"  NOT COMPLETE ({len(table.unproved)})" if table.unproved else ""
+        proofs = ", ".join(table.proofs) or "-"
+        lines.append(f"{name:<16}{table.rows:>10,}{table.new:>10,}{table.calls:>8,}  {proofs}{odd}")
+    return [*lines, f"{report.calls:,} calls, stored in {store.path}, as of {report.now}"]
+
+
+@command("plan")
+def plan_command(
+    common: CommonOptions,
+    *,
+    since: Annotated[str | None, typer.Option(help="As for sync.")] = None,
+) -> None:
+    """Say how many calls a sync would make and how long they take; stores nothing."""
+    with common.client() as client:
+        calls = plan_sync(client, common.open_store(), since=since)
+        pace = client.settings.pace
+    total = sum(calls.values())
+    minutes = pace.minutes(total)
+    lines = [f"{'table':<16}{'calls':>8}{'minutes':>9}"]
+    lines += [f"{name:<16}{count:>8,}{pace.minutes(count):>9.1f}" for name, count in calls.items()]
+    lines.append(f"{'all':<16}{total:>8,}{minutes:>9.1f}  at {pace}")
+    common.show(
+        {"calls": calls, "total": total, "minutes": round(minutes, 2), "pace": pace.per_second}, *lines
+    )
+
+
+@command("tables")
+def tables_command(common: CommonOptions) -> None:
+    """Show what the store holds: rows, first, last, size, when it was last synced."""
+    store = common.open_store()
+    summaries = [row for row in (_table_summary(store, name) for name in TABLES) if row["rows"]]
+    lines = [f"{'table':<16}{'rows':>12}{'size':>10}  {'first':<17} {'last':<17} synced"]
+    for row in summaries:
+        first, last, synced = (_to_the_minute(row[name]) for name in ("first", "last", "synced"))
+        lines.append(
+            f"{row['table']:<16}{row['rows']:>12,}{_size(row['bytes']):>10}  {first:<17} {last:<17} {synced}"
+        )
+    empty = [f"{store.path} holds nothing yet; `smsdata sync` fills it, `smsdata demo` shows how."]
+    common.show({"store": str(store.path), "tables": summaries}, *(lines if summaries else empty))
+
+
+def _table_summary(store: Store, name: str) -> dict[str, Any]:
+    parts = store.parts(name)
+    time = TABLES[name].time
+    bounds = store.tables.min_max(name, [*([time] if time else []), "synced_at"]) if parts else {}
+    first, last = bounds.get(time, (None, None))
+    return {
+        "table": name,
+        "rows": store.count(name),
+        "bytes": sum(part.stat().st_size for part in parts),
+        "first": first,
+        "last": last,
+        "synced": bounds.get("synced_at", (None, None))[1],
+    }
+
+
+def _to_the_minute(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else "-"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+@command("verify")
+def verify_command(
+    common: CommonOptions,
+    *,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Make no call; check only what is stored.")
+    ] = False,
+    since: Annotated[str | None, typer.Option(help="From when on the gateway is asked.")] = None,
+) -> int:
+    """Check that the store is undamaged and agrees with the gateway."""
+    store = common.open_store()
+    with nullcontext() if offline else common.client() as client:
+        if client:
+            store.bind(client.settings.account, client.settings.base_url)
+        differences = verify(store, client, since=since)
+    lines = [str(difference) for difference in differences]
+    good = "All is well: files, keys, and every campaign's rows agree with its counters" + (
+        "." if offline else ", as do the gateway's counts of messages."
+    )
+    common.show(
+        {"differences": [asdict(difference) for difference in differences], "offline": offline},
+        *(lines or [good]),
+    )
+    return NEEDS_ATTENTION if differences else 0
