@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from smsdata.analysis.texts import classify_text
+from smsdata.analysis.reply_words import classify_text
 
 LABELLED = Path(__file__).parents[1] / "tests" / "data" / "replies_labelled.csv"
 

@@ -1,8 +1,8 @@
 """Did we message anyone after they opted out? Read from the store, with the evidence, as a pack to hand over.
 
 Owns what the audit looks at and how it says what it cannot see. Changes nothing and makes no call; the way to
-opt numbers out is `smsdata.hygiene.plan_optouts`. Not legal advice. Imports `hygiene`, `store`, `analysis`,
-`plots`, `disk`, `settings` and `errors`.
+opt numbers out is `smsdata.hygiene.plan_optouts`. Not legal advice. Imports of smsdata only `analysis`,
+`plots`, `store`, `times` and `errors`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from smsdata import plots
-from smsdata.analysis.optouts import sent_after_optout
+from smsdata.analysis.breaches import sent_after_optout
+from smsdata.analysis.opt_outs import opted_out
 from smsdata.errors import UsageError
-from smsdata.hygiene import opted_out
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
@@ -36,7 +36,7 @@ _WHY = {
 }
 """Why a message is only possibly a breach, by the evidence."""
 
-_ENOUGH = 3
+_ENOUGH_NUMBERS = 3
 """So many numbers must agree before Global Opt Out is said to be on."""
 
 
@@ -119,18 +119,18 @@ class Audit:
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""
         late = {rule: int(self.breaches[f"{rule.lower()}_past_deadline"].sum()) for rule in _RULES}
-        found = f"{len(self.breaches):,} messages were sent to a number after it had opted out"
-        found += (
+        breaches = f"{len(self.breaches):,} messages were sent to a number after it had opted out"
+        breaches += (
             f": {late['AU']:,} past the Australian deadline, {late['US']:,} past that of the United States."
         )
         if self.breaches.empty:
-            found = "No breach was found in this window; nothing is said about what lies outside it."
+            breaches = "No breach was found in this window; nothing is said about what lies outside it."
         return [
-            f"Looked at {self.messages:,} messages sent from {_minute(self.first)} to {_minute(self.last)}, "
-            f"and at replies from {_minute(self.replies_from)} to {_minute(self.replies_until)}.",
+            f"Looked at {self.messages:,} messages sent from {_in_utc(self.first)} to {_in_utc(self.last)}, "
+            f"and at replies from {_in_utc(self.replies_from)} to {_in_utc(self.replies_until)}.",
             f"{self.optouts['msisdn'].nunique():,} numbers with evidence of an opt-out, "
             f"{self.optouts.loc[self.optouts['certain'], 'msisdn'].nunique():,} of them certain.",
-            found,
+            breaches,
             self._possibly(),
             f"{self.active['msisdn'].nunique():,} numbers opted out and are still active on a list "
             f"({len(self.active):,} places).",
@@ -154,10 +154,10 @@ class Audit:
         """Plain JSON values: counts, windows, the breaches and the numbers still active."""
         about = {
             "messages": self.messages,
-            "first": _iso(self.first),
-            "last": _iso(self.last),
-            "replies_from": _iso(self.replies_from),
-            "replies_until": _iso(self.replies_until),
+            "first": _iso_or_none(self.first),
+            "last": _iso_or_none(self.last),
+            "replies_from": _iso_or_none(self.replies_from),
+            "replies_until": _iso_or_none(self.replies_until),
             "optouts": len(self.optouts),
             "possible": len(self.possible),
             "possible_by": {str(k): int(v) for k, v in self.possible["source"].value_counts().items()},
@@ -195,28 +195,28 @@ def audit(
     Deadlines: 5 working days (ACMA), 10 business days (47 CFR 64.1200(a)(10)).
     """
     store = open_store(store)
-    window = _windows(store, since)
+    window = _what_was_read(store, since)
     messages = store.scan("messages", since=since)
-    found, replies = opted_out(store)
-    after = _after(messages, found, holidays)
+    evidence, replies = opted_out(store)
+    after = _after(messages, evidence, holidays)
     certain = after["certain"].to_numpy(bool)
     breaches, possible = (after[keep].reset_index(drop=True) for keep in (certain, ~certain))
-    places = _places(store, found)
+    places = _places(store, evidence)
     return Audit(
         base_url=store.state.base_url,
         account=store.state.account,
-        optouts=found,
+        optouts=evidence,
         replies=replies,
         breaches=breaches,
         possible=possible,
         active=places.loc[places["active"], _ACTIVE].reset_index(drop=True),
-        goo=_judged(found, breaches, places),
+        goo=_global_opt_out(evidence, breaches, places),
         messages=len(store.read("messages", since=since, columns=["id"])),
         **window,
     )  # fmt: skip
 
 
-def _windows(store: Store, since: str | datetime | None) -> dict[str, datetime | None]:
+def _what_was_read(store: Store, since: str | datetime | None) -> dict[str, datetime | None]:
     """What the store can see: where messages and replies begin, and until when they were read."""
     cursors = store.state.cursors
     if "messages" not in cursors:
@@ -232,10 +232,10 @@ def _windows(store: Store, since: str | datetime | None) -> dict[str, datetime |
     }
 
 
-def _after(messages: Any, found: pd.DataFrame, holidays: Collection[date]) -> pd.DataFrame:
+def _after(messages: Any, evidence: pd.DataFrame, holidays: Collection[date]) -> pd.DataFrame:
     """Every message after an opt-out, with the deadlines of both countries."""
     frames = {
-        rule: sent_after_optout(messages, found, rule=rule, holidays=holidays, include_review=True)
+        rule: sent_after_optout(messages, evidence, rule=rule, holidays=holidays, include_review=True)
         for rule in _RULES
     }
     whole = frames[_RULES[0]]
@@ -245,10 +245,10 @@ def _after(messages: Any, found: pd.DataFrame, holidays: Collection[date]) -> pd
     return whole
 
 
-def _places(store: Store, found: pd.DataFrame) -> pd.DataFrame:
+def _places(store: Store, evidence: pd.DataFrame) -> pd.DataFrame:
     """Where on lists the numbers stand that opted out, by the gateway's or their own word, and stay out."""
-    polled = found["reply_at"].notna() | found["flag_at"].notna()
-    gone = found[found["certain"] & found["cleared_at"].isna() & polled]
+    polled = evidence["reply_at"].notna() | evidence["flag_at"].notna()
+    gone = evidence[evidence["certain"] & evidence["cleared_at"].isna() & polled]
     gone = gone.assign(by_reply=_by_reply(gone))
     members, lists = store.read("list_members"), store.read("lists")
     members = members[members["gone_at"].isna()]
@@ -259,14 +259,14 @@ def _places(store: Store, found: pd.DataFrame) -> pd.DataFrame:
     return places.sort_values(["list_id", "msisdn"], ignore_index=True)
 
 
-def _by_reply(found: pd.DataFrame) -> pd.Series[bool]:
+def _by_reply(evidence: pd.DataFrame) -> pd.Series[bool]:
     """Who opted out by a reply that the gateway took for one: it flagged a message of theirs."""
-    return found["reply_at"].notna() & found["flag_at"].notna()
+    return evidence["reply_at"].notna() & evidence["flag_at"].notna()
 
 
-def _judged(found: pd.DataFrame, breaches: pd.DataFrame, places: pd.DataFrame) -> GlobalOptOut:
+def _global_opt_out(evidence: pd.DataFrame, breaches: pd.DataFrame, places: pd.DataFrame) -> GlobalOptOut:
     """Judge from the numbers that opted out by reply: with the switch on, nothing reaches them any more."""
-    replied = found[_by_reply(found) & found["cleared_at"].isna() & found["certain"]]
+    replied = evidence[_by_reply(evidence) & evidence["cleared_at"].isna() & evidence["certain"]]
     later = breaches[breaches["msisdn"].isin(replied["msisdn"]) & (breaches["hours_after"] > 1)]
     delivered = int((later["status"] == "delivered").sum())
     mine = places[places["by_reply"]]
@@ -274,7 +274,7 @@ def _judged(found: pd.DataFrame, breaches: pd.DataFrame, places: pd.DataFrame) -
     verdict: Verdict = "unclear"
     if delivered or active:
         verdict = "off"
-    elif mine["msisdn"].nunique() >= _ENOUGH:
+    elif mine["msisdn"].nunique() >= _ENOUGH_NUMBERS:
         verdict = "on"
     return GlobalOptOut(verdict, replied["msisdn"].nunique(), delivered, active, left)
 
@@ -282,12 +282,12 @@ def _judged(found: pd.DataFrame, breaches: pd.DataFrame, places: pd.DataFrame) -
 # ---- the evidence pack -------------------------------------------------------------------------------
 
 
-def pack(found: Audit, folder: str | Path) -> list[Path]:
+def pack(result: Audit, folder: str | Path) -> list[Path]:
     """Write what the audit found as files that a person can hand over: Markdown, CSV and pictures.
 
     Parameters
     ----------
-    found
+    result
         What `audit` gave.
     folder
         Where to put ``audit.md``, ``breaches.csv``, ``possible.csv``, ``active.csv``, ``optouts.csv``,
@@ -306,12 +306,12 @@ def pack(found: Audit, folder: str | Path) -> list[Path]:
     place = Path(folder)
     disk = Disk(place)
     disk.folder(place)
-    files = {f"{name}.csv": _csv(getattr(found, name)) for name in _FILES}
-    if len(found.breaches):
-        files["breaches.png"] = _picture(plots.sent_after_optout(found.breaches))
-    if len(found.optouts):
-        files["optouts.png"] = _picture(plots.optouts(found.optouts))
-    files["audit.md"] = _page(found, list(files)).encode()
+    files = {f"{name}.csv": _csv(getattr(result, name)) for name in _FILES}
+    if len(result.breaches):
+        files["breaches.png"] = _picture(plots.sent_after_optout(result.breaches))
+    if len(result.optouts):
+        files["optouts.png"] = _picture(plots.optouts(result.optouts))
+    files["audit.md"] = _page(result, list(files)).encode()
     for name, content in files.items():
         disk.replace(place / name, content)
     return [place / name for name in files]
@@ -369,21 +369,21 @@ def _picture(ax: Any) -> bytes:
     return image.getvalue()
 
 
-def _page(found: Audit, files: list[str]) -> str:
+def _page(result: Audit, files: list[str]) -> str:
     pictures = [f"![{words}]({name})\n\n*{words}*\n" for name, words in _PICTURES.items() if name in files]
     return "\n".join([
         "# Opt-out audit",
         "",
-        f"Account {found.account[:12]} at {found.base_url}, as its store stood at {_minute(found.last)}.",
+        f"Account {result.account[:12]} at {result.base_url}, as its store stood at {_in_utc(result.last)}.",
         "",
         "## What was found",
         "",
-        *(f"- {line}" for line in found.lines()),
+        *(f"- {line}" for line in result.lines()),
         "",
         _HOW_TO_READ,
         "## Files",
         "",
-        *(f"- `{name}.csv` ({len(getattr(found, name)):,} rows): {words}" for name, words in _FILES.items()),
+        *(f"- `{name}.csv` ({len(getattr(result, name)):,} rows): {words}" for name, words in _FILES.items()),
         "",
         *pictures,
     ])  # fmt: skip
@@ -398,9 +398,9 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _iso(moment: datetime | None) -> str | None:
+def _iso_or_none(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def _minute(moment: datetime | None) -> str:
+def _in_utc(moment: datetime | None) -> str:
     return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from smsdata.analysis import delivery_rate, explain, hard_bounced, to_spark
-from smsdata.analysis.core.engine import _backticks, _translated, instants, micros, open_tables, quoted, typed
+from smsdata.analysis.core.column_types import instants, typed
+from smsdata.analysis.core.dialect import backticks, quoted, translated
+from smsdata.analysis.core.engine import micros, open_tables
 from smsdata.analysis.core.grouping import group_keys
 from smsdata.errors import UsageError
 from smsdata.store.scan import Scan as StoreScan
@@ -44,9 +46,9 @@ def grouped(data, by, tz="UTC"):
 
 def test_translated_spells_identifiers_values_and_tables_but_no_texts():
     sql = """SELECT "a ""b", '"x" @t :v' FROM @t WHERE "c" = :v"""
-    spark = _translated(sql, name=_backticks, table="view_".__add__, value=":{}".format)
+    spark = translated(sql, name=backticks, table="view_".__add__, value=":{}".format)
     assert spark == """SELECT `a "b`, '"x" @t :v' FROM view_t WHERE `c` = :v"""
-    duck = _translated(sql, name=quoted, table=quoted, value="${}".format)
+    duck = translated(sql, name=quoted, table=quoted, value="${}".format)
     assert duck == """SELECT "a ""b", '"x" @t :v' FROM "t" WHERE "c" = $v"""
 
 
@@ -161,6 +163,23 @@ def test_to_spark_without_pyspark_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     with pytest.raises(UsageError, match="pyspark is not installed"):
         to_spark(frame(["2026-11-01"]))
+
+
+class FromSpark:
+    """What a Spark frame shows of itself."""
+
+    columns = ("sent_at", "status")
+    dtypes = (("sent_at", "timestamp"), ("status", "string"))
+    sparkSession = object()
+
+    def createOrReplaceTempView(self, name):
+        raise AssertionError(name)
+
+
+def test_a_spark_frame_without_pyspark_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.sql.functions", None)
+    with pytest.raises(UsageError, match=r"pip install 'smsdata\[spark\]'"):
+        delivery_rate(FromSpark())
 
 
 def test_naive_timestamps_in_a_scan_are_refused(tmp_path):

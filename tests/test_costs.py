@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smsdata.analysis.costs import avoidable_parts, costs, segments, spent_on_dead
+from smsdata.analysis import avoidable_parts, costs, segments, spent_on_dead
 from smsdata.errors import UsageError
 from smsdata.simulator import Account
 from smsdata.simulator.sent import PRICE

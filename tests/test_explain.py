@@ -13,7 +13,7 @@ import pytest
 
 from smsdata import analysis, plots
 from smsdata.analysis import explain
-from smsdata.analysis.core.provenance import Window
+from smsdata.analysis.core.provenance import TimeSpan
 from tests.support.results import NOW, RESULTS, members, messages, replies
 
 HELPERS = sorted(
@@ -129,10 +129,10 @@ def test_pending_shares_are_those_of_the_messages_counted() -> None:
 
 
 def test_window_tells_a_snapshot_and_the_rows_beside_it() -> None:
-    assert Window(0, 1_000_000, as_of=2_000_000).told() == (
+    assert TimeSpan(0, 1_000_000, as_of=2_000_000).in_words() == (
         "as of 1970-01-01T00:00:02+00:00; 1970-01-01T00:00:00+00:00 to 1970-01-01T00:00:01+00:00 (sent_at)"
     )
-    assert Window(why="digits have no time").told() == "none: digits have no time"
+    assert TimeSpan(why="digits have no time").in_words() == "none: digits have no time"
 
 
 @pytest.mark.parametrize("name", PLOTS)

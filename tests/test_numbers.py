@@ -6,7 +6,7 @@ import pytest
 from phonenumbers import carrier
 
 from smsdata.analysis import delivery_rate, number_details
-from smsdata.analysis.phone_numbers import countries
+from smsdata.analysis.core.countries import countries_of
 from smsdata.errors import UsageError
 
 REAL = ["61491570156", "12025550123", "61255501234", "447400123456", "6581234567"]
@@ -56,7 +56,7 @@ def test_number_details_refuses_numbers_that_are_no_text():
 
 
 def test_countries_join_to_every_message():
-    assert countries(REAL)["country"].tolist() == ["AU", "US", "AU", "GB", "SG"]
+    assert countries_of(REAL)["country"].tolist() == ["AU", "US", "AU", "GB", "SG"]
     data = pd.DataFrame(
         {
             "msisdn": REAL * 3,

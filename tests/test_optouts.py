@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from smsdata.analysis.optouts import optout_rate, optouts, sent_after_optout
-from smsdata.analysis.replies import classify_replies
+from smsdata.analysis import classify_replies, optout_rate, optouts, sent_after_optout
 from smsdata.errors import UsageError
 from tests.support.frames import dlrs_of, utc
 

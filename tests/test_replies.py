@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from smsdata.analysis.replies import (
+from smsdata.analysis import (
     attribute_replies,
     classify_replies,
     reply_rate,

@@ -47,6 +47,7 @@ from smsdata.analysis import (
     time_to_settle,
     to_spark,
 )
+from smsdata.analysis.bounce_evidence import contact_evidence
 from smsdata.errors import UsageError
 from smsdata.schema.frames import schema, to_pandas
 from smsdata.simulator import Account, Gateway
@@ -150,7 +151,24 @@ CASES: dict[str, list[Case]] = {
         lambda t: time_to_settle(t("dlrs"), t("status_history"), by=["month", "country"], tz=SYDNEY),
     ],
 }
-EACH = [pytest.param(case, id=f"{name}-{n}") for name, some in CASES.items() for n, case in enumerate(some)]
+
+
+def evidence(t: Read) -> Any:
+    """What hygiene asks: the evidence against each contact, and the bounces it rests on."""
+    names = ("dlrs", "campaigns", "status_history", "replies", "list_members", "lists")
+    tables = {name: t(name) for name in names}
+    known = hard_bounced(tables["dlrs"], tables["replies"], status_history=tables["status_history"])
+    return contact_evidence(known, **tables, since="2026-08-01", quiet="98h")
+
+
+CASES_OF_HYGIENE: dict[str, list[Case]] = {
+    "contact_evidence": [lambda t: evidence(t).contacts, lambda t: evidence(t).bounces],
+}
+EACH = [
+    pytest.param(case, id=f"{name}-{n}")
+    for name, some in (CASES | CASES_OF_HYGIENE).items()
+    for n, case in enumerate(some)
+]
 DEAD: list[str] = []
 """Numbers of the account that hard-bounce; known once it is synced."""
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from smsdata.analysis.texts import KINDS, classify_text, fold, gsm_text, optout_words, segment_text
+from smsdata.analysis.reply_words import REPLY_KINDS, classify_text, fold, optout_words
+from smsdata.analysis.sms_parts import gsm_text, segment_text
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from optout_words import classified, quality  # type: ignore[import-not-found]  # it lies in benchmarks
@@ -48,12 +49,12 @@ def test_quality_sees_a_missed_and_a_false_opt_out(labelled: pd.DataFrame) -> No
 
 def test_labelled_replies_are_many_varied_and_unique(labelled: pd.DataFrame) -> None:
     assert len(labelled) >= 420
-    assert set(labelled["label"]) == set(KINDS)
+    assert set(labelled["label"]) == set(REPLY_KINDS)
     assert not labelled.duplicated(["text", "answered_message"]).any()
     assert 0.3 <= labelled.loc[labelled["half"] != "fresh", "half"].eq("test").mean() <= 0.4
     assert labelled["half"].eq("fresh").sum() >= 60
     assert labelled["language"].nunique() >= 8
-    assert labelled.groupby("half")["label"].nunique().eq(len(KINDS)).all()
+    assert labelled.groupby("half")["label"].nunique().eq(len(REPLY_KINDS)).all()
 
 
 def test_classify_text_sends_few_other_replies_to_review(labelled: pd.DataFrame) -> None:

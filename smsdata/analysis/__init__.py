@@ -1,39 +1,32 @@
 """Analysis: frame in, frame out; every rate with its counts, its interval and its pending share.
 
 Each helper takes a pandas DataFrame, a lazy scan of the store or a Spark DataFrame, and gives pandas;
-`to_spark` gives that back to Spark. Within:
+`to_spark` gives that back to Spark. Owns every question asked of the tables; imports of smsdata only
+`schema`, `times` and `errors`, and touches no network. One file per question, read in this order::
 
-    delivery  polled  bounces  lists  replies  optouts  costs      one file per question
-    grouping  provenance  numbers  texts                           what they share
-    engine  stats                                                  one SQL text on DuckDB or Spark; formulas
+    delivery  delivery_times  thresholds    what arrived, how fast, and what is alarming
+    bounces  bounce_evidence                which numbers are dead, and what stands against a contact
+    replies  reply_rates  conversations     which message a reply answers, what it says, how many reply
+    opt_outs  breaches                      who opted out, and what was sent to them afterwards
+    lists  spending  phone_numbers          who can be reached, what it costs, what digits tell
+    reply_words  sms_parts                  what one text says, and the parts it travels in
+    core                                    what they share: the engine, grouping, provenance, statistics
 """
 
 from smsdata.analysis.bounces import bounce_history, bounce_kinds, hard_bounced
+from smsdata.analysis.breaches import sent_after_optout
+from smsdata.analysis.conversations import threads
 from smsdata.analysis.core.engine import to_spark
 from smsdata.analysis.core.provenance import explain
-from smsdata.analysis.costs import avoidable_parts, costs, segments, spent_on_dead
-from smsdata.analysis.delivery import (
-    ALARMS,
-    Alarm,
-    alarms,
-    compare_rates,
-    delivery_rate,
-    delivery_trend,
-    time_quantiles,
-    time_to_deliver,
-)
-from smsdata.analysis.delivery_times import time_to_settle
+from smsdata.analysis.delivery import compare_rates, delivery_rate, delivery_trend
+from smsdata.analysis.delivery_times import time_quantiles, time_to_deliver, time_to_settle
 from smsdata.analysis.lists import list_growth, list_health, list_overlap
-from smsdata.analysis.optouts import optout_rate, optouts, sent_after_optout
+from smsdata.analysis.opt_outs import optout_rate, optouts
 from smsdata.analysis.phone_numbers import number_details
-from smsdata.analysis.replies import (
-    attribute_replies,
-    classify_replies,
-    reply_rate,
-    reply_windows,
-    threads,
-    time_to_reply,
-)
+from smsdata.analysis.replies import attribute_replies, classify_replies, reply_windows
+from smsdata.analysis.reply_rates import reply_rate, time_to_reply
+from smsdata.analysis.spending import avoidable_parts, costs, segments, spent_on_dead
+from smsdata.analysis.thresholds import ALARMS, Alarm, alarms
 
 __all__ = [
     "ALARMS",

@@ -1,7 +1,7 @@
 """Bounces: which numbers are dead, on what evidence, and which only look so.
 
-Owns the rules that decide it. Changes nothing: removing contacts is another room's work. Imports of smsdata
-only, within analysis, the engine, provenance and stats.
+Owns the rules that decide it. Changes nothing: removing contacts is the work of hygiene. Imports of smsdata
+only analysis.core.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.core.engine import DAY, Source, Tables, open_tables, typed
-from smsdata.analysis.core.provenance import Window, explained, span
+from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, open_tables
+from smsdata.analysis.core.provenance import explained, scope
 from smsdata.analysis.core.statistics import Floats, laney
 
 TIERS = ("remove", "exclude", "review", "cleared")
@@ -36,7 +37,7 @@ _HARD = {
     "possible_new_owner": "bool",
     "conflicts": "int64",
 }
-_HISTORY = {
+_STREAKS = {
     "msisdn": "str",
     "streak": "int64",
     "status": "str",
@@ -54,7 +55,10 @@ _KINDS = {
     "kind": "str",
 }
 _NEIGHBOURS, _LEAST_NEIGHBOURS, _SPIKE_BOUNCES = 28, 8, 10
-"""A day is compared with the 28 days with messages around it, if 8 are there; a carrier has many numbers."""
+"""A day is compared with the 28 days around it that have messages; with fewer than 8 it is not judged.
+
+An outage of a carrier hits many numbers at once, so fewer than 10 hard bounces on a day are no spike.
+"""
 
 _DLRS = ("message_id", "msisdn", "status", "sent_at")
 _BOUNCED = "('hard-bounce', 'soft-bounce', 'bounced')"
@@ -63,7 +67,7 @@ _IS_SOFT = """ "status" = 'soft-bounce' """.strip()
 _IS_PENDING = """ "status" = 'pending' """.strip()
 _IS_UNCLEAR = """ "status" = 'bounced' """.strip()
 _IS_DELIVERED = """ "status" = 'delivered' """.strip()
-_IS_SETTLED = f""" "status" = 'delivered' OR "status" IN {_BOUNCED} """.strip()
+_IS_FINAL = f""" "status" = 'delivered' OR "status" IN {_BOUNCED} """.strip()
 
 
 def hard_bounced(
@@ -154,14 +158,17 @@ def hard_bounced(
     """
     given = {"replies": replies, "campaigns": campaigns, "status_history": status_history}
     with open_tables("hard_bounced", dlrs=dlrs, **given) as tables:
-        _require(tables)
-        days = _days(tables)
+        _require_receipts(tables)
+        days = _messages_per_day(tables)
         spikes = _spikes(days) if hold_spikes else []
         tables.add("spikes", pd.DataFrame({"day": pd.Series(spikes, dtype="int64")}))
-        found = tables.query(
-            _evidence_sql(tables), streak=soft_streak, span=soft_days * DAY, gap=owner_days * DAY
+        evidence = tables.query(
+            _evidence_sql(tables),
+            streak=soft_streak,
+            span=soft_days * DAY_MICROS,
+            gap=owner_days * DAY_MICROS,
         )
-        frame = _tiered(found, soft_streak, soft_days)
+        frame = _tiered(evidence, soft_streak, soft_days)
         if not include_cleared:
             frame = frame[frame["tier"] != "cleared"].reset_index(drop=True)
         return explained(
@@ -170,8 +177,7 @@ def hard_bounced(
             formula="numbers whose last hard bounce is later than their last delivery or reply",
             numerator="hard bounces, and the UTC days they fell on, since the last sign of life",
             denominator="numbers with at least one bounce",
-            window=Window(days["first"].min(), days["last"].max()),
-            pending=days["pending"].sum() / days["n"].sum() if len(days) else None,
+            **scope(days),
             notes=(f"days with a spike of hard bounces: {len(spikes)}",),
         )
 
@@ -218,13 +224,13 @@ def bounce_history(dlrs: Source, numbers: Sequence[str] | None = None) -> pd.Dat
     1       2  hard-bounce         2   7.0
     """
     with open_tables("bounce_history", dlrs=dlrs) as tables:
-        _require(tables)
-        found = tables.query(_history_sql(tables, numbers))
-        last = ~found.duplicated("msisdn", keep="last")
-        soft = (found["status"] == "soft-bounce") & (found["messages"] >= 7)
-        window, pending = span(tables, "dlrs")
-        days = (found["last"] - found["first"]) / DAY
-        frame = typed(found.assign(days=days, review=last & soft & (days >= 30)), _HISTORY)
+        _require_receipts(tables)
+        streaks = tables.query(_history_sql(tables, numbers))
+        last = ~streaks.duplicated("msisdn", keep="last")
+        soft = (streaks["status"] == "soft-bounce") & (streaks["messages"] >= 7)
+        window, pending = tables.span("dlrs")
+        days = (streaks["last"] - streaks["first"]) / DAY_MICROS
+        frame = typed(streaks.assign(days=days, review=last & soft & (days >= 30)), _STREAKS)
         return explained(
             frame,
             tables,
@@ -278,11 +284,11 @@ def bounce_kinds(dlrs: Source, campaigns: Source) -> pd.DataFrame:
     1           2        1          1          1          NaN
     """
     with open_tables("bounce_kinds", dlrs=dlrs, campaigns=campaigns) as tables:
-        _require(tables)
-        found = tables.query(f'SELECT * FROM ({_kinds_sql(tables)}) AS k ORDER BY "message_id"')
-        window, pending = span(tables, "dlrs")
+        _require_receipts(tables)
+        kinds = tables.query(f'SELECT * FROM ({_kinds_sql(tables)}) AS k ORDER BY "message_id"')
+        window, pending = tables.span("dlrs")
         return explained(
-            typed(found, _KINDS),
+            typed(kinds, _KINDS),
             tables,
             formula="counter of the campaign minus receipts of that kind",
             numerator="receipts that say bounced",
@@ -292,7 +298,7 @@ def bounce_kinds(dlrs: Source, campaigns: Source) -> pd.DataFrame:
         )
 
 
-def _require(tables: Tables) -> None:
+def _require_receipts(tables: Tables) -> None:
     tables.require("dlrs", *_DLRS)
     tables.require_keys("dlrs", ("message_id", "msisdn"))
     others = {
@@ -307,12 +313,12 @@ def _require(tables: Tables) -> None:
         tables.require_keys("campaigns", ("message_id",))
 
 
-def _days(tables: Tables) -> pd.DataFrame:
+def _messages_per_day(tables: Tables) -> pd.DataFrame:
     """Count messages per UTC day, epoch microseconds."""
     return tables.query(f"""
-        SELECT unix_micros("sent_at") - unix_micros("sent_at") % {DAY} AS "day",
+        SELECT unix_micros("sent_at") - unix_micros("sent_at") % {DAY_MICROS} AS "day",
             {tables.total("dlrs", _IS_HARD)} AS "hard",
-            {tables.total("dlrs", _IS_SETTLED)} AS "settled",
+            {tables.total("dlrs", _IS_FINAL)} AS "final",
             {tables.total("dlrs", _IS_PENDING)} AS "pending",
             {tables.total("dlrs")} AS "n",
             min(unix_micros("sent_at")) AS "first",
@@ -325,20 +331,20 @@ def _days(tables: Tables) -> pd.DataFrame:
 
 def _spikes(days: pd.DataFrame) -> list[int]:
     """List the days when hard bounces rose above the chart's limit."""
-    hard, settled = days["hard"].to_numpy("float64"), days["settled"].to_numpy("float64")
+    hard, final = days["hard"].to_numpy("float64"), days["final"].to_numpy("float64")
     many = hard >= _SPIKE_BOUNCES
-    above = [many[i] and hard[i] > settled[i] * _limit(hard, settled, i) + 1e-9 for i in range(len(days))]
+    above = [many[i] and hard[i] > final[i] * _limit(hard, final, i) + 1e-9 for i in range(len(days))]
     return [int(day) for day in days["day"][np.array(above, dtype=bool)]]
 
 
-def _limit(hard: Floats, settled: Floats, day: int) -> float:
+def _limit(hard: Floats, final: Floats, day: int) -> float:
     """Give a day's upper limit from the days around it: a slow drift is no spike, nor its own measure."""
     first = min(max(day - _NEIGHBOURS // 2, 0), max(len(hard) - _NEIGHBOURS - 1, 0))
     around = slice(first, first + _NEIGHBOURS + 1)
     used = np.arange(len(hard))[around] != day
     if used.sum() < _LEAST_NEIGHBOURS:
         return float("inf")
-    return float(laney(hard[around], settled[around], used=used).high[day - first])
+    return float(laney(hard[around], final[around], used=used).high[day - first])
 
 
 def _kinds_sql(tables: Tables) -> str:
@@ -375,17 +381,30 @@ def _outcomes_sql(tables: Tables) -> str:
         status = f"""CASE WHEN x."msisdn" IS NOT NULL THEN 'conflict' ELSE {status} END"""
         joins += ' LEFT JOIN conflicts AS x ON d."message_id" = x."message_id" AND d."msisdn" = x."msisdn"'
     sent = 'unix_micros(d."sent_at")'
-    done = sent
-    if tables.has("dlrs", "delivered_at"):
-        done = f'greatest({sent}, coalesce(unix_micros(d."delivered_at"), {sent}))'
     return f"""
-        SELECT d."msisdn", {status} AS "outcome", {sent} AS "sent", {done} AS "done",
+        SELECT d."msisdn", {status} AS "outcome", {sent} AS "sent", {arrived_sql(tables, "d.")} AS "done",
             d."status" = 'bounced' AS "unclear", p."day" IS NOT NULL AS "spike",
             {tables.copies("dlrs")} AS
             "weight"
         FROM @dlrs AS d JOIN suspects AS s ON d."msisdn" = s."msisdn"
-        LEFT JOIN @spikes AS p ON {sent} - {sent} % {DAY} = p."day" {joins}
+        LEFT JOIN @spikes AS p ON {sent} - {sent} % {DAY_MICROS} = p."day" {joins}
     """
+
+
+def arrived_sql(tables: Tables, alias: str = "") -> str:
+    """Write the SQL for when a delivered message is known to have arrived, at the earliest its sending.
+
+    Parameters
+    ----------
+    tables : Tables
+        With ``dlrs``.
+    alias : str
+        What stands before its columns, such as ``d.``.
+    """
+    sent = f'unix_micros({alias}"sent_at")'
+    if not tables.has("dlrs", "delivered_at"):
+        return sent
+    return f'greatest({sent}, coalesce(unix_micros({alias}"delivered_at"), {sent}))'
 
 
 def _evidence_sql(tables: Tables) -> str:
@@ -404,7 +423,7 @@ def _evidence_sql(tables: Tables) -> str:
         "owners": _OWNERS,
     }
     listed = ",\n".join(f"{name} AS ({text})" for name, text in ctes.items() if text)
-    return f"WITH {listed} {_EVIDENCE}"
+    return f"WITH {listed} {_EVIDENCE_SQL}"
 
 
 _CONFLICTS = """
@@ -445,7 +464,7 @@ _OWNERS = """
 """
 _OPEN = """ "outcome" = 'hard-bounce' AND "sent" > "alive" """.strip()
 _STREAK = """ "outcome" = 'soft-bounce' AND "sent" > "alive" """.strip()
-_EVIDENCE = f"""
+_EVIDENCE_SQL = f"""
     SELECT o."msisdn",
         CAST(sum("weight") AS BIGINT) AS "sends",
         CAST(coalesce(sum("weight") FILTER (WHERE "outcome" = 'delivered'), 0) AS BIGINT) AS "delivered",
@@ -454,8 +473,8 @@ _EVIDENCE = f"""
             AS "inferred",
         CAST(coalesce(sum("weight") FILTER (WHERE "outcome" = 'conflict'), 0) AS BIGINT) AS "conflicts",
         CAST(coalesce(sum("weight") FILTER (WHERE {_STREAK}), 0) AS BIGINT) AS "soft_streak",
-        count(DISTINCT "sent" - "sent" % {DAY}) FILTER (WHERE {_OPEN}) AS "days",
-        count(DISTINCT "sent" - "sent" % {DAY}) FILTER (WHERE {_OPEN} AND NOT "spike") AS "calm_days",
+        count(DISTINCT "sent" - "sent" % {DAY_MICROS}) FILTER (WHERE {_OPEN}) AS "days",
+        count(DISTINCT "sent" - "sent" % {DAY_MICROS}) FILTER (WHERE {_OPEN} AND NOT "spike") AS "calm_days",
         min("sent") FILTER (WHERE "outcome" = 'hard-bounce') AS "first_bounce",
         max("sent") FILTER (WHERE "outcome" = 'hard-bounce') AS "last_bounce",
         min("sent") FILTER (WHERE {_STREAK}) AS "soft_since",
@@ -468,13 +487,15 @@ _EVIDENCE = f"""
 """
 
 
-def _tiered(found: pd.DataFrame, streak: int, span: int) -> pd.DataFrame:
+def _tiered(evidence: pd.DataFrame, streak: int, span: int) -> pd.DataFrame:
     """Judge each number and leave out those that never bounced hard and need no review."""
-    never = (found["delivered"] == 0) & (found["conflicts"] == 0)
-    soft = (found["soft_streak"] >= streak) & (found["soft_last"] - found["soft_since"] >= span * DAY)
+    never = (evidence["delivered"] == 0) & (evidence["conflicts"] == 0)
+    soft = (evidence["soft_streak"] >= streak) & (
+        evidence["soft_last"] - evidence["soft_since"] >= span * DAY_MICROS
+    )
     soft = soft.fillna(value=False)
-    tier, calm = (_tier(found[days], never, soft) for days in ("days", "calm_days"))
-    judged = found.assign(tier=[TIERS[t] for t in tier], rank=tier, held=tier < calm)
+    tier, calm = (_tier(evidence[days], never, soft) for days in ("days", "calm_days"))
+    judged = evidence.assign(tier=[TIERS[t] for t in tier], rank=tier, held=tier < calm)
     judged = judged[soft | (judged["bounces"] > 0)].sort_values(["rank", "msisdn"])
     return typed(judged, _HARD)
 

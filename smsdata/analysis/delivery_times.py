@@ -1,23 +1,39 @@
-"""Delivery times where no receipt tells them: an outcome came between two looks at its message.
+"""Delivery times: within what time messages arrive or bounce, with receipts or without.
 
-Owns the intervals that polling leaves. Imports of smsdata only, within analysis, the engine, grouping,
-provenance and stats.
+Owns the curves, and the intervals that polling leaves where no receipt tells when an outcome came. Imports of
+smsdata only errors and analysis.core.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.core.engine import MICROS, Source, Tables, open_tables, quoted, typed
+from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.dialect import quoted
+from smsdata.analysis.core.engine import MICROS, Source, Tables, open_tables
 from smsdata.analysis.core.grouping import By, Keys, group_keys
-from smsdata.analysis.core.provenance import Window, explained
-from smsdata.analysis.core.statistics import turnbull
+from smsdata.analysis.core.provenance import derived, explained, scope
+from smsdata.analysis.core.statistics import Floats, aalen_johansen, log_log, turnbull
+from smsdata.errors import UsageError
 
 _OUTCOMES = ("delivered", "soft-bounce", "hard-bounce", "bounced")
-_POLLED = {
+_BOUNCES = "('soft-bounce', 'hard-bounce', 'bounced')"
+_RECEIPT_CURVE = {
+    "seconds": "int64",
+    "seconds_high": "int64",
+    "at_risk": "float64",
+    "delivered": "int64",
+    "bounced": "int64",
+    "incidence": "float64",
+    "low": "float64",
+    "high": "float64",
+}
+_POLLED_CURVE = {
     "outcome": "str",
     "seconds": "int64",
     "seconds_high": "int64",
@@ -27,6 +43,141 @@ _POLLED = {
 }
 _LEAST = 1e-6
 """Shares below it are what is left of the search, not data."""
+
+
+def time_to_deliver(
+    dlrs: Source,
+    *,
+    status_history: Source | None = None,
+    by: By = None,
+    tz: str = "UTC",
+    now: datetime | str | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Tell what share of all messages is delivered within a time: the curve, bounces and pending included.
+
+    Parameters
+    ----------
+    dlrs : DataFrame, Scan or Spark DataFrame
+        ``message_id``, ``msisdn``, ``status``, ``sent_at``, ``delivered_at``. Delivered rows without
+        ``delivered_at`` are taken to be as quick as the others.
+    status_history : DataFrame, Scan or Spark DataFrame, optional
+        ``message_id``, ``msisdn``, ``status``, ``observed_at``: when bounces were first seen. A bounce whose
+        time is not known can no longer be delivered, and stays at risk until ``now``: with every message's
+        age known, that gives the same curve in the long run.
+    by, tz, now, level
+        As for `delivery_rate`; pending messages are followed up to ``now``.
+
+    Returns
+    -------
+    DataFrame
+        One row per group and distinct time at which something happened:
+
+        - the groups, named as asked;
+        - ``seconds`` (int64): the earliest time after sending. Where a receipt lies before the sending,
+          because carriers cut it to the minute, 0;
+        - ``seconds_high`` (int64): the latest: a receipt at a whole minute may be up to 60 s later;
+        - ``at_risk`` (float64): messages neither delivered, bounced nor out of sight just before;
+        - ``delivered``, ``bounced`` (int64): what happened then, where its time is known;
+        - ``incidence`` (float64, 0 to 1): share of all messages delivered up to then;
+        - ``low``, ``high`` (float64): its interval, the wider the fewer deliveries have a time; NaN at 0
+          and 1.
+
+        No rows for a group without a single known time.
+
+    Raises
+    ------
+    UsageError
+        As `delivery_rate`.
+
+    References
+    ----------
+    Aalen & Johansen 1978. Counting bounces as censored (Kaplan-Meier) would overstate delivery. Variance of
+    Greenwood's type; what deliveries without a time add to it, that of a share seen in a sample of them, is
+    our own choice.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> sent = pd.Timestamp("2026-11-01", tz="UTC")
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": 1, "msisdn": ["61491570156", "61491570157", "61491570158", "61491570159"],
+    ...     "sent_at": sent, "status": ["delivered", "delivered", "hard-bounce", "pending"],
+    ...     "delivered_at": [sent + pd.Timedelta(5, "s"), sent + pd.Timedelta(90, "s"), None, None],
+    ... })
+    >>> time_to_deliver(dlrs, now="2026-11-22")[["seconds", "at_risk", "delivered", "incidence"]]
+       seconds  at_risk  delivered  incidence
+    0        5      4.0          1       0.25
+    1       90      3.0          1       0.50
+    """
+    with open_tables("time_to_deliver", dlrs=dlrs, status_history=status_history) as tables:
+        keys = _time_keys(tables, by, tz)
+        present = tables.now(now, "dlrs")
+        times = keys.finish(tables.query(_times_sql(tables, keys), present=present))
+        groups = times.groupby(keys.names, dropna=False) if keys.names else [((), times)]
+        curves = [_receipt_curve(group, keys.names, level) for _, group in groups]
+        frame = pd.concat(curves, ignore_index=True) if curves else _receipt_curve(times, keys.names, level)
+        return explained(
+            frame,
+            tables,
+            formula="Aalen-Johansen cumulative incidence of delivery; bounces compete, pending is censored",
+            numerator="messages delivered within the time",
+            denominator="all messages, also those pending or bounced",
+            **scope(times, n="total"),
+            notes=_time_notes(times),
+        )
+
+
+def time_quantiles(curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.9, 0.95)) -> pd.DataFrame:
+    """Tell within what time a share of all messages is delivered; some shares are never reached.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        What `time_to_deliver` gave.
+    shares : sequence of float
+        Shares of all messages, 0 to 1.
+
+    Returns
+    -------
+    DataFrame
+        One row per group and share: the groups; ``share`` (float64); ``seconds``, ``seconds_high`` (Int64):
+        the earliest and latest time by which that share was delivered; NA where so many never were.
+
+    Raises
+    ------
+    UsageError
+        If the frame is no curve.
+
+    References
+    ----------
+    The curve is that of Aalen & Johansen 1978, see `time_to_deliver`; a quantile is where it first
+    reaches the share.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> curve = pd.DataFrame({"seconds": [5, 90], "seconds_high": [5, 150], "incidence": [0.25, 0.5]})
+    >>> time_quantiles(curve, [0.5, 0.9])
+       share  seconds  seconds_high
+    0    0.5       90           150
+    1    0.9     <NA>          <NA>
+    """
+    if not {"seconds", "seconds_high", "incidence"} <= set(curve.columns):
+        raise UsageError("time_quantiles: give the frame that time_to_deliver returned.")
+    names = list(curve.columns[: list(curve.columns).index("seconds")])
+    groups = list(curve.groupby(names, dropna=False)) if names else [((), curve)]
+    rows = [(*key, share, *_reached(group, share)) for key, group in groups for share in shares]
+    frame = pd.DataFrame(rows, columns=[*names, "share", "seconds", "seconds_high"])
+    times = {"share": "float64", "seconds": "Int64", "seconds_high": "Int64"}
+    return derived(
+        frame.astype({**{name: curve[name].dtype for name in names}, **times}),
+        curve,
+        helper="time_quantiles",
+        formula="the first time at which the curve reaches the share",
+        numerator="messages delivered within the time",
+        denominator="all messages, also those pending or bounced",
+    )
 
 
 def time_to_settle(dlrs: Source, status_history: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
@@ -99,26 +250,124 @@ def time_to_settle(dlrs: Source, status_history: Source, *, by: By = None, tz: s
         keys = group_keys(tables, "dlrs", by, tz=tz)
         counts = keys.finish(tables.query(_intervals_sql(tables, keys)))
         groups = counts.groupby(keys.names, dropna=False) if keys.names else [((), counts)]
-        curves = [_curve(group, keys.names) for _, group in groups] or [_curve(counts, keys.names)]
+        curves = [_polled_curve(group, keys.names) for _, group in groups] or [
+            _polled_curve(counts, keys.names)
+        ]
         frame = pd.concat([curve for curve, _ in curves], ignore_index=True)
         gap = max(gap for _, gap in curves)
-        total, pending = counts["total"].sum(), counts["pending"].sum()
         return explained(
             frame,
             tables,
             formula="Turnbull's estimate from (last seen otherwise, first seen so]; outcomes compete",
             numerator="messages with the outcome by then",
             denominator="all messages, also those pending",
-            window=Window(counts["first"].min(), counts["last"].max()),
-            pending=pending / total if total else None,
+            **scope(counts, n="total"),
             notes=(f"the log-likelihood per message is within {max(gap, 1e-8):.0e} of the greatest",),
         )
+
+
+def _time_keys(tables: Tables, by: By, tz: str) -> Keys:
+    tables.require("dlrs", "message_id", "msisdn", "status", "sent_at", "delivered_at")
+    tables.require_keys("dlrs", ("message_id", "msisdn"))
+    if "status_history" in tables:
+        tables.require("status_history", "message_id", "msisdn", "status", "observed_at")
+    return group_keys(tables, "dlrs", by, tz=tz)
+
+
+def _times_sql(tables: Tables, keys: Keys) -> str:
+    """Reduce to how many were delivered, bounced or last seen open at each second after sending."""
+    seen = '"seen"' if "status_history" in tables else "CAST(NULL AS BIGINT)"
+    names = "".join(f"{quoted(name)}, " for name in keys.names)
+    return f"""
+        WITH timed AS (
+            SELECT {keys.select}
+                CASE WHEN "status" = 'delivered' AND "delivered_at" IS NOT NULL THEN 'delivered'
+                    WHEN "status" = 'delivered' THEN 'untimed'
+                    WHEN "status" IN {_BOUNCES} AND {seen} IS NOT NULL THEN 'bounced'
+                    WHEN "status" IN {_BOUNCES} THEN 'kept'
+                    ELSE 'open' END AS "kind",
+                CASE WHEN "status" = 'delivered' THEN unix_micros("delivered_at")
+                    WHEN "status" IN {_BOUNCES} AND {seen} IS NOT NULL THEN {seen}
+                    ELSE :present END AS "until",
+                unix_micros("sent_at") AS "sent", "status",
+                {tables.copies("dlrs")} AS "weight"
+            FROM {keys.source} AS d {_first_bounces(tables)}
+        )
+        SELECT {names} "kind",
+            CASE WHEN "until" > "sent" THEN CAST(floor(("until" - "sent") / {MICROS}) AS BIGINT) ELSE 0 END
+                AS "seconds",
+            max(CASE WHEN "kind" = 'delivered' AND "until" % {60 * MICROS} = 0 THEN 60 ELSE 0 END) AS "slack",
+            CAST(sum("weight") AS BIGINT) AS "total",
+            CAST(coalesce(sum("weight") FILTER (WHERE "status" = 'pending'), 0) AS BIGINT) AS "pending",
+            min("sent") AS "first", max("sent") AS "last"
+        FROM timed
+        GROUP BY {names} "kind",
+            CASE WHEN "until" > "sent" THEN CAST(floor(("until" - "sent") / {MICROS}) AS BIGINT) ELSE 0 END
+    """
+
+
+def _first_bounces(tables: Tables) -> str:
+    if "status_history" not in tables:
+        return ""
+    return f"""
+            LEFT JOIN (
+                SELECT "message_id" AS "of_message", "msisdn" AS "of_number",
+                    min(unix_micros("observed_at")) AS "seen"
+                FROM @status_history WHERE "status" IN {_BOUNCES} GROUP BY 1, 2
+            ) AS h ON "message_id" = "of_message" AND "msisdn" = "of_number"
+    """
+
+
+def _receipt_curve(times: pd.DataFrame, names: list[str], level: float) -> pd.DataFrame:
+    """Estimate one group's curve from its counts by kind and second."""
+    totals = times.groupby("kind")["total"].sum()
+    timed, untimed = int(totals.get("delivered", 0)), int(totals.get("untimed", 0))
+    if not timed:
+        return times.iloc[:0][names].assign(
+            **{c: pd.Series(dtype=cast(Any, t)) for c, t in _RECEIPT_CURVE.items()}
+        )
+    known = times[times["kind"] != "untimed"]
+    table = known.pivot_table(index="seconds", columns="kind", values="total", aggfunc="sum", fill_value=0)
+    table = table.reindex(columns=["delivered", "bounced", "kept", "open"], fill_value=0).astype("float64")
+    wanted = table["delivered"] * (timed + untimed) / timed
+    estimate = aalen_johansen(wanted, table["bounced"], table["kept"] + table["open"])
+    variance = estimate.variance + _unseen_variance(estimate.incidence, timed, untimed)
+    low, high = log_log(estimate.incidence, variance, level=level)
+    slack = known.groupby("seconds")["slack"].max().to_numpy("int64")
+    curve = table.assign(
+        at_risk=estimate.at_risk, incidence=estimate.incidence, low=low, high=high
+    ).reset_index()
+    curve["seconds_high"] = curve["seconds"].astype("int64") + slack
+    curve = typed(curve[(curve["delivered"] + curve["bounced"]) > 0], _RECEIPT_CURVE)
+    groups = times.iloc[[0] * len(curve)][names].reset_index(drop=True)
+    return pd.concat([groups, curve], axis=1)
+
+
+def _unseen_variance(incidence: Floats, timed: int, untimed: int) -> Floats:
+    """Give the variance that comes from taking the times of some deliveries for those of all."""
+    all_delivered = incidence.max()
+    spread: Floats = incidence * (all_delivered - incidence) * (1 / timed - 1 / (timed + untimed))
+    return spread
+
+
+def _reached(curve: pd.DataFrame, share: float) -> tuple[Any, Any]:
+    there = curve[curve["incidence"] >= share - 1e-12]
+    return (pd.NA, pd.NA) if there.empty else (there["seconds"].iloc[0], there["seconds_high"].iloc[0])
+
+
+def _time_notes(times: pd.DataFrame) -> tuple[str, ...]:
+    totals = times.groupby("kind")["total"].sum()
+    notes = {
+        "untimed": "delivered at an unknown time: {:,}, taken to be as quick as the others",
+        "kept": "bounced at an unknown time: {:,}, kept at risk until now",
+    }
+    return tuple(text.format(totals[kind]) for kind, text in notes.items() if kind in totals)
 
 
 def _intervals_sql(tables: Tables, keys: Keys) -> str:
     """Reduce to how many messages have each outcome in each interval; no upper end where there is none."""
     names = "".join(f"{quoted(name)}, " for name in keys.names)
-    settled = " OR ".join(f"\"status\" = '{word}'" for word in _OUTCOMES)
+    final = " OR ".join(f"\"status\" = '{word}'" for word in _OUTCOMES)
     # An outcome that the history lacks was seen when its row was read.
     return f"""
         WITH looks AS (
@@ -135,15 +384,15 @@ def _intervals_sql(tables: Tables, keys: Keys) -> str:
             FROM looks GROUP BY 1, 2
         ),
         timed AS (
-            SELECT {keys.select} "status", {settled} AS "settled", unix_micros("sent_at") AS "sent",
-                CASE WHEN {settled} THEN coalesce("before", 0) ELSE unix_micros("synced_at") END AS "low",
-                CASE WHEN {settled} THEN coalesce("seen", unix_micros("synced_at")) END AS "high",
+            SELECT {keys.select} "status", {final} AS "final", unix_micros("sent_at") AS "sent",
+                CASE WHEN {final} THEN coalesce("before", 0) ELSE unix_micros("synced_at") END AS "low",
+                CASE WHEN {final} THEN coalesce("seen", unix_micros("synced_at")) END AS "high",
                 {tables.copies("dlrs")} AS "weight"
             FROM {keys.source} AS d
             LEFT JOIN ends ON "message_id" = "of_message" AND "msisdn" = "of_number"
         ),
         counted AS (
-            SELECT {names} CASE WHEN "settled" THEN "status" END AS "outcome",
+            SELECT {names} CASE WHEN "final" THEN "status" END AS "outcome",
                 greatest(CAST(floor(("low" - "sent") / {MICROS}) AS BIGINT), 0) AS "low",
                 CAST(ceil(("high" - "sent") / {MICROS}) AS BIGINT) AS "high",
                 "weight", "sent", "status" = 'pending' AS "waits"
@@ -156,7 +405,7 @@ def _intervals_sql(tables: Tables, keys: Keys) -> str:
     """
 
 
-def _curve(counts: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, float]:
+def _polled_curve(counts: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, float]:
     """Estimate one group's curves, and tell how near the search for them came.
 
     The rows come in one order, so that every engine gives the same digits.
@@ -166,11 +415,11 @@ def _curve(counts: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, float]
     low = counts["low"].to_numpy("float64")
     high = counts["high"].to_numpy("float64", na_value=np.inf)
     high = np.where(np.isinf(high), high, np.maximum(high, low + 1))
-    found = turnbull(low, high, cause, counts["total"])
-    rows = pd.DataFrame({"cause": found.cause, "seconds": found.low, "seconds_high": found.high})
-    rows = rows.assign(share=found.mass, messages=counts["total"].sum())
+    masses = turnbull(low, high, cause, counts["total"])
+    rows = pd.DataFrame({"cause": masses.cause, "seconds": masses.low, "seconds_high": masses.high})
+    rows = rows.assign(share=masses.mass, messages=counts["total"].sum())
     rows["incidence"] = rows.groupby("cause")["share"].cumsum()
-    rows["outcome"] = [_OUTCOMES[n] for n in found.cause]
+    rows["outcome"] = [_OUTCOMES[n] for n in masses.cause]
     rows = rows[rows["share"] > _LEAST]
     groups = counts.iloc[[0] * len(rows)][names].reset_index(drop=True)
-    return pd.concat([groups, typed(rows, cast(Any, _POLLED))], axis=1), found.gap
+    return pd.concat([groups, typed(rows, cast(Any, _POLLED_CURVE))], axis=1), masses.gap

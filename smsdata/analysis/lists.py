@@ -1,7 +1,7 @@
 """Lists: who is on them, who can be reached, who is on several, how they grow.
 
-Members that vanished (``gone_at``) count only where it says so. Imports of smsdata only errors and, within
-analysis, bounces, the engine, grouping, provenance and stats.
+Members that vanished (``gone_at``) count only where it says so. Imports of smsdata only
+analysis.core and, for who is dead, bounces.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from datetime import datetime
 
 import pandas as pd
 
-from smsdata.analysis.bounces import hard_bounced
-from smsdata.analysis.core.engine import DAY, Source, Tables, open_tables, typed
-from smsdata.analysis.core.grouping import group_keys
-from smsdata.analysis.core.provenance import Window, explained, span
+from smsdata.analysis.bounces import arrived_sql, hard_bounced
+from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, open_tables
+from smsdata.analysis.core.grouping import group_keys, one_of
+from smsdata.analysis.core.provenance import TimeSpan, explained
 from smsdata.analysis.core.statistics import rate, wilson
-from smsdata.errors import UsageError
 
 _HEALTH = {
     **dict.fromkeys(["list_id", "members", "active", "inactive", "opted_out", "other", "gone"], "int64"),
@@ -27,8 +27,8 @@ _OVERLAP = {
     **dict.fromkeys(["list_a", "list_b", "members_a", "members_b", "common"], "int64"),
     **dict.fromkeys(["share_of_smaller", "jaccard"], "float64"),
 }
-_NO_STATUS = "contacts are no messages"
-_PERIODS = ("day", "week", "month")
+_CONTACTS_ARE_NO_MESSAGES = "contacts are no messages"
+_GROWTH_PERIODS = ("day", "week", "month")
 
 
 def list_health(
@@ -100,8 +100,8 @@ def list_health(
             bounced = hard_bounced(dlrs, replies)
             sure = bounced["tier"].isin(["remove", "exclude"]) & ~bounced["held"]
             tables.add("dead", bounced.loc[sure, ["msisdn"]])
-        counts = tables.query(_health_sql(tables), fresh=present - stale_days * DAY)
-        sent, pending = span(tables, "dlrs") if "dlrs" in tables else (Window(), "no receipts were given")
+        counts = tables.query(_health_sql(tables), fresh=present - stale_days * DAY_MICROS)
+        sent, pending = tables.span("dlrs") if "dlrs" in tables else (TimeSpan(), "no receipts were given")
         dead, messaged = _float(counts, "dead"), _float(counts, "messaged")
         low, high = wilson(dead, messaged)
         counts = counts.assign(
@@ -158,21 +158,21 @@ def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFr
     """
     with open_tables("list_overlap", list_members=_whole(list_members)) as tables:
         _require_members(tables)
-        found = tables.query(_overlap_sql(tables, active_only))
-        smaller = found[["members_a", "members_b"]].min(axis=1)
-        either = found["members_a"] + found["members_b"] - found["common"]
-        found = found.assign(
-            share_of_smaller=rate(found["common"], smaller), jaccard=rate(found["common"], either)
+        pairs = tables.query(_overlap_sql(tables, active_only))
+        smaller = pairs[["members_a", "members_b"]].min(axis=1)
+        either = pairs["members_a"] + pairs["members_b"] - pairs["common"]
+        pairs = pairs.assign(
+            share_of_smaller=rate(pairs["common"], smaller), jaccard=rate(pairs["common"], either)
         )
-        found = found.sort_values(["common", "list_a", "list_b"], ascending=[False, True, True])
+        pairs = pairs.sort_values(["common", "list_a", "list_b"], ascending=[False, True, True])
         return explained(
-            typed(found, _OVERLAP),
+            typed(pairs, _OVERLAP),
             tables,
             formula="common / members of the smaller list; jaccard = common / members of either",
             numerator="active contacts on both lists" if active_only else "contacts on both lists",
             denominator="contacts of the smaller list, of either list",
             window=_as_of(tables),
-            pending=_NO_STATUS,
+            pending=_CONTACTS_ARE_NO_MESSAGES,
         )
 
 
@@ -220,8 +220,7 @@ def list_growth(list_members: Source, *, by: str = "month", tz: str = "UTC") -> 
     0        7 2026-09-01       1     0    1        1
     1        7 2026-11-01       1     1    0        1
     """
-    if by not in _PERIODS:
-        raise UsageError(f"list_growth: by={by!r} is none of {', '.join(_PERIODS)}.")
+    one_of("list_growth", "by", by, _GROWTH_PERIODS)
     with open_tables("list_growth", list_members=_whole(list_members)) as tables:
         _require_members(tables)
         joined = _moves(tables, by, tz, "created_at").rename(columns={"n": "joined"})
@@ -241,7 +240,7 @@ def list_growth(list_members: Source, *, by: str = "month", tz: str = "UTC") -> 
             numerator="contacts by created_at, and by gone_at",
             denominator="none: these are counts",
             window=_as_of(tables, _moved(tables)),
-            pending=_NO_STATUS,
+            pending=_CONTACTS_ARE_NO_MESSAGES,
         )
 
 
@@ -250,16 +249,16 @@ def _whole(list_members: Source) -> Source:
     return list_members.with_gone() if hasattr(list_members, "with_gone") else list_members
 
 
-def _as_of(tables: Tables, window: Window | None = None) -> Window:
+def _as_of(tables: Tables, window: TimeSpan | None = None) -> TimeSpan:
     """Tell when the lists were last read, and over which time the rows beside them reach."""
-    read = span(tables, "list_members", "synced_at", status=False)[0]
-    window = window or Window(why=read.why)
+    read = tables.span("list_members", "synced_at", status=False)[0]
+    window = window or TimeSpan(why=read.why)
     return replace(window, as_of=read.last)
 
 
-def _moved(tables: Tables) -> Window:
+def _moved(tables: Tables) -> TimeSpan:
     """Tell when the first contact joined, and the last one joined or left."""
-    joined, left = (span(tables, "list_members", at, status=False)[0] for at in ("created_at", "gone_at"))
+    joined, left = (tables.span("list_members", at, status=False)[0] for at in ("created_at", "gone_at"))
     last = max((at for at in (joined.last, left.last) if pd.notna(at)), default=None)
     return replace(joined, last=last, clock="created_at, gone_at")
 
@@ -275,13 +274,8 @@ def _require_members(tables: Tables) -> None:
         tables.require("dlrs", "message_id", "msisdn", "status", "sent_at")
 
 
-def _here(tables: Tables) -> str:
-    """Write the SQL that is true for contacts still on their list."""
-    return '"gone_at" IS NULL' if tables.has("list_members", "gone_at") else "TRUE"
-
-
 def _health_sql(tables: Tables) -> str:
-    here = _here(tables)
+    here = tables.here("list_members")
     active = f"{here} AND \"status\" = 'active'"
     joins = ""
     nothing = "CAST(NULL AS BIGINT)"
@@ -298,7 +292,7 @@ def _health_sql(tables: Tables) -> str:
         joins = f"""
         LEFT JOIN (
             SELECT "msisdn" AS "number", count(*) AS "sends", min(unix_micros("sent_at")) AS "first_sent",
-                max({_arrived(tables)}) FILTER (WHERE "status" = 'delivered') AS "last_delivered"
+                max({arrived_sql(tables)}) FILTER (WHERE "status" = 'delivered') AS "last_delivered"
             FROM @dlrs GROUP BY 1
         ) AS d ON "msisdn" = "number"
         LEFT JOIN (SELECT "msisdn" AS "dead_number" FROM @dead) AS b ON "msisdn" = "dead_number"
@@ -319,16 +313,8 @@ def _health_sql(tables: Tables) -> str:
     """
 
 
-def _arrived(tables: Tables) -> str:
-    """Write the SQL for when a delivered message is known to have arrived, at the earliest its sending."""
-    sent = 'unix_micros("sent_at")'
-    if not tables.has("dlrs", "delivered_at"):
-        return sent
-    return f'greatest({sent}, coalesce(unix_micros("delivered_at"), {sent}))'
-
-
 def _overlap_sql(tables: Tables, active_only: bool) -> str:
-    chosen = _here(tables) + (" AND \"status\" = 'active'" if active_only else "")
+    chosen = tables.here("list_members") + (" AND \"status\" = 'active'" if active_only else "")
     return f"""
         WITH members AS (SELECT "list_id", "msisdn" FROM @list_members WHERE {chosen}),
         sizes AS (SELECT "list_id", count(*) AS "size" FROM members GROUP BY 1),

@@ -1,21 +1,20 @@
 """What a phone number says about itself: country, kind of line, whom its range was given to.
 
-Owns everything that asks phonenumbers. Works on distinct numbers, because a lookup takes 30 microseconds.
-Imports of smsdata only, within analysis, the engine and provenance.
+Owns what numbering plans tell beyond the country. Imports of smsdata only analysis.core.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Any
 
 import pandas as pd
 import phonenumbers
 from phonenumbers import carrier
 
-from smsdata.analysis.core.engine import Source, open_tables, typed
-from smsdata.analysis.core.provenance import Window, explained
+from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.countries import country_of, read_digits
+from smsdata.analysis.core.engine import Source, open_tables
+from smsdata.analysis.core.provenance import TimeSpan, explained
 
 _LINES = {
     phonenumbers.PhoneNumberType.FIXED_LINE: "landline",
@@ -24,7 +23,13 @@ _LINES = {
     phonenumbers.PhoneNumberType.TOLL_FREE: "toll free",
     phonenumbers.PhoneNumberType.VOIP: "voip",
 }
-_DTYPES = {"msisdn": "str", "valid": "bool", "country": "str", "line_type": "str", "carrier_of_range": "str"}
+_NUMBER_DETAILS = {
+    "msisdn": "str",
+    "valid": "bool",
+    "country": "str",
+    "line_type": "str",
+    "carrier_of_range": "str",
+}
 
 
 def number_details(numbers: Source | Iterable[str]) -> pd.DataFrame:
@@ -67,48 +72,22 @@ def number_details(numbers: Source | Iterable[str]) -> pd.DataFrame:
         numbers = pd.DataFrame({"msisdn": pd.Series(texts, dtype="str")})
     with open_tables("number_details", numbers=numbers) as tables:
         tables.require("numbers", "msisdn")
-        found = tables.query('SELECT DISTINCT "msisdn" FROM @numbers WHERE "msisdn" IS NOT NULL')
-        rows = [_details(number) for number in sorted(found["msisdn"])]
+        distinct = tables.query('SELECT DISTINCT "msisdn" FROM @numbers WHERE "msisdn" IS NOT NULL')
+        rows = [_details(number) for number in sorted(distinct["msisdn"])]
         return explained(
-            typed(pd.DataFrame(rows, columns=list(_DTYPES)), _DTYPES),
+            typed(pd.DataFrame(rows, columns=list(_NUMBER_DETAILS)), _NUMBER_DETAILS),
             tables,
             formula=f"the numbering plans of phonenumbers {phonenumbers.__version__}",
             numerator="distinct numbers",
             denominator="rows with a number",
-            window=Window(why="digits have no time"),
+            window=TimeSpan(why="digits have no time"),
             pending="numbers are no messages",
         )
 
 
-def countries(numbers: Iterable[str]) -> pd.DataFrame:
-    """Give ``msisdn`` and ``country`` of distinct numbers, for joining; null country where unknown.
-
-    >>> countries(["61491570156"]).country.tolist()
-    ['AU']
-    """
-    distinct = list(numbers)
-    frame = pd.DataFrame({"msisdn": distinct, "country": [_country(number) for number in distinct]})
-    return frame.astype({"msisdn": "str", "country": "str"})
-
-
-def _parsed(number: str) -> Any:
-    """Read international digits, or give None."""
-    try:
-        return phonenumbers.parse(f"+{number}")
-    except phonenumbers.NumberParseException:
-        return None
-
-
-@lru_cache(maxsize=200_000)
-def _country(number: str) -> str | None:
-    parsed = _parsed(number)
-    region: str | None = phonenumbers.region_code_for_number(parsed) if parsed else None
-    return None if region == "001" else region
-
-
 def _details(number: str) -> tuple[str, bool, str | None, str | None, str | None]:
-    parsed = _parsed(number)
+    parsed = read_digits(number)
     if parsed is None or not phonenumbers.is_valid_number(parsed):
-        return number, False, _country(number), None, None
+        return number, False, country_of(number), None, None
     line = _LINES.get(phonenumbers.number_type(parsed), "other")
-    return number, True, _country(number), line, carrier.name_for_number(parsed, "en") or None
+    return number, True, country_of(number), line, carrier.name_for_number(parsed, "en") or None

@@ -7,22 +7,32 @@
     report = hygiene.apply(plan, client, store, dry_run=False)
     hygiene.undo(report.run, client, store, dry_run=False)
 
-`contact` makes the calls, `plan` decides, `apply` and `undo` carry out, `runs` keeps what was done, `ledger`
-checks imports against it, `evidence` tells who opted out.
+Owns every change that smsdata makes. May import `gateway`, `store`, `ingest.plan` (for the hours after which
+a campaign is quiet), `analysis` (for the evidence) and what lies below. Read in this order::
+
+    changes       one contact of one list: looked up, or changed; the only calls that change an account
+    plan_file     what a plan is, its file, its summary
+    planning      which rule fits which evidence
+    run_journal   what a run did: its journal, the table suppressions, the report
+    rereading     what is read of the account again
+    applying      carry a plan out
+    undoing       put back what a run removed
+    suppressions  check an import against what was removed
 """
 
+from smsdata.analysis.opt_outs import opted_out
 from smsdata.hygiene.applying import apply, beyond_caps, cap
 from smsdata.hygiene.changes import ListId, one_list
-from smsdata.hygiene.evidence import opted_out
-from smsdata.hygiene.planning import RULES, advice, load, plan, plan_optouts, summary
-from smsdata.hygiene.run_journal import Report
+from smsdata.hygiene.plan_file import RULES, advice, load, summary
+from smsdata.hygiene.planning import plan, plan_optouts
+from smsdata.hygiene.run_journal import HygieneReport
 from smsdata.hygiene.suppressions import check
 from smsdata.hygiene.undoing import undo
 
 __all__ = [
     "RULES",
+    "HygieneReport",
     "ListId",
-    "Report",
     "advice",
     "apply",
     "beyond_caps",

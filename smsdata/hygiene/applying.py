@@ -2,36 +2,38 @@
 
 Everything that could make it a mistake is asked for again just before each change. A change is made at most
 once: when an answer is lost, or the process died in between, the contact is looked up before the call is made
-again. Imports `drain`, `store`, `plan`, `runs` and `contact`.
+again. Owns the caps and what speaks against a change. Imports of smsdata only `gateway`, `store`, `times`,
+`errors` and, within hygiene, changes, plan_file, rereading and run_journal.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from smsdata.errors import ApiError, DrainError, RowError, SafetyError, UsageError
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
-from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import Reader
-from smsdata.gateway.reads import Read
 from smsdata.hygiene import changes as gateway
-from smsdata.hygiene.changes import Contact, ListId, is_active, one_list
-from smsdata.hygiene.planning import load
-from smsdata.hygiene.run_journal import Entry, Journal, Outcome, Report, exclusive, kept, settle
+from smsdata.hygiene.changes import TRIES, Contact, ListId, is_active, one_list
+from smsdata.hygiene.plan_file import load
+from smsdata.hygiene.rereading import count_again, read_again, replies_since
+from smsdata.hygiene.run_journal import (
+    Entry,
+    HygieneReport,
+    Outcome,
+    RunJournal,
+    exclusive,
+    kept,
+    record_suppressions,
+)
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
-
-TRIES = 3
-"""How often a change is asked for, when its answers get lost and the contact proves to be unchanged."""
 
 Counts = Mapping[int, int]
 """How many contacts a plan changes, by list: ``{list_id: count}``."""
@@ -39,7 +41,7 @@ Counts = Mapping[int, int]
 Beyond = Mapping[int, tuple[int, int]]
 """Lists beyond their cap: how many contacts the plan changes, and how many active ones the list has."""
 
-_CLOCKS = timedelta(minutes=10)
+_CLOCK_TOLERANCE = timedelta(minutes=10)
 
 
 def cap(members: int) -> int:
@@ -69,7 +71,7 @@ def apply(
     counts: Counts | Callable[[Beyond], Counts] | None = None,
     wait: float = 0.0,
     on_step: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> HygieneReport:
     """Carry a plan out, or in a dry run make every check and change nothing.
 
     Parameters
@@ -96,7 +98,7 @@ def apply(
 
     Returns
     -------
-    Report
+    HygieneReport
         Each contact is done, skipped, refused or unknown ("planned" in a dry run), and why. Applying the plan
         again goes on where a run was cut off, and does nothing twice.
 
@@ -121,11 +123,11 @@ def apply(
         lists = drain(client, "lists")  # its answer also tells the gateway's time
         _in_time(about, client.now())
         _within_caps(beyond_caps(rows, lists, store, tier=tier), counts)
-        journal = Journal(store, _run_of(rows))
-        run = _Run(client, store, journal, dry_run=dry_run)
+        journal = RunJournal(store, _run_name(rows))
+        run = _Application(client, store, journal, dry_run=dry_run)
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
-            settle(store, client.now())
+            record_suppressions(store, client.now())
         run.go(_selected(rows, tier), lists, on_step or (lambda _done, _all: None))
         run.report.calls = client.calls - began
     return run.report
@@ -144,7 +146,7 @@ def _same_account(about: Mapping[str, Any], client: Caller, store: Store) -> Non
 
 
 def _in_time(about: Mapping[str, Any], now: datetime) -> None:
-    if not instant(about["made_at"]) - _CLOCKS <= now < instant(about["expires_at"]):
+    if not instant(about["made_at"]) - _CLOCK_TOLERANCE <= now < instant(about["expires_at"]):
         raise SafetyError(
             f"the plan was valid until {about['expires_at']}; now it is {now.isoformat()}. Nothing was "
             "changed: run `smsdata sync`, then `smsdata clean` for a new plan."
@@ -183,7 +185,7 @@ def beyond_caps(
         many active ones it has.
     """
     active = dict(zip(lists["list_id"].tolist(), lists["members_active"].tolist(), strict=True))
-    entries = Journal(store, _run_of(plan)).entries.values()
+    entries = RunJournal(store, _run_name(plan)).entries.values()
     done = Counter(entry.list_id for entry in entries if entry.removed)
     wanted = Counter(_selected(plan, tier)["list_id"].tolist())
     sizes = {list_id: active.get(list_id, 0) + done[list_id] for list_id in wanted}
@@ -195,7 +197,7 @@ def _within_caps(beyond: Beyond, counts: Counts | Callable[[Beyond], Counts] | N
     if not beyond:
         return
     typed = counts(beyond) if callable(counts) else counts or {}
-    refused = {one: found for one, found in beyond.items() if typed.get(one) != found[0]}
+    refused = {one: sizes for one, sizes in beyond.items() if typed.get(one) != sizes[0]}
     if refused:
         lists = [
             f"list {list_id}: {count:,} of {size:,} contacts, cap {cap(size):,}"
@@ -208,20 +210,20 @@ def _within_caps(beyond: Beyond, counts: Counts | Callable[[Beyond], Counts] | N
         )
 
 
-def _run_of(plan: pd.DataFrame) -> str:
+def _run_name(plan: pd.DataFrame) -> str:
     """The name of a plan's run: the same plan goes on with the same run."""
     return str(plan.attrs["plan"]["hash"])[:12]
 
 
-class _Run:
+class _Application:
     """One run of a plan."""
 
-    def __init__(self, client: Caller, store: Store, journal: Journal, *, dry_run: bool) -> None:
+    def __init__(self, client: Caller, store: Store, journal: RunJournal, *, dry_run: bool) -> None:
         self.client = client
         self.store = store
         self.journal = journal
         self.dry_run = dry_run
-        self.report = Report(journal.run, dry_run)
+        self.report = HygieneReport(journal.run, dry_run)
 
     def go(self, targets: pd.DataFrame, lists: pd.DataFrame, on_step: Callable[[int, int], None]) -> None:
         """One list after the other."""
@@ -241,7 +243,7 @@ class _Run:
                 done += 1
                 on_step(done, len(targets))
             if not self.dry_run:
-                settle(self.store, self.client.now(), [self.journal])
+                record_suppressions(self.store, self.client.now(), [self.journal])
                 self._verify(list_id)
         if not self.dry_run and len(targets):
             count_again(self.client, self.store, targets["list_id"].tolist())
@@ -255,11 +257,11 @@ class _Run:
             return ("done", "") if entry.removed else ("skipped", "it was undone")
         try:
             contact = gateway.find(self.client, list_id, row["msisdn"])
-            if entry is not None and entry.state == "intent" and _changed(entry, contact):
+            if entry is not None and entry.state == "intent" and _was_carried_out(entry, contact):
                 return self._done(entry, "confirmed by looking it up")
             reason = self._objection(row, contact, replied)
         except (ApiError, DrainError, RowError) as error:
-            return _unreadable(error, entry)
+            return _after_failed_check(error, entry)
         if reason or contact is None:
             return "skipped", reason
         if self.dry_run:
@@ -295,11 +297,11 @@ class _Run:
             try:
                 left = call(self.client, list_id, row["msisdn"])
             except ApiError as error:
-                settled = self._after(entry, error)
-                if settled is not None:
-                    return settled
+                outcome = self._after(entry, error)
+                if outcome is not None:
+                    return outcome
             else:
-                self._told(entry, left)
+                self._compare_lists(entry, left)
                 return self._done(entry, "")
         return "unknown", "no answer came; the contact was still there each time"
 
@@ -317,12 +319,12 @@ class _Run:
             contact = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
         except (ApiError, RowError):
             return "unknown", f"no answer came ({error.code}); apply the plan again"
-        return self._done(entry, "confirmed by looking it up") if _changed(entry, contact) else None
+        return self._done(entry, "confirmed by looking it up") if _was_carried_out(entry, contact) else None
 
-    def _told(self, entry: Entry, left: list[int]) -> None:
+    def _compare_lists(self, entry: Entry, left: list[int]) -> None:
         """An opt-out may well count for several lists; a deletion must not."""
         if entry.action == "delete" and left != [entry.list_id]:
-            self.report.look.append(
+            self.report.attention.append(
                 f"row {entry.row}: asked to leave list {entry.list_id}, the gateway names lists {left}."
             )
 
@@ -341,18 +343,18 @@ class _Run:
         if not changed:
             return
         mine = {entry.msisdn for entry in changed if entry.list_id == list_id}
-        before = _active(self._stored(list_id))
+        before = _active_numbers(self._stored(list_id))
         try:
-            now = _active(read_again(self.client, self.store, list_id))
+            now = _active_numbers(read_again(self.client, self.store, list_id))
         except (ApiError, DrainError) as error:
-            self.report.look.append(f"list {list_id} could not be verified: {error}")
+            self.report.attention.append(f"list {list_id} could not be verified: {error}")
             return
         # an opt-out may count for every list, so whoever opted out of another list is no stranger
         still, others = now & mine, before - now - {entry.msisdn for entry in changed}
         if still:
-            self.report.look.append(f"list {list_id}: {len(still)} contacts are active again or still.")
+            self.report.attention.append(f"list {list_id}: {len(still)} contacts are active again or still.")
         if others:
-            self.report.look.append(
+            self.report.attention.append(
                 f"list {list_id}: {len(others)} other contacts left it since the last sync; not by this run."
             )
         if not still and not others:
@@ -363,34 +365,18 @@ class _Run:
         return [row for row in rows if row["list_id"] == list_id and row["gone_at"] is None]
 
 
-def read_again(client: Caller, store: Store, list_id: ListId) -> list[dict[str, Any]]:
-    """Read a list that was changed, and keep its members; gives them."""
-    read = Reader(client).read(Read(endpoint("list_members"), {"list_id": list_id}))
-    if not read.batch.rejects:
-        store.apply_snapshot("list_members", read.rows, seen_at=read.seen_at, scope={"list_id": [list_id]})
-    rows: list[dict[str, Any]] = read.rows.to_pylist()
-    return rows
-
-
-def count_again(client: Caller, store: Store, list_ids: Iterable[int]) -> None:
-    """Keep the counters of lists whose members were just kept, so that the next sync sees later changes."""
-    read = Reader(client).read(Read(endpoint("lists")))
-    wanted = pa.array(sorted(set(list_ids)), pa.int64())
-    store.merge("lists", read.rows.filter(pc.is_in(read.rows.column("list_id"), value_set=wanted)))
-
-
-def _active(rows: list[dict[str, Any]]) -> set[str]:
+def _active_numbers(rows: list[dict[str, Any]]) -> set[str]:
     return {row["msisdn"] for row in rows if is_active(row)}
 
 
-def _changed(entry: Entry, contact: Contact | None) -> bool:
+def _was_carried_out(entry: Entry, contact: Contact | None) -> bool:
     """Whether the call of an entry was carried out: the contact is gone, or came back as another one."""
     if contact is None or not is_active(contact):
         return True
     return bool(kept(contact)["created_at"] != entry.contact["created_at"])
 
 
-def _unreadable(error: ApiError | DrainError | RowError, entry: Entry | None) -> tuple[Outcome, str]:
+def _after_failed_check(error: ApiError | DrainError | RowError, entry: Entry | None) -> tuple[Outcome, str]:
     """What a failed look-up means for one contact; an error that meets all the others too is raised."""
     if isinstance(error, ApiError) and (error.retryable or gateway.concerns_every_call(error)):
         raise error
@@ -432,29 +418,3 @@ def objection(history: pd.DataFrame, row: Mapping[Any, Any]) -> str:
     if row["rule"] == "two-days" and hard[~(hard <= delivered.max())].dt.floor("D").nunique() < 2:
         return "the gateway confirms hard bounces of one day only"
     return ""
-
-
-def replies_since(client: Caller, store: Store, first: pd.Timestamp) -> dict[str, pd.Timestamp]:
-    """Tell when each number replied last: from the store, and what came since it was synced.
-
-    Parameters
-    ----------
-    client, store
-        The account and its store.
-    first
-        Older replies do not matter; NaT: none do.
-    """
-    if pd.isna(first):
-        return {}
-    heard = recent_replies(client, store)
-    known = store.read("replies", since=first.to_pydatetime(), columns=["msisdn", "received_at"])
-    both = pd.concat([known, heard[["msisdn", "received_at"]]])
-    latest = both.groupby("msisdn")["received_at"].max()
-    return {str(msisdn): at for msisdn, at in latest.items()}
-
-
-def recent_replies(client: Caller, store: Store) -> pd.DataFrame:
-    """Drain the replies that came since the store was synced."""
-    now = client.now()
-    start = store.state.cursors.get("replies") or now - timedelta(days=364)
-    return drain(client, "replies", start=min(start, now - timedelta(minutes=1)), end=now)

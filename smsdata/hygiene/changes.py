@@ -2,7 +2,7 @@
 
 To the gateway a ``list_id`` of 0, or none, means every list: nothing here takes anything but the positive int
 of one list, and it is checked again right before it is sent. A country code is never sent, since the gateway
-would rewrite the number by it. Imports `client`, `endpoints`, `frames` and `errors`.
+would rewrite the number by it. Imports of smsdata only `gateway`, `schema` and `errors`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ Contact = dict[str, Any]
 
 ListId = NewType("ListId", int)
 """The id of one list; only `one_list` makes one."""
+
+TRIES = 3
+"""How often a change is asked for, when its answers get lost and the contact proves to be unchanged."""
 
 _EVERY_CALL = frozenset({"AUTH_FAILED", "AUTH_FAILED_NO_DATA", "NOT_IMPLEMENTED", "REDIRECT"})
 
@@ -149,8 +152,8 @@ def _change(
 
 
 def _lists_of(answer: Mapping[str, Any]) -> list[int]:
-    told = answer["list_ids"]
-    return [int(value) for value in (told if isinstance(told, list) else [told]) if str(value).isdigit()]
+    named = answer["list_ids"]
+    return [int(value) for value in (named if isinstance(named, list) else [named]) if str(value).isdigit()]
 
 
 def concerns_every_call(error: ApiError) -> bool:

@@ -1,8 +1,9 @@
-"""What a run did, on disk: the journal that survives a crash, the ledger of suppressions, the report.
+"""What a run did, on disk: the journal that survives a crash, the suppressions it leaves, the report.
 
 A run is the application of one plan. Each contact it touches has a file of its own that is replaced whole,
 durably, before and after each call: so after a crash it is known what was meant and what was done, and the
-contact as it was is kept for `undo`. Imports `store`, `frames`, `errors` and `contact`.
+contact as it was is kept for `undo`. Owns the files of a run, and the lock on the account. Imports of smsdata
+only `gateway`, `schema`, `store`, `times`, `errors` and, within hygiene, changes.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Entry:
         return self.state in {"done", "undo-intent"}
 
 
-class Journal:
+class RunJournal:
     """The files of one run; write to them under the store's lock.
 
     Parameters
@@ -123,27 +124,27 @@ def kept(contact: Contact) -> dict[str, Any]:
     return contact | {"created_at": None if created is None else created.isoformat()}
 
 
-def settle(store: Store, now: datetime, journals: Iterable[Journal] | None = None) -> None:
-    """Bring the ledger in line with journals, else with all there are: what was changed and what was undone.
+def record_suppressions(store: Store, now: datetime, journals: Iterable[RunJournal] | None = None) -> None:
+    """Bring the table suppressions in line with journals, by default all: what was changed, what was undone.
 
     Doing it again changes nothing: after a crash the next run does it.
     """
     if journals is None:
-        journals = [Journal(store, run) for run in runs(store)]
+        journals = [RunJournal(store, run) for run in runs(store)]
     known = store.rows("suppressions").select(["list_id", "msisdn", "run", "undone_at"]).to_pylist()
-    told = {(row["list_id"], row["msisdn"], row["run"]): row["undone_at"] is not None for row in known}
+    undone_of = {(row["list_id"], row["msisdn"], row["run"]): row["undone_at"] is not None for row in known}
     rows = []
     for journal in journals:
         for entry in journal.entries.values():
-            stands = told.get((entry.list_id, entry.msisdn, journal.run))
+            stands = undone_of.get((entry.list_id, entry.msisdn, journal.run))
             undone = entry.state == "undone"
             if (entry.removed or undone) and (stands is None or stands != undone):
-                rows.append(_ledger_row(entry, journal.run, now))
+                rows.append(_suppression(entry, journal.run, now))
     if rows:
         store.merge("suppressions", pa.Table.from_pylist(rows, schema=schema("suppressions")))
 
 
-def _ledger_row(entry: Entry, run: str, now: datetime) -> dict[str, Any]:
+def _suppression(entry: Entry, run: str, now: datetime) -> dict[str, Any]:
     return {
         "list_id": entry.list_id,
         "msisdn": entry.msisdn,
@@ -178,7 +179,7 @@ def exclusive(client: Caller, store: Store, wait: float, *, dry_run: bool) -> It
 
 
 @dataclass
-class Report:
+class HygieneReport:
     """What a run did, or in a dry run would do.
 
     Attributes
@@ -187,7 +188,7 @@ class Report:
         Its name, for `undo`.
     dry_run : bool
         Nothing was changed.
-    look : list of str
+    attention : list of str
         What needs a person.
     verified : list of int
         Lists that were read again at the end, and hold what they should.
@@ -197,7 +198,7 @@ class Report:
 
     run: str
     dry_run: bool
-    look: list[str] = field(default_factory=list)
+    attention: list[str] = field(default_factory=list)
     verified: list[int] = field(default_factory=list)
     calls: int = 0
     _rows: list[tuple[int, str, str, str]] = field(default_factory=list)
@@ -222,20 +223,20 @@ class Report:
     def exit_code(self) -> int:
         """What the command line exits with: 3 when something needs a look."""
         odd = {"refused", "unknown"} & set(self.counts)
-        return 3 if self.look or odd else 0
+        return 3 if self.attention or odd else 0
 
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""
-        told = Counter((outcome, reason) for _, _, outcome, reason in self._rows)
+        counted = Counter((outcome, reason) for _, _, outcome, reason in self._rows)
         head = f"run {self.run}" + (" (dry run: nothing was changed)" if self.dry_run else "")
         said = [f"{outcome} {count:,}" + (f": {reason}" if reason else "") for (outcome, reason), count in
-                sorted(told.items())]  # fmt: skip
+                sorted(counted.items())]  # fmt: skip
         read = f"verified by reading the lists again ({len(self.verified):,}): nobody else left them"
-        return [head, *(said or ["no contact"]), *([read] if self.verified else []), *self.look]
+        return [head, *(said or ["no contact"]), *([read] if self.verified else []), *self.attention]
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         rows = cast("Sequence[dict[str, Any]]", self.rows.to_dict("records"))
-        about = {"run": self.run, "dry_run": self.dry_run, "calls": self.calls, "look": self.look}
+        about = {"run": self.run, "dry_run": self.dry_run, "calls": self.calls, "look": self.attention}
         about["verified"] = self.verified
         return about | {"counts": self.counts, "rows": rows}

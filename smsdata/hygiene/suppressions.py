@@ -1,4 +1,8 @@
-"""What was taken off lists, and the check of an import against it. Imports `store` and `errors`."""
+"""What was taken off lists, and the check of an import against it.
+
+Owns the reading of a file of contacts. Imports of smsdata only `store`, `errors` and, within hygiene,
+changes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from smsdata.hygiene.changes import is_number
 from smsdata.store.store import Store, open_store
 
 _HEADS = ("msisdn", "mobile", "phone", "number", "cell", "tel")
-_FOUND = {"line": "int64", "msisdn": "str", "lists": "str", "action": "str", "rule": "str", "run": "str"}
+_HITS = {"line": "int64", "msisdn": "str", "lists": "str", "action": "str", "rule": "str", "run": "str"}
 
 
 def check(contacts: str | Path, store: Store | str | Path, *, country: str | None = None) -> pd.DataFrame:
@@ -26,7 +30,7 @@ def check(contacts: str | Path, store: Store | str | Path, *, country: str | Non
         A CSV file. The column is the first one whose name has msisdn, mobile, phone, number, cell or tel in
         it; else the first one.
     store
-        The store that holds the ledger, or its folder.
+        The store that holds the table suppressions, or its folder.
     country
         The country of numbers written without one, such as ``"AU"``; without it those are not understood.
 
@@ -47,19 +51,20 @@ def check(contacts: str | Path, store: Store | str | Path, *, country: str | Non
         When the file cannot be read as CSV.
     """
     store = open_store(store)
-    wanted, unreadable = _numbers(Path(contacts), country)
-    ledger = store.read("suppressions")
-    ledger = ledger[ledger["undone_at"].isna() & ledger["msisdn"].isin(list(wanted))]
-    ledger = ledger.sort_values(["done_at", "list_id"])
-    latest = ledger.drop_duplicates("msisdn", keep="last")
-    lists = ledger.groupby("msisdn")["list_id"].agg(lambda ids: ", ".join(str(i) for i in sorted(set(ids))))
-    found = latest.assign(line=latest["msisdn"].map(wanted), lists=latest["msisdn"].map(lists))
-    found = found.sort_values("line").reset_index(drop=True)[[*_FOUND, "done_at"]].astype(_FOUND)
-    found.attrs["unreadable"] = unreadable
-    return found
+    wanted, unreadable = _numbers_in_file(Path(contacts), country)
+    taken_off = store.read("suppressions")
+    taken_off = taken_off[taken_off["undone_at"].isna() & taken_off["msisdn"].isin(list(wanted))]
+    taken_off = taken_off.sort_values(["done_at", "list_id"])
+    latest = taken_off.drop_duplicates("msisdn", keep="last")
+    ids = taken_off.groupby("msisdn")["list_id"]
+    lists = ids.agg(lambda of_one: ", ".join(str(one) for one in sorted(set(of_one))))
+    hits = latest.assign(line=latest["msisdn"].map(wanted), lists=latest["msisdn"].map(lists))
+    hits = hits.sort_values("line").reset_index(drop=True)[[*_HITS, "done_at"]].astype(_HITS)
+    hits.attrs["unreadable"] = unreadable
+    return hits
 
 
-def _numbers(path: Path, country: str | None) -> tuple[dict[str, int], int]:
+def _numbers_in_file(path: Path, country: str | None) -> tuple[dict[str, int], int]:
     """The numbers of a CSV file with the line where each stands first, and how many were not understood."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -69,26 +74,26 @@ def _numbers(path: Path, country: str | None) -> tuple[dict[str, int], int]:
         raise UsageError(f"{path} cannot be read as CSV ({type(error).__name__}).") from None
     if not lines:
         return {}, 0
-    place, headed = _column(lines[0][1], country)
-    found: dict[str, int] = {}
+    place, headed = _number_column(lines[0][1], country)
+    first_lines: dict[str, int] = {}
     unreadable = 0
     for line, row in lines[1 if headed else 0 :]:
-        number = _number(row[place] if place < len(row) else "", country)
+        number = _number_of(row[place] if place < len(row) else "", country)
         unreadable += number is None
         if number is not None:
-            found.setdefault(number, line)
-    return found, unreadable
+            first_lines.setdefault(number, line)
+    return first_lines, unreadable
 
 
-def _column(head: list[str], country: str | None) -> tuple[int, bool]:
+def _number_column(head: list[str], country: str | None) -> tuple[int, bool]:
     """Where the numbers stand, and whether the first line names the columns."""
     for place, name in enumerate(head):
         if any(word in name.lower() for word in _HEADS):
             return place, True
-    return 0, _number(head[0], country) is None
+    return 0, _number_of(head[0], country) is None
 
 
-def _number(text: str, country: str | None) -> str | None:
+def _number_of(text: str, country: str | None) -> str | None:
     digits = re.sub(r"[\s().+-]|^'", "", text.strip())
     digits = re.sub(r"^00", "", digits)
     if is_number(digits):

@@ -1,6 +1,7 @@
 """Put back what a run removed, as far as the gateway allows and nobody asked to be left alone.
 
-Imports `drain`, `store`, `evidence`, `runs`, `apply` and `contact`.
+Owns the advice where the gateway refuses. Imports of smsdata only `gateway`, `analysis`, `store`, `errors`
+and, within hygiene, changes, rereading and run_journal.
 """
 
 from __future__ import annotations
@@ -10,14 +11,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from smsdata.analysis.opt_outs import opted_out
 from smsdata.errors import ApiError, RowError, SafetyError
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
 from smsdata.hygiene import changes as gateway
-from smsdata.hygiene.applying import TRIES, count_again, read_again, recent_replies
-from smsdata.hygiene.changes import Contact, one_list
-from smsdata.hygiene.evidence import opted_out
-from smsdata.hygiene.run_journal import Entry, Journal, Outcome, Report, exclusive, settle
+from smsdata.hygiene.changes import TRIES, Contact, one_list
+from smsdata.hygiene.rereading import count_again, read_again, recent_replies
+from smsdata.hygiene.run_journal import (
+    Entry,
+    HygieneReport,
+    Outcome,
+    RunJournal,
+    exclusive,
+    record_suppressions,
+)
 from smsdata.store.store import Store, open_store
 
 ADVICE = {
@@ -39,7 +47,7 @@ def undo(
     dry_run: bool = True,
     wait: float = 0.0,
     on_step: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> HygieneReport:
     """Put the contacts of a run back on their lists with names and custom fields.
 
     Parameters
@@ -57,7 +65,7 @@ def undo(
 
     Returns
     -------
-    Report
+    HygieneReport
         Per contact: done, skipped (there is any evidence of an opt-out; it is on the list already; the run
         opted it out, which stays), refused (with what to do), or unknown. The date of joining is a new one.
 
@@ -69,21 +77,21 @@ def undo(
         The run belongs to another account.
     """
     store = open_store(store)
-    journal = Journal(store, run)
+    journal = RunJournal(store, run)
     if journal.about()["account"] != client.settings.account:
         raise SafetyError(f"run {run} changed another account; nothing was put back.")
     with exclusive(client, store, wait, dry_run=dry_run):
         began = client.calls
         lists = drain(client, "lists")
         labels = {one: json.loads(text) for one, text in zip(lists["list_id"], lists["fields"], strict=True)}
-        undoing = _Undo(client, store, journal, labels, dry_run=dry_run)
+        undoing = _Undoing(client, store, journal, labels, dry_run=dry_run)
         todo = [entry for _, entry in sorted(journal.entries.items()) if entry.removed]
         for done, entry in enumerate(todo, start=1):
             undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
             if on_step:
                 on_step(done, len(todo))
         if not dry_run:
-            settle(store, client.now(), [journal])
+            record_suppressions(store, client.now(), [journal])
             touched = sorted({entry.list_id for entry in journal.entries.values()} & set(labels))
             for list_id in touched:
                 read_again(client, store, one_list(list_id))
@@ -92,14 +100,14 @@ def undo(
     return undoing.report
 
 
-class _Undo:
+class _Undoing:
     """One undoing."""
 
     def __init__(
         self,
         client: Caller,
         store: Store,
-        journal: Journal,
+        journal: RunJournal,
         labels: Mapping[int, Mapping[str, str]],
         *,
         dry_run: bool,
@@ -108,7 +116,7 @@ class _Undo:
         self.journal = journal
         self.labels = labels
         self.dry_run = dry_run
-        self.report = Report(journal.run, dry_run)
+        self.report = HygieneReport(journal.run, dry_run)
         self.left_alone = left_alone(client, store)
 
     def one(self, entry: Entry) -> tuple[Outcome, str]:
@@ -120,7 +128,7 @@ class _Undo:
         try:
             there = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
         except (ApiError, RowError) as error:
-            return _unreadable(error)
+            return _after_failed_lookup(error)
         if there is not None and gateway.is_active(there):
             return (
                 self._back(entry, there)
@@ -161,7 +169,7 @@ class _Undo:
             self.journal.write(entry)
         lost = _lost(entry.contact, there)
         if lost:
-            self.report.look.append(f"row {entry.row}: could not be restored: {', '.join(lost)}.")
+            self.report.attention.append(f"row {entry.row}: could not be restored: {', '.join(lost)}.")
         return "done", ""
 
 
@@ -177,7 +185,7 @@ def _lost(before: Mapping[str, Any], there: Contact) -> list[str]:
     ]
 
 
-def _unreadable(error: ApiError | RowError) -> tuple[Outcome, str]:
+def _after_failed_lookup(error: ApiError | RowError) -> tuple[Outcome, str]:
     if isinstance(error, ApiError) and (error.retryable or gateway.concerns_every_call(error)):
         raise error
     return "skipped", f"it could not be looked up ({error.code})"
@@ -185,6 +193,6 @@ def _unreadable(error: ApiError | RowError) -> tuple[Outcome, str]:
 
 def left_alone(client: Caller, store: Store) -> set[str]:
     """Tell which numbers there is any evidence of an opt-out for, certain or not, withdrawn or not."""
-    found, _ = opted_out(store, recent_replies(client, store))
+    evidence, _ = opted_out(store, recent_replies(client, store))
     ours = store.read("suppressions", columns=["msisdn", "action"])
-    return set(found["msisdn"]) | set(ours.loc[ours["action"] == "optout", "msisdn"])
+    return set(evidence["msisdn"]) | set(ours.loc[ours["action"] == "optout", "msisdn"])

@@ -3,7 +3,8 @@
 Every picture says how many rows it counts, when they were sent, and which share was still pending. Colours
 are those of Okabe & Ito, told apart by all kinds of colour vision; shapes and words repeat what they say.
 A frame that lacks what a picture shows, because another helper made it, raises UsageError everywhere.
-Owns what results look like; computes nothing, and imports nothing of smsdata but errors.
+Owns what results look like; computes nothing, and imports nothing of smsdata but errors. Read `_axes` first,
+which holds what all pictures share; the other files are named as those of `analysis` whose results they draw.
 
     ax = plots.delivery_rate(analysis.delivery_rate(messages, by="week"))
     ax.figure.savefig("delivery.png")
@@ -13,17 +14,14 @@ from __future__ import annotations
 
 from smsdata.plots._axes import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
 from smsdata.plots.bounces import bounce_history, hard_bounced
-from smsdata.plots.costs import avoidable_parts, costs, segments, spent_on_dead
-from smsdata.plots.delivery import (
-    compare_rates,
-    delivery_rate,
-    delivery_trend,
-    time_to_deliver,
-    time_to_settle,
-)
+from smsdata.plots.breaches import sent_after_optout
+from smsdata.plots.delivery import compare_rates, delivery_rate, delivery_trend
+from smsdata.plots.delivery_times import time_to_deliver, time_to_settle
 from smsdata.plots.lists import list_growth, list_health, list_overlap
-from smsdata.plots.optouts import optout_rate, optouts, sent_after_optout
-from smsdata.plots.replies import classify_replies, reply_rate, reply_windows, time_to_reply
+from smsdata.plots.opt_outs import optout_rate, optouts
+from smsdata.plots.replies import classify_replies, reply_windows
+from smsdata.plots.reply_rates import reply_rate, time_to_reply
+from smsdata.plots.spending import avoidable_parts, costs, segments, spent_on_dead
 
 __all__ = [
     "BLUE",

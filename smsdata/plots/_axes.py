@@ -1,4 +1,7 @@
-"""What all pictures share: colours, axes, titles, the facts below, labels that the font can draw."""
+"""What all pictures share: colours, axes, titles, the facts below, labels that the font can draw.
+
+Imports of smsdata only errors.
+"""
 
 from __future__ import annotations
 
@@ -120,31 +123,31 @@ def _legend(ax: Axes) -> int:
 
 def facts_of(frame: pd.DataFrame, n: float, what: str, *, extra: str = "") -> str:
     """Tell n, the window and the pending share, or in the result's own words why there is none."""
-    told = frame.attrs.get("explain", {})
-    window, pending = _window(told), _pending(told)
+    account = frame.attrs.get("explain", {})
+    window, pending = _window(account), _pending(account)
     nothing = ": nothing was counted"
     if window.endswith(nothing) and pending.endswith(nothing):
         window, pending = "", f"no window, no pending share{nothing}"
     return _wrapped([fact for fact in (f"n = {int(n):,} {what}", window, pending, extra) if fact])
 
 
-def _window(told: Mapping[str, Any]) -> str:
-    if not told:
+def _window(account: Mapping[str, Any]) -> str:
+    if not account:
         return "window unknown"
-    ends = [date(pd.Timestamp(told[name])) for name in ("first", "last") if told[name]]
+    ends = [date(pd.Timestamp(account[name])) for name in ("first", "last") if account[name]]
     lasting = " to ".join(ends)
-    if told["as_of"]:
-        read = f"as of {date(pd.Timestamp(told['as_of']))}"
-        return f"{read}, {lasting} ({told['clock']})" if ends else read
-    return lasting or f"no window{told['window'].removeprefix('none')}"
+    if account["as_of"]:
+        read = f"as of {date(pd.Timestamp(account['as_of']))}"
+        return f"{read}, {lasting} ({account['clock']})" if ends else read
+    return lasting or f"no window{account['window'].removeprefix('none')}"
 
 
-def _pending(told: Mapping[str, Any]) -> str:
-    if not told:
+def _pending(account: Mapping[str, Any]) -> str:
+    if not account:
         return "pending share unknown"
-    share = told["pending_share"]
+    share = account["pending_share"]
     if share is None:
-        return f"no pending share{told['pending'].removeprefix('none')}"
+        return f"no pending share{account['pending'].removeprefix('none')}"
     return "under 0.1% pending" if 0 < share < 0.001 else f"{share:.1%} pending"
 
 

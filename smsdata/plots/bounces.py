@@ -1,4 +1,4 @@
-"""Pictures of bounced numbers."""
+"""Pictures of bounced numbers. Imports of smsdata only `_axes`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of what arrived, how sure that is, and how fast."""
+"""Pictures of what arrived, how sure that is, and whether it changed. Imports of smsdata only `_axes`."""
 
 from __future__ import annotations
 
@@ -152,8 +152,8 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             ax.plot(x[which], trend["rate"][which], ls="", label=label, **style)
     _axes.date_axis(ax)
     _axes.percent_axis(ax.yaxis)
-    found = int(trend["outside"].isin(["above", "below"]).sum())
-    title = f"{_axes.in_words(count).capitalize()} by {period}: {found} of {len(trend)} outside the usual"
+    outside = int(trend["outside"].isin(["above", "below"]).sum())
+    title = f"{_axes.in_words(count).capitalize()} by {period}: {outside} of {len(trend)} outside the usual"
     note = f"{len(trend) - len(large)} with too few to judge" if len(large) < len(trend) else ""
     facts = _axes.facts_of(trend, trend["settled"].sum(), "settled messages", extra=note)
     return _axes.finish(ax, title, facts, share="share")
@@ -169,125 +169,3 @@ def _trend_marks(trend: pd.DataFrame) -> list[tuple[str, Any, dict[str, Any]]]:
         ("outside", out, {"marker": "D", "color": _axes.RED, "ms": 7}),
         ("not mature", ~mature, {"marker": "o", "mec": _axes.BLUE, "mfc": "white", "ms": 5}),
     ]
-
-
-def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw the share of all messages delivered within a time.
-
-    Parameters
-    ----------
-    curve : DataFrame
-        What `smsdata.analysis.time_to_deliver` gave.
-    ax : Axes or None
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    Axes
-        A rising step per group with its 95% band, on a logarithmic time axis. It levels off below 100% by
-        what bounces. Times are the latest possible: a receipt at a whole minute may be up to 60 s late.
-
-    Raises
-    ------
-    UsageError
-        If the frame is another helper's.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from smsdata import analysis
-    >>> sent = pd.to_datetime(["2026-11-01", "2026-11-08"], utc=True)
-    >>> dlrs = pd.DataFrame({
-    ...     "message_id": [10, 11], "msisdn": "61491570156", "status": "delivered", "sent_at": sent,
-    ...     "delivered_at": sent + pd.Timedelta(5, "s"),
-    ... })
-    >>> ax = time_to_deliver(analysis.time_to_deliver(dlrs, now="2026-11-22"))
-    >>> ax.get_xscale(), ax.get_ylabel()
-    ('log', 'share of all messages')
-    """
-    _axes.need("time_to_deliver", curve, "seconds_high", "incidence", "at_risk")
-    keys = _axes.group_keys(curve, "seconds")
-    ax = _axes.axes_for(ax)
-    groups = _axes.groups(curve, keys)
-    for color, dashes, (name, part) in zip(_axes.CYCLE, _axes.DASHES * 2, groups, strict=False):
-        x = part["seconds_high"].clip(lower=1)
-        ax.step(x, part["incidence"], where="post", color=color, ls=dashes, label=name)
-        ax.fill_between(x, part["low"], part["high"], step="post", color=color, alpha=0.15, lw=0)
-    _axes.clock_axis(ax, curve["seconds_high"])
-    ax.set_ylim(0, 1.02)
-    _axes.percent_axis(ax.yaxis)
-    n = round(sum(part["at_risk"].iloc[0] for _, part in groups))
-    note = f"{len(_axes.CYCLE)} of {len(groups)} groups" if len(groups) > len(_axes.CYCLE) else ""
-    return _axes.finish(
-        ax,
-        "Delivered within a time" + _axes.by_words(keys),
-        _axes.facts_of(curve, n, "messages", extra=note),
-        axis="time after sending, at the latest",
-        share="share of all messages",
-    )
-
-
-def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw the share of all messages known to be delivered, or bounced, within a time by polling alone.
-
-    Parameters
-    ----------
-    curves : DataFrame
-        What `smsdata.analysis.time_to_settle` gave, best without groups: the first group is drawn.
-    ax : Axes or None
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    Axes
-        Per outcome a rising step at the latest times, and a band up to the step at the earliest: between two
-        looks at a message nobody knows.
-
-    Raises
-    ------
-    UsageError
-        If the frame is another helper's.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from smsdata import analysis
-    >>> sent = pd.Timestamp("2026-11-01", tz="UTC")
-    >>> dlrs = pd.DataFrame({
-    ...     "message_id": [1], "msisdn": "61491570156", "status": "delivered", "sent_at": sent,
-    ...     "synced_at": sent + pd.Timedelta(1, "h"),
-    ... })
-    >>> history = dlrs.rename(columns={"synced_at": "observed_at"})
-    >>> ax = time_to_settle(analysis.time_to_settle(dlrs, history))
-    >>> ax.get_legend().get_texts()[0].get_text()
-    'delivered'
-    """
-    _axes.need("time_to_settle", curves, "outcome", "seconds_high", "incidence", "messages")
-    keys = _axes.group_keys(curves, "outcome")
-    groups = _axes.groups(curves, keys)
-    name, shown = groups[0] if groups else ("", curves)
-    ax = _axes.axes_for(ax)
-    last = 1.4 * max(curves["seconds_high"].max(), 2) if len(curves) else 60  # the last step shows too
-    colors = dict(zip(("delivered", "soft-bounce", "hard-bounce", "bounced"), _axes.CYCLE, strict=False))
-    for dashes, (outcome, part) in zip(_axes.DASHES, shown.groupby("outcome"), strict=False):
-        color = colors[str(outcome)]
-        low, high = (np.append(part[c].clip(lower=1), last) for c in ("seconds", "seconds_high"))
-        share = np.append(part["incidence"], part["incidence"].iloc[-1])
-        ax.step(high, share, where="post", color=color, ls=dashes, label=str(outcome))
-        times = np.unique(np.concatenate([low, high]))
-        early, late = (_stepped(at, share, times) for at in (low, high))
-        ax.fill_between(times, late, early, step="post", color=color, alpha=0.2, lw=0)
-    _axes.clock_axis(ax, curves["seconds_high"])
-    ax.set_ylim(0, 1.02)
-    _axes.percent_axis(ax.yaxis)
-    n = shown["messages"].iloc[0] if len(shown) else 0
-    note = f"{name}, the first of {len(groups)} groups" if len(groups) > 1 else ""
-    title = "Settled within a time, as polling shows" + _axes.by_words(keys)
-    facts = _axes.facts_of(curves, n, "messages", extra=note)
-    return _axes.finish(ax, title, facts, axis="time after sending", share="share of all messages")
-
-
-def _stepped(at: Any, share: Any, times: Any) -> Any:
-    """Give a step function's value at each time: 0 before its first step."""
-    place = np.searchsorted(at, times, side="right")
-    return np.concatenate([[0.0], share])[place]

@@ -1,4 +1,4 @@
-"""Pictures of lists and their members."""
+"""Pictures of lists and their members. Imports of smsdata only `_axes`."""
 
 from __future__ import annotations
 

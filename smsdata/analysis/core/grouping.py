@@ -1,7 +1,7 @@
 """Grouping by columns, by local time and by country: the part of a SQL text that ``by`` and ``tz`` decide.
 
-Owns the names a caller may group by and how a group comes back. Imports of smsdata only errors, the engine
-and, for countries, numbers.
+Owns the names a caller may group by, the check of time zones and how a group comes back. Imports of smsdata
+only errors and, within core, the engine, the dialect, column_types and countries.
 """
 
 from __future__ import annotations
@@ -14,23 +14,27 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.core.engine import DAY, MICROS, Tables, instants, quoted
-from smsdata.analysis.phone_numbers import countries
+from smsdata.analysis.core.column_types import instants
+from smsdata.analysis.core.countries import countries_of
+from smsdata.analysis.core.dialect import quoted
+from smsdata.analysis.core.engine import DAY_MICROS, MICROS, Tables
 from smsdata.errors import UsageError
 
 By: TypeAlias = str | Sequence[str] | None
+PERIODS = ("hour", "day", "week", "month")
+"""The groupings that cut time into lengths, one after the other."""
 
-_HOUR = 3_600 * MICROS
-_WEEK = 7 * DAY
-_MONDAY = 3 * DAY
+_HOUR_MICROS = 3_600 * MICROS
+_WEEK_MICROS = 7 * DAY_MICROS
+_MONDAY = 3 * DAY_MICROS
 """From Monday to Thursday: 1 January 1970 was a Thursday."""
 
-_TIMES = {
-    "hour": f"{{t}} - {{t}} % {_HOUR}",
-    "hour_of_day": f"({{t}} % {DAY} - {{t}} % {_HOUR}) / {_HOUR}",
-    "day": f"{{t}} - {{t}} % {DAY}",
-    "week": f"{{t}} - ({{t}} + {_MONDAY}) % {_WEEK}",
-    "weekday": f"(({{t}} + {_MONDAY}) % {_WEEK} - {{t}} % {DAY}) / {DAY}",
+_TIME_SQL = {
+    "hour": f"{{t}} - {{t}} % {_HOUR_MICROS}",
+    "hour_of_day": f"({{t}} % {DAY_MICROS} - {{t}} % {_HOUR_MICROS}) / {_HOUR_MICROS}",
+    "day": f"{{t}} - {{t}} % {DAY_MICROS}",
+    "week": f"{{t}} - ({{t}} + {_MONDAY}) % {_WEEK_MICROS}",
+    "weekday": f"(({{t}} + {_MONDAY}) % {_WEEK_MICROS} - {{t}} % {DAY_MICROS}) / {DAY_MICROS}",
     "month": "12 * year({date}) + month({date}) - 1",
 }
 _ALIASES = {"campaign": "message_id", "list": "list_id", "sender": "sender"}
@@ -90,7 +94,7 @@ class Keys:
         if not self.keys:
             return frame
         frame = frame.sort_values(self.names, na_position="last", ignore_index=True)
-        return frame.assign(**{key.name: _shown(frame[key.name], key) for key in self.keys})
+        return frame.assign(**{key.name: _group_values(frame[key.name], key) for key in self.keys})
 
 
 def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str = "sent_at") -> Keys:
@@ -118,9 +122,9 @@ def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str =
         If a grouping or a time zone is unknown, or the column it needs is not there.
     """
     names = [by] if isinstance(by, str) else list(by or ())
-    kinds = _kinds(tables, table, at)
+    kinds = _groupable(tables, table, at)
     local = _local(tables, table, tz, at) if _timed(names, kinds) else ""
-    keys = tuple(_key(tables, table, kinds, name, local) for name in names)
+    keys = tuple(_group_key(tables, table, kinds, name, local) for name in names)
     if "country" not in names or "country" in kinds:
         return Keys(keys, f"@{table}")
     _add_countries(tables, table)
@@ -128,26 +132,46 @@ def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str =
     return Keys(keys, joined)
 
 
+def check_zone(helper: str, tz: str) -> None:
+    """Raise UsageError if a text names no IANA time zone.
+
+    >>> check_zone("delivery_rate", "Australia/Sydney")
+    """
+    try:
+        ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(f"{helper}: tz={tz!r} is no time zone; write it like 'Australia/Sydney'.") from None
+
+
+def one_of(helper: str, name: str, value: str, allowed: Sequence[str]) -> None:
+    """Raise UsageError if an argument is none of the allowed words.
+
+    >>> one_of("delivery_trend", "by", "day", PERIODS)
+    """
+    if value not in allowed:
+        raise UsageError(f"{helper}: {name}={value!r} is none of {', '.join(allowed)}.")
+
+
 def _timed(names: Iterable[str], kinds: dict[str, str]) -> bool:
-    return any(name in _TIMES and name not in kinds for name in names)
+    return any(name in _TIME_SQL and name not in kinds for name in names)
 
 
-def _kinds(tables: Tables, table: str, at: str) -> dict[str, str]:
+def _groupable(tables: Tables, table: str, at: str) -> dict[str, str]:
     """Give the columns to group by."""
     kinds = tables.kinds(table)
     return {name: kind for name, kind in kinds.items() if name != "month" or at not in kinds}
 
 
-def _key(tables: Tables, table: str, kinds: dict[str, str], name: str, local: str) -> Key:
+def _group_key(tables: Tables, table: str, kinds: dict[str, str], name: str, local: str) -> Key:
     column = name if name in kinds else _ALIASES.get(name, name)
-    if name in _TIMES and name not in kinds:
-        date = f"date_from_unix_date(CAST(floor({local} / {DAY}) AS INT))"
-        return Key(name, _TIMES[name].format(t=local, date=date), name)
+    if name in _TIME_SQL and name not in kinds:
+        date = f"date_from_unix_date(CAST(floor({local} / {DAY_MICROS}) AS INT))"
+        return Key(name, _TIME_SQL[name].format(t=local, date=date), name)
     if name == "country" and name not in kinds:
         tables.require(table, "msisdn")
         return Key(name, '"country"', "text")
     if column not in kinds and name not in _ALIASES:
-        known = ", ".join([*_TIMES, *_ALIASES, "country", *kinds])
+        known = ", ".join([*_TIME_SQL, *_ALIASES, "country", *kinds])
         raise UsageError(f"{tables.helper}: by={name!r} is unknown; {table} can be grouped by {known}.")
     tables.require(table, column)
     kind = kinds[column]
@@ -156,7 +180,7 @@ def _key(tables: Tables, table: str, kinds: dict[str, str], name: str, local: st
 
 def _add_countries(tables: Tables, table: str) -> None:
     distinct = tables.query(f'SELECT DISTINCT "msisdn" FROM @{table} WHERE "msisdn" IS NOT NULL')
-    tables.add("countries", countries(distinct["msisdn"]))
+    tables.add("countries", countries_of(distinct["msisdn"]))
 
 
 def _local(tables: Tables, table: str, tz: str, at: str) -> str:
@@ -173,12 +197,7 @@ def _local(tables: Tables, table: str, tz: str, at: str) -> str:
 
 def _offsets(tables: Tables, table: str, tz: str, instant: str) -> list[tuple[int, int]]:
     """List the zone's offsets in force while the data lasts: (since, offset), both in microseconds."""
-    try:
-        ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(
-            f"{tables.helper}: tz={tz!r} is no time zone; write it like 'Australia/Sydney'."
-        ) from None
+    check_zone(tables.helper, tz)
     span = tables.query(f'SELECT min({instant}) AS "first", max({instant}) AS "last" FROM @{table}')
     if span["first"].isna().iloc[0]:
         return [(0, 0)]
@@ -197,7 +216,7 @@ def _sql_type(kind: str) -> str:
     return types.get(kind, "BIGINT")
 
 
-def _shown(values: pd.Series, key: Key) -> Any:
+def _group_values(values: pd.Series, key: Key) -> Any:
     if key.kind == "instant":
         return instants(values)
     if key.kind == "month":

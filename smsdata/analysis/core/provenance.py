@@ -1,24 +1,35 @@
 """Where a number came from: what `explain` reads, written beside every result.
 
-Imports of smsdata only errors, frames (for the hash of a drain's keys) and the engine.
+Owns the account of a result (formula, counts, time span, pending share, sources, SQL) and how it is told.
+Imports of smsdata only errors, `schema` (for the hash of a drain's keys) and, within core, spark.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
 
-from smsdata.analysis.core.engine import Tables, instants, origin, quoted
+from smsdata.analysis.core.spark import is_spark
 from smsdata.errors import UsageError
 from smsdata.schema.frames import key_hash
 from smsdata.schema.tables import TABLES
 
 
+class Workings(Protocol):
+    """What a helper worked with: its name, its tables by the names it was given them, and the SQL it ran."""
+
+    helper: str
+    given: frozenset[str]
+    sources: dict[str, dict[str, Any]]
+    sql: list[str]
+
+
 @dataclass(frozen=True)
-class Window:
+class TimeSpan:
     """When the rows counted are from.
 
     Attributes
@@ -39,9 +50,9 @@ class Window:
     as_of: Any = None
     why: str = "nothing was counted"
 
-    def told(self) -> str:
-        """Tell it in words."""
-        first, last, as_of = _iso(self.first), _iso(self.last), _iso(self.as_of)
+    def in_words(self) -> str:
+        """Say it as `explain` shows it."""
+        first, last, as_of = _iso_of_micros(self.first), _iso_of_micros(self.last), _iso_of_micros(self.as_of)
         lasting = f"{first} to {last} ({self.clock})" if first and last else ""
         read = f"as of {as_of}" if as_of else ""
         return "; ".join(part for part in (read, lasting) if part) or f"none: {self.why}"
@@ -49,12 +60,12 @@ class Window:
 
 def explained(
     frame: pd.DataFrame,
-    tables: Tables,
+    tables: Workings,
     *,
     formula: str,
     numerator: str,
     denominator: str,
-    window: Window,
+    window: TimeSpan,
     pending: float | str | None,
     notes: tuple[str, ...] = (),
 ) -> pd.DataFrame:
@@ -64,11 +75,11 @@ def explained(
     ----------
     frame : DataFrame
         The result; it is returned.
-    tables : Tables
+    tables : Workings
         What it was made from.
     formula, numerator, denominator : str
         In words.
-    window : Window
+    window : TimeSpan
         When the rows counted are from.
     pending : float, str or None
         The share of pending messages among those counted, 0 to 1; or in words why there is none; missing if
@@ -77,20 +88,40 @@ def explained(
         What a reader must know besides.
     """
     given = {name: source for name, source in tables.sources.items() if name in tables.given}
-    return _written(
+    return _with_account(
         frame,
         {
             "helper": tables.helper,
             "formula": formula,
             "numerator": numerator,
             "denominator": denominator,
-            **_when(window),
-            **_open(pending),
-            "sources": {name: _source(source) for name, source in given.items()},
+            **_span_facts(window),
+            **_pending_facts(pending),
+            "sources": {name: _kept_of_source(source) for name, source in given.items()},
             "sql": list(tables.sql),
             "notes": list(notes),
         },
     )
+
+
+def scope(counts: pd.DataFrame, n: str = "n") -> dict[str, Any]:
+    """Give `explained` its window and pending share from counts per group.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        ``first``, ``last`` (epoch microseconds) and ``pending``, per group.
+    n : str
+        The column that counts all of them.
+
+    Examples
+    --------
+    >>> scope(pd.DataFrame({"first": [5], "last": [9], "pending": [1], "n": [4]}))["pending"]
+    0.25
+    """
+    total = counts[n].sum()
+    pending = float(counts["pending"].sum() / total) if total else None
+    return {"window": TimeSpan(counts["first"].min(), counts["last"].max()), "pending": pending}
 
 
 def derived(
@@ -99,10 +130,10 @@ def derived(
     """Write how a frame was made from another result, whose window and pending share it keeps."""
     known = source.attrs.get("explain")
     unknown = "the frame it was made from does not tell"
-    kept = {**_when(Window(why=unknown)), **_open(unknown)}
+    kept = {**_span_facts(TimeSpan(why=unknown)), **_pending_facts(unknown)}
     if known:
         kept = {name: known[name] for name in kept}
-    return _written(
+    return _with_account(
         frame,
         {
             "helper": helper,
@@ -115,37 +146,6 @@ def derived(
             "notes": list(known["notes"]) if known else [],
         },
     )
-
-
-def span(
-    tables: Tables, table: str, at: str = "sent_at", *, status: bool = True
-) -> tuple[Window, float | str | None]:
-    """Look up when a table's rows are from, and which share of them is pending, as far as it has columns.
-
-    Parameters
-    ----------
-    tables : Tables
-        The tables of the running helper.
-    table : str
-        The one to look at.
-    at : str
-        Its instant.
-    status : bool
-        Whether its rows are messages, which can be pending.
-    """
-    timed, known = tables.has(table, at), status and tables.has(table, "status")
-    first, last = (f"{end}(unix_micros({quoted(at)}))" if timed else "NULL" for end in ("min", "max"))
-    pending = tables.total(table, "\"status\" = 'pending'") if known else "0"
-    found = tables.query(f"""
-        SELECT {_bigint(first)} AS "first", {_bigint(last)} AS "last",
-            {tables.total(table)} AS "n", {_bigint(pending)} AS "pending"
-        FROM @{table}
-    """).iloc[0]
-    why = "nothing was counted" if timed else f"{table} came without {at}"
-    share: float | str | None = f"{table} came without status"
-    if known:
-        share = found["pending"] / found["n"] if found["n"] else None
-    return Window(found["first"], found["last"], clock=at, why=why), share
 
 
 def explain(frame: pd.DataFrame) -> str:
@@ -178,43 +178,56 @@ def explain(frame: pd.DataFrame) -> str:
     delivery_rate: delivered / (delivered + soft + hard + bounced)
     """
     if "explain" in frame.attrs:
-        return _told(frame, frame.attrs["explain"])
+        return _in_lines(frame, frame.attrs["explain"])
     if "drain" in frame.attrs:
         drain = frame.attrs["drain"]
-        return "\n".join(_drained("frame", len(frame), drain) + _other_keys(frame, drain))
+        return "\n".join(_drain_lines("frame", len(frame), drain) + _other_keys(frame, drain))
     raise UsageError(
         "explain: nothing is known about this frame; give one from a helper, a drain or the store."
     )
 
 
-def _told(frame: pd.DataFrame, told: dict[str, Any]) -> str:
+def origin(source: Any) -> dict[str, Any]:
+    """Tell what a table is, and for a helper's result which helper made it from what."""
+    if not isinstance(source, pd.DataFrame):
+        return {"kind": "spark" if is_spark(source) else "scan", "rows": None, "drain": None, "made": None}
+    account = source.attrs.get("explain")
+    made = {"helper": account["helper"], "sources": account["sources"]} if account else None
+    return {"kind": "pandas", "rows": len(source), "drain": source.attrs.get("drain"), "made": made}
+
+
+def _in_lines(frame: pd.DataFrame, account: dict[str, Any]) -> str:
     lines = [
-        f"{told['helper']}: {told['formula']}",
-        f"numerator: {told['numerator']}",
-        f"denominator: {told['denominator']}",
-        f"window: {told['window']}",
-        f"pending: {told['pending']}",
-        *told["notes"],
+        f"{account['helper']}: {account['formula']}",
+        f"numerator: {account['numerator']}",
+        f"denominator: {account['denominator']}",
+        f"window: {account['window']}",
+        f"pending: {account['pending']}",
+        *account["notes"],
     ]
-    for name, source in told["sources"].items():
-        lines += _sourced(name, source)
-    if _changed(frame, told):
-        lines.append(f"filtered since: made with {told['rows']:,} rows, now {len(frame):,}, or values differ")
-    return "\n".join([*lines, "SQL:", *told["sql"]])
+    for name, source in account["sources"].items():
+        lines += _source_lines(name, source)
+    if _differs_since(frame, account):
+        lines.append(
+            f"filtered since: made with {account['rows']:,} rows, now {len(frame):,}, or values differ"
+        )
+    return "\n".join([*lines, "SQL:", *account["sql"]])
 
 
-def _sourced(name: str, source: dict[str, Any]) -> list[str]:
+def _source_lines(name: str, source: dict[str, Any]) -> list[str]:
     rows = "" if source["rows"] is None else f"{source['rows']:,} rows, "
     lines = [f"source: {name}, {rows}from {source['kind']}"]
     if source["made"]:
         lines[0] = f"source: {name}, {rows}made by {source['made']['helper']} from"
         for inner, of in source["made"]["sources"].items():
-            lines += [f"  {line}" for line in _sourced(inner, of)]
-    return lines + (_drained(name, source["rows"], source["drain"]) if source["drain"] else [])
+            lines += [f"  {line}" for line in _source_lines(inner, of)]
+    return lines + (_drain_lines(name, source["rows"], source["drain"]) if source["drain"] else [])
 
 
-def _drained(name: str, rows: int, drain: dict[str, Any]) -> list[str]:
-    facts = ", ".join(f"{key} {value}" for key, value in drain.items() if key != "keys" and _plain(value))
+def _drain_lines(name: str, rows: int, drain: dict[str, Any]) -> list[str]:
+    facts = ", ".join(
+        f"{key} {value}" for key, value in drain.items() if key != "keys" and _fits_in_a_line(value)
+    )
     lines = [f"{name} drained: {facts}"]
     if drain.get("rows", rows) != rows:
         lines.append(f"{name} filtered since: drained {drain['rows']:,} rows, here {rows:,}")
@@ -231,18 +244,18 @@ def _other_keys(frame: pd.DataFrame, drain: dict[str, Any]) -> list[str]:
     return [] if same else ["frame filtered since: as many rows as drained, but others"]
 
 
-def _plain(value: object) -> bool:
+def _fits_in_a_line(value: object) -> bool:
     """Tell what fits in a line: texts, numbers, and lists of few texts."""
     if isinstance(value, list):
         return 0 < len(value) <= 3 and all(isinstance(item, str) for item in value)
     return isinstance(value, str | int | float)
 
 
-def _changed(frame: pd.DataFrame, told: dict[str, Any]) -> bool:
-    columns = told["columns"]
+def _differs_since(frame: pd.DataFrame, account: dict[str, Any]) -> bool:
+    columns = account["columns"]
     if not set(columns) <= set(frame.columns):
         return True
-    return bool(len(frame) != told["rows"] or _digest(frame, columns) != told["digest"])
+    return bool(len(frame) != account["rows"] or _digest(frame, columns) != account["digest"])
 
 
 def _digest(frame: pd.DataFrame, columns: list[str]) -> str:
@@ -250,24 +263,24 @@ def _digest(frame: pd.DataFrame, columns: list[str]) -> str:
     return str(pd.util.hash_pandas_object(frame[columns], index=False).sum())
 
 
-def _source(source: dict[str, Any]) -> dict[str, Any]:
+def _kept_of_source(source: dict[str, Any]) -> dict[str, Any]:
     return {name: source[name] for name in ("kind", "rows", "drain", "made")}
 
 
-def _written(frame: pd.DataFrame, told: dict[str, Any]) -> pd.DataFrame:
+def _with_account(frame: pd.DataFrame, account: dict[str, Any]) -> pd.DataFrame:
     columns = [str(column) for column in frame.columns]
     digest = _digest(frame, list(frame.columns))
-    frame.attrs["explain"] = {**told, "columns": columns, "rows": len(frame), "digest": digest}
+    frame.attrs["explain"] = {**account, "columns": columns, "rows": len(frame), "digest": digest}
     return frame
 
 
-def _when(window: Window) -> dict[str, Any]:
+def _span_facts(window: TimeSpan) -> dict[str, Any]:
     ends = {"first": window.first, "last": window.last, "as_of": window.as_of}
-    told = {name: _iso(micros) for name, micros in ends.items()}
-    return {**told, "clock": window.clock, "window": window.told()}
+    written = {name: _iso_of_micros(micros) for name, micros in ends.items()}
+    return {**written, "clock": window.clock, "window": window.in_words()}
 
 
-def _open(pending: float | str | None) -> dict[str, Any]:
+def _pending_facts(pending: float | str | None) -> dict[str, Any]:
     if isinstance(pending, str):
         return {"pending_share": None, "pending": f"none: {pending}"}
     if pending is None or pd.isna(pending):
@@ -275,11 +288,7 @@ def _open(pending: float | str | None) -> dict[str, Any]:
     return {"pending_share": float(pending), "pending": f"{pending:.1%}"}
 
 
-def _bigint(sql: str) -> str:
-    return f"CAST({sql} AS BIGINT)"
-
-
-def _iso(micros: Any) -> str | None:
+def _iso_of_micros(micros: Any) -> str | None:
     if micros is None or pd.isna(micros):
         return None
-    return str(instants([micros]).iloc[0].isoformat())
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(micros))).isoformat()

@@ -49,7 +49,7 @@ def wilson(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> tuple
     ([0.5958, nan], [0.9821, nan])
     """
     z = _quantile(level)
-    n = _counts(trials)
+    n = _as_trials(trials)
     p = rate(successes, trials)
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -62,7 +62,7 @@ def rate(successes: Numbers, trials: Numbers) -> Floats:
     >>> rate([9, 0], [10, 0]).tolist()
     [0.9, nan]
     """
-    return np.asarray(successes, dtype="float64") / _counts(trials)
+    return np.asarray(successes, dtype="float64") / _as_trials(trials)
 
 
 def newcombe(
@@ -152,7 +152,7 @@ def laney(
     >>> round(chart.centre, 4), chart.low.round(3).tolist()
     (0.9233, [0.817, 0.817, 0.817, 0.817])
     """
-    k, n = np.asarray(successes, dtype="float64"), _counts(trials)
+    k, n = np.asarray(successes, dtype="float64"), _as_trials(trials)
     usable = ~np.isnan(n) & (True if used is None else np.asarray(used, dtype=bool))
     if usable.sum() < 2:
         blank = np.full(n.shape, np.nan)
@@ -254,8 +254,8 @@ def turnbull(low: Numbers, high: Numbers, cause: Numbers, weight: Numbers) -> Ma
 
     Examples
     --------
-    >>> found = turnbull([0, 0, 5, 9], [5, 9, 9, np.inf], [0, 0, 1, 0], [1, 1, 1, 1])
-    >>> found.cause.tolist(), found.high.tolist(), found.mass.round(3).tolist()
+    >>> masses = turnbull([0, 0, 5, 9], [5, 9, 9, np.inf], [0, 0, 1, 0], [1, 1, 1, 1])
+    >>> masses.cause.tolist(), masses.high.tolist(), masses.mass.round(3).tolist()
     ([0, 1], [5.0, 9.0], [0.5, 0.25])
     """
     lows, highs, causes, weights = (np.asarray(x, dtype="float64") for x in (low, high, cause, weight))
@@ -282,8 +282,8 @@ def turnbull(low: Numbers, high: Numbers, cause: Numbers, weight: Numbers) -> Ma
 def _innermost(lows: Floats, highs: Floats) -> Floats:
     """Give the intervals from a low to a high with neither between: elsewhere mass is wasted."""
     highs = np.unique(highs)
-    found = [(lows[lows < end].max(), end) for end in highs]
-    keep = [(low, end) for n, (low, end) in enumerate(found) if not n or highs[n - 1] <= low]
+    pairs = [(lows[lows < end].max(), end) for end in highs]
+    keep = [(low, end) for n, (low, end) in enumerate(pairs) if not n or highs[n - 1] <= low]
     return np.array(keep, dtype="float64").reshape(-1, 2)
 
 
@@ -338,7 +338,7 @@ def _variance(n: Floats, d1: Floats, events: Floats, before: Floats, incidence: 
     return variance
 
 
-def _counts(trials: Numbers) -> Floats:
+def _as_trials(trials: Numbers) -> Floats:
     counts = np.asarray(trials, dtype="float64")
     seen: Floats = np.where(counts > 0, counts, np.nan)
     return seen

@@ -1,30 +1,26 @@
-"""Opt-outs: who asked to be left alone, since when, and what was sent to them afterwards.
+"""Opt-outs: who asked to be left alone, since when, and how many of those who were reached.
 
-Owns the merging of evidence and the working-day clocks. Not legal advice. Imports of smsdata only errors and,
-within analysis, the engine, grouping, provenance, replies and stats.
+Owns the merging of evidence. What was sent afterwards is in breaches. Imports of smsdata only errors,
+analysis.core and, for what replies say, replies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime
+from typing import Protocol
 
-import numpy as np
 import pandas as pd
 
-from smsdata.analysis.core.engine import MATURE, Source, Tables, instants, open_tables, typed
+from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.engine import MATURE, LazyTable, Source, Tables, open_tables
 from smsdata.analysis.core.grouping import By, group_keys
-from smsdata.analysis.core.provenance import Window, explained, span
+from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate, wilson
 from smsdata.analysis.replies import classify_replies
 from smsdata.errors import UsageError
 
-WORKING_DAYS = {"AU": 5, "US": 10}
-"""Days to honour an opt-out: Australia 5 working days (ACMA), US 10 business days (47 CFR 64.1200(a)(10))."""
-
-_EVIDENCE = {"reply": "reply_at", "callback": "callback_at", "flag": "flag_at", "list": "list_at"}
-_OPTOUTS = {
+_EVIDENCE_COLUMNS = {"reply": "reply_at", "callback": "callback_at", "flag": "flag_at", "list": "list_at"}
+_OPTOUT_PERIODS = {
     "msisdn": "str",
     "period": "int64",
     "first_optout_at": "utc",
@@ -40,25 +36,7 @@ _OPTOUTS = {
     "review_at": "utc",
     "cleared_at": "utc",
 }
-_PERIOD = (
-    "msisdn", "first_optout_at", "known_at", "possible_at", "flag_message_id", "review_at", "cleared_at",
-)  # fmt: skip
-_BREACHES = {
-    "msisdn": "str",
-    "id": "Int64",
-    "message_id": "int64",
-    "sent_at": "utc",
-    "sender": "str",
-    "status": "str",
-    "first_optout_at": "utc",
-    "source": "str",
-    "certain": "bool",
-    "hours_after": "float64",
-    "deadline_at": "utc",
-    "past_deadline": "bool",
-    "breach": "str",
-}
-_RATES = {
+_OPTOUT_RATES = {
     "recipients": "int64",
     "delivered": "int64",
     "pending": "int64",
@@ -75,7 +53,16 @@ _RATES = {
 _EVENTS = {"msisdn": "str", "source": "str", "at": "Int64", "known": "Int64", "send": "Int64"}
 # The gateway's word stands before ours where both name the same instant.
 _TRUTH_ORDER = {"callback": 0, "flag": 1, "list": 2, "reply": 3}
-_ZONES = {"AU": "Australia/Sydney", "US": "America/New_York"}
+
+
+class OptOutTables(Protocol):
+    """What holds the tables that tell of opt-outs: a store."""
+
+    def read(self, table: str, /) -> pd.DataFrame:
+        """Give a table as a frame."""
+
+    def scan(self, table: str, /) -> LazyTable:
+        """Give a table without loading it."""
 
 
 def optouts(
@@ -166,124 +153,15 @@ def optouts(
     if all(source is None for source in given.values()):
         raise UsageError("optouts: no table given; give at least one of " + ", ".join(given) + ".")
     with open_tables("optouts", **given) as tables:
-        events = _shown(_events(tables))
+        events = _with_showing(_events(tables))
         return explained(
-            typed(_periods(events), _OPTOUTS),
+            typed(_periods(events), _OPTOUT_PERIODS),
             tables,
             formula="the gateway's flag, callback or list, or a reply of tier 1 or 2; a later START clears",
             numerator="numbers with evidence of an opt-out",
             denominator="all evidence given: " + ", ".join(name for name in given if name in tables),
-            window=_window(events),
+            window=_evidence_span(events),
             pending="an opt-out counts whether its message arrived or not",
-        )
-
-
-def sent_after_optout(
-    messages: Source,
-    optouts: Source,
-    *,
-    rule: str = "AU",
-    working_days: int | None = None,
-    holidays: Collection[date] = (),
-    tz: str | None = None,
-    include_review: bool = False,
-) -> pd.DataFrame:
-    """List the messages sent to numbers that had opted out, and whether the deadline to stop had passed.
-
-    Parameters
-    ----------
-    messages : DataFrame, Scan or Spark DataFrame
-        The table messages or dlrs: ``message_id``, ``msisdn``, ``sent_at``; ``id``, ``sender``, ``status``
-        where there. Leave out what may be sent regardless, such as appointment reminders.
-    optouts : DataFrame
-        What `optouts` gave.
-    rule : {"AU", "US"}
-        5 working days (Australia) or 10 business days (United States).
-    working_days : int or None
-        Another number of days than the rule's.
-    holidays : collection of date
-        Days that are no working days, besides Saturdays and Sundays.
-    tz : str or None
-        IANA time zone in which days begin; default Australia/Sydney or America/New_York, by rule.
-    include_review : bool
-        Also list messages after a reply of tier 3 or 4, for a person to look at.
-
-    Returns
-    -------
-    DataFrame
-        One row per message sent while its number was opted out, in order of ``sent_at``:
-
-        - ``msisdn`` (str), ``id`` (Int64, NA where the table has none), ``message_id`` (int64), ``sent_at``
-          (datetime64[us, UTC]), ``sender``, ``status`` (str, missing where the table has none);
-        - ``first_optout_at``: as in `optouts`; ``source`` (str): the evidence that the message came after an
-          opt-out, which may be another and weaker one where the message came before ``first_optout_at``;
-        - ``certain`` (bool): it was sent after the opt-out had certainly happened (``known_at``). False where
-          only a flag or a list status tells of the opt-out and the message was sent before that was read,
-          and for review;
-        - ``hours_after`` (float64): from the opt-out to the message: where ``certain`` from ``known_at``, so
-          at least that long; else from the earliest time it may have happened, so at most that long;
-        - ``deadline_at`` (datetime64[us, UTC]): the end of the last working day to act, counted from the same
-          time;
-        - ``past_deadline`` (bool); ``breach`` (str): "immediate" or "past deadline".
-
-    Raises
-    ------
-    UsageError
-        If a column is missing, an instant is naive, a key repeats, or rule, days or time zone are unknown.
-
-    Notes
-    -----
-    Working days are counted from the day after the opt-out: of the readings of "within 5 working days" the
-    one that leaves most time; earlier messages are in the list too. One confirmation of the opt-out is
-    usually allowed: it shows as a small ``hours_after``. The message whose own flag is the evidence is no
-    breach, even where the tables messages and dlrs time it seconds apart. The list tells what the tables
-    show; no row does not mean no breach. Not legal advice.
-
-    References
-    ----------
-    ACMA, "Avoid sending spam" (5 working days); FCC, 47 CFR 64.1200(a)(10) (10 business days).
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> gone = optouts(replies=pd.DataFrame({
-    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": ["Stop"],
-    ...     "received_at": pd.to_datetime(["2026-11-02T01:00"], utc=True),
-    ... }))
-    >>> messages = pd.DataFrame({
-    ...     "message_id": [11, 12], "msisdn": "61491570156",
-    ...     "sent_at": pd.to_datetime(["2026-11-04T01:00", "2026-11-12T01:00"], utc=True),
-    ... })
-    >>> sent_after_optout(messages, gone)[["message_id", "hours_after", "breach"]]
-       message_id  hours_after         breach
-    0          11         48.0      immediate
-    1          12        240.0  past deadline
-    """
-    days, zone = _clock(rule, working_days, tz)
-    with open_tables("sent_after_optout", messages=messages, optouts=optouts) as tables:
-        tables.require("messages", "message_id", "msisdn", "sent_at")
-        tables.require("optouts", *_PERIOD, "source", "certain")
-        tables.require_keys("optouts", ("msisdn", "period"))
-        tables.require_keys("messages", ("id",), ("message_id", "msisdn"))
-        rows = _sent_after(tables, include_review)
-        window, pending = span(tables, "messages")
-        deadline = _deadlines(rows["since"], days, holidays, zone)
-        past = (rows["sent_at"] >= deadline).astype("bool")
-        full = rows.assign(
-            hours_after=(rows["sent_at"] - rows["since"]) / 3.6e9,
-            deadline_at=deadline,
-            past_deadline=past,
-            breach=np.where(past, "past deadline", "immediate"),
-        )
-        return explained(
-            typed(full, _BREACHES),
-            tables,
-            formula=f"sent_at > opt-out; past deadline: {days} working days after it, in {zone}",
-            numerator="messages sent while the number was opted out",
-            denominator="messages",
-            window=window,
-            pending=pending,
-            notes=("opt-outs without any date are not in it", "not legal advice"),
         )
 
 
@@ -388,20 +266,45 @@ def optout_rate(
             optouts_undelivered=counts["all_optouts"] - counts["optouts"],
             mature=counts["last"] <= present - MATURE,
         )
-        total = counts[["pending", "recipients"]].sum()
         return explained(
-            pd.concat([counts[keys.names], typed(full, _RATES)], axis=1),
+            pd.concat([counts[keys.names], typed(full, _OPTOUT_RATES)], axis=1),
             tables,
             formula="opted out and delivered / delivered",
             numerator="delivered recipients flagged as opted out, or who replied so (tiers 1 and 2)",
             denominator="recipients delivered, each number of a send once",
-            window=Window(counts["first"].min(), counts["last"].max()),
-            pending=total["pending"] / total["recipients"] if total["recipients"] else None,
+            **scope(counts, n="recipients"),
             notes=(f"interval: Wilson, {level:.0%}",),
         )
 
 
-# -- evidence --
+def opted_out(store: OptOutTables, heard: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give all evidence of opt-outs that a store holds.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    heard : DataFrame or None
+        The table replies: those that came since the store was synced.
+
+    Returns
+    -------
+    tuple of DataFrame
+        What `optouts` gives, and the replies it rests on, classified as `classify_replies` does: opt-outs,
+        what may be one, and later a START.
+    """
+    replies, messages = store.read("replies"), store.scan("messages")
+    if heard is not None and len(heard):
+        replies = pd.concat([replies, heard[list(replies.columns)]]).drop_duplicates("id")
+    classified = classify_replies(replies, messages)
+    evidence = optouts(
+        replies=classified,
+        dlrs=store.scan("dlrs"),
+        optouts=store.scan("optouts"),
+        list_members=store.scan("list_members"),
+    )
+    matters = classified["optout_tier"].notna() | (classified["kind"] == "optin")
+    return evidence, classified[matters].reset_index(drop=True)
 
 
 def _classified(replies: Source, messages: Source | None) -> pd.DataFrame:
@@ -421,14 +324,14 @@ def _events(tables: Tables) -> pd.DataFrame:
         "optouts": _flag_events,
         "list_members": _list_events,
     }
-    found = [makers[name](tables, name) for name in makers if name in tables]
-    events = [frame.reindex(columns=list(_EVENTS)).astype(_EVENTS) for frame in found]
+    frames = [makers[name](tables, name) for name in makers if name in tables]
+    events = [frame.reindex(columns=list(_EVENTS)).astype(_EVENTS) for frame in frames]
     return pd.concat(events, ignore_index=True)
 
 
 def _reply_events(tables: Tables, table: str) -> pd.DataFrame:
     tables.require(table, "msisdn", "received_at")
-    send = _send(tables, table)
+    send = _answered_send(tables, table)
     return tables.query(f"""
         SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known", {send},
             CASE WHEN "kind" = 'optin' THEN 'start' WHEN "optout_tier" <= 2 THEN 'reply' ELSE 'review' END
@@ -441,12 +344,12 @@ def _callback_events(tables: Tables, table: str) -> pd.DataFrame:
     tables.require(table, "msisdn", "received_at", "is_optout")
     return tables.query(f"""
         SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known",
-            'callback' AS "source", {_send(tables, table)}
+            'callback' AS "source", {_answered_send(tables, table)}
         FROM @{table} WHERE lower(CAST("is_optout" AS STRING)) IN ('yes', 'true', '1')
     """)
 
 
-def _send(tables: Tables, table: str) -> str:
+def _answered_send(tables: Tables, table: str) -> str:
     """The send that a reply answers, where it is named."""
     named = '"message_id"' if tables.has(table, "message_id") else "CAST(NULL AS BIGINT)"
     return f'{named} AS "send"'
@@ -481,18 +384,18 @@ def _read_at(tables: Tables, table: str) -> str:
     return 'min(unix_micros("synced_at"))' if tables.has(table, "synced_at") else "CAST(NULL AS BIGINT)"
 
 
-def _shown(events: pd.DataFrame) -> pd.DataFrame:
+def _with_showing(events: pd.DataFrame) -> pd.DataFrame:
     """Add when each piece of evidence shows: a list status when it was read, else as the contact was made."""
     read = events["known"].fillna(events["at"])
     return events.assign(shown=events["at"].where(events["source"] != "list", read))
 
 
-def _window(events: pd.DataFrame) -> Window:
+def _evidence_span(events: pd.DataFrame) -> TimeSpan:
     """Tell when the first and the last piece of evidence shows; a contact's creation is none."""
     evidence = events[events["source"] != "start"]
     shown = evidence["shown"].where((evidence["source"] != "list") | evidence["known"].notna())
     why = "no evidence has a date" if len(evidence) else "there is no evidence"
-    return Window(shown.min(), shown.max(), clock="evidence", why=why)
+    return TimeSpan(shown.min(), shown.max(), clock="evidence", why=why)
 
 
 def _periods(events: pd.DataFrame) -> pd.DataFrame:
@@ -516,10 +419,10 @@ def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
     """Give one row per number and block: the first of each kind of evidence, and what was certain first."""
     block = ["msisdn", "block"]
     frame = rows[block].drop_duplicates().set_index(block)
-    sources = {**_EVIDENCE, "review": "review_at", "start": "cleared_at"}
+    sources = {**_EVIDENCE_COLUMNS, "review": "review_at", "start": "cleared_at"}
     for source, column in sources.items():
         frame[column] = rows[rows["source"] == source].groupby(block)["shown"].min()
-    certain = rows[rows["source"].isin(_EVIDENCE)]
+    certain = rows[rows["source"].isin(_EVIDENCE_COLUMNS)]
     certain = certain.assign(rank=certain["source"].map(_TRUTH_ORDER))
     best = certain.sort_values([*block, "known", "rank", "at"], na_position="last").drop_duplicates(block)
     best = best.set_index(block).rename(columns={"at": "first_optout_at", "known": "known_at"})
@@ -548,74 +451,3 @@ def _asked_to_stop(classified: pd.DataFrame | None) -> pd.DataFrame:
     asked = empty if classified is None else classified[(classified["optout_tier"] <= 2).fillna(False)]
     pairs = asked[["message_id", "msisdn"]].dropna().drop_duplicates()
     return pairs.rename(columns={"message_id": "asked_send", "msisdn": "asked_number"})
-
-
-# -- clocks --
-
-
-def _clock(rule: str, working_days: int | None, tz: str | None) -> tuple[int, str]:
-    if rule not in WORKING_DAYS:
-        raise UsageError(
-            f"sent_after_optout: rule={rule!r} is unknown; give one of {', '.join(WORKING_DAYS)}."
-        )
-    days = WORKING_DAYS[rule] if working_days is None else working_days
-    if days < 0:
-        raise UsageError(f"sent_after_optout: working_days={days} is negative; give 0 or more.")
-    zone = tz or _ZONES[rule]
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(
-            f"sent_after_optout: tz={zone!r} is no time zone; write 'Australia/Sydney'."
-        ) from None
-    return days, zone
-
-
-def _deadlines(since: pd.Series, days: int, holidays: Collection[date], zone: str) -> pd.Series:
-    """Give the end of the last working day to act, in microseconds."""
-    local = instants(since).dt.tz_convert(zone).dt.tz_localize(None).to_numpy("datetime64[D]")
-    closed = np.array([np.datetime64(day, "D") for day in holidays], dtype="datetime64[D]")
-    last = np.busday_offset(local, days, roll="backward", holidays=closed)
-    midnight = pd.DatetimeIndex((last + np.timedelta64(1, "D")).astype("datetime64[us]"))
-    ends = midnight.tz_localize(
-        zone, nonexistent=timedelta(hours=1), ambiguous=np.zeros(len(midnight), dtype=bool)
-    )
-    return pd.Series(ends.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]").astype("int64"))
-
-
-def _sent_after(tables: Tables, include_review: bool) -> pd.DataFrame:
-    """Join messages with the periods in which their number was opted out; instants are microseconds."""
-
-    def own(column: str, kind: str) -> str:
-        return f'm."{column}"' if tables.has("messages", column) else f"CAST(NULL AS {kind})"
-
-    return tables.query(
-        f"""
-        SELECT m."msisdn", {own("id", "BIGINT")} AS "id", m."message_id",
-            unix_micros(m."sent_at") AS "sent_at",
-            {own("sender", "STRING")} AS "sender", {own("status", "STRING")} AS "status",
-            o."first_optout_at",
-            CASE WHEN o."certain" AND unix_micros(m."sent_at") > o."known_at" THEN o."known_at"
-                WHEN unix_micros(m."sent_at") > o."dated" THEN o."dated"
-                WHEN unix_micros(m."sent_at") > o."possible" THEN o."possible" ELSE o."review" END AS "since",
-            CASE WHEN unix_micros(m."sent_at") > o."dated" THEN o."source"
-                WHEN unix_micros(m."sent_at") > o."possible" THEN 'flag' ELSE 'review' END AS "source",
-            o."certain" AND coalesce(unix_micros(m."sent_at") > o."known_at", FALSE) AS "certain"
-        FROM @messages AS m
-        JOIN (
-            SELECT "msisdn", "source", "certain", unix_micros("first_optout_at") AS "first_optout_at",
-                unix_micros("known_at") AS "known_at", unix_micros("cleared_at") AS "cleared_at",
-                unix_micros(coalesce("first_optout_at", "known_at")) AS "dated",
-                unix_micros("possible_at") AS "possible",
-                CASE WHEN :include_review THEN unix_micros("review_at") END AS "review",
-                "flag_message_id"
-            FROM @optouts WHERE "certain" OR :include_review
-        ) AS o
-            ON m."msisdn" = o."msisdn"
-                AND unix_micros(m."sent_at") > least(o."dated", o."possible", o."review")
-                AND (o."cleared_at" IS NULL OR unix_micros(m."sent_at") < o."cleared_at")
-                AND (o."flag_message_id" IS NULL OR m."message_id" <> o."flag_message_id")
-        ORDER BY "sent_at", m."message_id", m."msisdn", "id"
-        """,
-        include_review=include_review,
-    )

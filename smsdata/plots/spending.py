@@ -1,4 +1,4 @@
-"""Pictures of what was spent, and on what."""
+"""Pictures of what was spent, and on what. Imports of smsdata only `_axes`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What one text says and what it costs: the class of a reply, the parts of a message.
+"""What the text of one reply says: an opt-out, an opt-in, yes, no, a question, the wrong person.
 
-Owns the opt-out words, the reading of "reply NO to opt out" and the GSM-7 and UCS-2 tables. Pure functions of
-one text; the frames that use them hand over distinct texts. Imports nothing of smsdata.
+Owns the opt-out words and the reading of "reply NO to opt out". Pure functions of one text; the frames that
+use them hand over distinct texts. Imports nothing of smsdata.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-KINDS = ("optout", "optin", "yes", "no", "question", "wrong_person", "empty", "other")
+REPLY_KINDS = ("optout", "optin", "yes", "no", "question", "wrong_person", "empty", "other")
 
 
 def _words(*lines: str) -> frozenset[str]:
@@ -44,7 +44,7 @@ _POLITE = _words(
 )
 _OPT_IN = _words("start, unstop, subscribe, resubscribe, subscribe me, resubscribe me, opt in, optin")
 _OPT_OUT = _CARRIER_WORDS | _FOREIGN_WORDS
-_PLAIN = _OPT_OUT - _EQUIVOCAL
+_PLAIN_WORDS = _OPT_OUT - _EQUIVOCAL
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ReplyClass:
     Attributes
     ----------
     kind : str
-        One of `KINDS`.
+        One of `REPLY_KINDS`.
     optout_tier : int or None
         1 an opt-out keyword and nothing else; 2 the word that the answered message gave for opting out;
         3 a misspelt or contained keyword; 4 a phrase ("remove me", "wrong number"). None: no sign of one.
@@ -102,12 +102,12 @@ def _tokens(folded: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\w+(?:'\w+)?", joined))
 
 
-def _bare(tokens: tuple[str, ...]) -> tuple[str, ...]:
+def _without_politeness(tokens: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(t for t in tokens if t not in _POLITE))
 
 
 def _is_keyword(tokens: tuple[str, ...], keywords: frozenset[str], plain: frozenset[str]) -> bool:
-    bare = _bare(tokens)
+    bare = _without_politeness(tokens)
     return " ".join(tokens) in keywords or (
         bool(bare) and (" ".join(bare) in plain or all(t in plain for t in bare))
     )
@@ -123,11 +123,11 @@ _VERB = (
 )
 _WORD = r"[\"'«“]?(?P<word>\w+)\b[\"'»”]?"
 _TWO_WORDS = r"[\"'«“](?P<word>\w+ \w+)[\"'»”]"
-_TEXTS = r"(?:sms|texts?|msgs?|messages?|alerts?|reminders?|texting|messaging|receiving|getting)"
+_TEXT_NOUNS = r"(?:sms|texts?|msgs?|messages?|alerts?|reminders?|texting|messaging|receiving|getting)"
 _LEAVING = (
-    rf"(?:opt(?:ing)?[\s-]?out|unsub\w*|be removed|not receive|no more {_TEXTS}"
-    rf"|(?:do ?n'?t|no longer) (?:want|wish)(?: to receive)?(?: these| our)? {_TEXTS}"
-    rf"|(?:stop|end|quit|leave|cancel)(?: (?:these|this|our|all|future|my))? {_TEXTS}"
+    rf"(?:opt(?:ing)?[\s-]?out|unsub\w*|be removed|not receive|no more {_TEXT_NOUNS}"
+    rf"|(?:do ?n'?t|no longer) (?:want|wish)(?: to receive)?(?: these| our)? {_TEXT_NOUNS}"
+    rf"|(?:stop|end|quit|leave|cancel)(?: (?:these|this|our|all|future|my))? {_TEXT_NOUNS}"
     r"|(?:stop|end|quit|leave)(?=\s*(?:$|[.,;!?:)\n]))"
     r"|no (?:desea |quiere |quieres )?recibir|dejar de recibir|darse de baja|desuscribir\w*"
     r"|plus recevoir|desabonner|desinscrire"
@@ -162,7 +162,9 @@ _CONFIRM_ASKED = (
     re.compile(r"回复?(?P<word>\w)确认"),
 )
 _DECLINE_ASKED = (
-    re.compile(rf"(?:{_VERB}|[,;]\s*|\bor\s+){_WORD}{_TO}(?:cancel(?! {_TEXTS})|decline|change|reschedule)"),
+    re.compile(
+        rf"(?:{_VERB}|[,;]\s*|\bor\s+){_WORD}{_TO}(?:cancel(?! {_TEXT_NOUNS})|decline|change|reschedule)"
+    ),
     re.compile(r"回复?(?P<word>\w)[改取]"),
 )
 # "Unsubscribe any time, reply YES to book": never take a yes, or a word of grammar, for the way out.
@@ -174,28 +176,28 @@ _NEVER_LEAVING = _words(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _WordsAsked:
     leave: frozenset[str]
     join: frozenset[str]
     confirm: frozenset[str]
     decline: frozenset[str]
 
 
-def _found(patterns: tuple[re.Pattern[str], ...], folded: str) -> frozenset[str]:
+def _matched_words(patterns: tuple[re.Pattern[str], ...], folded: str) -> frozenset[str]:
     matches = (m for pattern in patterns for m in pattern.finditer(folded))
     return frozenset(word for m in matches for word in m.groupdict().values() if word)
 
 
 @lru_cache(maxsize=65536)
-def _asked(message: str) -> _Asked:
+def _words_asked(message: str) -> _WordsAsked:
     folded = fold(message)
-    shorthand = {fold(word) for word in _found((_LEAVE_SHORTHAND,), message)}
-    leave = (_found(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
-    return _Asked(
+    shorthand = {fold(word) for word in _matched_words((_LEAVE_SHORTHAND,), message)}
+    leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
+    return _WordsAsked(
         leave=leave,
-        join=_found(_JOIN_ASKED, folded),
-        confirm=_found(_CONFIRM_ASKED, folded),
-        decline=_found(_DECLINE_ASKED, folded) - leave,
+        join=_matched_words(_JOIN_ASKED, folded),
+        confirm=_matched_words(_CONFIRM_ASKED, folded),
+        decline=_matched_words(_DECLINE_ASKED, folded) - leave,
     )
 
 
@@ -224,7 +226,7 @@ def optout_words(message: str) -> frozenset[str]:
     >>> sorted(optout_words("Reply YES to confirm or NO to reschedule. Txt OUT to opt out"))
     ['out']
     """
-    return _asked(message).leave
+    return _words_asked(message).leave
 
 
 # -- signs that a person has to read --
@@ -253,14 +255,14 @@ _NO_IDIOM = re.compile(
 )
 _CONTAINED = _any(
     r"\bstop2|\b(?:stop|stopp|unsubscribed?|unsub|opt(?:ing)? ?(?:me )?out)\b",
-    rf"\b(?:cancel|end|quit) (?:(?:this|these|all|my) )?{_TEXTS}\b|\bend this\b",
+    rf"\b(?:cancel|end|quit) (?:(?:this|these|all|my) )?{_TEXT_NOUNS}\b|\bend this\b",
     r"\bdarme? de baja\b|\bdesabonner\b|\barret\b|\b(?:abmelden|afmelden)\b|\bquero sair\b|\bmuon huy\b",
     r"退[订訂]|取消[订訂]|الغاء الاشتراك",
 )
 _PHRASE = _any(
     r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
     r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm|call)\w*",
-    rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{_TEXTS}|these|receive)\b",
+    rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{_TEXT_NOUNS}|these|receive)\b",
     r"\bno more of (?:this|these)\b|\bmy (?:consent|permission) to (?:text|messag|contact|sms)\w*",
     r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|bugger|fuck) off\b|\bspam\b",
     r"\bno me (?:envien|escriban|manden)\b|\bno quiero recibir\b|\bborren?me\b",
@@ -311,8 +313,8 @@ def _names_leaving(text: str, tokens: tuple[str, ...], words: frozenset[str]) ->
 
 
 def _looks_like_keyword(text: str, folded: str, words: frozenset[str]) -> bool:
-    tokens, bare = _tokens(folded), _bare(_tokens(folded))
-    if not _SIGNS.isdisjoint(text) or _CONTAINED.search(folded) or "".join(tokens) in _PLAIN:
+    tokens, bare = _tokens(folded), _without_politeness(_tokens(folded))
+    if not _SIGNS.isdisjoint(text) or _CONTAINED.search(folded) or "".join(tokens) in _PLAIN_WORDS:
         return True
     if _names_leaving(text, tokens, words) and not _NO_IDIOM.search(folded):
         return True
@@ -359,7 +361,7 @@ def _is_empty(text: str) -> bool:
     return all(unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text)
 
 
-def _answer_class(folded: str, tokens: tuple[str, ...], asked: _Asked) -> ReplyClass:
+def _answer_class(folded: str, tokens: tuple[str, ...], asked: _WordsAsked) -> ReplyClass:
     said = " ".join(tokens)
     if said in asked.confirm or _YES.search(folded):
         return ReplyClass("yes")
@@ -370,16 +372,16 @@ def _answer_class(folded: str, tokens: tuple[str, ...], asked: _Asked) -> ReplyC
 
 def _all_leave(bare: tuple[str, ...], leave: frozenset[str]) -> bool:
     """Tell whether the word asked for comes with plain keywords only, as in "NO STOP"."""
-    return not leave.isdisjoint(bare) and all(word in leave or word in _PLAIN for word in bare)
+    return not leave.isdisjoint(bare) and all(word in leave or word in _PLAIN_WORDS for word in bare)
 
 
-def _keyword_class(tokens: tuple[str, ...], asked: _Asked) -> ReplyClass | None:
-    bare = " ".join(_bare(tokens))
+def _keyword_class(tokens: tuple[str, ...], asked: _WordsAsked) -> ReplyClass | None:
+    bare = " ".join(_without_politeness(tokens))
     if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
         return ReplyClass("no", 3)
-    if _is_keyword(tokens, _OPT_OUT, _PLAIN):
+    if _is_keyword(tokens, _OPT_OUT, _PLAIN_WORDS):
         return ReplyClass("optout", 1)
-    if bare in asked.leave or _all_leave(_bare(tokens), asked.leave):
+    if bare in asked.leave or _all_leave(_without_politeness(tokens), asked.leave):
         return ReplyClass("optout", 2)
     if _is_keyword(tokens, _OPT_IN, _OPT_IN) or bare in asked.join:
         return ReplyClass("optin")
@@ -424,139 +426,10 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
     """
     if _is_empty(text):
         return ReplyClass("empty")
-    folded, asked = fold(text).strip(), _asked(answered)
+    folded, asked = fold(text).strip(), _words_asked(answered)
     tokens = _tokens(folded)
     return (
         _keyword_class(tokens, asked)
         or _review_class(text, folded, asked.leave)
         or _answer_class(folded, tokens, asked)
     )
-
-
-# -- parts of a message --
-
-# 3GPP TS 23.038, section 6.2.1: the default alphabet and its extension table, without the escape itself.
-_GSM_BASIC = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_GSM_EXTENDED = "\f^{}\\[~]|€"
-_NOT_GSM = re.compile(f"[^{re.escape(_GSM_BASIC + _GSM_EXTENDED)}]")
-_EXTENDED = re.compile(f"[{re.escape(_GSM_EXTENDED)}]")
-_OUTSIDE_BASIC = re.compile("[\U00010000-\U0010ffff]")
-_ALIKE = str.maketrans(
-    {"‘": "'", "’": "'", "‚": ",", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "−": "-", "…": "...",
-     "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "*", "`": "'", "´": "'", "\t": " ", "«": '"', "»": '"'}
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Segments:
-    """How one text travels.
-
-    Attributes
-    ----------
-    encoding : str
-        ``"GSM-7"`` or ``"UCS-2"``.
-    units : int
-        Septets of GSM-7 (a character of the extension table takes two) or 16-bit units of UCS-2 (a character
-        outside the basic plane, like most emoji, takes two).
-    parts : int
-        SMS parts: 160 units alone and 153 each when joined in GSM-7; 70 and 67 in UCS-2. 0 for an empty text.
-    culprits : str
-        The distinct characters that GSM-7 does not have, in order of appearance; empty for GSM-7.
-    """
-
-    encoding: str
-    units: int
-    parts: int
-    culprits: str
-
-
-def _parts_of(widths: list[int], per_part: int) -> int:
-    parts, used = 1, 0
-    for width in widths:
-        if used + width > per_part:
-            parts, used = parts + 1, 0
-        used += width
-    return parts
-
-
-def segment_text(text: str) -> Segments:
-    """Tell in which encoding, how many units and how many SMS parts a text travels.
-
-    Parameters
-    ----------
-    text : str
-        The message as the recipient gets it, variables filled in.
-
-    Returns
-    -------
-    Segments
-        Encoding, units, parts and the characters that forced UCS-2.
-
-    Notes
-    -----
-    3GPP TS 23.038 (alphabets) and TS 23.040 (concatenation with a 6-byte header). A character of two units is
-    never split between two parts, so 153 units can spill over early.
-
-    Examples
-    --------
-    >>> segment_text("See you at 5")
-    Segments(encoding='GSM-7', units=12, parts=1, culprits='')
-    >>> segment_text("See you at 5 🎉")
-    Segments(encoding='UCS-2', units=15, parts=1, culprits='🎉')
-    >>> segment_text("€" * 80).parts, segment_text("€" * 81).parts
-    (1, 2)
-    """
-    culprits = "".join(dict.fromkeys(_NOT_GSM.findall(text)))
-    if culprits:
-        encoding, single, joined = "UCS-2", 70, 67
-        units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    else:
-        encoding, single, joined = "GSM-7", 160, 153
-        units = len(text) + len(_EXTENDED.findall(text))
-    if units <= single:
-        return Segments(encoding, units, min(units, 1), culprits)
-    wide = _OUTSIDE_BASIC if culprits else _EXTENDED
-    widths = [1 + bool(wide.match(c)) for c in text]
-    return Segments(encoding, units, _parts_of(widths, joined), culprits)
-
-
-def _gsm_alike(character: str) -> str | None:
-    if not _NOT_GSM.match(character):
-        return character
-    alike = character.translate(_ALIKE)
-    if not _NOT_GSM.search(alike):
-        return alike
-    bare = fold(character)
-    if bare.isalpha() and not _NOT_GSM.search(bare):
-        return bare.upper() if character.isupper() else bare
-    return None if character.isalpha() else ""
-
-
-def gsm_text(text: str) -> str | None:
-    r"""Write the text in GSM-7: look-alikes for what has one, no emoji and symbols.
-
-    Parameters
-    ----------
-    text : str
-        The message as sent.
-
-    Returns
-    -------
-    str or None
-        Curly quotes straight, dashes short, accents off where GSM-7 has no such letter, symbols gone.
-        None if letters would be lost, as in Chinese or Arabic.
-
-    Examples
-    --------
-    >>> gsm_text("Don\u2019t miss it \u2013 today only 🎉")
-    "Don't miss it - today only "
-    >>> gsm_text("谢谢") is None
-    True
-    """
-    alike = {c: _gsm_alike(c) for c in set(text)}
-    if None in alike.values():
-        return None
-    return "".join(alike[c] or "" for c in text)

@@ -1,7 +1,6 @@
-"""Costs: what was spent, what a delivered message cost, and what need not have been spent.
+"""Spending: what was spent, what a delivered message cost, and what need not have been spent.
 
-Owns prices and waste; the tables of characters are in texts. Imports of smsdata only errors and, within
-analysis, the engine, grouping, provenance, replies (for lengths of time), stats and texts.
+Owns prices and waste. Imports of smsdata only analysis.core and, for the parts of a text, sms_parts.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from datetime import timedelta
 
 import pandas as pd
 
-from smsdata.analysis.core.engine import Source, Tables, open_tables, typed
+from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.engine import Source, Tables, length, open_tables
 from smsdata.analysis.core.grouping import By, group_keys
-from smsdata.analysis.core.provenance import Window, explained, span
+from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
-from smsdata.analysis.replies import length_of
-from smsdata.analysis.texts import gsm_text, segment_text
+from smsdata.analysis.sms_parts import gsm_text, segment_text
 
 _COSTS = {
     "campaigns": "int64",
@@ -128,13 +127,13 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
             tables.query(f"""
                 SELECT {keys.select}
                     count(*) AS "campaigns",
-                    {_total(_RECIPIENTS)} AS "recipients",
-                    {_total(f'"parts" * ({_RECIPIENTS})')} AS "parts",
-                    {_total('"delivered"')} AS "delivered",
-                    {_total('"pending"')} AS "pending",
-                    {_money('"cost"')} AS "spend",
-                    {_total(_RECIPIENTS, priced=True)} AS "priced_recipients",
-                    {_total('"delivered"', priced=True)} AS "priced_delivered",
+                    {_counter_sum(_RECIPIENTS)} AS "recipients",
+                    {_counter_sum(f'"parts" * ({_RECIPIENTS})')} AS "parts",
+                    {_counter_sum('"delivered"')} AS "delivered",
+                    {_counter_sum('"pending"')} AS "pending",
+                    {_money_sum('"cost"')} AS "spend",
+                    {_counter_sum(_RECIPIENTS, priced=True)} AS "priced_recipients",
+                    {_counter_sum('"delivered"', priced=True)} AS "priced_delivered",
                     count(*) - count("cost") AS "unpriced",
                     min(unix_micros("sent_at")) AS "first",
                     max(unix_micros("sent_at")) AS "last"
@@ -153,8 +152,7 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
             formula="spend / delivered",
             numerator="cost of the campaigns, bounced messages included",
             denominator="messages delivered, of campaigns with a price",
-            window=Window(counts["first"].min(), counts["last"].max()),
-            pending=_share(counts),
+            **scope(counts, n="recipients"),
         )
 
 
@@ -232,7 +230,7 @@ def spent_on_dead(
        recipients  spend  dead_recipients  dead_spend
     0           2   0.18                1        0.08
     """
-    lag = length_of(known_after, "spent_on_dead")
+    lag = length(known_after, "spent_on_dead")
     with open_tables("spent_on_dead", dlrs=dlrs, campaigns=campaigns) as tables:
         _require_campaigns(tables)
         tables.require("dlrs", "message_id", "msisdn", "sent_at", "status")
@@ -246,10 +244,10 @@ def spent_on_dead(
             tables.query(f"""
                 SELECT {keys.select}
                     {tables.total("dlrs")} AS "recipients",
-                    {_money(f'{copies} * "price"')} AS "spend",
+                    {_money_sum(f'{copies} * "price"')} AS "spend",
                     count(DISTINCT "dead_number") AS "dead_numbers",
                     {tables.total("dlrs", is_dead)} AS "dead_recipients",
-                    {_money(f'{copies} * "price"', is_dead)} AS "dead_priced",
+                    {_money_sum(f'{copies} * "price"', is_dead)} AS "dead_priced",
                     {tables.total("dlrs", '"price" IS NULL')} AS "unpriced",
                     {tables.total("dlrs", _PENDING)} AS "pending",
                     min(unix_micros("sent_at")) AS "first",
@@ -271,8 +269,7 @@ def spent_on_dead(
             formula="dead_spend / spend",
             numerator=f"cost of messages sent over {known_after} after a hard bounce with no delivery since",
             denominator="cost of all messages with a price",
-            window=Window(counts["first"].min(), counts["last"].max()),
-            pending=_share(counts),
+            **scope(counts, n="recipients"),
         )
 
 
@@ -302,7 +299,7 @@ def segments(messages: Source) -> pd.DataFrame:
 
     References
     ----------
-    3GPP TS 23.038 and TS 23.040; see `smsdata.analysis.texts.segment_text`.
+    3GPP TS 23.038 and TS 23.040; see `smsdata.analysis.sms_parts.segment_text`.
 
     Examples
     --------
@@ -319,11 +316,11 @@ def segments(messages: Source) -> pd.DataFrame:
             SELECT "message", count(*) AS "messages" FROM @messages
             WHERE "message" IS NOT NULL GROUP BY "message"
         """)
-        found = pd.DataFrame(
+        parts = pd.DataFrame(
             [segment_text(text) for text in texts["message"]],
             columns=["encoding", "units", "parts", "culprits"],
         )
-        full = pd.concat([texts, found], axis=1).assign(total=texts["messages"] * found["parts"])
+        full = pd.concat([texts, parts], axis=1).assign(total=texts["messages"] * parts["parts"])
         full = full.sort_values(["total", "message"], ascending=[False, True])
         return explained(
             typed(full, _SEGMENTS),
@@ -331,7 +328,7 @@ def segments(messages: Source) -> pd.DataFrame:
             formula="GSM-7: 160 septets alone, 153 each if joined; UCS-2: 70 units alone, 67 each if joined",
             numerator="SMS parts",
             denominator="messages",
-            window=span(tables, "messages", status=False)[0],
+            window=tables.span("messages", status=False)[0],
             pending=_BILLED,
         )
 
@@ -390,16 +387,16 @@ def avoidable_parts(campaigns: Source) -> pd.DataFrame:
                 CAST("cost" AS DOUBLE) AS "cost"
             FROM @campaigns WHERE "message" IS NOT NULL
         """)
-        found = rows.merge(_in_gsm(rows["message"]), on="message")
-        wasted = found["cost"] * (found["parts_each"] - found["gsm_parts_each"]) / found["parts_each"]
-        full = found.assign(wasted=wasted).sort_values(["wasted", "message_id"], ascending=[False, True])
+        fewer = rows.merge(_in_gsm(rows["message"]), on="message")
+        wasted = fewer["cost"] * (fewer["parts_each"] - fewer["gsm_parts_each"]) / fewer["parts_each"]
+        full = fewer.assign(wasted=wasted).sort_values(["wasted", "message_id"], ascending=[False, True])
         return explained(
             typed(full, _WASTE),
             tables,
             formula="cost * (parts_each - gsm_parts_each) / parts_each",
             numerator="cost of the additional parts",
             denominator="cost of the campaign",
-            window=Window(rows["sent_at"].min(), rows["sent_at"].max()),
+            window=TimeSpan(rows["sent_at"].min(), rows["sent_at"].max()),
             pending=_BILLED,
         )
 
@@ -411,19 +408,14 @@ def _require_campaigns(tables: Tables) -> None:
     tables.require_keys("campaigns", ("message_id",))
 
 
-def _total(counter: str, *, priced: bool = False) -> str:
+def _counter_sum(counter: str, *, priced: bool = False) -> str:
     where = ' FILTER (WHERE "cost" IS NOT NULL)' if priced else ""
     return f"CAST(coalesce(sum({counter}){where}, 0) AS BIGINT)"
 
 
-def _money(amount: str, condition: str = "TRUE") -> str:
+def _money_sum(amount: str, condition: str = "TRUE") -> str:
     """Write the SQL that adds up amounts: as decimals, whose sum is the same in any order of the rows."""
     return f"CAST(sum(CAST({amount} AS DECIMAL(38, {_DIGITS}))) FILTER (WHERE {condition}) AS DOUBLE)"
-
-
-def _share(counts: pd.DataFrame) -> float | None:
-    total = counts["recipients"].sum()
-    return float(counts["pending"].sum() / total) if total else None
 
 
 def _prices(tables: Tables) -> pd.DataFrame:

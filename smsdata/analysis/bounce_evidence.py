@@ -1,0 +1,309 @@
+"""Bounce evidence: what stands against each active contact of a list, and what speaks for it.
+
+Owns the evidence on which a contact may be taken off its list; `bounces` tells which numbers are dead at all,
+and hygiene decides what to do. Not in `bounces`, which would grow too long. Imports of smsdata only
+analysis.core and bounces.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import pandas as pd
+
+from smsdata.analysis.bounces import arrived_sql
+from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, length, micros, open_tables
+from smsdata.analysis.core.provenance import explained
+
+_CONTACTS = {
+    "list_id": "int64",
+    "msisdn": "str",
+    "known_tier": "str",
+    "held": "bool",
+    "bounces": "int64",
+    "days": "int64",
+    "first_bounce": "utc",
+    "last_bounce": "utc",
+    "last_other": "utc",
+    "confirmed": "int64",
+    "reconciled": "int64",
+    "sends": "int64",
+    "delivered": "int64",
+    "last_delivered": "utc",
+    "last_reply": "utc",
+    "last_added": "utc",
+    "saves": "float64",
+}
+_STANDING = {"msisdn": "str", "message_id": "int64", "sent_at": "utc", "status": "str", "price": "float64"}
+
+
+class ContactEvidence(NamedTuple):
+    """What stands against contacts, and the bounces that say so."""
+
+    contacts: pd.DataFrame
+    bounces: pd.DataFrame
+
+
+def contact_evidence(
+    known: pd.DataFrame,
+    *,
+    dlrs: Source,
+    campaigns: Source,
+    status_history: Source,
+    replies: Source,
+    list_members: Source,
+    lists: Source,
+    since: datetime | str,
+    quiet: str | timedelta,
+    apart: str | timedelta = "1h",
+) -> ContactEvidence:
+    """Tell which hard bounces stand against each active contact of a list.
+
+    A hard bounce stands if polling saw it, nothing ever saw the message delivered, its campaign is
+    reconciled, no sign of life (a delivery, a reply) is later, and it is recent enough. A campaign is
+    reconciled when its receipts by status agree with its counters, these were read ``quiet`` or longer after
+    it was sent, and ``apart`` or longer after polling last saw a receipt of it change.
+
+    Parameters
+    ----------
+    known : DataFrame
+        What `smsdata.analysis.hard_bounced` gave: only these numbers are looked at.
+    dlrs : DataFrame, Scan or Spark DataFrame
+        ``message_id``, ``msisdn``, ``status``, ``sent_at``; ``delivered_at`` and ``copies`` where there.
+    campaigns : DataFrame, Scan or Spark DataFrame
+        ``message_id``, ``sent_at``, ``synced_at``, ``cost`` and the four status counters.
+    status_history : DataFrame, Scan or Spark DataFrame
+        ``message_id``, ``msisdn``, ``status``, ``observed_at``, ``source``.
+    replies : DataFrame, Scan or Spark DataFrame
+        ``msisdn``, ``received_at``.
+    list_members : DataFrame, Scan or Spark DataFrame
+        ``list_id``, ``msisdn``, ``status``, ``created_at``; ``gone_at`` where there.
+    lists : DataFrame, Scan or Spark DataFrame
+        ``list_id``; ``gone_at`` where there.
+    since : datetime or str
+        Bounces of messages sent before it are too old to stand.
+    quiet, apart : str or timedelta
+        As above: "98h", "1h".
+
+    Returns
+    -------
+    ContactEvidence
+        ``contacts``: one row per active contact whose number is known, by list, then number:
+
+        - ``list_id`` (int64), ``msisdn`` (str); ``known_tier`` (str), ``held`` (bool): as in ``known``;
+        - ``bounces`` (int64): hard bounces that stand; ``days`` (int64): the UTC days they fell on;
+          ``first_bounce``, ``last_bounce`` (datetime64[us, UTC]): when they were sent, NaT without any;
+        - ``last_other`` (datetime64[us, UTC]): when the newest message with another outcome was sent, NaT if
+          there is none;
+        - ``confirmed`` (int64): hard bounces that polling saw and nothing contradicts; ``reconciled``
+          (int64): those of them whose campaign is, whatever came later;
+        - ``sends``, ``delivered`` (int64): messages to the number, and how many were seen delivered;
+        - ``last_delivered``, ``last_reply`` (datetime64[us, UTC]): NaT if never; ``last_added``
+          (datetime64[us, UTC]): when it was last put on any list, NaT if no list tells;
+        - ``saves`` (float64): what one message to the number costs: the mean over the bounces that stand; NaN
+          without any.
+
+        ``bounces``: one row per hard bounce that stands, by number and time: ``msisdn`` (str), ``message_id``
+        (int64), ``sent_at`` (datetime64[us, UTC]), ``status`` (str), ``price`` (float64, the campaign's cost
+        per recipient).
+
+    Raises
+    ------
+    UsageError
+        If a column is missing, an instant is naive, rows repeat a key, or a time or length is none.
+
+    Examples
+    --------
+    >>> from smsdata.analysis import hard_bounced
+    >>> sent = pd.Timestamp("2026-10-01", tz="UTC")
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": [1], "msisdn": ["61491570156"], "status": ["hard-bounce"], "sent_at": sent,
+    ... })
+    >>> campaigns = pd.DataFrame({
+    ...     "message_id": [1], "sent_at": sent, "synced_at": sent + pd.Timedelta("99h"), "cost": 0.08,
+    ...     "pending": 0, "delivered": 0, "soft_bounced": 0, "hard_bounced": 1,
+    ... })
+    >>> history = dlrs.assign(observed_at=sent + pd.Timedelta("2h"), source="polled").drop(columns="sent_at")
+    >>> members = pd.DataFrame({
+    ...     "list_id": [7], "msisdn": "61491570156", "status": "active", "created_at": sent,
+    ... })
+    >>> none = pd.DataFrame({"msisdn": [], "received_at": []})
+    >>> contacts, _ = contact_evidence(
+    ...     hard_bounced(dlrs), dlrs=dlrs, campaigns=campaigns, status_history=history, replies=none,
+    ...     list_members=members, lists=members[["list_id"]], since="2026-09-01", quiet="98h",
+    ... )
+    >>> contacts[["list_id", "msisdn", "bounces", "days", "saves"]]
+       list_id       msisdn  bounces  days  saves
+    0        7  61491570156        1     1   0.08
+    """
+    given = {
+        "dlrs": dlrs,
+        "campaigns": campaigns,
+        "status_history": status_history,
+        "replies": replies,
+        "list_members": list_members,
+        "lists": lists,
+    }
+    with open_tables("contact_evidence", **given) as tables:
+        _require_evidence(tables)
+        tables.add("known", known[["msisdn", "tier", "held"]])
+        tables.add("reconciled", _reconciled(tables, quiet, apart))
+        oldest = micros(since, what="contact_evidence: since")
+        judged = _judged_sql(tables)
+        standing = tables.query(
+            f"""
+            WITH {judged}
+            SELECT "msisdn", "message_id", "sent" AS "sent_at", "status", "price" FROM judged
+            WHERE "stands" ORDER BY "msisdn", "sent_at", "message_id"
+            """,
+            since=oldest,
+        )
+        contacts = tables.query(_contacts_sql(tables, judged), since=oldest)
+        saves = standing.groupby("msisdn")["price"].mean().astype("float64")
+        window, pending = tables.span("dlrs")
+        frame = explained(
+            typed(contacts.assign(saves=contacts["msisdn"].map(saves)), _CONTACTS),
+            tables,
+            formula="hard bounces that polling saw, of reconciled campaigns, later than every sign of life",
+            numerator="hard bounces that stand",
+            denominator="active contacts of a list whose number is known to bounce",
+            window=window,
+            pending=pending,
+            notes=("window and pending share: of all messages looked at",),
+        )
+        return ContactEvidence(frame, typed(standing, _STANDING))
+
+
+def _require_evidence(tables: Tables) -> None:
+    needed = {
+        "dlrs": ("message_id", "msisdn", "status", "sent_at"),
+        "campaigns": (
+            "message_id", "sent_at", "synced_at", "cost", "pending", "delivered", "soft_bounced",
+            "hard_bounced",
+        ),
+        "status_history": ("message_id", "msisdn", "status", "observed_at", "source"),
+        "replies": ("msisdn", "received_at"),
+        "list_members": ("list_id", "msisdn", "status", "created_at"),
+        "lists": ("list_id",),
+    }  # fmt: skip
+    for table, columns in needed.items():
+        tables.require(table, *columns)
+    keys = {"dlrs": ("message_id", "msisdn"), "campaigns": ("message_id",), "lists": ("list_id",)}
+    for table, key in (keys | {"list_members": ("list_id", "msisdn")}).items():
+        tables.require_keys(table, key)
+
+
+def _reconciled(tables: Tables, quiet: str | timedelta, apart: str | timedelta) -> pd.DataFrame:
+    """Give the campaigns that are reconciled, with the price of one message.
+
+    Stricter than for a sync: a receipt of unknown kind agrees with no counter.
+    """
+    copies = tables.copies("dlrs")
+    counted = ",\n".join(
+        f'CAST(coalesce(sum({copies}) FILTER (WHERE "status" = \'{word}\'), 0) AS BIGINT) AS "{name}"'
+        for name, word in (("waiting", "pending"), ("arrived", "delivered"), ("dead", "hard-bounce"))
+    )
+    campaigns = tables.query(
+        f"""
+        SELECT c."message_id", CAST(c."cost" AS DOUBLE) / n."all" AS "price", n."all", n."waiting",
+            n."arrived", n."dead", c."pending", c."delivered", c."soft_bounced", c."hard_bounced"
+        FROM @campaigns AS c
+        JOIN (
+            SELECT "message_id", CAST(sum({copies}) AS BIGINT) AS "all", {counted} FROM @dlrs GROUP BY 1
+        ) AS n ON c."message_id" = n."message_id"
+        JOIN (
+            SELECT "message_id", max(unix_micros("observed_at")) AS "changed" FROM @status_history
+            WHERE "source" = 'polled' GROUP BY 1
+        ) AS h ON c."message_id" = h."message_id"
+        WHERE unix_micros(c."synced_at") >= unix_micros(c."sent_at") + :quiet
+            AND unix_micros(c."synced_at") >= h."changed" + :apart
+        """,
+        quiet=length(quiet, "contact_evidence"),
+        apart=length(apart, "contact_evidence"),
+    )
+    bounced = campaigns["soft_bounced"] + campaigns["hard_bounced"]
+    agrees = (
+        (campaigns["all"] == campaigns["pending"] + campaigns["delivered"] + bounced)
+        & (campaigns["waiting"] == campaigns["pending"])
+        & (campaigns["arrived"] == campaigns["delivered"])
+        & (campaigns["dead"] == campaigns["hard_bounced"])
+    )
+    return campaigns.loc[agrees.fillna(value=False), ["message_id", "price"]]
+
+
+def _judged_sql(tables: Tables) -> str:
+    """Write the CTEs that end with ``judged``: every message to a known number, and whether it stands.
+
+    Life is a delivery (seen by anybody, at any time) or a reply.
+    """
+    return f"""
+        suspects AS (SELECT "msisdn" FROM @known),
+        seen AS (
+            SELECT "message_id", "msisdn",
+                count(*) FILTER (WHERE "status" = 'hard-bounce' AND "source" = 'polled') > 0 AS "polled",
+                count(*) FILTER (WHERE "status" = 'delivered') > 0 AS "delivered"
+            FROM @status_history GROUP BY 1, 2
+        ),
+        outcomes AS (
+            SELECT d."msisdn", d."message_id", d."status", unix_micros(d."sent_at") AS "sent",
+                {tables.copies("dlrs")} AS "weight", c."price", {arrived_sql(tables, "d.")} AS "done",
+                d."status" = 'delivered' OR coalesce(h."delivered", FALSE) AS "alive",
+                d."status" = 'hard-bounce' AS "hard",
+                d."status" = 'hard-bounce' AND coalesce(h."polled", FALSE)
+                    AND NOT coalesce(h."delivered", FALSE) AS "confirmed",
+                c."message_id" IS NOT NULL AS "reconciled"
+            FROM @dlrs AS d JOIN suspects AS k ON d."msisdn" = k."msisdn"
+            LEFT JOIN seen AS h ON d."message_id" = h."message_id" AND d."msisdn" = h."msisdn"
+            LEFT JOIN @reconciled AS c ON d."message_id" = c."message_id"
+        ),
+        replied AS (
+            SELECT r."msisdn", max(unix_micros(r."received_at")) AS "last_reply"
+            FROM @replies AS r JOIN suspects AS k ON r."msisdn" = k."msisdn" GROUP BY 1
+        ),
+        lives AS (
+            SELECT o."msisdn", max("done") FILTER (WHERE "alive") AS "last_delivered",
+                max("last_reply") AS "last_reply",
+                greatest(coalesce(max("done") FILTER (WHERE "alive"), 0), coalesce(max("last_reply"), 0))
+                    AS "life"
+            FROM outcomes AS o LEFT JOIN replied AS r ON o."msisdn" = r."msisdn" GROUP BY 1
+        ),
+        judged AS (
+            SELECT o.*, l."last_delivered", l."last_reply",
+                "confirmed" AND "reconciled" AND "sent" > "life" AND "sent" >= :since AS "stands"
+            FROM outcomes AS o JOIN lives AS l ON o."msisdn" = l."msisdn"
+        )
+    """
+
+
+def _contacts_sql(tables: Tables, judged: str) -> str:
+    """Sum up each number, and put it beside the lists on which it is active."""
+    return f"""
+        WITH {judged},
+        numbers AS (
+            SELECT "msisdn", CAST(sum("weight") AS BIGINT) AS "sends",
+                CAST(coalesce(sum("weight") FILTER (WHERE "alive"), 0) AS BIGINT) AS "delivered",
+                count(*) FILTER (WHERE "stands") AS "bounces",
+                count(DISTINCT "sent" - "sent" % {DAY_MICROS}) FILTER (WHERE "stands") AS "days",
+                min("sent") FILTER (WHERE "stands") AS "first_bounce",
+                max("sent") FILTER (WHERE "stands") AS "last_bounce",
+                max("sent") FILTER (WHERE NOT "hard" AND "status" <> 'pending') AS "last_other",
+                count(*) FILTER (WHERE "confirmed" AND "reconciled") AS "reconciled",
+                count(*) FILTER (WHERE "confirmed") AS "confirmed",
+                max("last_delivered") AS "last_delivered", max("last_reply") AS "last_reply"
+            FROM judged GROUP BY 1
+        ),
+        members AS (SELECT * FROM @list_members WHERE {tables.here("list_members")}),
+        joined AS (
+            SELECT m."msisdn", max(unix_micros(m."created_at")) AS "last_added"
+            FROM members AS m JOIN suspects AS k ON m."msisdn" = k."msisdn" GROUP BY 1
+        )
+        SELECT m."list_id", n.*, j."last_added", k."tier" AS "known_tier", k."held"
+        FROM numbers AS n JOIN @known AS k ON n."msisdn" = k."msisdn"
+        JOIN members AS m ON n."msisdn" = m."msisdn"
+        JOIN joined AS j ON n."msisdn" = j."msisdn"
+        JOIN (SELECT "list_id" FROM @lists WHERE {tables.here("lists")}) AS l ON m."list_id" = l."list_id"
+        WHERE lower(m."status") = 'active'
+        ORDER BY m."list_id", n."msisdn"
+    """

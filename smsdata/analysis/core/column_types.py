@@ -1,0 +1,146 @@
+"""What columns are made of: kinds by the names each engine gives its types, dtypes of results, Arrow columns.
+
+Owns the maps from one engine's types to another's. Imports of smsdata only `schema`, which says of which type
+a column of a table is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from smsdata.schema.frames import schema
+from smsdata.schema.tables import TABLES
+
+_OPTOUT_INSTANTS = ("first_optout_at", "known_at", "possible_at", "review_at", "cleared_at")
+_COLUMN_TYPES = {field.name: field.type for table in reversed(TABLES) for field in schema(table)}
+_COLUMN_TYPES |= {"certain": pa.bool_(), **dict.fromkeys(_OPTOUT_INSTANTS, pa.timestamp("us", "UTC"))}
+"""The type of a column by its name; where tables differ, as in the first. Last, what `optouts` makes."""
+
+
+def instants(values: Any) -> pd.Series:
+    """Epoch microseconds, missing ones allowed, as ``datetime64[us, UTC]``.
+
+    >>> instants([1795305600000000, None]).dt.day.tolist()
+    [22.0, nan]
+    """
+    whole = pd.Series(values, dtype="Int64")
+    stamps = whole.to_numpy("int64", na_value=np.iinfo("int64").min).view("datetime64[us]")
+    return pd.Series(stamps, index=whole.index).dt.tz_localize("UTC")
+
+
+def typed(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """Give just these columns, in this order, of these dtypes; "utc" turns micros into instants."""
+    columns = {
+        c: instants(frame[c]) if t == "utc" else frame[c].astype(cast(Any, t)) for c, t in dtypes.items()
+    }
+    return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
+
+
+def arrow_table(frame: pd.DataFrame) -> pa.Table:
+    """Give the frame's columns as Arrow, without a copy where pandas holds them that way."""
+    arrays = {}
+    for name, values in frame.items():
+        column = str(name)
+        try:
+            arrays[column] = _arrow_column(column, pa.array(values, from_pandas=True))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            continue  # A column of mixed Python objects: a helper that needs it will miss it by name.
+    return pa.table(arrays) if arrays else pa.table({"": pa.nulls(len(frame))})
+
+
+def _arrow_column(column: str, array: Any) -> Any:
+    if array.null_count == len(array):
+        # Whatever pandas calls a column of nothing, it is of its table's type.
+        own = pa.string() if pa.types.is_null(array.type) else array.type
+        return pa.nulls(len(array), _COLUMN_TYPES.get(column, own))
+    if pa.types.is_dictionary(array.type):
+        return array.cast(array.type.value_type)
+    if pa.types.is_timestamp(array.type) and array.type.unit != "us":
+        return array.cast(pa.timestamp("us", tz=array.type.tz), safe=False)
+    return array
+
+
+def engine_kind(engine_type: str) -> str:
+    """Tell the kind of a column from what DuckDB or Spark calls its type."""
+    name = engine_type.upper()
+    kinds = {
+        "TIMESTAMP WITH TIME ZONE": "instant",
+        "TIMESTAMP_NTZ": "naive",
+        "VARCHAR": "text",
+        "STRING": "text",
+        "BOOLEAN": "bool",
+        "DOUBLE": "float",
+        "FLOAT": "float",
+        '"NULL"': "null",
+        "VOID": "null",
+    }
+    if name in kinds:
+        return kinds[name]
+    if name.startswith("TIMESTAMP"):
+        return "instant" if engine_type == "timestamp" else "naive"
+    return "int" if "INT" in name else "other"
+
+
+def _kind_of_arrow(arrow: Any) -> str:
+    """Tell the kind of a column from its Arrow type."""
+    kinds = {
+        pa.types.is_timestamp: "instant",
+        pa.types.is_integer: "int",
+        pa.types.is_floating: "float",
+        pa.types.is_boolean: "bool",
+        pa.types.is_date: "other",
+    }
+    return next((kind for test, kind in kinds.items() if test(arrow)), "text")
+
+
+def pandas_type(arrow: Any) -> Any:
+    """Give the pandas dtype for an Arrow type; None where pandas' own choice is right."""
+    if pa.types.is_integer(arrow):
+        return pd.Int64Dtype()
+    if pa.types.is_boolean(arrow):
+        return pd.BooleanDtype()
+    if pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
+        return pd.StringDtype(na_value=np.nan)
+    return None
+
+
+def pandas_name(kind: str) -> str:
+    """Name the pandas dtype of a kind.
+
+    >>> pandas_name("int")
+    'Int64'
+    """
+    return {"text": "str", "int": "Int64", "bool": "boolean", "float": "float64"}[kind]
+
+
+def expected_kind(column: str, kind: str) -> str:
+    """Tell which kind a column of that name is in the tables; of unknown names, the kind it has.
+
+    >>> expected_kind("sent_at", "text"), expected_kind("my_own", "text")
+    ('instant', 'text')
+    """
+    return _kind_of_arrow(_COLUMN_TYPES[column]) if column in _COLUMN_TYPES else kind
+
+
+def tables_with(column: str) -> list[str]:
+    """Name the tables that have a column.
+
+    >>> tables_with("longcode")
+    ['replies', 'link_hits']
+    """
+    return [name for name in TABLES if column in schema(name).names]
+
+
+def spark_name(kind: str) -> str:
+    """Name the Spark type of a kind.
+
+    >>> spark_name("instant")
+    'timestamp'
+    """
+    types = {"instant": "timestamp", "text": "string", "int": "bigint", "bool": "boolean", "float": "double"}
+    return types[kind]

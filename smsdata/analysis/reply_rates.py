@@ -1,0 +1,247 @@
+"""Reply rates: how many people reply, and how fast.
+
+Imports of smsdata only errors, analysis.core and, for the attribution, replies.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.engine import MATURE, Source, length, open_tables
+from smsdata.analysis.core.grouping import By, group_keys
+from smsdata.analysis.core.provenance import explained, scope
+from smsdata.analysis.core.statistics import rate, wilson
+from smsdata.analysis.replies import NEVER_PENDING, attribute_replies, attributed
+
+_HOUR_MINUTES = 60.0
+
+
+_REPLY_RATES = {
+    "recipients": "int64",
+    "delivered": "int64",
+    "pending": "int64",
+    "pending_share": "float64",
+    "replied": "int64",
+    "replies": "int64",
+    "rate": "float64",
+    "low": "float64",
+    "high": "float64",
+    "first": "utc",
+    "last": "utc",
+    "mature": "boolean",
+}
+
+
+_REPLY_TIMES = {
+    "replies": "int64",
+    "p10": "float64",
+    "median": "float64",
+    "p90": "float64",
+    "within_1h": "float64",
+    "within_24h": "float64",
+}
+
+
+def reply_rate(
+    messages: Source,
+    replies: Source,
+    *,
+    by: By = None,
+    window: str | timedelta = "72h",
+    tz: str = "UTC",
+    now: datetime | str | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Tell what share of the people who could reply did.
+
+    Parameters
+    ----------
+    messages, replies : DataFrame, Scan or Spark DataFrame
+        As for `attribute_replies`; messages also needs ``status`` and what ``by`` needs.
+    by : str, sequence of str or None
+        Groups of messages: column names, "hour", "day", "week", "month", "hour_of_day", "weekday", "sender",
+        "country", "campaign". None is one group of all.
+    window : str or timedelta
+        As for `attribute_replies`.
+    tz : str
+        IANA time zone in which hours, days, weeks and months begin.
+    now : aware datetime, ISO text or None
+        The present, for ``mature``; default: the latest ``synced_at``, else the clock.
+    level : float
+        Confidence of the interval, 0 to 1.
+
+    Returns
+    -------
+    DataFrame
+        One row per group; only messages from senders that can receive, which names such as "ACME" cannot:
+
+        - the groups, named as asked;
+        - ``recipients`` (int64): messages to one recipient, whatever became of them;
+        - ``delivered``, ``pending`` (int64) of them, ``pending_share`` (float64): pending / recipients;
+        - ``replied`` (int64): delivered messages that at least one reply is attributed to;
+        - ``replies`` (int64): those replies;
+        - ``rate`` (float64, 0 to 1): replied / delivered; NaN if nothing was delivered;
+        - ``low``, ``high`` (float64): its Wilson interval;
+        - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
+        - ``mature`` (boolean): all were sent more than 73 hours and more than the window ago; NA if empty.
+
+    Raises
+    ------
+    UsageError
+        As `attribute_replies`; if a grouping or time zone is unknown.
+
+    References
+    ----------
+    Interval: Brown, Cai & DasGupta 2001. Alphanumeric senders cannot receive replies: provider's help.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> messages = pd.DataFrame({
+    ...     "id": [1, 2, 3], "message_id": 10, "msisdn": ["61491570156", "61491570157", "61491570158"],
+    ...     "sender": ["61491570006", "61491570006", "ACME"], "status": "delivered",
+    ...     "sent_at": pd.to_datetime(["2026-11-01"] * 3, utc=True),
+    ... })
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006",
+    ...     "received_at": pd.to_datetime(["2026-11-02"], utc=True),
+    ... })
+    >>> reply_rate(messages, replies, now="2026-11-22")[["delivered", "replied", "rate"]]
+       delivered  replied  rate
+    0          2        1   0.5
+    """
+    within = length(window, "reply_rate")
+    with open_tables("reply_rate", messages=messages, replies=replies) as tables:
+        tables.require("messages", "status")
+        keys = group_keys(tables, "messages", by, tz=tz)
+        present = tables.now(now, "messages")
+        answered = attributed(tables, within)["answered_id"].dropna().value_counts()
+        tables.add("answers", _answers_by_row(answered))
+        counts = keys.finish(
+            tables.query(f"""
+                SELECT {keys.select}
+                    count(*) AS "recipients",
+                    count(*) FILTER (WHERE "status" = 'delivered') AS "delivered",
+                    count(*) FILTER (WHERE "status" = 'pending') AS "pending",
+                    count("answers") FILTER (WHERE "status" = 'delivered') AS "replied",
+                    CAST(coalesce(sum("answers") FILTER (WHERE "status" = 'delivered'), 0) AS BIGINT)
+                        AS "replies",
+                    min(unix_micros("sent_at")) AS "first",
+                    max(unix_micros("sent_at")) AS "last"
+                FROM {keys.source} LEFT JOIN @answers ON "id" = "answered_row"
+                WHERE translate("sender", '+0123456789', '') = ''
+                {keys.group}
+            """)
+        )
+        low, high = wilson(counts["replied"], counts["delivered"], level=level)
+        full = counts.assign(
+            pending_share=rate(counts["pending"], counts["recipients"]),
+            rate=rate(counts["replied"], counts["delivered"]),
+            low=low,
+            high=high,
+            mature=counts["last"] <= present - max(MATURE, within),
+        )
+        return explained(
+            pd.concat([counts[keys.names], typed(full, _REPLY_RATES)], axis=1),
+            tables,
+            formula="replied / delivered",
+            numerator=f"delivered messages with a reply attributed to them within {window}",
+            denominator="messages delivered from senders that can receive replies",
+            **scope(counts, n="recipients"),
+            notes=(f"interval: Wilson, {level:.0%}", "senders with letters in them are left out"),
+        )
+
+
+def time_to_reply(
+    replies: Source,
+    messages: Source,
+    *,
+    by: By = None,
+    window: str | timedelta = "72h",
+    tz: str = "UTC",
+) -> pd.DataFrame:
+    """Tell how long the people who reply take.
+
+    Parameters
+    ----------
+    replies, messages : DataFrame, Scan or Spark DataFrame
+        As for `attribute_replies`.
+    by : str, sequence of str or None
+        Groups of replies by the message they answer: "campaign", "sender", "hour", "day", "week", "month",
+        "hour_of_day", "weekday" (of sending), "country", or a column of `attribute_replies`.
+    window : str or timedelta
+        As for `attribute_replies`; no time is longer than that.
+    tz : str
+        IANA time zone in which hours, days, weeks and months begin.
+
+    Returns
+    -------
+    DataFrame
+        One row per group:
+
+        - the groups, named as asked;
+        - ``replies`` (int64): those attributed to a message;
+        - ``p10``, ``median``, ``p90`` (float64): minutes from sending to reply; NaN without replies;
+        - ``within_1h``, ``within_24h`` (float64, 0 to 1): their share; NaN without replies.
+
+        It describes those who replied: people who never reply are not in it (see `reply_rate`).
+
+    Raises
+    ------
+    UsageError
+        As `attribute_replies`; if a grouping or time zone is unknown.
+
+    References
+    ----------
+    Quantiles: linear interpolation between the two nearest (Hyndman & Fan 1996, type 7).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> messages = pd.DataFrame({
+    ...     "id": [1, 2], "message_id": 10, "msisdn": ["61491570156", "61491570157"], "sender": "61491570006",
+    ...     "sent_at": pd.to_datetime(["2026-11-01"] * 2, utc=True),
+    ... })
+    >>> replies = pd.DataFrame({
+    ...     "id": [5, 6], "msisdn": ["61491570156", "61491570157"], "longcode": "61491570006",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:20", "2026-11-01T02:00"], utc=True),
+    ... })
+    >>> time_to_reply(replies, messages)[["replies", "median", "within_1h"]]
+       replies  median  within_1h
+    0        2    70.0        0.5
+    """
+    attributed = attribute_replies(replies, messages, window=window).dropna(subset="message_id")
+    with open_tables("time_to_reply", replies=attributed.assign(sender=attributed["longcode"])) as tables:
+        keys = group_keys(tables, "replies", by, tz=tz)
+        rows = keys.finish(tables.query(f'SELECT {keys.select} "minutes" FROM {keys.source}'))
+        groups = rows.groupby(keys.names, dropna=False) if keys.names else [((), rows)]
+        times = [[*group, *_quantiles_and_shares(members["minutes"])] for group, members in groups]
+        summary = pd.DataFrame(times, columns=[*keys.names, *_REPLY_TIMES])
+        summary = summary.astype({name: rows[name].dtype for name in keys.names})
+        return explained(
+            pd.concat([summary[keys.names], typed(summary, _REPLY_TIMES)], axis=1),
+            tables,
+            formula="minutes from sending to reply, quantiles with linear interpolation",
+            numerator="replies within an hour, within a day",
+            denominator=f"replies attributed to a message within {window}",
+            window=tables.span("replies", "received_at")[0],
+            pending=NEVER_PENDING,
+        )
+
+
+def _answers_by_row(answered: pd.Series) -> pd.DataFrame:
+    rows = {"answered_row": answered.index.astype("int64"), "answers": answered.to_numpy("int64")}
+    return pd.DataFrame(rows)
+
+
+def _quantiles_and_shares(minutes: pd.Series) -> list[float]:
+    """Give what `_TIMES` names."""
+    p10, median, p90 = minutes.quantile([0.1, 0.5, 0.9])
+    shares = [
+        float((minutes <= hours * _HOUR_MINUTES).mean()) if len(minutes) else np.nan for hours in (1, 24)
+    ]
+    return [len(minutes), p10, median, p90, *shares]

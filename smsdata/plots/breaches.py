@@ -1,0 +1,68 @@
+"""Pictures of what was sent after opt-outs. Imports of smsdata only `_axes`."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from smsdata.plots import _axes
+
+
+def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw when messages went to numbers that had opted out, and how long after.
+
+    Parameters
+    ----------
+    breaches : DataFrame
+        What `smsdata.analysis.sent_after_optout` gave.
+    ax : Axes or None
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    Axes
+        A mark per message: when it was sent, days after the opt-out; past the deadline or not by shape and
+        colour, hollow where not certain.
+
+    Raises
+    ------
+    UsageError
+        If the frame is another helper's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from smsdata import analysis
+    >>> replies = pd.DataFrame({
+    ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
+    ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
+    ... })
+    >>> later = pd.to_datetime(["2026-11-02"], utc=True)
+    >>> messages = pd.DataFrame({"message_id": 11, "msisdn": "61491570156", "sent_at": later})
+    >>> ax = sent_after_optout(analysis.sent_after_optout(messages, analysis.optouts(replies=replies)))
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'immediate (1)'
+    """
+    _axes.need("sent_after_optout", breaches, "breach", "hours_after", "certain")
+    ax = _axes.axes_for(ax)
+    days = breaches["hours_after"] / 24
+    certain = breaches["certain"].to_numpy(bool)
+    for breach, color, marker in (("immediate", _axes.ORANGE, "o"), ("past deadline", _axes.RED, "D")):
+        for sure in (True, False):
+            rows = (breaches["breach"] == breach).to_numpy(bool) & (certain == sure)
+            if rows.any():
+                label = f"{breach}{'' if sure else ', not certain'} ({rows.sum():,})"
+                face = color if sure else "white"
+                ax.plot(
+                    breaches["sent_at"][rows],
+                    days[rows],
+                    ls="",
+                    marker=marker,
+                    mec=color,
+                    mfc=face,
+                    label=label,
+                )
+    _axes.date_axis(ax)
+    extra = f"{breaches['msisdn'].nunique():,} numbers"
+    facts = _axes.facts_of(breaches, len(breaches), "messages", extra=extra)
+    return _axes.finish(ax, "Sent after an opt-out", facts, share="days after the opt-out")
