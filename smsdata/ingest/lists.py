@@ -56,9 +56,7 @@ def read_members(pipeline: Pipeline, options: SyncOptions, lists: Drained) -> No
     counters = counters_of_lists(lists)
     gone = [i for i in state.members_seen if i not in counters] if not lists.batch.rejects else []
     _store_members(pipeline, lists, rows, [*whole, *gone])
-    for list_id in gone:
-        state.forget_list(list_id)
-    state.mark_members_read({list_id: counters[list_id] for list_id in (*whole, *resting)})
+    state.mark_members_read({list_id: counters[list_id] for list_id in (*whole, *resting)}, gone=gone)
     state.mark_unproved(unproved & counters.keys())
     if counters.keys() == {*whole, *resting, *odd}:
         state.mark_read("list_members", pipeline.client.now())

@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import typing
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime, timedelta
 from types import UnionType
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import orjson
 
@@ -136,13 +136,11 @@ class State:
 
     # ---- members of lists ------------------------------------------------------------------------
 
-    def mark_members_read(self, counters: Mapping[int, tuple[int, int]]) -> None:
-        """Remember the counters of lists whose members were read."""
+    def mark_members_read(self, counters: Mapping[int, tuple[int, int]], *, gone: Iterable[int] = ()) -> None:
+        """Remember the counters of lists whose members were read, and forget the lists that are gone."""
+        for list_id in gone:
+            self.members_seen.pop(list_id, None)
         self.members_seen.update(counters)
-
-    def forget_list(self, list_id: int) -> None:
-        """Forget a list that is gone."""
-        self.members_seen.pop(list_id, None)
 
     def mark_unproved(self, lists: set[int]) -> None:
         """Remember which lists' members could not be proved complete."""
@@ -169,40 +167,42 @@ class State:
         """Forget a campaign's counters: its rows bear them out, or are about to be compared anew."""
         self._counted_differently(table).pop(campaign, None)
 
-    # ---- as a file -------------------------------------------------------------------------------
 
-    def to_json(self) -> bytes:
-        """The content of the file: equal states give equal bytes."""
-        content = {"format": FORMAT} | _as_json(self)
-        return orjson.dumps(
-            content | {"checksum": _checksum_of(content)}, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
-        )
+# ---- the file --------------------------------------------------------------------------------------
 
-    @classmethod
-    def from_json(cls, content: bytes) -> Self:
-        """Read a file's content, of this format or an older one.
 
-        Raises
-        ------
-        OtherFormatError
-            When a newer version wrote it.
-        ValueError
-            When it is damaged.
-        """
-        raw = json.loads(content)
-        if not isinstance(raw, dict):
-            raise ValueError("the state is no object")
-        checksum = raw.pop("checksum", None)
-        if raw.get("format") not in (1, FORMAT):
-            raise OtherFormatError(f"format {raw.get('format')!r}")
-        if checksum != _checksum_of(raw):
-            raise ValueError("the state's checksum is wrong")
-        written_in = raw.pop("format")
-        try:
-            state: Self = _from_json(cls, _of_format_1(raw) if written_in == 1 else raw)
-        except (AttributeError, KeyError, TypeError, UsageError) as error:
-            raise ValueError(f"the state does not fit its format: {error}") from None
-        return state
+def state_as_json(state: State) -> bytes:
+    """The content of the file: equal states give equal bytes."""
+    content = {"format": FORMAT} | _as_json(state)
+    return orjson.dumps(
+        content | {"checksum": _checksum_of(content)}, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+    )
+
+
+def state_from_json(content: bytes) -> State:
+    """Read a file's content, of this format or an older one.
+
+    Raises
+    ------
+    OtherFormatError
+        When a newer version wrote it.
+    ValueError
+        When it is damaged.
+    """
+    raw = json.loads(content)
+    if not isinstance(raw, dict):
+        raise ValueError("the state is no object")
+    checksum = raw.pop("checksum", None)
+    if raw.get("format") not in (1, FORMAT):
+        raise OtherFormatError(f"format {raw.get('format')!r}")
+    if checksum != _checksum_of(raw):
+        raise ValueError("the state's checksum is wrong")
+    written_in = raw.pop("format")
+    try:
+        state: State = _from_json(State, _of_format_1(raw) if written_in == 1 else raw)
+    except (AttributeError, KeyError, TypeError, UsageError) as error:
+        raise ValueError(f"the state does not fit its format: {error}") from None
+    return state
 
 
 def _of_format_1(raw: Mapping[str, Any]) -> dict[str, Any]:

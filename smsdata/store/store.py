@@ -37,7 +37,7 @@ from smsdata.store.merging import Merging
 from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
-from smsdata.store.state import OtherFormatError, State
+from smsdata.store.state import OtherFormatError, State, state_as_json, state_from_json
 from smsdata.store.verify import Difference, counter_faults, damages, key_faults
 from smsdata.times import instant
 
@@ -229,7 +229,7 @@ class Store:
         """What a sync has to remember: whose store this is, cursors, what is under way."""
         path = self.private / "state.json"
         try:
-            return State.from_json(path.read_bytes())
+            return state_from_json(path.read_bytes())
         except FileNotFoundError:
             return State()
         except OtherFormatError:
@@ -241,7 +241,7 @@ class Store:
 
     def save_state(self) -> None:
         """Make the state durable; only under `writing`."""
-        self.disk.replace(self.private / "state.json", self.state.to_json())
+        self.disk.replace(self.private / "state.json", state_as_json(self.state))
 
     @property
     def bound(self) -> bool:
