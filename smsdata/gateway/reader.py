@@ -31,6 +31,7 @@ from smsdata.gateway.reads import (
     each_key_once,
     rows_inside,
     slices_due,
+    typed_rows,
 )
 from smsdata.schema.frames import Batch, key_hash
 
