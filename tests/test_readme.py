@@ -13,7 +13,7 @@ import typer
 
 from smsdata.cli.app import CommonOptions, app
 from smsdata.demo import Demo, run_demo
-from smsdata.schema.kinds import ARROW, PANDAS, Kind
+from smsdata.schema.kinds import ARROW, OF_ARROW, Kind
 from smsdata.schema.tables import TABLES, Column
 from smsdata.settings import _ENVIRONMENT
 
@@ -152,7 +152,9 @@ def test_types_are_documented_as_pandas_reads_them() -> None:
         for kind in kinds.split(", ")
     }
     assert documented == {
-        kind: list(PANDAS[arrow][1:]) for kind, arrow in ARROW.items() if kind not in STORED_AS
+        kind: [OF_ARROW[arrow].pandas, OF_ARROW[arrow].nullable]
+        for kind, arrow in ARROW.items()
+        if kind not in STORED_AS
     }
 
 

@@ -7,8 +7,9 @@ analysis.core and bounces.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from smsdata.analysis.bounces import arrived_sql
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, length, micros, open_tables
 from smsdata.analysis.core.provenance import explained
+from smsdata.schema.counters import Counters, Stored, agrees, counters_in
 
 _CONTACTS = {
     "list_id": "int64",
@@ -198,7 +200,7 @@ def _require_evidence(tables: Tables) -> None:
 def _reconciled(tables: Tables, quiet: str | timedelta, apart: str | timedelta) -> pd.DataFrame:
     """Give the campaigns that are reconciled, with the price of one message.
 
-    Stricter than for a sync: a receipt of unknown kind agrees with no counter.
+    Stricter than for a sync: a receipt of unknown kind may not stand for a hard bounce.
     """
     copies = tables.copies("dlrs")
     counted = ",\n".join(
@@ -223,14 +225,17 @@ def _reconciled(tables: Tables, quiet: str | timedelta, apart: str | timedelta) 
         quiet=length(quiet, "contact_evidence"),
         apart=length(apart, "contact_evidence"),
     )
-    bounced = campaigns["soft_bounced"] + campaigns["hard_bounced"]
-    agrees = (
-        (campaigns["all"] == campaigns["pending"] + campaigns["delivered"] + bounced)
-        & (campaigns["waiting"] == campaigns["pending"])
-        & (campaigns["arrived"] == campaigns["delivered"])
-        & (campaigns["dead"] == campaigns["hard_bounced"])
-    )
-    return campaigns.loc[agrees.fillna(value=False), ["message_id", "price"]]
+    counted_whole = campaigns.dropna(subset=["pending", "delivered", "soft_bounced", "hard_bounced"])
+    keep = [_bears_out(row) for row in counted_whole.to_dict("records")]
+    return counted_whole.loc[keep, ["message_id", "price"]]
+
+
+def _bears_out(row: Mapping[Any, Any]) -> bool:
+    """Whether the stored dlrs of a campaign are what its counters say; what is unclear may be soft only."""
+    unclear = row["all"] - row["waiting"] - row["arrived"] - row["dead"]
+    stored = {"pending": row["waiting"], "delivered": row["arrived"], "hard-bounce": row["dead"]}
+    counters = Counters(**counters_in({"optouts": 0, **row}))
+    return agrees(counters, Stored(stored | {"bounced": unclear}), hard_exactly=True)
 
 
 def _judged_sql(tables: Tables) -> str:

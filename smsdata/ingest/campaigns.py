@@ -20,6 +20,7 @@ from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import Campaign, SyncOptions
+from smsdata.schema.counters import counters_in
 from smsdata.schema.frames import empty, stamped, with_column
 
 _COUNTERS = ["pending", "delivered", "soft_bounced", "hard_bounced", "optouts"]
@@ -61,8 +62,7 @@ def campaigns_in(rows: pa.Table) -> list[Campaign]:
     return [
         Campaign(
             message_id=row["message_id"], sent_at=row["sent_at"], alone=row["msisdn"] is not None,
-            pending=row["pending"], delivered=row["delivered"], soft=row["soft_bounced"],
-            hard=row["hard_bounced"], optouts=row["optouts"],
+            **counters_in(row),
         )
         for row in latest.values()
     ]  # fmt: skip

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.errors import RowError
-from smsdata.schema.kinds import ARROW, CONVERT, PANDAS, UTC_TYPE, Kind, json_text
+from smsdata.schema.kinds import ARROW, CONVERT, OF_ARROW, UTC_TYPE, Kind, json_text
 from smsdata.schema.status import fold_status
 from smsdata.schema.tables import TABLES, Column, Table
 
@@ -71,13 +71,13 @@ def schema(table: str) -> pa.Schema:
 def _pandas_metadata(arrow: pa.Schema) -> dict[str, Any]:
     described = []
     for column in arrow:
-        kind, never_null, nullable = PANDAS[column.type]
+        types = OF_ARROW[column.type]
         described.append(
             {
                 "name": column.name,
                 "field_name": column.name,
-                "pandas_type": kind,
-                "numpy_type": nullable if column.nullable else never_null,
+                "pandas_type": types.described,
+                "numpy_type": types.nullable if column.nullable else types.pandas,
                 "metadata": {"timezone": "UTC"} if column.type == UTC_TYPE else None,
             }
         )

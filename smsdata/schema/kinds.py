@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
@@ -25,36 +26,88 @@ Kind = Literal["int", "id", "str", "phone", "utc", "date", "money", "spent", "bo
 """
 
 UTC_TYPE = pa.timestamp("us", tz="UTC")
-ARROW: dict[Kind, pa.DataType] = {
-    "int": pa.int64(),
-    "id": pa.int64(),
-    "str": pa.string(),
-    "phone": pa.string(),
-    "utc": UTC_TYPE,
-    "date": pa.date32(),
-    "money": pa.float64(),
-    "spent": pa.float64(),
-    "bool": pa.bool_(),
-    "json": pa.string(),
-    "status": pa.string(),
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """What one family of values is called: in Arrow, DuckDB, Spark, the SQL both understand, and pandas.
+
+    `pandas` is the dtype of a column that is never null, `nullable` of one that can be; `described` is how
+    pandas' own reader of Parquet names the family.
+    """
+
+    arrow: pa.DataType
+    duckdb: str
+    spark: str
+    sql: str
+    pandas: str
+    nullable: str
+    described: str
+
+
+_INSTANT = "datetime64[us, UTC]"
+TYPES = {
+    "text": Types(pa.string(), "VARCHAR", "string", "STRING", "str", "str", "unicode"),
+    "int": Types(pa.int64(), "BIGINT", "bigint", "BIGINT", "int64", "Int64", "int64"),
+    "instant": Types(UTC_TYPE, "TIMESTAMPTZ", "timestamp", "BIGINT", _INSTANT, _INSTANT, "datetimetz"),
+    "date": Types(pa.date32(), "DATE", "date", "DATE", "object", "object", "date"),
+    "float": Types(pa.float64(), "DOUBLE", "double", "DOUBLE", "float64", "float64", "float64"),
+    "bool": Types(pa.bool_(), "BOOLEAN", "boolean", "BOOLEAN", "bool", "boolean", "bool"),
 }
-PANDAS = {  # what pandas' own reader of Parquet restores: (pandas_type, dtype if never null, if nullable)
-    pa.int64(): ("int64", "int64", "Int64"),
-    pa.string(): ("unicode", "str", "str"),
-    UTC_TYPE: ("datetimetz", "datetime64[us, UTC]", "datetime64[us, UTC]"),
-    pa.date32(): ("date", "object", "object"),
-    pa.float64(): ("float64", "float64", "float64"),
-    pa.bool_(): ("bool", "bool", "boolean"),
+"""The types of each family, whoever asks; instants cross the SQL that engines share as epoch microseconds."""
+
+_FAMILIES: dict[Kind, str] = {
+    "int": "int", "id": "int", "str": "text", "phone": "text", "utc": "instant", "date": "date",
+    "money": "float", "spent": "float", "bool": "bool", "json": "text", "status": "text",
+}  # fmt: skip
+ARROW: dict[Kind, pa.DataType] = {kind: TYPES[family].arrow for kind, family in _FAMILIES.items()}
+"""The Arrow type of each kind of column."""
+
+OF_ARROW: dict[pa.DataType, Types] = {types.arrow: types for types in TYPES.values()}
+"""The types of a column by its Arrow type."""
+
+
+def family_of(arrow: pa.DataType) -> str:
+    """Tell the family of a column from its Arrow type; "other" for dates, "text" for what has none.
+
+    >>> family_of(pa.int32()), family_of(UTC_TYPE), family_of(pa.large_string())
+    ('int', 'instant', 'text')
+    """
+    tests = {
+        pa.types.is_timestamp: "instant",
+        pa.types.is_integer: "int",
+        pa.types.is_floating: "float",
+        pa.types.is_boolean: "bool",
+        pa.types.is_date: "other",
+    }
+    return next((family for test, family in tests.items() if test(arrow)), "text")
+
+
+_ENGINE_NAMES = {
+    "TIMESTAMP WITH TIME ZONE": "instant",
+    "TIMESTAMP_NTZ": "naive",
+    "VARCHAR": "text",
+    "STRING": "text",
+    "BOOLEAN": "bool",
+    "DOUBLE": "float",
+    "FLOAT": "float",
+    '"NULL"': "null",
+    "VOID": "null",
 }
 
-DUCKDB = {
-    pa.int64(): "BIGINT",
-    pa.string(): "VARCHAR",
-    UTC_TYPE: "TIMESTAMPTZ",
-    pa.date32(): "DATE",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-}
+
+def family_named(engine_type: str) -> str:
+    """Tell the family of a column from what DuckDB or Spark calls its type; "naive": an instant without zone.
+
+    >>> family_named("VARCHAR"), family_named("bigint"), family_named("timestamp"), family_named("TIMESTAMP")
+    ('text', 'int', 'instant', 'naive')
+    """
+    name = engine_type.upper()
+    if name in _ENGINE_NAMES:
+        return _ENGINE_NAMES[name]
+    if name.startswith("TIMESTAMP"):
+        return "instant" if engine_type == "timestamp" else "naive"  # Spark's has a zone, DuckDB's has none
+    return "int" if "INT" in name else "other"
 
 
 def _int(value: Any) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from smsdata.schema.frames import schema
-from smsdata.schema.kinds import DUCKDB
+from smsdata.schema.kinds import OF_ARROW
 from smsdata.schema.tables import TABLES
 from smsdata.times import instant
 
@@ -37,7 +37,9 @@ class Scan:
     def sql(self) -> str:
         """The scan as a table expression for DuckDB."""
         if not self.files:
-            made = ", ".join(f'CAST(NULL AS {DUCKDB[f.type]}) AS "{f.name}"' for f in schema(self.table))
+            made = ", ".join(
+                f'CAST(NULL AS {OF_ARROW[f.type].duckdb}) AS "{f.name}"' for f in schema(self.table)
+            )
             return f"(SELECT {made} WHERE false)"
         listed = ", ".join("'" + name.replace("'", "''") + "'" for name in self.files)
         here = '"gone_at" IS NULL' if TABLES[self.table].snapshot and not self.gone else ""

@@ -30,7 +30,7 @@ from smsdata.schema.frames import stamped, to_pandas
 from smsdata.schema.tables import TABLES
 from smsdata.store.disk import Disk
 from smsdata.store.evidence import as_observed
-from smsdata.store.files import damaged as _damaged
+from smsdata.store.files import damaged
 from smsdata.store.journal import PageJournal
 from smsdata.store.keys import rows_without, same_keys
 from smsdata.store.merging import Merging
@@ -237,7 +237,7 @@ class Store:
                 f"{self.path} was written by another version of smsdata; update smsdata."
             ) from None
         except (OSError, ValueError):
-            raise _damaged(path) from None
+            raise damaged(path) from None
 
     def save_state(self) -> None:
         """Make the state durable; only under `writing`."""

@@ -1,7 +1,6 @@
-"""What columns are made of: kinds by the names each engine gives its types, dtypes of results, Arrow columns.
+"""What columns are made of: dtypes of results, Arrow columns, and of which family a column should be.
 
-Owns the maps from one engine's types to another's. Imports of smsdata only `schema`, which says of which type
-a column of a table is.
+Imports of smsdata only `schema`, where types are decided.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smsdata.schema.frames import schema
+from smsdata.schema.kinds import family_of
 from smsdata.schema.tables import TABLES
 
 _OPTOUT_INSTANTS = ("first_optout_at", "known_at", "possible_at", "review_at", "cleared_at")
@@ -65,39 +65,6 @@ def _arrow_column(column: str, array: Any) -> Any:
     return array
 
 
-def engine_kind(engine_type: str) -> str:
-    """Tell the kind of a column from what DuckDB or Spark calls its type."""
-    name = engine_type.upper()
-    kinds = {
-        "TIMESTAMP WITH TIME ZONE": "instant",
-        "TIMESTAMP_NTZ": "naive",
-        "VARCHAR": "text",
-        "STRING": "text",
-        "BOOLEAN": "bool",
-        "DOUBLE": "float",
-        "FLOAT": "float",
-        '"NULL"': "null",
-        "VOID": "null",
-    }
-    if name in kinds:
-        return kinds[name]
-    if name.startswith("TIMESTAMP"):
-        return "instant" if engine_type == "timestamp" else "naive"
-    return "int" if "INT" in name else "other"
-
-
-def _kind_of_arrow(arrow: Any) -> str:
-    """Tell the kind of a column from its Arrow type."""
-    kinds = {
-        pa.types.is_timestamp: "instant",
-        pa.types.is_integer: "int",
-        pa.types.is_floating: "float",
-        pa.types.is_boolean: "bool",
-        pa.types.is_date: "other",
-    }
-    return next((kind for test, kind in kinds.items() if test(arrow)), "text")
-
-
 def pandas_type(arrow: Any) -> Any:
     """Give the pandas dtype for an Arrow type; None where pandas' own choice is right."""
     if pa.types.is_integer(arrow):
@@ -109,22 +76,13 @@ def pandas_type(arrow: Any) -> Any:
     return None
 
 
-def pandas_name(kind: str) -> str:
-    """Name the pandas dtype of a kind.
-
-    >>> pandas_name("int")
-    'Int64'
-    """
-    return {"text": "str", "int": "Int64", "bool": "boolean", "float": "float64"}[kind]
-
-
 def expected_kind(column: str, kind: str) -> str:
     """Tell which kind a column of that name is in the tables; of unknown names, the kind it has.
 
     >>> expected_kind("sent_at", "text"), expected_kind("my_own", "text")
     ('instant', 'text')
     """
-    return _kind_of_arrow(_COLUMN_TYPES[column]) if column in _COLUMN_TYPES else kind
+    return family_of(_COLUMN_TYPES[column]) if column in _COLUMN_TYPES else kind
 
 
 def tables_with(column: str) -> list[str]:
@@ -134,13 +92,3 @@ def tables_with(column: str) -> list[str]:
     ['replies', 'link_hits']
     """
     return [name for name in TABLES if column in schema(name).names]
-
-
-def spark_name(kind: str) -> str:
-    """Name the Spark type of a kind.
-
-    >>> spark_name("instant")
-    'timestamp'
-    """
-    types = {"instant": "timestamp", "text": "string", "int": "bigint", "bool": "boolean", "float": "double"}
-    return types[kind]

@@ -21,17 +21,15 @@ import pyarrow as pa
 
 from smsdata.analysis.core.column_types import (
     arrow_table,
-    engine_kind,
     expected_kind,
-    pandas_name,
     pandas_type,
-    spark_name,
     tables_with,
 )
 from smsdata.analysis.core.dialect import bound, quoted, tidy, translated
 from smsdata.analysis.core.provenance import TimeSpan, origin
 from smsdata.analysis.core.spark import SparkRun, in_spark, is_spark, pyspark
 from smsdata.errors import UsageError
+from smsdata.schema.kinds import TYPES, family_named
 from smsdata.schema.tables import TABLES
 from smsdata.times import duration, instant
 
@@ -122,7 +120,7 @@ class Tables:
     def add(self, table: str, source: Source) -> None:
         """Make a table known as ``@table``."""
         known = self._engine.add(table, self._readable(table, source))
-        self._columns[table] = {column: engine_kind(kind) for column, kind in known.items()}
+        self._columns[table] = {column: family_named(kind) for column, kind in known.items()}
         self._sources[table] = source
         self.sources[table] = origin(source)
 
@@ -270,7 +268,7 @@ class Tables:
         elif wanted == "instant":
             todo = f"{kind}, not an instant. Make it one: pd.to_datetime({table}[{column!r}], utc=True)"
         else:
-            todo = f"{kind}, not {wanted}. Convert it: {table}[{column!r}].astype({pandas_name(wanted)!r})"
+            todo = f"{kind}, not {wanted}. Convert it: {table}[{column!r}].astype({TYPES[wanted].nullable!r})"
         raise UsageError(f"{self.helper}: {table}.{column} is {todo}.")
 
 
@@ -370,7 +368,7 @@ def _how_to_cast_in_spark(kind: str, wanted: str) -> str:
     """Say what is wrong with a column of a Spark frame, and what to do."""
     if kind == "naive":
         return "naive (no time zone). Cast it to timestamp while spark.sql.session.timeZone is its zone"
-    return f"{kind}, not {wanted}. Convert it: .cast({spark_name(wanted)!r})"
+    return f"{kind}, not {wanted}. Convert it: .cast({TYPES[wanted].spark!r})"
 
 
 def _surely_unique(source: Source, key: tuple[str, ...]) -> bool:

@@ -19,6 +19,7 @@ from smsdata.analysis.core.countries import countries_of
 from smsdata.analysis.core.dialect import quoted
 from smsdata.analysis.core.engine import DAY_MICROS, MICROS, Tables
 from smsdata.errors import UsageError
+from smsdata.schema.kinds import TYPES
 
 By: TypeAlias = str | Sequence[str] | None
 PERIODS = ("hour", "day", "week", "month")
@@ -212,8 +213,8 @@ def _offsets(tables: Tables, table: str, tz: str, instant: str) -> list[tuple[in
 
 
 def _sql_type(kind: str) -> str:
-    types = {"text": "STRING", "bool": "BOOLEAN", "float": "DOUBLE", "other": "STRING", "null": "STRING"}
-    return types.get(kind, "BIGINT")
+    family = "text" if kind in {"other", "null"} else kind if kind in TYPES else "int"
+    return TYPES[family].sql
 
 
 def _group_values(values: pd.Series, key: Key) -> Any:
