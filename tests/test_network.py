@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from smsdata import ApiError, Client, Store, UsageError
 from smsdata.settings import canonical_url, settings
@@ -51,20 +51,21 @@ def serving(status: int = 200, context: ssl.SSLContext | None = None) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for this machine that no usual authority has signed, with its key."""
-    file = tmp_path_factory.mktemp("tls") / "own.pem"
-    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
-    words += " -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run([*words.split(), "-keyout", file, "-out", f"{file}.crt"], check=True, capture_output=True)
-    file.write_bytes(file.read_bytes() + Path(f"{file}.crt").read_bytes())
-    return file
+def authority() -> trustme.CA:
+    """An authority that nobody trusts by default, such as an organisation's own."""
+    return trustme.CA()
 
 
 @pytest.fixture
-def secure(certificate: Path) -> Iterator[HTTPServer]:
+def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
+    authority.cert_pem.write_to_path(tmp_path / "own.pem")
+    return tmp_path / "own.pem"
+
+
+@pytest.fixture
+def secure(authority: trustme.CA) -> Iterator[HTTPServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     yield from serving(context=context)
 
 
@@ -94,9 +95,9 @@ def test_certificate_that_is_not_trusted_fails_at_once_and_names_the_setting(sec
 
 
 def test_ca_bundle_is_trusted_beside_the_usual_certificates(
-    secure: HTTPServer, certificate: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    secure: HTTPServer, bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("SMSDATA_CA_BUNDLE", f"{certificate}.crt")
+    monkeypatch.setenv("SMSDATA_CA_BUNDLE", str(bundle))
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     with Client(**OPTIONS, base_url=address(secure, "https")) as client:
         assert client.call("get-balance")["balance"] == "1.00"
