@@ -27,8 +27,13 @@ _ENVIRONMENT = {
     "rate": "SMSDATA_RATE",
     "share": "SMSDATA_SHARE",
     "store": "SMSDATA_STORE",
+    "ca_bundle": "SMSDATA_CA_BUNDLE",
+    "proxy": "SMSDATA_PROXY",
 }
-_DEFAULTS = {"base_url": DEFAULT_BASE_URL, "rate": 2.0, "share": 0.5, "store": "data/store"}
+_DEFAULTS = {
+    "base_url": DEFAULT_BASE_URL, "rate": 2.0, "share": 0.5, "store": "data/store",
+    "ca_bundle": "", "proxy": "",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ class Settings:
     share: float
     store: Path
     sources: Mapping[str, str]
+    ca_bundle: str = ""
+    proxy: str = ""
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r}, rate={self.rate:g}, share={self.share:g})"
@@ -100,7 +107,7 @@ class Settings:
     @property
     def account(self) -> str:
         """A fingerprint of API key and base URL: which account this is, without saying its key."""
-        return hashlib.sha256(f"{self.key}\n{self.base_url}".encode()).hexdigest()[:32]
+        return hashlib.sha256(f"{self.key}\n{canonical_url(self.base_url)}".encode()).hexdigest()[:32]
 
 
 def settings(**given: Any) -> Settings:
@@ -110,7 +117,8 @@ def settings(**given: Any) -> Settings:
     ----------
     **given
         `key`, `secret`, `base_url`, `rate` (calls a second of the account), `share` (of that rate, above
-        0 and at most 1) and `store` (a folder); ``None`` counts as not given.
+        0 and at most 1), `store` (a folder), `ca_bundle` (a file of certificates to trust beside the usual
+        ones) and `proxy` (its address); ``None`` counts as not given.
 
     Raises
     ------
@@ -134,6 +142,8 @@ def settings(**given: Any) -> Settings:
         share=_positive("share", values["share"], most=1.0),
         store=Path(values["store"]),
         sources=sources,
+        ca_bundle=_existing_file("ca_bundle", values["ca_bundle"]),
+        proxy=_checked_proxy(values["proxy"]),
     )
 
 
@@ -181,7 +191,7 @@ def _checked_url(url: str) -> str:
     odd = re.search(r"[\s\\\x00-\x1f]|\][^:/]", url)
     if not host or port == 0 or odd or parts.scheme not in {"http", "https"}:
         raise UsageError(
-            f"base URL {_without_credentials(url)!r} is not an address such as {DEFAULT_BASE_URL}."
+            f"base URL {without_credentials(url)!r} is not an address such as {DEFAULT_BASE_URL}."
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError("the base URL must hold no credentials and no query: set SMSDATA_API_KEY instead.")
@@ -193,7 +203,46 @@ def _checked_url(url: str) -> str:
     return url if url.endswith("/") else url + "/"
 
 
-def _without_credentials(url: str) -> str:
+def canonical_url(url: str) -> str:
+    """One spelling of a base URL, by which accounts, budgets of calls and stores know the gateway.
+
+    >>> canonical_url("HTTPS://API.transmitsms.com:443/"), canonical_url("http://localhost:8025/v1/")
+    ('https://api.transmitsms.com/', 'http://127.0.0.1:8025/v1/')
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    host = "127.0.0.1" if host == "localhost" else f"[{host}]" if ":" in host else host
+    port = "" if parts.port in {None, {"http": 80, "https": 443}.get(parts.scheme)} else f":{parts.port}"
+    path = parts.path if parts.path.endswith("/") else parts.path + "/"
+    return f"{parts.scheme}://{host}{port}{path}"
+
+
+def _existing_file(name: str, value: Any) -> str:
+    if value and not Path(value).expanduser().is_file():
+        raise UsageError(f"{name} is {str(value)!r}; there is no such file.")
+    return str(Path(value).expanduser()) if value else ""
+
+
+def _checked_proxy(url: str) -> str:
+    """Refuse what is no address of a proxy; its own user and password may stand in it."""
+    try:
+        parts = urlsplit(url)
+        good = not url or (parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(
+            f"proxy {without_credentials(url)!r} is not an address such as http://proxy.example:3128."
+        )
+    return url
+
+
+def without_credentials(url: str) -> str:
+    """An address as it may be shown.
+
+    >>> without_credentials("http://user:word@proxy.example:3128")
+    'http://***@proxy.example:3128'
+    """
     return re.sub(r"(//)?[^\s@]*@", r"\1***@", url)
 
 

@@ -84,7 +84,7 @@ WRONG: list[tuple[int, bytes, str, bool]] = [
     (502, HTML, "FORMAT", True),
     (503, b"", "FORMAT", True),
     (504, HTML, "FORMAT", True),
-    (404, HTML, "FORMAT", True),
+    (404, HTML, "FORMAT", False),
     *((status, error(code), code, False) for code in FINAL for status in (200, 400)),
     (401, error("AUTH_FAILED"), "AUTH_FAILED", False),
     (404, error("NOT_IMPLEMENTED"), "NOT_IMPLEMENTED", False),

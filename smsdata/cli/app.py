@@ -48,18 +48,29 @@ class CommonOptions:
         None
     )
     store: Annotated[str | None, typer.Option(help="Folder of the store [SMSDATA_STORE].")] = None
+    ca_bundle: Annotated[
+        str | None,
+        typer.Option(help="Certificates to trust, beside the usual ones [SMSDATA_CA_BUNDLE]."),
+    ] = None
+    proxy: Annotated[str | None, typer.Option(help="Proxy on the way to the gateway [SMSDATA_PROXY].")] = None
     now: Annotated[str | None, typer.Option(help="Take this instant as now, for tests.")] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")] = False
 
     def settings(self) -> Settings:
         """The settings in force."""
-        return settings(base_url=self.base_url, rate=self.rate, share=self.share, store=self.store)
+        return settings(
+            base_url=self.base_url, rate=self.rate, share=self.share, store=self.store,
+            ca_bundle=self.ca_bundle, proxy=self.proxy,
+        )  # fmt: skip
 
     def client(self) -> Client:
         """The account."""
         chosen = self.settings()
-        return Client(base_url=chosen.base_url, rate=chosen.rate, share=chosen.share, now=self.now)
+        return Client(
+            base_url=chosen.base_url, rate=chosen.rate, share=chosen.share, now=self.now,
+            ca_bundle=chosen.ca_bundle, proxy=chosen.proxy,
+        )  # fmt: skip
 
     def open_store(self) -> Store:
         """The store."""

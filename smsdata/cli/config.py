@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from smsdata.cli.app import CommonOptions, command
-from smsdata.settings import mask
+from smsdata.settings import mask, without_credentials
 
 
 @command("config")
@@ -26,6 +26,7 @@ def config_command(
         for name, value in (
             ("key", mask(chosen.key)), ("secret", mask(chosen.secret)), ("base_url", chosen.base_url),
             ("rate", chosen.rate), ("share", chosen.share), ("store", str(chosen.store)),
+            ("ca_bundle", chosen.ca_bundle), ("proxy", without_credentials(chosen.proxy)),
         )
     }  # fmt: skip
     if rebind:

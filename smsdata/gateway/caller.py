@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import ssl
 import threading
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
 
+import certifi
 import httpx
 import stamina
 
@@ -28,7 +30,7 @@ from smsdata.errors import ApiError, SafetyError, UsageError
 from smsdata.gateway.answers import Page, checked, http_date, read_page
 from smsdata.gateway.endpoints import CALLS, ERROR_CODES, PAGE_SIZE, Call, Endpoint
 from smsdata.gateway.throttle import Throttle
-from smsdata.settings import Settings, settings
+from smsdata.settings import Settings, settings, without_credentials
 from smsdata.times import instant
 
 # our own errors say how often a call was tried
@@ -41,7 +43,8 @@ _ASKS = 3
 _TRIES_SECONDS = 300.0
 _CALL_SECONDS = 60.0
 _BODY_BYTES = 64 * 2**20
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_TIMEOUT = httpx.Timeout(30.0, connect=4.0)
+_FIRST_TRIES = 3  # of a gateway that has never answered: a wrong address does not become right
 _PERSONAL = frozenset({"msisdn", "mobile", "number"})  # kept out of URLs, which end up in logs
 
 
@@ -50,7 +53,7 @@ class Caller:
 
     Parameters
     ----------
-    key, secret, base_url, rate, share
+    key, secret, base_url, rate, share, ca_bundle, proxy
         As in `smsdata.settings.settings`; the environment fills what is not given.
     transport
         An httpx transport to use instead of the network.
@@ -68,17 +71,29 @@ class Caller:
         base_url: str | None = None,
         rate: float | None = None,
         share: float | None = None,
+        ca_bundle: str | None = None,
+        proxy: str | None = None,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         now: str | datetime | None = None,
     ) -> None:
-        self.settings: Settings = settings(key=key, secret=secret, base_url=base_url, rate=rate, share=share)
+        self.settings: Settings = settings(
+            key=key,
+            secret=secret,
+            base_url=base_url,
+            rate=rate,
+            share=share,
+            ca_bundle=ca_bundle,
+            proxy=proxy,
+        )
         self.calls_of: Counter[str] = Counter()  # by table, or by name of a single call
         self._lock = threading.Lock()  # the first calls come from several threads at once
         self._clock = clock
         self._fixed_now = instant(now, "now") if now is not None else None
         self._server: tuple[datetime, float] | None = None
+        self._knocks = 0  # at a gateway that has never answered
+        self._spoke = False  # whether an answer was ever good
         self._transport = transport
         self.threads = _in_flight(self.settings.pace.per_second)
         self.throttle = Throttle(
@@ -109,6 +124,8 @@ class Caller:
             follow_redirects=False,
             trust_env=False,  # no ~/.netrc and no proxy that nobody named
             transport=self._transport,
+            verify=_trusted(self.settings.ca_bundle),
+            proxy=self.settings.proxy or None if self._transport is None else None,
         )
 
     @property
@@ -244,20 +261,35 @@ class Caller:
                 status, headers, body = self._exchange(name, method, parameters)
         except httpx.TimeoutException as error:
             raise ApiError(
-                f"no answer in time ({type(error).__name__})", code="TIMEOUT", retryable=True
+                f"no answer in time from {self.settings.base_url} ({type(error).__name__})",
+                code="TIMEOUT",
+                retryable=not isinstance(error, httpx.ConnectTimeout) or self._worth_knocking(),
             ) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise ApiError(
-                f"the connection failed ({type(error).__name__})", code="NETWORK", retryable=True
-            ) from None
+            again = not isinstance(error, httpx.ConnectError) or self._worth_knocking()
+            raise _unreachable(self.settings, error, again) from None
         seen_at = self._time_of(headers)
         try:
-            return checked(status, headers, body, error_block), body, seen_at
+            answer = checked(status, headers, body, error_block)
         except ApiError as error:
             if error.code == "OVER_LIMIT":
                 self.throttle.throttled()
+            if (error.code, status) == ("FORMAT", 404) and not self._spoke:
+                raise ApiError(
+                    f"there is no gateway at {self.settings.base_url}; check SMSDATA_BASE_URL",
+                    code="FORMAT",
+                    status=404,
+                ) from None
             error.args = (self._masked(str(error)),)
             raise
+        self._spoke = True
+        return answer, body, seen_at
+
+    def _worth_knocking(self) -> bool:
+        """Whether to connect once more: a gateway that never answered is soon taken for a wrong address."""
+        with self._lock:
+            self._knocks += 1
+            return self._server is not None or self._knocks < _FIRST_TRIES
 
     def _masked(self, text: str) -> str:
         """Nothing that the gateway says may carry the credentials into an error."""
@@ -320,6 +352,48 @@ def _refuse_every_list(name: str, parameters: Mapping[str, Any]) -> None:
     is_int = isinstance(list_id, Integral) and not isinstance(list_id, bool)
     if "list_id" in parameters and not (is_int and list_id > 0):
         raise UsageError(f"{name}: list_id does not name one list: give its id, a positive int.")
+
+
+def _trusted(ca_bundle: str) -> ssl.SSLContext:
+    """Which certificates are believed: the usual ones, and those of the organisation's own file.
+
+    Made here, since what the standard library makes by default writes the keys of a connection to a file that
+    the environment may name (SSLKEYLOGFILE).
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(certifi.where())
+    if ca_bundle:
+        try:
+            context.load_verify_locations(ca_bundle)
+        except (OSError, ssl.SSLError):
+            raise UsageError(
+                f"ca_bundle is {ca_bundle!r}, which holds no certificates in PEM form."
+            ) from None
+    return context
+
+
+def _unreachable(chosen: Settings, error: Exception, again: bool) -> ApiError:
+    """What a failed connection is told as: a certificate that is not trusted will not become so."""
+    reason = _certificate_fault(error)
+    if reason:
+        return ApiError(f"{chosen.base_url}: {reason}", code="CERTIFICATE")
+    where = chosen.base_url
+    if chosen.proxy:
+        where += f" through the proxy {without_credentials(chosen.proxy)}"
+    words = str(error) or type(error).__name__
+    return ApiError(f"the connection to {where} failed ({words})", code="NETWORK", retryable=again)
+
+
+def _certificate_fault(error: BaseException | None) -> str:
+    """Why the gateway's certificate is not believed, if that is what is wrong."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({error.verify_message})"
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return f"its certificate is not trusted ({str(error).rpartition('] ')[2]})"
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _worth_another_try(error: Exception) -> bool | float:

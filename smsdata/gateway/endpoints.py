@@ -270,6 +270,7 @@ ERROR_CODES: dict[str, tuple[bool, str]] = {
     "NO_ACCESS": (False, "The account may not use this call, or the thing is not its own."),
     "KEY_EXISTS": (False, "It is there already."),
     "NOT_FOUND": (False, "Check the id; it may have been deleted."),
+    "CERTIFICATE": (False, "Give your organisation's certificates with SMSDATA_CA_BUNDLE or --ca-bundle."),
     "LEDGER_ERROR": (False, "See the account's balance."),
     "BAD_CALLER_ID": (False, "Use a sender that the account may use."),
     "LIST_EMPTY": (False, "The list has no members."),

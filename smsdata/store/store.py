@@ -28,6 +28,7 @@ import pyarrow.compute as pc
 from smsdata.errors import StoreError, UsageError
 from smsdata.schema.frames import stamped, to_pandas
 from smsdata.schema.tables import TABLES
+from smsdata.settings import canonical_url
 from smsdata.store.disk import Disk
 from smsdata.store.evidence import as_observed
 from smsdata.store.files import damaged
@@ -256,10 +257,11 @@ class Store:
         StoreError
             When it holds another account's rows, or another base URL's.
         """
-        if (self.state.account, self.state.base_url) == (account, base_url):
+        base_url = canonical_url(base_url)
+        if (self.state.account, canonical_url(self.state.base_url)) == (account, base_url):
             return
         if self.state.account and not again and any(self.parts(table) for table in TABLES):
-            other = "base URL" if self.state.base_url != base_url else "account"
+            other = "base URL" if canonical_url(self.state.base_url) != base_url else "account"
             raise StoreError(
                 f"{self.path} holds the rows of another {other} ({self.state.base_url}). Use another "
                 "--store, or after a change of key run `smsdata config --rebind`.",
