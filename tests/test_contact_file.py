@@ -30,17 +30,9 @@ def store(tmp_path: Path) -> Store:
     now = datetime(2026, 11, 22, tzinfo=UTC)
     store = Store(tmp_path / "store")
     kept = schema("suppressions")
+    same = {"run": "r1", "action": "delete", "rule": "dead", "evidence": "{}", "done_at": now, "extra": "{}"}
     rows = [
-        dict.fromkeys(kept.names)
-        | {
-            "list_id": list_id,
-            "msisdn": msisdn,
-            "run": "r1",
-            "action": "delete",
-            "rule": "dead",
-            "done_at": now,
-        }
-        | {"undone_at": undone, "extra": None, "synced_at": now}
+        {**same, "list_id": list_id, "msisdn": msisdn, "undone_at": undone, "synced_at": now}
         for list_id, msisdn, undone in ((1, GONE, None), (2, GONE, None), (1, "61491570157", now))
     ]
     with store.writing():
