@@ -11,8 +11,8 @@ The front door is a few verbs, then ordinary pandas::
     dlrs = store.read("dlrs", since="2026-11-01")
     smsdata.explain(smsdata.analysis.delivery_rate(dlrs))   # formula, numbers, dates, source
 
-`analysis`, `plots`, `hygiene` and `explain` are loaded when they are first used: a scheduled sync needs none
-of them, nor pandas, DuckDB and matplotlib, which they bring.
+`analysis`, `plots`, `hygiene`, `explain` and `to_msisdn` are loaded when they are first used: a scheduled
+sync needs none of them, nor pandas, DuckDB and matplotlib, which they bring.
 """
 
 from importlib import import_module
@@ -37,6 +37,7 @@ from smsdata.store.store import Store
 if TYPE_CHECKING:
     from smsdata import analysis, hygiene, plots
     from smsdata.analysis import explain
+    from smsdata.schema.number_spellings import to_msisdn
 
 __version__ = "0.1.0"
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "hygiene",
     "plots",
     "sync",
+    "to_msisdn",
     "verify",
 ]
 
@@ -65,6 +67,8 @@ if not TYPE_CHECKING:  # type checkers read the imports above, and refuse a name
     def __getattr__(name: str) -> Any:
         if name == "explain":
             return import_module("smsdata.analysis").explain
+        if name == "to_msisdn":
+            return import_module("smsdata.schema.number_spellings").to_msisdn
         if name in {"analysis", "hygiene", "plots"}:
             return import_module(f"smsdata.{name}")
         raise AttributeError(f"module 'smsdata' has no attribute {name!r}")

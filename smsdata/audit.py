@@ -20,6 +20,7 @@ from smsdata import plots
 from smsdata.analysis.breaches import sent_after_optout
 from smsdata.analysis.opt_outs import opted_out
 from smsdata.errors import UsageError
+from smsdata.schema.csv_text import csv_text
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
@@ -344,20 +345,15 @@ Deadlines: the end of the 5th working day (Australia, ACMA) and of the 10th busi
 CFR 64.1200(a)(10)) after the opt-out. This is not legal advice.
 
 All times are UTC. The files hold phone numbers: hand them only to those who may see them, and have a
-spreadsheet import `msisdn` and the ids as text. A text that might be taken for a formula begins with '.
+spreadsheet import `msisdn` and the ids as text. What might be taken for a formula, at
+the beginning of a text or after a separator or line break in it, has ' before it.
 """
 _TWICE = ["deadline_at", "past_deadline", "breach"]
 """Columns that say what those of a country say."""
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    """A frame as CSV in which no text is a formula to a spreadsheet."""
-    safe = frame.drop(columns=_TWICE, errors="ignore")
-    for column in [name for name, dtype in safe.dtypes.items() if dtype == "str"]:
-        risky = safe[column].str.match(r"\s*[=+\-@\t\r\n]").fillna(value=False).astype(bool)
-        safe[column] = safe[column].mask(risky, "'" + safe[column])
-    text: str = safe.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.2f")
-    return text.encode()
+    return csv_text(frame.drop(columns=_TWICE, errors="ignore")).encode()
 
 
 def _picture(ax: Any) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from datetime import date
@@ -182,11 +184,23 @@ def test_pack_can_be_handed_over(off: tuple[Account, Store, Audit], tmp_path: Pa
 
 def test_pack_holds_no_formula(off: tuple[Account, Store, Audit], tmp_path: Path) -> None:
     found = off[2]
-    payloads = ['=HYPERLINK("x")', "+61 call", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "fine", "a=b"]
+    risky = {
+        '=HYPERLINK("x")': '\'=HYPERLINK("x")', "+61 call": "'+61 call", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)",
+        "\t=1": "'\t'=1", "\r=1": "'\r'=1", "\n=1": "'\n'=1", " =1": "' =1",
+        "a;=1": "a;'=1", "a,\t-1": "a,\t'-1", 'a;"=1"': "a;'\"=1\"", "a\r\n+1": "a\r\n'+1",
+        "＝1": "'＝1", "a\u2028@b": "a\u2028'@b",
+        "fine": "fine", "a=b": "a=b", "a, b; c-d": "a, b; c-d",
+    }  # fmt: skip
+    payloads = list(risky)
     odd = found.replies.head(1).loc[[0] * len(payloads)].assign(response=payloads)
     files = {path.name: path for path in pack(Audit(**vars(found) | {"replies": odd}), tmp_path)}
     back = pd.read_csv(files["replies.csv"], keep_default_na=False, lineterminator="\n")
-    assert back["response"].tolist() == [f"'{text}" for text in payloads[:8]] + payloads[8:]
+    assert back["response"].tolist() == list(risky.values())
+    signs = tuple("=+-@＝")
+    for separator in ",;\t|":
+        rows = csv.reader(io.StringIO(files["replies.csv"].read_text(), newline=""), delimiter=separator)
+        cells = [cell.strip(' "\t\r\n') for row in rows for cell in row]
+        assert not [cell for cell in cells if cell.startswith(signs)]
 
 
 def test_as_json_is_plain(off: tuple[Account, Store, Audit]) -> None:

@@ -1,6 +1,7 @@
 """What a phone number says about itself: country, kind of line, whom its range was given to.
 
-Owns what numbering plans tell beyond the country. Imports of smsdata only analysis.core.
+Owns what numbering plans tell beyond the country. Imports of smsdata only errors and
+analysis.core.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.countries import country_of, read_digits
 from smsdata.analysis.core.engine import Source, open_tables
 from smsdata.analysis.core.provenance import TimeSpan, explained
+from smsdata.errors import UsageError
 
 _LINES = {
     phonenumbers.PhoneNumberType.FIXED_LINE: "landline",
@@ -56,7 +58,7 @@ def number_details(numbers: Source | Iterable[str]) -> pd.DataFrame:
     Raises
     ------
     UsageError
-        If a frame has no column ``msisdn``, or it is not text.
+        If a frame has no column ``msisdn``, or numbers are not text, or are spelled with more than digits.
 
     References
     ----------
@@ -68,8 +70,7 @@ def number_details(numbers: Source | Iterable[str]) -> pd.DataFrame:
     ['US', 'AU', nan]
     """
     if not hasattr(numbers, "columns"):
-        texts = [number for number in numbers if isinstance(number, str)]
-        numbers = pd.DataFrame({"msisdn": pd.Series(texts, dtype="str")})
+        numbers = pd.DataFrame({"msisdn": _texts(numbers)})
     with open_tables("number_details", numbers=numbers) as tables:
         tables.require("numbers", "msisdn")
         distinct = tables.query('SELECT DISTINCT "msisdn" FROM @numbers WHERE "msisdn" IS NOT NULL')
@@ -83,6 +84,20 @@ def number_details(numbers: Source | Iterable[str]) -> pd.DataFrame:
             window=TimeSpan(why="digits have no time"),
             pending="numbers are no messages",
         )
+
+
+def _texts(numbers: Iterable[object]) -> pd.Series:
+    """The texts of a list; UsageError for numbers that are none: they would silently be left out."""
+    values = list(numbers)
+    other = next(
+        (value for value in pd.Series(values, dtype="object").dropna() if type(value) is not str), None
+    )
+    if other is not None:
+        raise UsageError(
+            f"number_details: the numbers are not text, one is {type(other).__name__}. "
+            "Convert them: number_details(smsdata.to_msisdn(numbers)['msisdn'])."
+        )
+    return pd.Series([value for value in values if isinstance(value, str)], dtype="str")
 
 
 def _details(number: str) -> tuple[str, bool, str | None, str | None, str | None]:

@@ -43,13 +43,16 @@ def clean_command(
     country: Annotated[
         str | None, typer.Option(help="Country of numbers in it without one, such as AU.")
     ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Its column to check; else every one of phone numbers.")
+    ] = None,
 ) -> int:
     """Plan which hard-bounced numbers to take off their lists, and carry a plan out."""
     from smsdata.hygiene import plan_file, planning, suppressions
 
     store = common.open_store()
     if check is not None:
-        return _show_removed_before(common, suppressions.check(check, store, country=country))
+        return _show_removed_before(common, suppressions.check(check, store, country=country, column=column))
     if apply is None:
         plan = planning.plan(store, max_age=max_age, path=out)
         about = plan.attrs["plan"]
@@ -90,16 +93,22 @@ def _carry_out(
 
 
 def _show_removed_before(common: CommonOptions, removed: pd.DataFrame) -> int:
+    """Print what was found; what could not be read may be one of them, and so needs a look as well."""
     rows = removed.to_dict("records")
-    unread = removed.attrs["unreadable"]
-    common.say(
-        f"{len(rows):,} numbers were removed before; {unread:,} lines hold no number that is understood."
-    )
+    for one in removed.attrs["columns"]:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in one["reasons"].items())
+        common.say(
+            f"column {one['column']}: {one['lines']:,} lines, {one['hits']:,} with a number removed before, "
+            f"{one['empty']:,} empty, {one['unreadable']:,} unreadable{f' ({reasons})' if reasons else ''}"
+        )
+        if "needs a country" in one["reasons"]:
+            common.say("--country AU says which country numbers without one are of.")
     lines = [
         f"line {r['line']}: {r['msisdn']} {r['action']} ({r['rule']}) from list {r['lists']}" for r in rows
     ]
-    common.show({"found": rows, "unreadable": unread}, *lines)
-    return NEEDS_ATTENTION if rows else 0
+    summary = {key: removed.attrs[key] for key in ("unreadable", "columns")}
+    common.show({"found": rows, **summary}, *lines)
+    return NEEDS_ATTENTION if rows or removed.attrs["unreadable"] else 0
 
 
 def _counts_by_list(words: list[str] | None) -> dict[int, int]:

@@ -17,6 +17,7 @@ a campaign is quiet), `analysis` (for the evidence) and what lies below. Read in
     rereading     what is read of the account again
     applying      carry a plan out
     undoing       put back what a run removed
+    contact_file  a file of contacts: encoding, separator, columns of phone numbers
     suppressions  check an import against what was removed
 """
 

@@ -1,108 +1,139 @@
 """What was taken off lists, and the check of an import against it.
 
-Owns the reading of a file of contacts. Imports of smsdata only `store`, `errors` and, within hygiene,
-changes.
+Imports of smsdata only `store`, `schema`, `errors` and, within hygiene, contact_file.
 """
 
 from __future__ import annotations
 
-import csv
 import re
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import phonenumbers
 
-from smsdata.errors import UsageError
-from smsdata.hygiene.changes import is_number
+from smsdata.hygiene.contact_file import contact_file
+from smsdata.schema.number_spellings import known_region, to_msisdn
 from smsdata.store.store import Store, open_store
 
-_HEADS = ("msisdn", "mobile", "phone", "number", "cell", "tel")
-_HITS = {"line": "int64", "msisdn": "str", "lists": "str", "action": "str", "rule": "str", "run": "str"}
+_HITS = {
+    "line": "int64", "column": "str", "msisdn": "str", "times": "int64", "lists": "str", "action": "str",
+    "rule": "str", "run": "str",
+}  # fmt: skip
+_AT_ONCE = 50_000
 
 
-def check(contacts: str | Path, store: Store | str | Path, *, country: str | None = None) -> pd.DataFrame:
+def check(
+    contacts: str | Path,
+    store: Store | str | Path,
+    *,
+    country: str | None = None,
+    column: str | None = None,
+) -> pd.DataFrame:
     """Tell which numbers of a file were taken off a list before, so that nobody imports them again.
 
     Parameters
     ----------
     contacts
-        A CSV file. The column is the first one whose name has msisdn, mobile, phone, number, cell or tel in
-        it; else the first one.
+        A CSV file: separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or an older encoding of
+        Windows, with a first line of names or without.
     store
         The store that holds the table suppressions, or its folder.
     country
         The country of numbers written without one, such as ``"AU"``; without it those are not understood.
+    column
+        The name of the column to check, or its place from 1; by default every column that holds phone
+        numbers, by its name or by what is in it.
 
     Returns
     -------
     DataFrame
-        One row per number found, in the order of the file:
+        One row per number found and column, in the order of the file:
 
-        - ``line`` (int64): the line of the file where it stands first; ``msisdn`` (str);
+        - ``line`` (int64): the line of the file where it stands first; ``column``, ``msisdn`` (str);
+        - ``times`` (int64): in how many lines it stands;
         - ``lists`` (str): the lists it was taken off, by comma;
         - ``action``, ``rule``, ``run`` (str), ``done_at`` (datetime64[us, UTC]): of the latest time.
 
-        What was undone is not in it. ``attrs["unreadable"]`` counts lines with a number not understood.
+        What was undone is not in it. ``attrs["columns"]`` tells of each column its ``lines``, ``hits`` (lines
+        with a number found), ``empty`` and ``unreadable`` cells, and the ``reasons`` of these, with their
+        counts, in the words of `smsdata.to_msisdn`; ``attrs["unreadable"]`` is the sum of the unreadable.
 
     Raises
     ------
     UsageError
-        When the file cannot be read as CSV.
+        When the file cannot be read as CSV, no column looks like phone numbers, or `country` or `column` is
+        none.
     """
-    store = open_store(store)
-    wanted, unreadable = _numbers_in_file(Path(contacts), country)
-    taken_off = store.read("suppressions")
-    taken_off = taken_off[taken_off["undone_at"].isna() & taken_off["msisdn"].isin(list(wanted))]
-    taken_off = taken_off.sort_values(["done_at", "list_id"])
-    latest = taken_off.drop_duplicates("msisdn", keep="last")
+    region = known_region(country, "--country")
+    taken_off = open_store(store).read("suppressions")
+    taken_off = taken_off[taken_off["undone_at"].isna()].sort_values(["done_at", "list_id"])
+    removed = frozenset(taken_off["msisdn"])
+    file = contact_file(Path(contacts), region, column)
+    checked = {name: _CheckedColumn(name) for name in file.columns}
+    rest = file.lines()
+    while lines := list(islice(rest, _AT_ONCE)):
+        numbers = [line for line, _ in lines]
+        for at, one in enumerate(checked.values()):
+            one.add(numbers, [cells[at] for _, cells in lines], removed, region)
+    found = pd.DataFrame(
+        [
+            (line, one.name, number, one.times[number])
+            for one in checked.values()
+            for number, line in one.first.items()
+        ],
+        columns=["line", "column", "msisdn", "times"],
+    ).astype({name: dtype for name, dtype in _HITS.items() if name in ("line", "column", "msisdn", "times")})
     ids = taken_off.groupby("msisdn")["list_id"]
-    lists = ids.agg(lambda of_one: ", ".join(str(one) for one in sorted(set(of_one))))
-    hits = latest.assign(line=latest["msisdn"].map(wanted), lists=latest["msisdn"].map(lists))
-    hits = hits.sort_values("line").reset_index(drop=True)[[*_HITS, "done_at"]].astype(_HITS)
-    hits.attrs["unreadable"] = unreadable
+    lists = ids.agg(lambda of_one: ", ".join(str(one) for one in sorted(set(of_one)))).rename("lists")
+    latest = taken_off.drop_duplicates("msisdn", keep="last")[["msisdn", "action", "rule", "run", "done_at"]]
+    hits = found.merge(latest, on="msisdn").merge(lists.reset_index().astype({"msisdn": "str"}), on="msisdn")
+    hits = hits.sort_values(["line", "column"]).reset_index(drop=True)[[*_HITS, "done_at"]].astype(_HITS)
+    hits.attrs["columns"] = [one.summary() for one in checked.values()]
+    hits.attrs["unreadable"] = sum(one["unreadable"] for one in hits.attrs["columns"])
     return hits
 
 
-def _numbers_in_file(path: Path, country: str | None) -> tuple[dict[str, int], int]:
-    """The numbers of a CSV file with the line where each stands first, and how many were not understood."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            lines = [(reader.line_num, row) for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path} cannot be read as CSV ({type(error).__name__}).") from None
-    if not lines:
-        return {}, 0
-    place, headed = _number_column(lines[0][1], country)
-    first_lines: dict[str, int] = {}
-    unreadable = 0
-    for line, row in lines[1 if headed else 0 :]:
-        number = _number_of(row[place] if place < len(row) else "", country)
-        unreadable += number is None
-        if number is not None:
-            first_lines.setdefault(number, line)
-    return first_lines, unreadable
+@dataclass
+class _CheckedColumn:
+    """What was seen in one column of a file."""
+
+    name: str
+    lines: int = 0
+    first: dict[str, int] = field(default_factory=dict)
+    times: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, lines: list[int], cells: list[str], removed: frozenset[str], region: str | None) -> None:
+        """Take some lines in; kept is only what was removed before, and counts."""
+        read = to_msisdn(pd.Series(cells, dtype="str"), region)
+        self.lines += len(lines)
+        for line, cell, number, reason in zip(lines, cells, read["msisdn"], read["reason"], strict=True):
+            hit = number if number in removed else _digits_in(cell, removed)
+            if hit is not None:
+                self.first.setdefault(hit, line)
+                self.times[hit] += 1
+            elif reason:
+                self.reasons[reason] += 1
+
+    def summary(self) -> dict[str, Any]:
+        """The counts of the column."""
+        reasons = {reason: count for reason, count in self.reasons.most_common() if reason != "empty"}
+        return {
+            "column": self.name,
+            "lines": self.lines,
+            "hits": self.times.total(),
+            "empty": self.reasons["empty"],
+            "unreadable": sum(reasons.values()),
+            "reasons": reasons,
+        }
 
 
-def _number_column(head: list[str], country: str | None) -> tuple[int, bool]:
-    """Where the numbers stand, and whether the first line names the columns."""
-    for place, name in enumerate(head):
-        if any(word in name.lower() for word in _HEADS):
-            return place, True
-    return 0, _number_of(head[0], country) is None
-
-
-def _number_of(text: str, country: str | None) -> str | None:
-    digits = re.sub(r"[\s().+-]|^'", "", text.strip())
-    digits = re.sub(r"^00", "", digits)
-    if is_number(digits):
-        return digits
-    if country is None:
-        return None
-    try:
-        return phonenumbers.format_number(
-            phonenumbers.parse(text, country.upper()), phonenumbers.PhoneNumberFormat.E164
-        ).lstrip("+")
-    except phonenumbers.NumberParseException:
-        return None
+def _digits_in(cell: str, removed: frozenset[str]) -> str | None:
+    """Digits that were removed just so: they count also where they can be read as another number."""
+    if cell in removed:
+        return cell
+    digits = cell if cell.isdecimal() else re.sub(r"\D", "", cell)
+    return digits if digits in removed else None

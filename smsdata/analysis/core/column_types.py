@@ -11,10 +11,14 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smsdata.schema.frames import schema
 from smsdata.schema.kinds import family_of
 from smsdata.schema.tables import TABLES
+
+_SPELLED = r"^\P{Nd}{0,12}(?:\p{Nd}\P{Nd}{0,3}){7,}"
+"""Text with the digits of a phone number, whatever stands around them."""
 
 _OPTOUT_INSTANTS = ("first_optout_at", "known_at", "possible_at", "review_at", "cleared_at")
 _COLUMN_TYPES = {field.name: field.type for table in reversed(TABLES) for field in schema(table)}
@@ -83,6 +87,32 @@ def expected_kind(column: str, kind: str) -> str:
     ('instant', 'text')
     """
     return family_of(_COLUMN_TYPES[column]) if column in _COLUMN_TYPES else kind
+
+
+def spelled_otherwise(numbers: pd.Series) -> int:
+    """Count texts that spell a number in another way than the tables: "+61...", "04...", "61491570156.0".
+
+    >>> spelled_otherwise(pd.Series(["61491570156", "+61491570156", "0491 570 156", "ACME"], dtype="str"))
+    2
+    """
+    texts = pa.array(numbers, from_pandas=True)
+    if pa.types.is_dictionary(texts.type):
+        texts = texts.dictionary
+    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+        return 0
+    plain = pc.and_kleene(pc.ascii_is_decimal(texts), pc.invert(pc.starts_with(texts, "0")))
+    others = texts.filter(pc.invert(plain))  # usually none: the closer look costs nothing
+    if isinstance(others, pa.ChunkedArray):
+        others = others.combine_chunks()
+    return int(pc.sum(pc.match_substring_regex(others, _SPELLED)).as_py() or 0)
+
+
+def number_advice(table: str) -> str:
+    """Say how a frame's numbers become those of the tables."""
+    return (
+        f"Convert it: {table}['msisdn'] = smsdata.to_msisdn({table}['msisdn'])['msisdn'], "
+        "with country='AU' for numbers written without their country."
+    )
 
 
 def tables_with(column: str) -> list[str]:

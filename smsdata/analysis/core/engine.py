@@ -22,7 +22,9 @@ import pyarrow as pa
 from smsdata.analysis.core.column_types import (
     arrow_table,
     expected_kind,
+    number_advice,
     pandas_type,
+    spelled_otherwise,
     tables_with,
 )
 from smsdata.analysis.core.dialect import bound, quoted, tidy, translated
@@ -110,6 +112,7 @@ class Tables:
     _engine: _DuckRun | SparkRun
     _columns: dict[str, dict[str, str]] = field(default_factory=dict)
     _sources: dict[str, Source] = field(default_factory=dict)
+    _spelled: set[str] = field(default_factory=set)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
     sql: list[str] = field(default_factory=list)
@@ -134,6 +137,8 @@ class Tables:
             return False
         for column in columns:
             self._fits(table, column, self._columns[table][column])
+        if "msisdn" in columns:
+            self._refuse_other_spellings(table)
         return True
 
     def require(self, table: str, *columns: str) -> None:
@@ -252,15 +257,36 @@ class Tables:
         return int(self._engine.run(sql, {}).column("n")[0].as_py())
 
     def _missing(self, table: str, column: str) -> str:
+        source = self._sources.get(table)
+        if column == "msisdn" and isinstance(source, pd.DataFrame) and column in source.columns:
+            return f"{self.helper}: {table}.{column} mixes types. {number_advice(table)}"
         holders = ", ".join(tables_with(column))
         known = f"; tables that have it: {holders}" if holders else ""
         has = ", ".join(self._columns[table]) or "no columns"
         return f"{self.helper}: {table} has no column {column!r}{known}. What came in has: {has}."
 
+    def _refuse_other_spellings(self, table: str) -> None:
+        """Raise UsageError if a frame of somebody else spells numbers in a way that would match nothing.
+
+        Files of the store hold digits alone, and are not read for it. Text that is no number at all, such as
+        the name of a sender, is left as it is.
+        """
+        if table in self._spelled or not isinstance(self._sources[table], pd.DataFrame):
+            return
+        self._spelled.add(table)
+        spelled = spelled_otherwise(self._sources[table]["msisdn"])
+        if spelled:
+            raise UsageError(
+                f"{self.helper}: {spelled:,} rows of {table} have an msisdn with more than its digits, or "
+                f"with a 0 before them, and would match no other table. {number_advice(table)}"
+            )
+
     def _fits(self, table: str, column: str, kind: str) -> None:
         wanted = expected_kind(column, kind)
         if kind in (wanted, "null") or wanted == "other" or {kind, wanted} == {"int", "float"}:
             return
+        if column == "msisdn" and isinstance(self._sources[table], pd.DataFrame):
+            raise UsageError(f"{self.helper}: {table}.{column} is {kind}, not text. {number_advice(table)}")
         if isinstance(self._engine, SparkRun):
             todo = _how_to_cast_in_spark(kind, wanted)
         elif kind == "naive":
