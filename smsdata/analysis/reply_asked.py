@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from smsdata.analysis.reply_phrases import concepts, normal, skeleton
+from smsdata.analysis.reply_phrases import concepts, normal, skeleton, wants_back
 
 def fold(text: str) -> str:
     """Give the text in lower case without accents, marks and variants of letters, so that spellings compare.
@@ -112,7 +112,8 @@ _NEVER_LEAVING = _words(
 class WordsAsked:
     """The words that a message names, by what they are for; `other` are those with another meaning.
 
-    `gone` is whether the message says that its reader has opted out.
+    `mentioned` are the words of an instruction where letters have no capitals to tell the one that is meant:
+    a reply that is nothing else may be it. `gone` is whether the message says that its reader has opted out.
     """
 
     leave: frozenset[str]
@@ -120,6 +121,7 @@ class WordsAsked:
     confirm: frozenset[str]
     decline: frozenset[str]
     other: frozenset[str]
+    mentioned: frozenset[str]
     gone: bool
 
 
@@ -135,7 +137,9 @@ def words_asked(message: str) -> WordsAsked:
     shorthand = {fold(word) for word in _matched_words((_LEAVE_SHORTHAND,), message)}
     leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
     named, other, back, gone = _named_words(message)
-    leave |= {word for word in named if word not in _NEVER_LEAVING}
+    named -= _NEVER_LEAVING
+    loose = frozenset(word for word in named if _CASELESS.search(word) and not _quoted(word, message))
+    leave |= named - loose
     other -= leave
     return WordsAsked(
         leave=frozenset(leave - other),
@@ -143,6 +147,7 @@ def words_asked(message: str) -> WordsAsked:
         confirm=_matched_words(_CONFIRM_ASKED, folded),
         decline=_matched_words(_DECLINE_ASKED, folded) - leave,
         other=frozenset(other),
+        mentioned=loose - other,
         gone=gone,
     )
 
@@ -169,7 +174,7 @@ def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozense
     for sentence in _paired(_SENTENCE.split(message)):
         words = _standing_out(sentence)
         codes = _best_codes(normal(sentence))
-        if any("J" in code for code in codes):
+        if any("J" in code for code in codes) or (words and gone and wants_back(normal(sentence))):
             back |= words
         elif any(_STAYS.search(code) for code in codes):
             other |= words
@@ -178,7 +183,11 @@ def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozense
         elif gone:
             back |= words
         gone |= any(_GONE.search(code) for code in codes) and not words
-    return frozenset(leave), frozenset(other), frozenset(back), gone
+    return frozenset(leave), frozenset(other), frozenset(back - leave), gone or bool(back - leave)
+
+
+def _quoted(word: str, message: str) -> bool:
+    return re.search(rf"[「『“\"'«‘]{re.escape(word)}[」』”\"'»’]", fold(message)) is not None
 
 
 def _paired(sentences: list[str]) -> list[str]:

@@ -214,7 +214,7 @@ def _unspaced_codes(folded: str) -> dict[str, str]:
 
 _PLAIN = {
     "whole request": re.compile(r"A"),
-    "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX]"),
+    "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX](?:[^GO]{0,2}[PMEL]|$)"),
     "stop + messages": re.compile(r"(?<!N)S[^NGO?]{0,3}M"),
     "send + stop": re.compile(r"[VM][^NGO?]{0,2}S.?$"),
     "do not + send": re.compile(r"N[^SGO]{0,2}V[^GO]{0,3}[PMEL].?$|[EP].?N.?V.{0,2}$|N.?V.?[PME]"),
@@ -223,10 +223,15 @@ _PLAIN = {
     "messages + do not want": re.compile(r"M[^GO]{0,2}NW|MW[^GO]?N"),
     "no more + messages": re.compile(r"N.{0,2}M.?E|N.?E.?M"),
     "remove + number": re.compile(r"(?<!N)D[^NGO]{0,3}L|[PL][^NGO]{0,2}L?[^NGO]{0,2}D|L[^NGO]{0,2}D"),
-    "remove + me": re.compile(r"(?<!N)D.?P.?$|^.{0,2}P.?D.?$"),
     "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U|(?<!N)U[^NGOJ]{0,2}[PML]"),
 }
-_NEGATED = re.compile(r"N.?[SUD]")
+_LIKELY = {
+    "remove + me": re.compile(r"(?<!N)D.?P.?$|^.{0,2}P.?D.?$"),
+    "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX]"),
+    "complaint": re.compile(r"C"),
+    "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$"),
+}
+_NEGATED = re.compile(r"N.?[SUD]|N[.P]{2}S")
 
 
 @dataclass(frozen=True)
@@ -261,14 +266,15 @@ def read_phrases(folded: str) -> Reading:
     for clause in _CLAUSE.split(folded):
         for language, code in concepts(clause).items() if clause.strip() else ():
             named = [name for name, pattern in _PLAIN.items() if pattern.search(code)]
+            likely = [name for name, pattern in _LIKELY.items() if pattern.search(code)]
             against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
             other = "O" in code or "H" in code or "J" in code
             marks.update(code, named, {f"{language[:2]} known"} if len(code.strip(".")) > 2 else ())
             kept |= against
             if named and not against and not other and not asks and _mostly_known(code):
                 plain = plain or named[0]
-            elif named and not against:
-                marred = marred or named[0]
+            elif (named or likely) and not against:
+                marred = marred or (named or likely)[0]
     marks.discard(".")
     undone = kept or not marks.isdisjoint("HJ")
     return Reading("" if undone else plain, marred or (plain if undone else ""), kept, frozenset(marks))
@@ -279,8 +285,22 @@ def _mostly_known(code: str) -> bool:
     return "A" in code or code.count(".") <= 4 + len(code) // 2
 
 
+def own_clauses(folded: str) -> list[str]:
+    """Give the clauses of a text of `normal` that have letters."""
+    return [clause for clause in _CLAUSE.split(folded) if any(map(str.isalnum, clause))]
+
+
+_BACK = re.compile(r"j.{0,5}I|I.{0,4}j")
+
+
 @lru_cache(maxsize=65536)
 def wants_back(folded: str) -> bool:
     """Tell whether a text has the words "put ... back", "sign up again", in one clause of one language."""
     codes = (code for clause in _CLAUSE.split(folded) for code in concepts(clause, returning=True).values())
-    return any(re.search(r"j.{0,5}I|I.{0,4}j", code) for code in codes)
+    return any(_BACK.search(code) for code in codes)
+
+
+@lru_cache(maxsize=65536)
+def speaks_of_return(folded: str) -> bool:
+    """Tell whether a text has any word of coming back: enough once the message says that one has left."""
+    return bool(concepts(folded, returning=True))

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from smsdata.analysis.reply_asked import TEXT_NOUNS, WordsAsked, fold, named_in, optout_words, words_asked
 from smsdata.analysis.reply_model import likely_optout
-from smsdata.analysis.reply_phrases import Reading, lexicon, normal, read_phrases, skeleton, wants_back, words_of
+from smsdata.analysis.reply_phrases import Reading, lexicon, normal, own_clauses, read_phrases, skeleton, speaks_of_return, wants_back, words_of
 
 __all__ = ["NO_ENGAGEMENT", "REPLY_KINDS", "ReplyClass", "classify_text", "fold", "optout_words"]
 
@@ -119,7 +119,7 @@ _MEANT_KINDLY = _any(
     r"\bstop (?:by|in|at|over|light|sign|watch|press|smoking|crying|thinking|talking)\b|\bstop \d+ ?\?",
     r"\b(?:bus|tram|pit|non|next|which|what) ?stop\b",
     r"\bnicht (?:abmelden|abbestellen|stoppen)\b|\bhuy (?:don|lich|ve)\b",
-    r"\btext(?:ing)? and drive\b",
+    r"\btext(?:ing)? and drive\b|\bstop it,? i (?:love|like|adore)\b",
     r"\bl'arret\b|\barret (?:de bus|suivant)\b|\bstopp \d",
 )
 _NO_IDIOM = re.compile(
@@ -196,6 +196,18 @@ def _looks_like_keyword(text: str, folded: str, words: frozenset[str]) -> bool:
     return any(_near(t, "unsubscribe") for t in tokens if len(t) > _LONG_WORD)
 
 
+def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
+    """Tell whether one clause of several is a keyword, or what the message asked for: "Stop!! I have moved"."""
+    if len(clauses) < 2:
+        return False
+    spellings = [spelling for clause in clauses for spelling in _bare_spellings(clause)]
+    keywords = lexicon().bare["K"]
+    return any(
+        len(word) > 2 and (named_in(word, asked.leave) or word in keywords) and not named_in(word, asked.other)
+        for word in spellings
+    )
+
+
 def _wrong_person(text: str, folded: str) -> bool:
     return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
@@ -210,7 +222,10 @@ def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -
         return ReplyClass("optout", 4, "hint")
     if not kindly and _looks_like_keyword(text, folded, asked.leave):
         return ReplyClass("optout", 3, "misspelt")
-    if likely_optout(normal(text), reading.marks, bool(asked.leave)):
+    if not kindly and _keyword_in_a_clause(own_clauses(normal(text)), asked):
+        return ReplyClass("optout", 3, "keyword in a clause")
+    answers = len(_tokens(folded)) < 2 and (_YES.search(folded) or _NO.search(folded))
+    if not answers and likely_optout(normal(text), reading.marks, bool(asked.leave)):
         return ReplyClass("optout", 4, "model")
     return None
 
@@ -300,7 +315,7 @@ def _means_something_else(spellings: tuple[str, ...], asked: WordsAsked) -> bool
 
 def _lexicon_keyword(spellings: list[str], asked: WordsAsked) -> ReplyClass | None:
     words = lexicon().bare
-    if any(named_in(spelling, asked.leave) for spelling in spellings):
+    if any(named_in(spelling, asked.leave | asked.mentioned) for spelling in spellings):
         return ReplyClass("optout", 2, "asked")
     if any(spelling in words["K"] for spelling in spellings):
         return ReplyClass("optout", 1, "keyword")
@@ -353,10 +368,11 @@ def _optin_class(reading: Reading, folded: str, gone: bool) -> ReplyClass | None
     if reading.marks & set("AXC") or "question" in reading.marks:
         return None
     back = wants_back(folded)
-    undoes = "H" in reading.marks and (back or bool(reading.marks & set("SU")) or gone)
-    if "J" in reading.marks or undoes or (back and (gone or bool(reading.marks & set("RLMWUP")))):
-        if not (back and "N" in reading.marks and not gone):
-            return ReplyClass("optin", None, "put back")
+    undoes = "H" in reading.marks and (back or speaks_of_return(folded) or bool(reading.marks & set("SU")) or gone)
+    once_more = back and (gone or bool(reading.marks & set("RLMWUP"))) and (gone or "N" not in reading.marks)
+    after_leaving = gone and "?" not in folded and (speaks_of_return(folded) or bool(_YES.search(folded)))
+    if "J" in reading.marks or undoes or once_more or after_leaving:
+        return ReplyClass("optin", None, "put back")
     return None
 
 
