@@ -35,6 +35,8 @@ _OPTOUT_PERIODS = {
     "list_at": "utc",
     "review_at": "utc",
     "cleared_at": "utc",
+    "scope_sender": "str",
+    "scope_list": "Int64",
 }
 _OPTOUT_RATES = {
     "recipients": "int64",
@@ -50,7 +52,10 @@ _OPTOUT_RATES = {
     "last": "utc",
     "mature": "boolean",
 }
-_EVENTS = {"msisdn": "str", "source": "str", "at": "Int64", "known": "Int64", "send": "Int64"}
+_EVENTS = {
+    "msisdn": "str", "source": "str", "at": "Int64", "known": "Int64", "send": "Int64", "sender": "str",
+    "list": "Int64",
+}  # fmt: skip
 # The gateway's word stands before ours where both name the same instant.
 _TRUTH_ORDER = {"callback": 0, "flag": 1, "list": 2, "reply": 3}
 
@@ -111,7 +116,10 @@ def optouts(
         - ``reply_at``, ``callback_at`` (datetime64[us, UTC]): the first of each; ``flag_at``: when the first
           flagged message was sent; ``list_at``: when the status was read, else the contact's creation;
           ``review_at``: the first reply of tier 3 or 4. NaT where there is none;
-        - ``cleared_at`` (datetime64[us, UTC]): the START that ended the period; NaT if still opted out.
+        - ``cleared_at`` (datetime64[us, UTC]): the START that ended the period; NaT if still opted out;
+        - ``scope_sender`` (str): the number of yours that the first reply or callback of the period was written
+          to; missing where there is none. ``scope_list`` (Int64): the list whose status says so, the lowest id if
+          several; NA where none. An opt-out counts for all senders and lists all the same.
 
     Raises
     ------
@@ -334,6 +342,7 @@ def _reply_events(tables: Tables, table: str) -> pd.DataFrame:
     send = _answered_send(tables, table)
     return tables.query(f"""
         SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known", {send},
+            {_written_to(tables, table)} AS "sender",
             CASE WHEN "kind" = 'optin' THEN 'start' WHEN "optout_tier" <= 2 THEN 'reply' ELSE 'review' END
                 AS "source"
         FROM @{table} WHERE "kind" = 'optin' OR "optout_tier" IS NOT NULL
@@ -344,9 +353,14 @@ def _callback_events(tables: Tables, table: str) -> pd.DataFrame:
     tables.require(table, "msisdn", "received_at", "is_optout")
     return tables.query(f"""
         SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known",
-            'callback' AS "source", {_answered_send(tables, table)}
+            'callback' AS "source", {_answered_send(tables, table)},
+            {_written_to(tables, table)} AS "sender"
         FROM @{table} WHERE lower(CAST("is_optout" AS STRING)) IN ('yes', 'true', '1')
     """)
+
+
+def _written_to(tables: Tables, table: str) -> str:
+    return '"longcode"' if tables.has(table, "longcode") else "CAST(NULL AS STRING)"
 
 
 def _answered_send(tables: Tables, table: str) -> str:
@@ -371,8 +385,10 @@ def _flag_events(tables: Tables, table: str) -> pd.DataFrame:
 def _list_events(tables: Tables, table: str) -> pd.DataFrame:
     tables.require(table, "msisdn", "status")
     created = 'unix_micros("created_at")' if tables.has(table, "created_at") else "CAST(NULL AS BIGINT)"
+    lowest = 'min("list_id")' if tables.has(table, "list_id") else "CAST(NULL AS BIGINT)"
     return tables.query(f"""
-        SELECT "msisdn", min({created}) AS "at", {_read_at(tables, table)} AS "known", 'list' AS "source"
+        SELECT "msisdn", min({created}) AS "at", {_read_at(tables, table)} AS "known", 'list' AS "source",
+            {lowest} AS "list"
         FROM @{table}
         WHERE replace(replace(replace(lower("status"), '-', ''), '_', ''), ' ', '')
             IN ('optout', 'optedout', 'unsubscribed')
@@ -422,6 +438,9 @@ def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
     sources = {**_EVIDENCE_COLUMNS, "review": "review_at", "start": "cleared_at"}
     for source, column in sources.items():
         frame[column] = rows[rows["source"] == source].groupby(block)["shown"].min()
+    heard = rows[rows["source"].isin(["reply", "callback", "review"])].sort_values([*block, "shown"])
+    frame["scope_sender"] = heard.dropna(subset="sender").drop_duplicates(block).set_index(block)["sender"]
+    frame["scope_list"] = rows.groupby(block)["list"].min()
     certain = rows[rows["source"].isin(_EVIDENCE_COLUMNS)]
     certain = certain.assign(rank=certain["source"].map(_TRUTH_ORDER))
     best = certain.sort_values([*block, "known", "rank", "at"], na_position="last").drop_duplicates(block)

@@ -15,7 +15,7 @@ from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import Source, Tables, length, open_tables
 from smsdata.analysis.core.provenance import TimeSpan, explained
 from smsdata.analysis.core.statistics import rate
-from smsdata.analysis.reply_words import classify_text
+from smsdata.analysis.reply_words import NO_ENGAGEMENT, ReplyClass, classify_text
 from smsdata.errors import UsageError
 
 NEVER_PENDING = "a reply that was received is never pending"
@@ -63,6 +63,7 @@ _CLASSIFIED = {
     "kind": "str",
     "optout_tier": "Int64",
     "review": "bool",
+    "sign": "str",
 }
 
 
@@ -235,7 +236,7 @@ def reply_windows(
 def classify_replies(
     replies: Source, messages: Source | None = None, *, window: str | timedelta = "72h"
 ) -> pd.DataFrame:
-    """Tell what each reply says: opt-out, opt-in, yes, no, question, wrong person, empty or other.
+    """Tell what each reply says: opt-out, opt-in, yes, no, question and other kinds.
 
     Parameters
     ----------
@@ -256,10 +257,13 @@ def classify_replies(
         - ``id`` (int64), ``msisdn``, ``longcode`` (str), ``received_at`` (datetime64[us, UTC]), ``response``;
         - ``message_id`` (Int64): the send it answers, as the gateway says, else as attributed; NA if neither;
         - ``answered`` (str): the text it answers; missing if not known;
-        - ``kind`` (str): optout, optin, yes, no, question, wrong_person, empty or other;
-        - ``optout_tier`` (Int64): 1 keyword, 2 the word the message asked for, 3 misspelt or contained
-          keyword, 4 phrase; NA if there is no sign of an opt-out;
-        - ``review`` (bool): tier 3 or 4: a person should read it. Only tiers 1 and 2 are certain.
+        - ``kind`` (str): optout, optin, yes, no, question, wrong_person, empty, other; tapback ("Liked ...")
+          and auto_reply, which a telephone writes and which are no engagement;
+        - ``optout_tier`` (Int64): 1 keyword or plain request, 2 the word the message asked for, 3 misspelt or
+          contained keyword, 4 phrase or likely by the model; NA if there is no sign of an opt-out;
+        - ``review`` (bool): tier 3 or 4: a person should read it. Only tiers 1 and 2 are certain;
+        - ``sign`` (str): what decided: "keyword", "asked", the name of a phrase ("stop + send"), "misspelt",
+          "hint", "model" and the like; empty where no opt-out or opt-in was in question.
 
     Raises
     ------
@@ -290,12 +294,12 @@ def classify_replies(
         tables.require("replies", "id", "msisdn", "longcode", "received_at", "response")
         tables.require_keys("replies", ("id",))
         frame = _with_answered(tables, length(window, "classify_replies"))
-        pairs = zip(frame["response"].fillna(""), frame["answered"].fillna(""), strict=True)
-        classes = [classify_text(response, answered) for response, answered in pairs]
+        classes = reply_classes(frame)
         full = frame.assign(
             kind=[c.kind for c in classes],
             optout_tier=pd.array([c.optout_tier for c in classes], dtype="Int64"),
             review=[c.review for c in classes],
+            sign=[c.sign for c in classes],
         )
         return explained(
             typed(full, _CLASSIFIED),
@@ -305,7 +309,22 @@ def classify_replies(
             denominator="replies",
             window=_received(frame),
             pending=NEVER_PENDING,
+            notes=("the column sign tells which rule decided, or that the model did",),
         )
+
+
+def reply_classes(frame: pd.DataFrame) -> list[ReplyClass]:
+    """Read each distinct reply once, together with the text it answers."""
+    pairs = list(zip(frame["response"].fillna(""), frame["answered"].fillna(""), strict=True))
+    read = {pair: classify_text(*pair) for pair in dict.fromkeys(pairs)}
+    return [read[pair] for pair in pairs]
+
+
+def from_people(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what telephones write: tapbacks and automatic replies."""
+    texts = frame if "answered" in frame else frame.assign(answered="")
+    written = [reply.kind not in NO_ENGAGEMENT for reply in reply_classes(texts)]
+    return frame[written]
 
 
 def require_pair(tables: Tables) -> None:

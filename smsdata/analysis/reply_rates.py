@@ -15,9 +15,11 @@ from smsdata.analysis.core.engine import MATURE, Source, length, open_tables
 from smsdata.analysis.core.grouping import By, group_keys
 from smsdata.analysis.core.provenance import explained, scope
 from smsdata.analysis.core.statistics import rate, wilson
-from smsdata.analysis.replies import NEVER_PENDING, attribute_replies, attributed
+from smsdata.analysis.replies import NEVER_PENDING, attribute_replies, attributed, from_people
 
 _HOUR_MINUTES = 60.0
+TELEPHONES = "tapbacks and automatic replies are no engagement and left out"
+"""What `explain` says of the replies that nobody wrote."""
 
 
 _REPLY_RATES = {
@@ -83,7 +85,7 @@ def reply_rate(
         - ``recipients`` (int64): messages to one recipient, whatever became of them;
         - ``delivered``, ``pending`` (int64) of them, ``pending_share`` (float64): pending / recipients;
         - ``replied`` (int64): delivered messages that at least one reply is attributed to;
-        - ``replies`` (int64): those replies;
+        - ``replies`` (int64): those replies; tapbacks ("Liked ...") and automatic replies are left out of both;
         - ``rate`` (float64, 0 to 1): replied / delivered; NaN if nothing was delivered;
         - ``low``, ``high`` (float64): its Wilson interval;
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
@@ -119,7 +121,7 @@ def reply_rate(
         tables.require("messages", "status")
         keys = group_keys(tables, "messages", by, tz=tz)
         present = tables.now(now, "messages")
-        answered = attributed(tables, within)["answered_id"].dropna().value_counts()
+        answered = from_people(attributed(tables, within))["answered_id"].dropna().value_counts()
         tables.add("answers", _answers_by_row(answered))
         counts = keys.finish(
             tables.query(f"""
@@ -152,7 +154,7 @@ def reply_rate(
             numerator=f"delivered messages with a reply attributed to them within {window}",
             denominator="messages delivered from senders that can receive replies",
             **scope(counts, n="recipients"),
-            notes=(f"interval: Wilson, {level:.0%}", "senders with letters in them are left out"),
+            notes=(f"interval: Wilson, {level:.0%}", "senders with letters in them are left out", TELEPHONES),
         )
 
 
@@ -184,7 +186,7 @@ def time_to_reply(
         One row per group:
 
         - the groups, named as asked;
-        - ``replies`` (int64): those attributed to a message;
+        - ``replies`` (int64): those attributed to a message, without tapbacks and automatic replies;
         - ``p10``, ``median``, ``p90`` (float64): minutes from sending to reply; NaN without replies;
         - ``within_1h``, ``within_24h`` (float64, 0 to 1): their share; NaN without replies.
 
@@ -214,8 +216,8 @@ def time_to_reply(
        replies  median  within_1h
     0        2    70.0        0.5
     """
-    attributed = attribute_replies(replies, messages, window=window).dropna(subset="message_id")
-    with open_tables("time_to_reply", replies=attributed.assign(sender=attributed["longcode"])) as tables:
+    people = from_people(attribute_replies(replies, messages, window=window).dropna(subset="message_id"))
+    with open_tables("time_to_reply", replies=people.assign(sender=people["longcode"])) as tables:
         keys = group_keys(tables, "replies", by, tz=tz)
         rows = keys.finish(tables.query(f'SELECT {keys.select} "minutes" FROM {keys.source}'))
         groups = rows.groupby(keys.names, dropna=False) if keys.names else [((), rows)]
@@ -230,6 +232,7 @@ def time_to_reply(
             denominator=f"replies attributed to a message within {window}",
             window=tables.span("replies", "received_at")[0],
             pending=NEVER_PENDING,
+            notes=(TELEPHONES,),
         )
 
 

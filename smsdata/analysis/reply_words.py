@@ -1,18 +1,30 @@
 """What the text of one reply says: an opt-out, an opt-in, yes, no, a question, the wrong person.
 
-Owns the opt-out words and the reading of "reply NO to opt out". Pure functions of one text; the frames that
-use them hand over distinct texts. Imports nothing of smsdata.
+Owns the order in which signs decide: what the message asked for, keywords, plain phrases, signs for a person's
+eye, and then the other kinds. Pure functions of one text; the frames that use them hand over distinct texts.
+Imports of smsdata only reply_asked, reply_phrases and reply_model.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-REPLY_KINDS = ("optout", "optin", "yes", "no", "question", "wrong_person", "empty", "other")
+from smsdata.analysis.reply_asked import TEXT_NOUNS, WordsAsked, fold, named_in, optout_words, words_asked
+from smsdata.analysis.reply_model import likely_optout
+from smsdata.analysis.reply_phrases import Reading, lexicon, normal, own_clauses, read_phrases, skeleton, speaks_of_return, wants_back, words_of
+
+__all__ = ["NO_ENGAGEMENT", "REPLY_KINDS", "ReplyClass", "classify_text", "fold", "optout_words"]
+
+NO_ENGAGEMENT = ("tapback", "auto_reply")
+"""Kinds that a telephone writes: no person answered."""
+
+REPLY_KINDS = (
+    "optout", "optin", "yes", "no", "question", "wrong_person", "empty", "other", *NO_ENGAGEMENT,
+)  # fmt: skip
 
 
 def _words(*lines: str) -> frozenset[str]:
@@ -56,44 +68,22 @@ class ReplyClass:
     kind : str
         One of `REPLY_KINDS`.
     optout_tier : int or None
-        1 an opt-out keyword and nothing else; 2 the word that the answered message gave for opting out;
-        3 a misspelt or contained keyword; 4 a phrase ("remove me", "wrong number"). None: no sign of one.
+        1 an opt-out keyword and nothing else, or a plain request ("please stop texting me"); 2 the word that
+        the answered message gave for opting out; 3 a misspelt or contained keyword; 4 a phrase that may be
+        meant otherwise, or likely by the model of letters. None: no sign of one.
+    sign : str
+        What decided: "keyword", "asked", the name of a phrase, "misspelt", "hint", "model"; empty for kinds
+        that no opt-out or opt-in is about.
     """
 
     kind: str
     optout_tier: int | None = None
+    sign: str = field(default="", repr=False)
 
     @property
     def review(self) -> bool:
         """Whether a person should read it: tiers 3 and 4 suggest an opt-out and do not prove one."""
         return self.optout_tier in (3, 4)
-
-
-def fold(text: str) -> str:
-    """Give the text in lower case without accents, marks and variants of letters, so that spellings compare.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        The folded text; punctuation and emoji stay, digits of any script become 0 to 9.
-
-    Examples
-    --------
-    >>> fold("ARRÊT"), fold("Désabonner")
-    ('arret', 'desabonner')
-    """
-    parts = unicodedata.normalize("NFKD", text.casefold()).casefold()
-    bare = "".join(_digit(c) for c in parts if unicodedata.category(c) != "Mn")
-    return unicodedata.normalize("NFC", bare).replace("’", "'").replace("đ", "d")
-
-
-def _digit(character: str) -> str:
-    return str(unicodedata.decimal(character, character))
 
 
 def _tokens(folded: str) -> tuple[str, ...]:
@@ -113,122 +103,6 @@ def _is_keyword(tokens: tuple[str, ...], keywords: frozenset[str], plain: frozen
     )
 
 
-# -- what the answered message told its readers to send --
-
-_VERB = (
-    r"\b(?:reply|replying|rply|respond|txt|text|send|responda|responde|conteste|envie|envia|repondez|envoyez|tapez"
-    r"|antwort|antworte|antworten sie|sende|senden sie|rispondi|invia|antwoord|stuur|odpisz|wyslij|soan"
-    r"|ارسل)\s+"
-    r"(?:to this (?:message|sms|text) )?(?:with |mit |met |con |par )?(?:the word )?"
-)
-_WORD = r"[\"'«“]?(?P<word>\w+)\b[\"'»”]?"
-_TWO_WORDS = r"[\"'«“](?P<word>\w+ \w+)[\"'»”]"
-_TEXT_NOUNS = r"(?:sms|texts?|msgs?|messages?|alerts?|reminders?|texting|messaging|receiving|getting)"
-_LEAVING = (
-    rf"(?:opt(?:ing)?[\s-]?out|unsub\w*|be removed|not receive|no more {_TEXT_NOUNS}"
-    rf"|(?:do ?n'?t|no longer) (?:want|wish)(?: to receive)?(?: these| our)? {_TEXT_NOUNS}"
-    rf"|(?:stop|end|quit|leave|cancel)(?: (?:these|this|our|all|future|my))? {_TEXT_NOUNS}"
-    r"|(?:stop|end|quit|leave)(?=\s*(?:$|[.,;!?:)\n]))"
-    r"|no (?:desea |quiere |quieres )?recibir|dejar de recibir|darse de baja|desuscribir\w*"
-    r"|plus recevoir|desabonner|desinscrire"
-    r"|abmelden|abzumelden|abbestellen|keine (?:weiteren )?(?:sms|nachrichten) mehr"
-    r"|non ricevere|disiscriver\w*|para sair|nao (?:quer |deseja )?receber|descadastrar"
-    r"|afmelden|uitschrijven|geen (?:sms|berichten) meer|zrezygnowac|wypisac sie|tu choi|de huy"
-    r"|\w{0,2}الغاء|\w{0,2}ايقاف)"
-)
-_TO = r"\s*(?:to|2|for|=|if you (?:wish|want|would like) to|pour ne|pour|para|per|um|om)\s*"
-_NOTHING_ELSE = r"(?!\s+(?:to|for)\s+[a-z])(?!\s+or\s+(?!visit|call|click|email|http))"
-_LEAVE_ASKED = (
-    re.compile(rf"\b{_LEAVING}[^.!?:\n]{{0,30}}?[?:]?\s*[-–]?\s*{_VERB}{_WORD}{_NOTHING_ELSE}"),
-    re.compile(rf"\b(?P<word>\w+?)\s*[2=]\s*{_LEAVING}"),
-    re.compile(rf"\b{_LEAVING}[,:?]?\s+sms\s+{_WORD}{_NOTHING_ELSE}(?=\s*(?:$|[.,;!)]|(?:to|naar) \d))"),
-    re.compile(rf"\b(?:abmeldung|abmelden|abbestellen) (?:mit|per) {_WORD}(?=\s*(?:$|[.,;!)]|an \d))"),
-    re.compile(rf"\b{_LEAVING}[^.!?:\n]{{0,30}}?[?:]?\s*[-–]?\s*{_VERB}{_TWO_WORDS}"),
-    re.compile(rf"{_VERB}{_TWO_WORDS}{_TO}{_LEAVING}"),
-    re.compile(rf"(?:{_VERB}|\bsms\s+|[,;(]\s*){_WORD}(?: to \d{{5,}})?{_TO}{_LEAVING}"),
-    re.compile(r"(?:回复?\s*(?P<word>[a-z0-9]+)\s*退[订訂])|(?:退[订訂]\s*回复?\s*(?P<after>[a-z0-9]+))"),
-    re.compile(r"配信(?:停止|解除)\w{0,3}[「『](?P<word>\w+)[」』]"),
-)
-_LEAVE_SHORTHAND = re.compile(
-    r"\b(?:[Uu]nsub\w*|UNSUB\w*|[Oo]pt[ -]?[Oo]ut|OPT[ -]?OUT)\s*[:=]?\s+(?P<word>[A-Z]{1,12}|\d{1,2})\b"
-)
-_JOIN_ASKED = (
-    re.compile(
-        rf"{_VERB}{_WORD}{_TO}(?:(?:re)?subscribe|opt[\s-]?in|sign up|suscribirse|receive (?:offers|alerts))"
-    ),
-)
-_CONFIRM_ASKED = (
-    re.compile(rf"(?:{_VERB}|[,;]\s*){_WORD}{_TO}(?:confirm|accept|keep)"),
-    re.compile(r"回复?(?P<word>\w)确认"),
-)
-_DECLINE_ASKED = (
-    re.compile(
-        rf"(?:{_VERB}|[,;]\s*|\bor\s+){_WORD}{_TO}(?:cancel(?! {_TEXT_NOUNS})|decline|change|reschedule)"
-    ),
-    re.compile(r"回复?(?P<word>\w)[改取]"),
-)
-# "Unsubscribe any time, reply YES to book": never take a yes, or a word of grammar, for the way out.
-_NEVER_LEAVING = _words(
-    "yes, y, ja, si, sim, oui, tak, はい, start, unstop, help, info",
-    "to, this, with, the, us, a, of, i, you, back, here, by, at, any",
-    "reply, rply, txt, text, sms, send, call, visit, click, link, http, https, www",
-)
-
-
-@dataclass(frozen=True)
-class _WordsAsked:
-    leave: frozenset[str]
-    join: frozenset[str]
-    confirm: frozenset[str]
-    decline: frozenset[str]
-
-
-def _matched_words(patterns: tuple[re.Pattern[str], ...], folded: str) -> frozenset[str]:
-    matches = (m for pattern in patterns for m in pattern.finditer(folded))
-    return frozenset(word for m in matches for word in m.groupdict().values() if word)
-
-
-@lru_cache(maxsize=65536)
-def _words_asked(message: str) -> _WordsAsked:
-    folded = fold(message)
-    shorthand = {fold(word) for word in _matched_words((_LEAVE_SHORTHAND,), message)}
-    leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
-    return _WordsAsked(
-        leave=leave,
-        join=_matched_words(_JOIN_ASKED, folded),
-        confirm=_matched_words(_CONFIRM_ASKED, folded),
-        decline=_matched_words(_DECLINE_ASKED, folded) - leave,
-    )
-
-
-def optout_words(message: str) -> frozenset[str]:
-    """Give the words that this message tells its readers to send in order to opt out.
-
-    Parameters
-    ----------
-    message : str
-        The text of an outbound message.
-
-    Returns
-    -------
-    frozenset of str
-        The words, folded as by `fold`; empty if the message gives no instruction, or a link instead.
-
-    Notes
-    -----
-    The Australian regulator (ACMA) asks for an unsubscribe facility and leaves its wording free
-    ("Unsub: reply NO"), so the word has to be read from the message.
-
-    Examples
-    --------
-    >>> sorted(optout_words("20% off today. Unsub: reply NO"))
-    ['no']
-    >>> sorted(optout_words("Reply YES to confirm or NO to reschedule. Txt OUT to opt out"))
-    ['out']
-    """
-    return _words_asked(message).leave
-
-
 # -- signs that a person has to read --
 
 _KEYS = {
@@ -241,12 +115,11 @@ _REAL_WORDS = _words("shop, step, top, spot, stomp, atop, and, send, bend, quiet
 _LONG_WORD = 7
 _SIGNS = frozenset("🛑⛔")
 _MEANT_KINDLY = _any(
-    r"\b(?:love|like|enjoy|lol|haha)\w*\b",
     r"\b(?:do ?n'?t|do not|never|can'?t|cannot|won'?t|not) (?:\w+ )?(?:stop|quit|unsubscribe|opt ?out)",
     r"\bstop (?:by|in|at|over|light|sign|watch|press|smoking|crying|thinking|talking)\b|\bstop \d+ ?\?",
     r"\b(?:bus|tram|pit|non|next|which|what) ?stop\b",
     r"\bnicht (?:abmelden|abbestellen|stoppen)\b|\bhuy (?:don|lich|ve)\b",
-    r"\btext(?:ing)? and drive\b",
+    r"\btext(?:ing)? and drive\b|\bstop it,? i (?:love|like|adore)\b",
     r"\bl'arret\b|\barret (?:de bus|suivant)\b|\bstopp \d",
 )
 _NO_IDIOM = re.compile(
@@ -255,14 +128,14 @@ _NO_IDIOM = re.compile(
 )
 _CONTAINED = _any(
     r"\bstop2|\b(?:stop|stopp|unsubscribed?|unsub|opt(?:ing)? ?(?:me )?out)\b",
-    rf"\b(?:cancel|end|quit) (?:(?:this|these|all|my) )?{_TEXT_NOUNS}\b|\bend this\b",
+    rf"\b(?:cancel|end|quit) (?:(?:this|these|all|my) )?{TEXT_NOUNS}\b|\bend this\b",
     r"\bdarme? de baja\b|\bdesabonner\b|\barret\b|\b(?:abmelden|afmelden)\b|\bquero sair\b|\bmuon huy\b",
     r"退[订訂]|取消[订訂]|الغاء الاشتراك",
 )
 _PHRASE = _any(
     r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
     r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm|call)\w*",
-    rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{_TEXT_NOUNS}|these|receive)\b",
+    rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{TEXT_NOUNS}|these|receive)\b",
     r"\bno more of (?:this|these)\b|\bmy (?:consent|permission) to (?:text|messag|contact|sms)\w*",
     r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|bugger|fuck) off\b|\bspam\b",
     r"\bno me (?:envien|escriban|manden)\b|\bno quiero recibir\b|\bborren?me\b",
@@ -323,14 +196,38 @@ def _looks_like_keyword(text: str, folded: str, words: frozenset[str]) -> bool:
     return any(_near(t, "unsubscribe") for t in tokens if len(t) > _LONG_WORD)
 
 
-def _review_class(text: str, folded: str, words: frozenset[str]) -> ReplyClass | None:
-    if _WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")):
-        return ReplyClass("wrong_person", 4)
-    if _MEANT_KINDLY.search(folded):
-        return None
-    if _PHRASE.search(folded):
-        return ReplyClass("optout", 4)
-    return ReplyClass("optout", 3) if _looks_like_keyword(text, folded, words) else None
+def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
+    """Tell whether one clause of several is a keyword, or what the message asked for: "Stop!! I have moved"."""
+    if len(clauses) < 2:
+        return False
+    spellings = [spelling for clause in clauses for spelling in _bare_spellings(clause)]
+    keywords = lexicon().bare["K"]
+    return any(
+        len(word) > 2 and (named_in(word, asked.leave) or word in keywords) and not named_in(word, asked.other)
+        for word in spellings
+    )
+
+
+def _wrong_person(text: str, folded: str) -> bool:
+    return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
+
+
+def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -> ReplyClass | None:
+    if reading.marred and not reading.kept:
+        return ReplyClass("optout", 4, reading.marred)
+    if _wrong_person(text, folded) or "w" in reading.marks:
+        return ReplyClass("wrong_person", 4, "wrong person")
+    kindly = reading.kept or _MEANT_KINDLY.search(folded)
+    if not kindly and _PHRASE.search(folded):
+        return ReplyClass("optout", 4, "hint")
+    if not kindly and _looks_like_keyword(text, folded, asked.leave):
+        return ReplyClass("optout", 3, "misspelt")
+    if not kindly and _keyword_in_a_clause(own_clauses(normal(text)), asked):
+        return ReplyClass("optout", 3, "keyword in a clause")
+    answers = len(_tokens(folded)) < 2 and (_YES.search(folded) or _NO.search(folded))
+    if not answers and likely_optout(normal(text), reading.marks, bool(asked.leave)):
+        return ReplyClass("optout", 4, "model")
+    return None
 
 
 # -- everything else a reply can be --
@@ -361,7 +258,7 @@ def _is_empty(text: str) -> bool:
     return all(unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text)
 
 
-def _answer_class(folded: str, tokens: tuple[str, ...], asked: _WordsAsked) -> ReplyClass:
+def _answer_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass:
     said = " ".join(tokens)
     if said in asked.confirm or _YES.search(folded):
         return ReplyClass("yes")
@@ -375,16 +272,107 @@ def _all_leave(bare: tuple[str, ...], leave: frozenset[str]) -> bool:
     return not leave.isdisjoint(bare) and all(word in leave or word in _PLAIN_WORDS for word in bare)
 
 
-def _keyword_class(tokens: tuple[str, ...], asked: _WordsAsked) -> ReplyClass | None:
+_SIGNS_IN_WORDS = re.compile(r"(?<=\w)[$@€|](?=\w)|(?<!\S)[$@€](?=[a-z])")
+# Carriers act on these whatever a message says they are for: a person should see that.
+_ALWAYS_MEANT = _words("stop, stopp, unsubscribe, unsub, arret, стоп, стop")
+
+
+def _bare_spellings(folded: str) -> list[str]:
+    """Give the whole reply as one keyword might be written: as it stands, without politeness, in one piece."""
+    joined = _SIGNS_IN_WORDS.sub(lambda match: skeleton(match[0]), folded)
+    tokens = [t if t.isdigit() else skeleton(t) for t in words_of(joined)]
+    polite = lexicon().bare["Z"]
+    bare = list(dict.fromkeys(t for t in tokens if t not in polite))
+    spellings = [" ".join(tokens), " ".join(dict.fromkeys(tokens)), " ".join(bare)]
+    if 1 < len(tokens) <= 3 and all(len(t) < 5 for t in tokens):
+        spellings.append("".join(tokens))
+    return [spelling for spelling in spellings if spelling]
+
+
+def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
     bare = " ".join(_without_politeness(tokens))
     if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
-        return ReplyClass("no", 3)
+        return ReplyClass("no", 3, "asked for something else")
+    if _means_something_else((bare, *_bare_spellings(normal(folded))), asked):
+        return ReplyClass("other", 3 if bare in _ALWAYS_MEANT else None, "asked for something else")
     if _is_keyword(tokens, _OPT_OUT, _PLAIN_WORDS):
-        return ReplyClass("optout", 1)
+        return ReplyClass("optout", 1, "keyword")
     if bare in asked.leave or _all_leave(_without_politeness(tokens), asked.leave):
-        return ReplyClass("optout", 2)
+        return ReplyClass("optout", 2, "asked")
     if _is_keyword(tokens, _OPT_IN, _OPT_IN) or bare in asked.join:
-        return ReplyClass("optin")
+        return ReplyClass("optin", None, "keyword")
+    return _lexicon_keyword(_bare_spellings(normal(folded)), asked)
+
+
+def _means_something_else(spellings: tuple[str, ...], asked: WordsAsked) -> bool:
+    """Tell whether the message gave this keyword a purpose of its own: "Reply QUIT to begin"."""
+    keywords = [word for word in spellings if word in _OPT_OUT or word in lexicon().bare["K"]]
+    unspaced = [word for word in keywords if not word.isascii() and len(word) > 1]
+    return any(named_in(word, asked.other) for word in keywords) or any(
+        word in name for name in asked.other for word in unspaced
+    )
+
+
+def _lexicon_keyword(spellings: list[str], asked: WordsAsked) -> ReplyClass | None:
+    words = lexicon().bare
+    if any(named_in(spelling, asked.leave | asked.mentioned) for spelling in spellings):
+        return ReplyClass("optout", 2, "asked")
+    if any(spelling in words["K"] for spelling in spellings):
+        return ReplyClass("optout", 1, "keyword")
+    if any(named_in(spelling, asked.join) for spelling in spellings):
+        return ReplyClass("optin", None, "asked")
+    joins = any(spelling in words["B"] and _unmistakable(spelling) for spelling in spellings)
+    return ReplyClass("optin", None, "keyword") if joins else None
+
+
+def _unmistakable(word: str) -> bool:
+    return len(word) > 4 or not word.isascii()
+
+
+# -- what a telephone wrote, and what it added --
+
+_QUOTED = re.compile(r"[“”„\"«»「」『』‘’״]+(.{6,})[“”„\"«»「」『』‘’״]+", re.DOTALL)
+_PICTURE = _any(
+    r"^(?:liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|reacted .{1,12} to) an? (?:image|photo|video|message)",
+    r"\b(?:image|imagen|imagem|immagine|photo|foto|bild|billede|bilde|kuvaa?|obraz|zdjecie|obrazek|kep|imagine)\b",
+    r"图片|圖片|写真|画像|사진|이미지|изображени|зображенн|صوره|תמונה|रसवर|ภาพ|hinh anh|gambar",
+)
+_ADDED = re.compile(r"^\s*>.*$|^\s*sent (?:from|via) .*$|^\s*(?:get outlook|envoye de mon|von meinem|enviado desde).*$", re.I | re.M)
+
+
+def _is_tapback(folded: str, answered: str) -> bool:
+    """Tell whether a telephone wrote this for a tap: a word of liking and the text that was liked."""
+    quote = _QUOTED.search(folded)
+    rest = _QUOTED.sub(" ", folded, count=1) if quote else folded
+    reading = read_phrases(rest.strip())
+    if reading.marks & set("AXSUDKC") or len(words_of(rest)) > 7:
+        return False
+    if quote is None:
+        return "T" in reading.marks and bool(_PICTURE.search(folded)) and len(words_of(folded)) <= 7
+    whole = normal(answered).strip()
+    cited = quote[1].strip(" .…\"“”„«»")
+    same = bool(cited) and (cited in whole or (len(whole) > 12 and whole[:12] in cited))
+    return same or "T" in reading.marks
+
+
+def _without_additions(text: str, answered: str) -> str:
+    """Give the reply without the lines that quote the message, and without a telephone's signature."""
+    own = _ADDED.sub(" ", text)
+    if len(answered) > 12:
+        own = own.replace(answered.strip(), " ")
+    return own if own.strip() else text
+
+
+def _optin_class(reading: Reading, folded: str, gone: bool) -> ReplyClass | None:
+    """Tell whether the reply asks to be put back, and does not ask to be left alone."""
+    if reading.marks & set("AXC") or "question" in reading.marks:
+        return None
+    back = wants_back(folded)
+    undoes = "H" in reading.marks and (back or speaks_of_return(folded) or bool(reading.marks & set("SU")) or gone)
+    once_more = back and (gone or bool(reading.marks & set("RLMWUP"))) and (gone or "N" not in reading.marks)
+    after_leaving = gone and "?" not in folded and (speaks_of_return(folded) or bool(_YES.search(folded)))
+    if "J" in reading.marks or undoes or once_more or after_leaving:
+        return ReplyClass("optin", None, "put back")
     return None
 
 
@@ -426,10 +414,19 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
     """
     if _is_empty(text):
         return ReplyClass("empty")
-    folded, asked = fold(text).strip(), _words_asked(answered)
+    if _is_tapback(normal(text), answered):
+        return ReplyClass("tapback", None, "tapback")
+    own, asked = _without_additions(text, answered), words_asked(answered)
+    folded, reading = fold(own).strip(), read_phrases(normal(own))
     tokens = _tokens(folded)
+    keyword = _keyword_class(folded, tokens, asked)
+    if keyword is not None:
+        return keyword
+    if "Y" in reading.marks and "A" not in reading.marks:
+        return ReplyClass("auto_reply", None, "automatic")
     return (
-        _keyword_class(tokens, asked)
-        or _review_class(text, folded, asked.leave)
+        _optin_class(reading, normal(own), asked.gone)
+        or (ReplyClass("optout", 1, reading.plain) if reading.plain and asked.other.isdisjoint(tokens) else None)
+        or _review_class(own, folded, asked, reading)
         or _answer_class(folded, tokens, asked)
     )

@@ -1,0 +1,257 @@
+"""What a message tells its readers to send: the word to opt out with, to confirm, to come back.
+
+Owns the reading of instructions ("reply NO to opt out"), and of words that a message gives another meaning
+("Reply QUIT to begin"). Imports of smsdata only reply_phrases.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from smsdata.analysis.reply_phrases import concepts, normal, skeleton, wants_back
+
+def fold(text: str) -> str:
+    """Give the text in lower case without accents, marks and variants of letters, so that spellings compare.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The folded text; punctuation and emoji stay, digits of any script become 0 to 9.
+
+    Examples
+    --------
+    >>> fold("ARRÊT"), fold("Désabonner")
+    ('arret', 'desabonner')
+    """
+    parts = unicodedata.normalize("NFKD", text.casefold()).casefold()
+    bare = "".join(_digit(c) for c in parts if unicodedata.category(c) != "Mn")
+    return unicodedata.normalize("NFC", bare).replace("’", "'").replace("đ", "d")
+
+
+def _digit(character: str) -> str:
+    return str(unicodedata.decimal(character, character))
+
+
+
+
+def _words(*lines: str) -> frozenset[str]:
+    return frozenset(word.strip() for line in lines for word in line.split(","))
+
+
+# -- instructions as English and a few other languages phrase them --
+
+_VERB = (
+    r"\b(?:reply|replying|rply|respond|txt|text|send|responda|responde|conteste|envie|envia|repondez|envoyez|tapez"
+    r"|antwort|antworte|antworten sie|sende|senden sie|rispondi|invia|antwoord|stuur|odpisz|wyslij|soan"
+    r"|ارسل)\s+"
+    r"(?:to this (?:message|sms|text) )?(?:with |mit |met |con |par )?(?:the word )?"
+)
+_WORD = r"[\"'«“]?(?P<word>\w+)\b[\"'»”]?"
+_TWO_WORDS = r"[\"'«“](?P<word>\w+ \w+)[\"'»”]"
+TEXT_NOUNS = r"(?:sms|texts?|msgs?|messages?|alerts?|reminders?|texting|messaging|receiving|getting)"
+_LEAVING = (
+    rf"(?:opt(?:ing)?[\s-]?out|unsub\w*|be removed|not receive|no more {TEXT_NOUNS}"
+    rf"|(?:do ?n'?t|no longer) (?:want|wish)(?: to receive)?(?: these| our)? {TEXT_NOUNS}"
+    rf"|(?:stop|end|quit|leave|cancel)(?: (?:these|this|our|all|future|my))? {TEXT_NOUNS}"
+    r"|(?:stop|end|quit|leave)(?=\s*(?:$|[.,;!?:)\n]))"
+    r"|no (?:desea |quiere |quieres )?recibir|dejar de recibir|darse de baja|desuscribir\w*"
+    r"|plus recevoir|desabonner|desinscrire"
+    r"|abmelden|abzumelden|abbestellen|keine (?:weiteren )?(?:sms|nachrichten) mehr"
+    r"|non ricevere|disiscriver\w*|para sair|nao (?:quer |deseja )?receber|descadastrar"
+    r"|afmelden|uitschrijven|geen (?:sms|berichten) meer|zrezygnowac|wypisac sie|tu choi|de huy"
+    r"|\w{0,2}الغاء|\w{0,2}ايقاف)"
+)
+_TO = r"\s*(?:to|2|for|=|if you (?:wish|want|would like) to|pour ne|pour|para|per|um|om)\s*"
+_NOTHING_ELSE = r"(?!\s+(?:to|for)\s+[a-z])(?!\s+or\s+(?!visit|call|click|email|http))"
+_LEAVE_ASKED = (
+    re.compile(rf"\b{_LEAVING}[^.!?:\n]{{0,30}}?[?:]?\s*[-–]?\s*{_VERB}{_WORD}{_NOTHING_ELSE}"),
+    re.compile(rf"\b(?P<word>\w+?)\s*[2=]\s*{_LEAVING}"),
+    re.compile(rf"\b{_LEAVING}[,:?]?\s+sms\s+{_WORD}{_NOTHING_ELSE}(?=\s*(?:$|[.,;!)]|(?:to|naar) \d))"),
+    re.compile(rf"\b(?:abmeldung|abmelden|abbestellen) (?:mit|per) {_WORD}(?=\s*(?:$|[.,;!)]|an \d))"),
+    re.compile(rf"\b{_LEAVING}[^.!?:\n]{{0,30}}?[?:]?\s*[-–]?\s*{_VERB}{_TWO_WORDS}"),
+    re.compile(rf"{_VERB}{_TWO_WORDS}{_TO}{_LEAVING}"),
+    re.compile(rf"(?:{_VERB}|\bsms\s+|[,;(]\s*){_WORD}(?: to \d{{5,}})?{_TO}{_LEAVING}"),
+    re.compile(r"(?:回复?\s*(?P<word>[a-z0-9]+)\s*退[订訂])|(?:退[订訂]\s*回复?\s*(?P<after>[a-z0-9]+))"),
+    re.compile(r"配信(?:停止|解除)\w{0,3}[「『](?P<word>\w+)[」』]"),
+)
+_LEAVE_SHORTHAND = re.compile(
+    r"\b(?:[Uu]nsub\w*|UNSUB\w*|[Oo]pt[ -]?[Oo]ut|OPT[ -]?OUT)\s*[:=]?\s+(?P<word>[A-Z]{1,12}|\d{1,2})\b"
+)
+_JOIN_ASKED = (
+    re.compile(
+        rf"{_VERB}{_WORD}{_TO}(?:(?:re)?subscribe|opt[\s-]?in|sign up|suscribirse|receive (?:offers|alerts))"
+    ),
+)
+_CONFIRM_ASKED = (
+    re.compile(rf"(?:{_VERB}|[,;]\s*){_WORD}{_TO}(?:confirm|accept|keep)"),
+    re.compile(r"回复?(?P<word>\w)确认"),
+)
+_DECLINE_ASKED = (
+    re.compile(
+        rf"(?:{_VERB}|[,;]\s*|\bor\s+){_WORD}{_TO}(?:cancel(?! {TEXT_NOUNS})|decline|change|reschedule)"
+    ),
+    re.compile(r"回复?(?P<word>\w)[改取]"),
+)
+# "Unsubscribe any time, reply YES to book": never take a yes, or a word of grammar, for the way out.
+_NEVER_LEAVING = _words(
+    "yes, y, ja, si, sim, oui, tak, はい, start, unstop, help, info",
+    "to, this, with, the, us, a, of, i, you, back, here, by, at, any",
+    "reply, rply, txt, text, sms, send, call, visit, click, link, http, https, www",
+)
+
+
+@dataclass(frozen=True)
+class WordsAsked:
+    """The words that a message names, by what they are for; `other` are those with another meaning.
+
+    `mentioned` are the words of an instruction where letters have no capitals to tell the one that is meant:
+    a reply that is nothing else may be it. `gone` is whether the message says that its reader has opted out.
+    """
+
+    leave: frozenset[str]
+    join: frozenset[str]
+    confirm: frozenset[str]
+    decline: frozenset[str]
+    other: frozenset[str]
+    mentioned: frozenset[str]
+    gone: bool
+
+
+def _matched_words(patterns: tuple[re.Pattern[str], ...], folded: str) -> frozenset[str]:
+    matches = (m for pattern in patterns for m in pattern.finditer(folded))
+    return frozenset(word for m in matches for word in m.groupdict().values() if word)
+
+
+@lru_cache(maxsize=65536)
+def words_asked(message: str) -> WordsAsked:
+    """Read the instructions of a message; words are folded as by `fold`."""
+    folded = fold(message)
+    shorthand = {fold(word) for word in _matched_words((_LEAVE_SHORTHAND,), message)}
+    leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
+    named, other, back, gone = _named_words(message)
+    named -= _NEVER_LEAVING
+    loose = frozenset(word for word in named if _CASELESS.search(word) and not _quoted(word, message))
+    leave |= named - loose
+    other -= leave
+    return WordsAsked(
+        leave=frozenset(leave - other),
+        join=_matched_words(_JOIN_ASKED, folded) | back,
+        confirm=_matched_words(_CONFIRM_ASKED, folded),
+        decline=_matched_words(_DECLINE_ASKED, folded) - leave,
+        other=frozenset(other),
+        mentioned=loose - other,
+        gone=gone,
+    )
+
+
+# -- instructions in any language: a word that stands out, in a sentence that says what it is for --
+
+_SENTENCE = re.compile(r"(?<=[.!。！\n،])\s*(?!\d)|(?<=[?？؟])\s*(?=\S+[.!]?\s)")
+_STANDS_OUT = re.compile(
+    r"[「『“”\"'«‘]([^「」『』“”\"'«»‘’]{1,20})[」』“”\"'»’]|[^\W_\u3040-\u9fff\uac00-\ud7af]+"
+    r"|[\u3040-\u9fff\uac00-\ud7af]+"
+)
+_CASELESS = re.compile(r"[\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_LEAVES = re.compile(r"[UXA]|S.{0,2}[MV]|[MV].{0,2}S|S.?$|D|N.{0,3}[RVMWE]|M.{0,3}N|E.{0,2}[MR]|[RM].{0,2}E")
+_STAYS = re.compile(r"[OG]")
+_GONE = re.compile(r"[UJ]|D.?[PL]|L.?D")
+
+
+def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], bool]:
+    """Give the words that stand out: for leaving, for something else, for coming back; and whether one has left."""
+    leave: set[str] = set()
+    other: set[str] = set()
+    back: set[str] = set()
+    gone = False
+    for sentence in _paired(_SENTENCE.split(message)):
+        words = _standing_out(sentence)
+        codes = _best_codes(normal(sentence))
+        if any("J" in code for code in codes) or (words and gone and wants_back(normal(sentence))):
+            back |= words
+        elif any(_STAYS.search(code) for code in codes):
+            other |= words
+        elif any(_LEAVES.search(code) for code in codes):
+            leave |= words
+        elif gone:
+            back |= words
+        gone |= any(_GONE.search(code) for code in codes) and not words
+    return frozenset(leave), frozenset(other), frozenset(back - leave), gone or bool(back - leave)
+
+
+def _quoted(word: str, message: str) -> bool:
+    return re.search(rf"[「『“\"'«‘]{re.escape(word)}[」』”\"'»’]", fold(message)) is not None
+
+
+def _paired(sentences: list[str]) -> list[str]:
+    """Join a question with the sentence that answers it: "No more texts? Send OUT"."""
+    paired: list[str] = []
+    for sentence in sentences:
+        if paired and paired[-1].rstrip().endswith(("?", "？", "؟")):
+            paired[-1] += " " + sentence
+        else:
+            paired.append(sentence)
+    return paired
+
+
+def _standing_out(sentence: str) -> set[str]:
+    """Give the words in capitals or quotes; where letters have no capitals, the words of the sentence."""
+    words: set[str] = set()
+    before = ""
+    for match in _STANDS_OUT.finditer(sentence):
+        word = match[1] or match[0]
+        if match[1] or (word.isupper() and len(word) <= 14) or (word.isdigit() and len(word) <= 2):
+            words.add(fold(word.strip()))
+            if before and before.isupper():
+                words.add(fold(f"{before} {word}"))
+        elif _CASELESS.search(word):
+            words.add(fold(word))
+        before = word
+    return words
+
+
+def _best_codes(folded: str) -> list[str]:
+    """Give the concepts in the language that knows most of the sentence."""
+    codes = concepts(folded)
+    most = max((len(code) - code.count(".") for code in codes.values()), default=0)
+    return [code for code in codes.values() if len(code) - code.count(".") == most]
+
+
+def named_in(word: str, names: frozenset[str]) -> bool:
+    """Tell whether a word of a reply is one of those named, spelled the same or with letters that look alike."""
+    return word in names or skeleton(normal(word)) in {skeleton(normal(name)) for name in names}
+
+
+def optout_words(message: str) -> frozenset[str]:
+    """Give the words that this message tells its readers to send in order to opt out.
+
+    Parameters
+    ----------
+    message : str
+        The text of an outbound message.
+
+    Returns
+    -------
+    frozenset of str
+        The words, folded as by `fold`; empty if the message gives no instruction, or a link instead.
+
+    Notes
+    -----
+    The Australian regulator (ACMA) asks for an unsubscribe facility and leaves its wording free
+    ("Unsub: reply NO"), so the word has to be read from the message.
+
+    Examples
+    --------
+    >>> sorted(optout_words("20% off today. Unsub: reply NO"))
+    ['no']
+    >>> sorted(optout_words("Reply YES to confirm or NO to reschedule. Txt OUT to opt out"))
+    ['out']
+    """
+    return words_asked(message).leave

@@ -1,0 +1,306 @@
+"""What a text says in the words of its language: the lexicon, and the phrases that are made of its concepts.
+
+Owns reply_lexicon.txt: words of some forty languages, each standing for a concept ("stop", "send", "not",
+"messages"). A text becomes one string of concept letters per language, in which a phrase is a short pattern:
+"stop sending" and "hören Sie auf zu schreiben" are both ``SV``. Imports nothing of smsdata.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+_LEXICON = Path(__file__).with_name("reply_lexicon.txt")
+_BARE = "KZB"  # sets of words to compare a whole reply with; the others are looked for inside texts
+_RETURN = "Ij"  # words of coming back: they overlap with the others and are read on their own
+_UNSPACED = frozenset({"th", "zh", "ja"})  # languages that write no spaces between words
+_UNSPACED_LETTERS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
+_LETTERS = str.maketrans(
+    {"’": "'", "‘": "'", "ʼ": "'", "ı": "i", "ł": "l", "ø": "o", "æ": "ae", "đ": "d", "ð": "d"}
+    | {"ى": "ي", "ی": "ي", "ة": "ه", "ک": "ك", "ہ": "ه", "ھ": "ه", "ۃ": "ه", "ے": "ي", "_": " "}
+)
+# Letters that look alike in capitals or small, and signs written for letters; both sides are compared so.
+_LOOKALIKES = str.maketrans(
+    "авсенкмортхуѕіјαβεζηικμνορτυχԁ0134578$@€l|", "abcehkmoptxysijabezhikmnoptyxdoieastbsaeii"
+)
+_WORD = re.compile(r"[^\W_]+(?:['\-:/][^\W_]+)*")
+_CLAUSE = re.compile(r"[.!?;,\n。！？、，；…()\"؟،۔।|]+|\s[-–—]+\s")
+
+
+def normal(text: str) -> str:
+    """Give the text in lower case without accents, invisible characters and variants of letters.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The text, in which spellings compare.
+
+    Examples
+    --------
+    >>> normal("ARRÊTEZ"), normal("ST\\u200bOP"), normal("ＳＴＯＰ")
+    ('arretez', 'stop', 'stop')
+    """
+    if text.isascii():
+        return text.lower()
+    parts = unicodedata.normalize("NFKD", text.casefold()).casefold()
+    bare = (str(unicodedata.decimal(c, c)) for c in parts if not _is_mark(c))
+    return unicodedata.normalize("NFC", "".join(bare)).translate(_LETTERS)
+
+
+@lru_cache(maxsize=8192)
+def _is_mark(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] == "M" or category == "Cf"
+
+
+def skeleton(folded: str) -> str:
+    """Give a word of `normal` with each letter as the Latin one that it looks like: "СТОP", "$top", "st0p"."""
+    return folded.translate(_LOOKALIKES)
+
+
+def words_of(folded: str) -> list[str]:
+    """Give the words of a text of `normal`; letters that are spelled out one by one become one word."""
+    tokens = [token.strip("'") for token in _WORD.findall(folded)]
+    if len(tokens) > 1 and all(len(token) == 1 for token in tokens):
+        return ["".join(tokens)]
+    return tokens
+
+
+@dataclass(frozen=True)
+class _Entry:
+    language: str
+    words: tuple[str, ...]
+    open_end: bool
+    concept: str
+    rank: int
+
+    def fits(self, tokens: list[str], start: int) -> bool:
+        """Tell whether the words stand at this place."""
+        end = start + len(self.words)
+        if end > len(tokens) or tuple(tokens[start : end - 1]) != self.words[:-1]:
+            return False
+        last = tokens[end - 1]
+        return last.startswith(self.words[-1]) if self.open_end else last == self.words[-1]
+
+
+@dataclass(frozen=True)
+class _Lexicon:
+    bare: dict[str, frozenset[str]]
+    exact: dict[str, tuple[_Entry, ...]]
+    stems: dict[str, tuple[_Entry, ...]]
+    unspaced: dict[str, tuple[re.Pattern[str], dict[str, str]]]
+
+
+@cache
+def lexicon() -> _Lexicon:
+    """Read the lexicon, once."""
+    bare: dict[str, set[str]] = {concept: set() for concept in _BARE}
+    exact: dict[str, list[_Entry]] = defaultdict(list)
+    stems: dict[str, list[_Entry]] = defaultdict(list)
+    unspaced: dict[str, dict[str, str]] = defaultdict(dict)
+    for rank, (language, concept, word) in enumerate(_entries()):
+        tokens = words_of(word.rstrip("*"))
+        if not tokens:
+            continue
+        if concept in bare:
+            bare[concept].add(" ".join(skeleton(token) for token in tokens))
+        elif language in _UNSPACED and _UNSPACED_LETTERS.search(word):
+            unspaced[language].setdefault("".join(tokens), concept)
+        else:
+            entry = _Entry(language, tuple(tokens), word.endswith("*"), concept, rank)
+            (stems if entry.open_end and len(tokens) == 1 else exact)[tokens[0]].append(entry)
+    patterns = {
+        language: (re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True)))), words)
+        for language, words in unspaced.items()
+    }
+    return _Lexicon(
+        {concept: frozenset(words) for concept, words in bare.items()},
+        {word: tuple(entries) for word, entries in exact.items()},
+        {word: tuple(entries) for word, entries in stems.items()},
+        patterns,
+    )
+
+
+def _entries() -> list[tuple[str, str, str]]:
+    language, entries = "", []
+    for line in _LEXICON.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            language = line.strip("[]")
+        elif line and not line.startswith("#"):
+            concept, *words = line.split()
+            entries += [(language, concept, normal(word)) for word in words]
+    return entries
+
+
+@lru_cache(maxsize=200_000)
+def _begun_by(token: str) -> tuple[_Entry, ...]:
+    """Give the entries whose first word is, or begins, this token; the longest and then the first named first."""
+    words = lexicon()
+    entries = list(words.exact.get(token, ()))
+    for length in range(2, len(token) + 1):
+        entries += words.stems.get(token[:length], ())
+    return tuple(sorted(entries, key=lambda e: (-len(e.words), e.open_end, -len(e.words[-1]), e.rank)))
+
+
+def concepts(folded: str, *, returning: bool = False) -> dict[str, str]:
+    """Give the concepts of a text of `normal` in the order of its words, by language.
+
+    Parameters
+    ----------
+    folded : str
+        A text, or one clause of it.
+    returning : bool
+        Look for the words of coming back only, which overlap with the others.
+
+    Returns
+    -------
+    dict
+        Language to one letter per word, "." where the language does not know the word; only languages that
+        know one.
+
+    Examples
+    --------
+    >>> concepts("please stop texting")["en"]
+    '.SV'
+    """
+    tokens = words_of(folded)
+    letters: dict[str, dict[int, tuple[str, int]]] = defaultdict(dict)
+    ends: dict[str, int] = {}
+    for start, token in enumerate(tokens):
+        for entry in _begun_by(token):
+            if (entry.concept in _RETURN) != returning:
+                continue
+            if ends.get(entry.language, 0) <= start and entry.fits(tokens, start):
+                ends[entry.language] = start + len(entry.words)
+                letters[entry.language][start] = (entry.concept, len(entry.words))
+    codes = {language: _code(places, len(tokens)) for language, places in letters.items()}
+    if not returning and _UNSPACED_LETTERS.search(folded):
+        codes |= _unspaced_codes(folded)
+    return codes
+
+
+def _code(places: dict[int, tuple[str, int]], length: int) -> str:
+    code, at = [], 0
+    while at < length:
+        concept, width = places.get(at, (".", 1))
+        code.append(concept)
+        at += width
+    return "".join(code)
+
+
+def _unspaced_codes(folded: str) -> dict[str, str]:
+    joined = "".join(folded.split())
+    codes = {}
+    for language, (pattern, words) in lexicon().unspaced.items():
+        code, end = [], 0
+        for match in pattern.finditer(joined):
+            code.append("." * min(match.start() - end, 4) + words[match[0]])
+            end = match.end()
+        if code:
+            codes[language] = "".join(code) + "." * min(len(joined) - end, 4)
+    return codes
+
+
+# -- phrases: patterns of concepts, each plain enough to act upon --
+
+_PLAIN = {
+    "whole request": re.compile(r"A"),
+    "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX](?:[^GO]{0,2}[PMEL]|$)"),
+    "stop + messages": re.compile(r"(?<!N)S[^NGO?]{0,3}M"),
+    "send + stop": re.compile(r"[VM][^NGO?]{0,2}S.?$"),
+    "do not + send": re.compile(r"N[^SGO]{0,2}V[^GO]{0,3}[PMEL].?$|[EP].?N.?V.{0,2}$|N.?V.?[PME]"),
+    "do not send": re.compile(r"X[^GO]{0,3}[MEPL]|[MEPL][^GO]{0,2}X|^.?X.?$"),
+    "do not want + messages": re.compile(r"N[^SGO]{0,2}W[^GO]{0,3}[MR]|N[^SGO]?R[^GO]{0,2}[ME]"),
+    "messages + do not want": re.compile(r"M[^GO]{0,2}NW|MW[^GO]?N"),
+    "no more + messages": re.compile(r"N.{0,2}M.?E|N.?E.?M"),
+    "remove + number": re.compile(r"(?<!N)D[^NGO]{0,3}L|[PL][^NGO]{0,2}L?[^NGO]{0,2}D|L[^NGO]{0,2}D"),
+    "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U|(?<!N)U[^NGOJ]{0,2}[PML]"),
+}
+_LIKELY = {
+    "remove + me": re.compile(r"(?<!N)D.?P.?$|^.{0,2}P.?D.?$"),
+    "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX]"),
+    "complaint": re.compile(r"C"),
+    "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$"),
+}
+_NEGATED = re.compile(r"N.?[SUD]|N[.P]{2}S")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the phrases of a text say.
+
+    Attributes
+    ----------
+    plain : str
+        The name of a phrase that is plainly an opt-out; empty if there is none.
+    marred : str
+        The name of such a phrase that something speaks against: a question, another object, a condition.
+    kept : bool
+        Whether a phrase says the contrary ("don't stop"), or uses the words for something else.
+    marks : frozenset of str
+        The concepts and phrases that occur, whatever the language.
+    """
+
+    plain: str
+    marred: str
+    kept: bool
+    marks: frozenset[str]
+
+
+@lru_cache(maxsize=65536)
+def read_phrases(folded: str) -> Reading:
+    """Look for phrases, clause by clause, in every language that knows a word of the text."""
+    plain = marred = ""
+    marks: set[str] = set()
+    kept = False
+    asks = "?" in folded or "؟" in folded
+    for clause in _CLAUSE.split(folded):
+        for language, code in concepts(clause).items() if clause.strip() else ():
+            named = [name for name, pattern in _PLAIN.items() if pattern.search(code)]
+            likely = [name for name, pattern in _LIKELY.items() if pattern.search(code)]
+            against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
+            other = "O" in code or "H" in code or "J" in code
+            marks.update(code, named, {f"{language[:2]} known"} if len(code.strip(".")) > 2 else ())
+            kept |= against
+            if named and not against and not other and not asks and _mostly_known(code):
+                plain = plain or named[0]
+            elif (named or likely) and not against:
+                marred = marred or (named or likely)[0]
+    marks.discard(".")
+    undone = kept or not marks.isdisjoint("HJ")
+    return Reading("" if undone else plain, marred or (plain if undone else ""), kept, frozenset(marks))
+
+
+def _mostly_known(code: str) -> bool:
+    """Tell whether a phrase is what the clause says, not two words of another language that happen to fit."""
+    return "A" in code or code.count(".") <= 4 + len(code) // 2
+
+
+def own_clauses(folded: str) -> list[str]:
+    """Give the clauses of a text of `normal` that have letters."""
+    return [clause for clause in _CLAUSE.split(folded) if any(map(str.isalnum, clause))]
+
+
+_BACK = re.compile(r"j.{0,5}I|I.{0,4}j")
+
+
+@lru_cache(maxsize=65536)
+def wants_back(folded: str) -> bool:
+    """Tell whether a text has the words "put ... back", "sign up again", in one clause of one language."""
+    codes = (code for clause in _CLAUSE.split(folded) for code in concepts(clause, returning=True).values())
+    return any(_BACK.search(code) for code in codes)
+
+
+@lru_cache(maxsize=65536)
+def speaks_of_return(folded: str) -> bool:
+    """Tell whether a text has any word of coming back: enough once the message says that one has left."""
+    return bool(concepts(folded, returning=True))
