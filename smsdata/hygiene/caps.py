@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 import pandas as pd
 
 from smsdata.errors import SafetyError, UsageError
+from smsdata.hygiene.plan_file import unsound
 from smsdata.hygiene.run_journal import RunJournal, runs
 from smsdata.store.store import Store
 from smsdata.times import instant
@@ -157,17 +158,6 @@ def refuse_unsound(plan: pd.DataFrame, lists: pd.DataFrame, store: Store, *, tie
             reason = f"list {list_id}: {count:,} of its {size:,} active contacts is more than a fifth"
     if reason:
         raise SafetyError(f"{reason}: as a rule the evidence is wrong then. Nothing was changed.")
-
-
-def unsound(plan: pd.DataFrame) -> str:
-    """Say why a plan is not to be trusted for what the account received lately; empty if it may be."""
-    recent = plan.attrs["plan"].get("recent")
-    if not isinstance(recent, dict) or recent["delivered"] * 2 >= recent["judged"]:
-        return ""
-    return (
-        f"only {recent['delivered']:,} of the {recent['judged']:,} messages of the last 30 days that have a "
-        "result were delivered"
-    )
 
 
 def _removals(plan: pd.DataFrame, tier: str) -> pd.DataFrame:

@@ -218,6 +218,17 @@ def sorted_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
+def unsound(plan: pd.DataFrame) -> str:
+    """Say why a plan is not to be trusted for what the account received lately; empty if it may be."""
+    recent = plan.attrs["plan"].get("recent")
+    if not isinstance(recent, dict) or recent["delivered"] * 2 >= recent["judged"]:
+        return ""
+    return (
+        f"only {recent['delivered']:,} of the {recent['judged']:,} messages of the last 30 days that have a "
+        "result were delivered"
+    )
+
+
 _ROWS_SHOWN = 200
 _TITLE = "# Plan: contacts to take off their lists"
 
@@ -244,10 +255,12 @@ def advice(plan: pd.DataFrame) -> list[str]:
     if waiting:
         lines.append(
             f"Not enough days to judge: {waiting:,} numbers wait. Fewer than 8 days like theirs are stored "
-            "(the account's, the sender's or the number range's), so that an outage would look the same. A hard "
-            "bounce at least 72 h later decides, or more days."
+            "(the account's, the sender's or the number range's), so that an outage would look the same. A "
+            "hard bounce at least 72 h later decides, or more days."
         )
-    if tiers - {"review"}:
+    if tiers - {"review"} and unsound(plan):
+        lines.append(f"It would be refused: {unsound(plan)}; as a rule the evidence is wrong then.")
+    elif tiers - {"review"}:
         more = "" if "remove" in tiers else " --tier exclude"
         file = plan.attrs["plan"]["file"]
         lines.append(f"To carry it out within 24 hours: smsdata clean --apply {file}{more}")

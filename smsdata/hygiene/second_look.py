@@ -78,7 +78,8 @@ class SecondLook:
         asked = [kind for at, kind in said if at > opted_out_at and kind.kind in {"optin", "optout"}]
         if asked and asked[-1].kind == "optin":
             return "it asked for messages again (START)"
-        if any(at >= self._made_at and kind.optout_tier is None for at, kind in said):
+        since = [kind for at, kind in said if at >= self._made_at]
+        if since and since[-1].optout_tier is None:
             return "a reply came since"
         if contact["created_at"] is not None and contact["created_at"] >= self._made_at:
             return "it was put on the list since"

@@ -112,8 +112,8 @@ def _named(journal: RunJournal, store: Store) -> set[tuple[int, str]]:
     named, missing = named_for(journal.run, store), lacking(journal, store)
     if missing:
         raise SafetyError(
-            f"run {journal.run} is damaged: its journal lacks {len(missing):,} of the {len(named):,} contacts "
-            "that the table suppressions names for it. Nothing was put back."
+            f"run {journal.run} is damaged: its journal lacks {len(missing):,} of the {len(named):,} "
+            "contacts that the table suppressions names for it. Nothing was put back."
         )
     changed = [entry for entry in journal.entries.values() if entry.state != "refused"]
     if changed and not named:
