@@ -73,44 +73,58 @@ def person(tmp_path: Path) -> Iterator[Callable[..., Person]]:
 
 
 @pytest.fixture
-def all_dead(person: Callable[..., Person]) -> tuple[Person, dict[str, Any]]:
-    """A gateway that calls everything a hard bounce, and the plan that comes of it."""
-    made = person(dead=1.0)
+def some_dead(person: Callable[..., Person]) -> tuple[Person, dict[str, Any]]:
+    """An account with more dead numbers than the caps allow, and the plan that names them."""
+    made = person(dead=0.1, campaigns=24, recipients=40)
     plan = made.plan()
-    assert plan["contacts"]["remove"] > 10
+    assert plan["contacts"]["remove"] > 2
     return made, plan
 
 
 def test_clean_of_a_gateway_that_calls_everything_a_hard_bounce_is_refused(
-    all_dead: tuple[Person, dict[str, Any]],
+    person: Callable[..., Person],
 ) -> None:
-    person, plan = all_dead
+    made = person(dead=1.0)
+    plan = made.plan()
+    assert plan["contacts"]["remove"] > 10
+    (list_id,) = made.account.contacts.lists
+    count = f"{list_id}={plan['contacts']['remove']}"
+    for typed in ((), ("--count", count)):
+        done = made.run("clean", "--apply", plan["file"], "--yes", plan["hash"], *typed)
+        assert done.exit_code == 5
+        (line,) = done.stderr.splitlines()
+        assert "only 0 of the" in line
+    assert made.removed() == 0
+
+
+def test_clean_beyond_a_cap_is_refused_without_the_count(some_dead: tuple[Person, dict[str, Any]]) -> None:
+    person, plan = some_dead
     done = person.run("clean", "--apply", plan["file"], "--yes", plan["hash"])
     assert done.exit_code == 5
     (line,) = done.stderr.splitlines()
-    assert "cap 10" in line
+    assert "cap 2" in line
     assert f"={plan['contacts']['remove']}" in line
     assert "--count" in line
     assert person.removed() == 0
 
 
-@pytest.mark.parametrize("types", ["11\n", "\x04"])
+@pytest.mark.parametrize("types", ["111\n", "\x04"])
 def test_clean_asks_at_a_terminal_and_refuses_anything_but_the_count(
-    all_dead: tuple[Person, dict[str, Any]], types: str
+    some_dead: tuple[Person, dict[str, Any]], types: str
 ) -> None:
-    person, plan = all_dead
+    person, plan = some_dead
     done = person.at_terminal("clean", "--apply", plan["file"], types=types)
     assert done.returncode == 5
     asked, refused = done.stderr.split("type the count: ")
     many = plan["contacts"]["remove"]
     assert f"changes {many} of its" in asked
-    assert "cap of 10" in asked
+    assert "more than the caps allow (list: 2;" in asked
     assert "not the count; nothing was changed" in refused
     assert person.removed() == 0
 
 
-def test_clean_takes_the_count_that_a_person_types(all_dead: tuple[Person, dict[str, Any]]) -> None:
-    person, plan = all_dead
+def test_clean_takes_the_count_that_a_person_types(some_dead: tuple[Person, dict[str, Any]]) -> None:
+    person, plan = some_dead
     many = plan["contacts"]["remove"]
     unsure = person.at_terminal("clean", "--apply", plan["file"], types=f"{many}\nno\n")
     assert (unsure.returncode, person.removed()) == (5, 0)
@@ -121,8 +135,8 @@ def test_clean_takes_the_count_that_a_person_types(all_dead: tuple[Person, dict[
     assert "verified by reading the lists again (1)" in done.stdout
 
 
-def test_clean_takes_the_count_from_an_option(all_dead: tuple[Person, dict[str, Any]]) -> None:
-    person, plan = all_dead
+def test_clean_takes_the_count_from_an_option(some_dead: tuple[Person, dict[str, Any]]) -> None:
+    person, plan = some_dead
     (list_id,) = person.account.contacts.lists
     many = plan["contacts"]["remove"]
     apply = ("clean", "--apply", plan["file"], "--yes", plan["hash"], "--count")
@@ -131,6 +145,23 @@ def test_clean_takes_the_count_from_an_option(all_dead: tuple[Person, dict[str, 
     assert person.removed() == 0
     assert person.run(*apply, f"{list_id}={many}").exit_code == 0
     assert person.removed() == many
+
+
+def test_clean_out_replaces_nothing_but_an_earlier_plan(
+    some_dead: tuple[Person, dict[str, Any]], tmp_path: Path
+) -> None:
+    person, _ = some_dead
+    file = tmp_path / "out" / "plan.parquet"
+    for _ in range(2):
+        assert person.run("clean", "--out", str(file)).exit_code == 0
+    precious = {"notes.parquet": b"mine", "notes.md": b"mine", "other.md": b"mine"}
+    for name, content in precious.items():
+        (tmp_path / name).write_bytes(content)
+    for name in ("notes.parquet", "other.parquet", "other.md", "new.md"):
+        refused = person.run("clean", "--out", str(tmp_path / name))
+        assert refused.exit_code == 2, name
+    assert {name: (tmp_path / name).read_bytes() for name in precious} == precious
+    assert not (tmp_path / "new.md").exists()
 
 
 def test_clean_after_a_first_sync_says_to_sync_again(person: Callable[..., Person]) -> None:
@@ -150,10 +181,11 @@ def test_clean_of_a_clean_account_says_so(person: Callable[..., Person]) -> None
     assert "nothing to do" in person(dead=0.0).run("clean").stderr
 
 
-def test_undo_says_what_yes_has_to_name(person: Callable[..., Person]) -> None:
-    made = person(dead=0.2)
-    plan = made.plan()
-    done = made.run("clean", "--apply", plan["file"], "--yes", plan["hash"], "--json")
+def test_undo_says_what_yes_has_to_name(some_dead: tuple[Person, dict[str, Any]]) -> None:
+    made, plan = some_dead
+    (list_id,) = made.account.contacts.lists
+    count = f"{list_id}={plan['contacts']['remove']}"
+    done = made.run("clean", "--apply", plan["file"], "--yes", plan["hash"], "--count", count, "--json")
     run = json.loads(done.stdout)["run"]
     refused = made.run("undo", run)
     assert refused.exit_code == 5

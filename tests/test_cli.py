@@ -271,20 +271,27 @@ def test_clean_plans_and_changes_nothing(bounced):
     assert "hash:" in go("clean").stdout
 
 
+def typed(plan):
+    """The count of each list that the plan takes contacts off, as a person would type it."""
+    rows = pd.read_parquet(plan["file"])
+    counts = rows.loc[rows["tier"] == "remove", "list_id"].value_counts()
+    return [word for list_id, count in counts.items() for word in ("--count", f"{list_id}={count}")]
+
+
 def test_clean_refuses_to_apply_unasked(bounced):
     account, go = bounced
     plan = json.loads(go("clean", "--json").stdout)
-    done = go("clean", "--apply", plan["file"])
+    done = go("clean", "--apply", plan["file"], *typed(plan))
     assert done.exit_code == 5
     assert "--yes" in done.stderr
-    assert go("clean", "--apply", plan["file"], "--yes", "0" * 64).exit_code == 5
+    assert go("clean", "--apply", plan["file"], "--yes", "0" * 64, *typed(plan)).exit_code == 5
     assert account.contacts.changes == []
 
 
 def test_clean_applies_and_undo_takes_back(bounced, tmp_path):
     account, go = bounced
     plan = json.loads(go("clean", "--json").stdout)
-    done = go("clean", "--apply", plan["file"], "--yes", plan["hash"], "--json")
+    done = go("clean", "--apply", plan["file"], "--yes", plan["hash"], "--json", *typed(plan))
     assert done.exit_code == 0
     report = json.loads(done.stdout)
     removed = {(row["list_id"], row["msisdn"]) for row in report["rows"] if row["outcome"] == "done"}

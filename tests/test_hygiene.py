@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from smsdata import Store, UsageError, hygiene, sync
+from smsdata import Client, Store, UsageError, hygiene, sync
 from smsdata.errors import ApiError, LockedError, SafetyError
 from smsdata.schema.frames import schema
 from smsdata.simulator import Once, transport
@@ -61,8 +61,8 @@ def test_plan_names_the_dead_numbers_and_what_they_cost(template: Template) -> N
     }
     assert found == {"remove": world.targets(), "exclude": world.targets("exclude") - world.targets()}
     dead = plan[plan["msisdn"] == number(0)]
-    assert (dead["bounces"] == 8).all()
-    assert (dead["days"] == 4).all()
+    assert (dead["bounces"] == 20).all()
+    assert (dead["days"] == 10).all()
     assert np.allclose(plan["saves"], 0.065)
     assert {row["status"] for row in json.loads(plan["evidence"].iloc[0])} == {"hard-bounce"}
 
@@ -141,7 +141,9 @@ def test_plan_never_takes_a_callback_with_which_the_counters_agree(tmp_path: Pat
     assert (stored.loc[stored["msisdn"] == number(8), "status"] == "hard-bounce").any()
     assert set(plan.loc[plan["msisdn"] == number(8), "rule"]) == {"unconfirmed"}
     with world.client() as client:
-        hygiene.apply(plan, client, world.store, dry_run=False, tier="exclude")
+        beyond = hygiene.beyond_caps(plan, client.lists(), world.store, tier="exclude")
+        counts = {list_id: count for list_id, (count, _) in beyond.items()}
+        hygiene.apply(plan, client, world.store, dry_run=False, tier="exclude", counts=counts)
     assert set(world.changes("delete-from-list")) == removable(plan) <= world.targets("exclude")
 
 
@@ -248,7 +250,9 @@ def test_apply_takes_the_weaker_tier_only_when_asked(
 ) -> None:
     world, plan = fresh()
     with world.client() as client:
-        hygiene.apply(plan, client, world.store, dry_run=False, tier="exclude")
+        beyond = hygiene.beyond_caps(plan, client.lists(), world.store, tier="exclude")
+        counts = {list_id: count for list_id, (count, _) in beyond.items()}
+        hygiene.apply(plan, client, world.store, dry_run=False, tier="exclude", counts=counts)
         with pytest.raises(UsageError, match="review"):
             hygiene.apply(plan, client, world.store, tier="review")  # type: ignore[arg-type]
     assert set(world.changes("delete-from-list")) == world.targets("exclude")
@@ -304,27 +308,75 @@ def test_apply_skips_who_came_back_to_life(
     assert number(0) not in {msisdn for _, msisdn in world.changes("delete-from-list")}
 
 
-def test_apply_refuses_to_empty_a_list(tmp_path: Path) -> None:
-    world = make_world(tmp_path, members=13)
+def _everything_bounces(world: World) -> None:
     account = world.account
     for send in account.sends:
         for msisdn in account.recipients["msisdn"][send.rows].tolist():
             account.set_status(send.message_id, msisdn, "hard-bounce")
+
+
+def _counts(plan: pd.DataFrame, client: Client, store: Store) -> dict[int, int]:
+    return {one: count for one, (count, _) in hygiene.beyond_caps(plan, client.lists(), store).items()}
+
+
+@pytest.mark.parametrize("members", [9, 10, 13])
+def test_apply_refuses_to_empty_a_list_whatever_is_typed(tmp_path: Path, members: int) -> None:
+    world = make_world(tmp_path, members=members)
+    _everything_bounces(world)
     plan = world.synced()
-    assert (plan["tier"] == "remove").sum() == 26
+    assert (plan["tier"] == "remove").sum() == 2 * members
     with world.client() as client:
         for dry_run in (True, False):
-            with pytest.raises(SafetyError, match="13 of 13 contacts, cap 10") as refused:
-                hygiene.apply(plan, client, world.store, dry_run=dry_run)
+            with pytest.raises(SafetyError, match=r"only 0 of the .* were delivered") as refused:
+                hygiene.apply(
+                    plan, client, world.store, dry_run=dry_run, counts=_counts(plan, client, world.store)
+                )
             assert refused.value.exit_code == 5
-        beyond = hygiene.beyond_caps(plan, client.lists(), world.store)
-        wrong = {list_id: count - 1 for list_id, (count, _) in beyond.items()}
+    assert world.gateway.applied == []
+
+
+def test_apply_refuses_to_take_more_than_a_fifth_of_a_list(tmp_path: Path) -> None:
+    world = make_world(tmp_path, members=14, dead=(0, 1, 2))
+    plan = world.synced()
+    with (
+        world.client() as client,
+        pytest.raises(SafetyError, match="3 of its 14 active contacts is more than a fifth"),
+    ):
+        hygiene.apply(plan, client, world.store, counts=_counts(plan, client, world.store))
+    assert world.gateway.applied == []
+
+
+def test_apply_beyond_a_cap_needs_the_typed_count(tmp_path: Path) -> None:
+    world = make_world(tmp_path, members=16, dead=(0, 1, 2))
+    plan = world.synced()
+    assert (plan["tier"] == "remove").sum() == 6
+    with world.client() as client:
+        with pytest.raises(SafetyError, match="3 of 16 contacts, cap 2"):
+            hygiene.apply(plan, client, world.store, dry_run=False)
+        counts = _counts(plan, client, world.store)
+        assert set(counts.values()) == {3}
+        wrong = {list_id: count - 1 for list_id, count in counts.items()}
         with pytest.raises(SafetyError, match="type the count"):
             hygiene.apply(plan, client, world.store, dry_run=False, counts=wrong)
         assert world.gateway.applied == []
-        counts = {list_id: count for list_id, (count, _) in beyond.items()}
         hygiene.apply(plan, client, world.store, dry_run=False, counts=counts)
-    assert len(world.gateway.applied) == 26
+    assert len(world.gateway.applied) == 6
+
+
+def test_apply_counts_the_numbers_that_other_runs_removed_on_the_day(tmp_path: Path) -> None:
+    """One dead number on each of many lists: no list is beyond its cap, the account is."""
+    world = make_world(tmp_path, members=16, dead=(0, 1))
+    first = world.synced()
+    with world.client() as client:
+        hygiene.apply(first, client, world.store, dry_run=False)
+        sync(client, world.store, since="100d")
+        again = hygiene.plan(world.store)
+        assert set(again.loc[again["tier"] == "exclude", "msisdn"]) == {number(5)}
+        with pytest.raises(SafetyError, match="the account: cap 2 numbers a day"):
+            hygiene.apply(again, client, world.store, tier="exclude", dry_run=False)
+        world.account.advance(hours=23)
+        report = hygiene.apply(again, client, world.store, tier="exclude", dry_run=False)
+    assert report.counts == {"done": 2}
 
 
 @pytest.mark.parametrize(
@@ -533,13 +585,9 @@ def test_check_of_an_unreadable_file_says_so(tmp_path: Path) -> None:
         hygiene.check(tmp_path / "none.csv", Store(tmp_path))
 
 
-def test_cap_is_five_percent_between_ten_and_five_hundred() -> None:
-    assert [hygiene.cap(n) for n in (0, 199, 200, 220, 9_999, 10_000, 10**6)] == [
-        10,
-        10,
-        10,
-        11,
-        499,
-        500,
-        500,
-    ]
+def test_cap_is_five_percent_and_at_least_two() -> None:
+    assert [hygiene.cap(n) for n in (0, 10, 59, 60, 199, 10_000)] == [2, 2, 2, 3, 9, 500]
+
+
+def test_account_cap_is_two_percent_between_two_and_five_hundred() -> None:
+    assert [hygiene.account_cap(n) for n in (0, 149, 150, 25_000, 10**6)] == [2, 2, 3, 500, 500]

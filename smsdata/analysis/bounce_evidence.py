@@ -2,7 +2,7 @@
 
 Owns the evidence on which a contact may be taken off its list; `bounces` tells which numbers are dead at all,
 and hygiene decides what to do. Not in `bounces`, which would grow too long. Imports of smsdata only
-analysis.core and bounces.
+analysis.core, bounce_days and bounces.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from smsdata.analysis.bounce_days import APART_MICROS, NOT_JUDGED, ORDINARY, SPIKE, judged_bounces
 from smsdata.analysis.bounces import arrived_sql
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, length, micros, open_tables
@@ -26,6 +27,9 @@ _CONTACTS = {
     "held": "bool",
     "bounces": "int64",
     "days": "int64",
+    "calm_days": "int64",
+    "ordinary_days": "int64",
+    "calm_apart": "bool",
     "first_bounce": "utc",
     "last_bounce": "utc",
     "last_other": "utc",
@@ -60,6 +64,8 @@ def contact_evidence(
     since: datetime | str,
     quiet: str | timedelta,
     apart: str | timedelta = "1h",
+    messages: Source | None = None,
+    judge_days: bool = True,
 ) -> ContactEvidence:
     """Tell which hard bounces stand against each active contact of a list.
 
@@ -88,6 +94,10 @@ def contact_evidence(
         Bounces of messages sent before it are too old to stand.
     quiet, apart : str or timedelta
         As above: "98h", "1h".
+    messages : DataFrame, Scan or Spark DataFrame, optional
+        ``message_id``, ``sender``: with it the days of each sender are judged too.
+    judge_days : bool
+        Judge the days of the bounces as `smsdata.analysis.hard_bounced` does; False: all are ordinary.
 
     Returns
     -------
@@ -96,6 +106,8 @@ def contact_evidence(
 
         - ``list_id`` (int64), ``msisdn`` (str); ``known_tier`` (str), ``held`` (bool): as in ``known``;
         - ``bounces`` (int64): hard bounces that stand; ``days`` (int64): the UTC days they fell on;
+          ``calm_days`` (int64): those without a spike; ``ordinary_days`` (int64): those judged ordinary;
+          ``calm_apart`` (bool): whether two bounces of calm days lie 72 h or more apart;
           ``first_bounce``, ``last_bounce`` (datetime64[us, UTC]): when they were sent, NaT without any;
         - ``last_other`` (datetime64[us, UTC]): when the newest message with another outcome was sent, NaT if
           there is none;
@@ -147,10 +159,12 @@ def contact_evidence(
         "replies": replies,
         "list_members": list_members,
         "lists": lists,
+        "messages": messages,
     }
     with open_tables("contact_evidence", **given) as tables:
         _require_evidence(tables)
         tables.add("known", known[["msisdn", "tier", "held"]])
+        tables.add("verdicts", judged_bounces(tables) if judge_days else NOT_JUDGED)
         tables.add("reconciled", _reconciled(tables, quiet, apart))
         oldest = micros(since, what="contact_evidence: since")
         judged = _judged_sql(tables)
@@ -258,10 +272,11 @@ def _judged_sql(tables: Tables) -> str:
                 d."status" = 'hard-bounce' AS "hard",
                 d."status" = 'hard-bounce' AND coalesce(h."polled", FALSE)
                     AND NOT coalesce(h."delivered", FALSE) AS "confirmed",
-                c."message_id" IS NOT NULL AS "reconciled"
+                c."message_id" IS NOT NULL AS "reconciled", coalesce(v."verdict", {ORDINARY}) AS "verdict"
             FROM @dlrs AS d JOIN suspects AS k ON d."msisdn" = k."msisdn"
             LEFT JOIN seen AS h ON d."message_id" = h."message_id" AND d."msisdn" = h."msisdn"
             LEFT JOIN @reconciled AS c ON d."message_id" = c."message_id"
+            LEFT JOIN @verdicts AS v ON d."message_id" = v."message_id" AND d."msisdn" = v."msisdn"
         ),
         replied AS (
             SELECT r."msisdn", max(unix_micros(r."received_at")) AS "last_reply"
@@ -284,13 +299,19 @@ def _judged_sql(tables: Tables) -> str:
 
 def _contacts_sql(tables: Tables, judged: str) -> str:
     """Sum up each number, and put it beside the lists on which it is active."""
+    day = f'"sent" - "sent" % {DAY_MICROS}'
+    calm = f'"stands" AND "verdict" <> {SPIKE}'
     return f"""
         WITH {judged},
         numbers AS (
             SELECT "msisdn", CAST(sum("weight") AS BIGINT) AS "sends",
                 CAST(coalesce(sum("weight") FILTER (WHERE "alive"), 0) AS BIGINT) AS "delivered",
                 count(*) FILTER (WHERE "stands") AS "bounces",
-                count(DISTINCT "sent" - "sent" % {DAY_MICROS}) FILTER (WHERE "stands") AS "days",
+                count(DISTINCT {day}) FILTER (WHERE "stands") AS "days",
+                count(DISTINCT {day}) FILTER (WHERE {calm}) AS "calm_days",
+                count(DISTINCT {day}) FILTER (WHERE {calm} AND "verdict" = {ORDINARY}) AS "ordinary_days",
+                coalesce(max("sent") FILTER (WHERE {calm}) - min("sent") FILTER (WHERE {calm}), 0)
+                    >= {APART_MICROS} AS "calm_apart",
                 min("sent") FILTER (WHERE "stands") AS "first_bounce",
                 max("sent") FILTER (WHERE "stands") AS "last_bounce",
                 max("sent") FILTER (WHERE NOT "hard" AND "status" <> 'pending') AS "last_other",

@@ -1,7 +1,7 @@
 """Bounces: which numbers are dead, on what evidence, and which only look so.
 
 Owns the rules that decide it. Changes nothing: removing contacts is the work of hygiene. Imports of smsdata
-only analysis.core.
+only analysis.core and bounce_days.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from smsdata.analysis.bounce_days import (
+    APART_MICROS,
+    NOT_JUDGED,
+    ORDINARY,
+    SPIKE,
+    UNJUDGED,
+    judged_bounces,
+)
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, open_tables
 from smsdata.analysis.core.provenance import explained, scope
-from smsdata.analysis.core.statistics import Floats, laney
 
 TIERS = ("remove", "exclude", "review", "cleared")
 """From the strongest evidence to none."""
@@ -23,6 +30,7 @@ _HARD = {
     "msisdn": "str",
     "tier": "str",
     "held": "bool",
+    "unjudged": "bool",
     "bounces": "int64",
     "days": "int64",
     "inferred": "int64",
@@ -54,12 +62,6 @@ _KINDS = {
     "soft_left": "Int64",
     "kind": "str",
 }
-_NEIGHBOURS, _LEAST_NEIGHBOURS, _SPIKE_BOUNCES = 28, 8, 10
-"""A day is compared with the 28 days around it that have messages; with fewer than 8 it is not judged.
-
-An outage of a carrier hits many numbers at once, so fewer than 10 hard bounces on a day are no spike.
-"""
-
 _DLRS = ("message_id", "msisdn", "status", "sent_at")
 _BOUNCED = "('hard-bounce', 'soft-bounce', 'bounced')"
 _IS_HARD = """ "status" = 'hard-bounce' """.strip()
@@ -76,6 +78,7 @@ def hard_bounced(
     *,
     campaigns: Source | None = None,
     status_history: Source | None = None,
+    messages: Source | None = None,
     soft_streak: int = 7,
     soft_days: int = 30,
     owner_days: int = 180,
@@ -99,14 +102,17 @@ def hard_bounced(
         means.
     status_history : DataFrame, Scan or Spark DataFrame, optional
         ``message_id``, ``msisdn``, ``status``: a message seen both delivered and hard-bounced is no evidence.
+    messages : DataFrame, Scan or Spark DataFrame, optional
+        ``message_id``, ``sender``: with it the days of each sender are judged too.
     soft_streak, soft_days : int
         A number is to be reviewed after so many soft bounces in a row that span so many days.
     owner_days : int
         A number that bounced hard and is delivered again so many days later may have a new owner.
     hold_spikes : bool
-        Flag numbers whose tier rests on days with a spike: at least 10 hard bounces, and a share of them
-        beyond three sigmas of the 28 days around (Laney p' chart; at least 8 days are needed). A carrier's
-        outage looks like many dead numbers.
+        Judge the days, of the account, of each sender and of each range of numbers: a day has a spike with
+        at least 10 hard bounces, and more than three sigmas above those of the nearest 28 comparable days
+        (Laney p' chart); with fewer than 8 such days, or with fewer bounces, it cannot be judged. A carrier's
+        outage looks like many dead numbers. False: every day counts as ordinary.
     include_cleared : bool
         Also give numbers that bounced hard once but showed life since, as tier "cleared".
 
@@ -120,6 +126,8 @@ def hard_bounced(
           never a delivery; "exclude": one day of hard bounces; "review": a streak of soft bounces, never to
           be removed on that alone; "cleared";
         - ``held`` (bool): without the bounces of days with a spike the tier would be lower; wait;
+        - ``unjudged`` (bool): without them, what is left rests on days that cannot be judged, and on no two
+          that lie 72 h apart; wait;
         - ``bounces`` (int64): hard bounces ever; ``days`` (int64): UTC days with hard bounces since the last
           sign of life; ``inferred`` (int64): those of ``bounces`` that only a campaign's counters tell;
         - ``first_bounce``, ``last_bounce`` (datetime64[us, UTC]): when those were sent; NaT without any;
@@ -157,11 +165,12 @@ def hard_bounced(
     1  61491570157  exclude        1     1
     """
     given = {"replies": replies, "campaigns": campaigns, "status_history": status_history}
+    given["messages"] = messages
     with open_tables("hard_bounced", dlrs=dlrs, **given) as tables:
         _require_receipts(tables)
         days = _messages_per_day(tables)
-        spikes = _spikes(days) if hold_spikes else []
-        tables.add("spikes", pd.DataFrame({"day": pd.Series(spikes, dtype="int64")}))
+        verdicts = judged_bounces(tables) if hold_spikes else NOT_JUDGED
+        tables.add("verdicts", verdicts)
         evidence = tables.query(
             _evidence_sql(tables),
             streak=soft_streak,
@@ -178,7 +187,7 @@ def hard_bounced(
             numerator="hard bounces, and the UTC days they fell on, since the last sign of life",
             denominator="numbers with at least one bounce",
             **scope(days),
-            notes=(f"days with a spike of hard bounces: {len(spikes)}",),
+            notes=(_days_judged(verdicts),),
         )
 
 
@@ -329,22 +338,9 @@ def _messages_per_day(tables: Tables) -> pd.DataFrame:
     """)
 
 
-def _spikes(days: pd.DataFrame) -> list[int]:
-    """List the days when hard bounces rose above the chart's limit."""
-    hard, final = days["hard"].to_numpy("float64"), days["final"].to_numpy("float64")
-    many = hard >= _SPIKE_BOUNCES
-    above = [many[i] and hard[i] > final[i] * _limit(hard, final, i) + 1e-9 for i in range(len(days))]
-    return [int(day) for day in days["day"][np.array(above, dtype=bool)]]
-
-
-def _limit(hard: Floats, final: Floats, day: int) -> float:
-    """Give a day's upper limit from the days around it: a slow drift is no spike, nor its own measure."""
-    first = min(max(day - _NEIGHBOURS // 2, 0), max(len(hard) - _NEIGHBOURS - 1, 0))
-    around = slice(first, first + _NEIGHBOURS + 1)
-    used = np.arange(len(hard))[around] != day
-    if used.sum() < _LEAST_NEIGHBOURS:
-        return float("inf")
-    return float(laney(hard[around], final[around], used=used).high[day - first])
+def _days_judged(verdicts: pd.DataFrame) -> str:
+    spikes, unjudged = ((verdicts["verdict"] == one).sum() for one in (SPIKE, UNJUDGED))
+    return f"bounces of days with a spike: {spikes:,}; of days that cannot be judged: {unjudged:,}"
 
 
 def _kinds_sql(tables: Tables) -> str:
@@ -383,11 +379,10 @@ def _outcomes_sql(tables: Tables) -> str:
     sent = 'unix_micros(d."sent_at")'
     return f"""
         SELECT d."msisdn", {status} AS "outcome", {sent} AS "sent", {arrived_sql(tables, "d.")} AS "done",
-            d."status" = 'bounced' AS "unclear", p."day" IS NOT NULL AS "spike",
-            {tables.copies("dlrs")} AS
-            "weight"
+            d."status" = 'bounced' AS "unclear", coalesce(v."verdict", {ORDINARY}) AS "verdict",
+            {tables.copies("dlrs")} AS "weight"
         FROM @dlrs AS d JOIN suspects AS s ON d."msisdn" = s."msisdn"
-        LEFT JOIN @spikes AS p ON {sent} - {sent} % {DAY_MICROS} = p."day" {joins}
+        LEFT JOIN @verdicts AS v ON d."message_id" = v."message_id" AND d."msisdn" = v."msisdn" {joins}
     """
 
 
@@ -463,6 +458,7 @@ _OWNERS = """
     ) AS pairs WHERE "again" - "bounced_at" >= :gap
 """
 _OPEN = """ "outcome" = 'hard-bounce' AND "sent" > "alive" """.strip()
+_CALM = f"""{_OPEN} AND "verdict" <> {SPIKE}"""
 _STREAK = """ "outcome" = 'soft-bounce' AND "sent" > "alive" """.strip()
 _EVIDENCE_SQL = f"""
     SELECT o."msisdn",
@@ -474,7 +470,9 @@ _EVIDENCE_SQL = f"""
         CAST(coalesce(sum("weight") FILTER (WHERE "outcome" = 'conflict'), 0) AS BIGINT) AS "conflicts",
         CAST(coalesce(sum("weight") FILTER (WHERE {_STREAK}), 0) AS BIGINT) AS "soft_streak",
         count(DISTINCT "sent" - "sent" % {DAY_MICROS}) FILTER (WHERE {_OPEN}) AS "days",
-        count(DISTINCT "sent" - "sent" % {DAY_MICROS}) FILTER (WHERE {_OPEN} AND NOT "spike") AS "calm_days",
+        count(DISTINCT "sent" - "sent" % {DAY_MICROS}) FILTER (WHERE {_CALM}) AS "calm_days",
+        count(*) FILTER (WHERE {_CALM} AND "verdict" = {ORDINARY}) AS "ordinary",
+        max("sent") FILTER (WHERE {_CALM}) - min("sent") FILTER (WHERE {_CALM}) AS "calm_span",
         min("sent") FILTER (WHERE "outcome" = 'hard-bounce') AS "first_bounce",
         max("sent") FILTER (WHERE "outcome" = 'hard-bounce') AS "last_bounce",
         min("sent") FILTER (WHERE {_STREAK}) AS "soft_since",
@@ -495,7 +493,11 @@ def _tiered(evidence: pd.DataFrame, streak: int, span: int) -> pd.DataFrame:
     )
     soft = soft.fillna(value=False)
     tier, calm = (_tier(evidence[days], never, soft) for days in ("days", "calm_days"))
-    judged = evidence.assign(tier=[TIERS[t] for t in tier], rank=tier, held=tier < calm)
+    apart = (evidence["calm_span"] >= APART_MICROS).fillna(value=False)
+    unjudged = (evidence["calm_days"] > 0) & (evidence["ordinary"] == 0) & ~apart
+    judged = evidence.assign(
+        tier=[TIERS[t] for t in tier], rank=tier, held=tier < calm, unjudged=unjudged.astype(bool)
+    )
     judged = judged[soft | (judged["bounces"] > 0)].sort_values(["rank", "msisdn"])
     return typed(judged, _HARD)
 

@@ -77,7 +77,7 @@ def _carry_out(
     """Look first, ask, then carry the plan out."""
     from smsdata.hygiene import applying, plan_file
 
-    plan = plan_file.load(file)
+    plan = plan_file.load(file, store)
     with common.client() as client:
         preview = applying.apply(
             plan, client, store, tier=tier, counts=lambda beyond: _ask_for_counts(beyond, counts)
@@ -120,14 +120,15 @@ def _counts_by_list(words: list[str] | None) -> dict[int, int]:
 
 def _ask_for_counts(beyond: Mapping[int, tuple[int, int]], counts: dict[int, int]) -> dict[int, int]:
     """Ask a person to type the count of each list beyond its cap, unless an option gave it; keep them."""
-    from smsdata.hygiene import applying
+    from smsdata.hygiene import caps
 
     for list_id, (count, size) in beyond.items():
         if counts.get(list_id) == count or not sys.stdin.isatty():
             continue
         answer = _ask(
-            f"List {list_id}: the plan changes {count:,} of its {size:,} contacts, more than the cap of "
-            f"{applying.cap(size):,}. Look at the plan; if it is right, type the count: "
+            f"List {list_id}: the plan changes {count:,} of its {size:,} contacts, more than the caps allow "
+            f"(list: {caps.cap(size):,}; the account's is for a day). Look at the plan; if it is "
+            "right, type the count: "
         )
         if answer.replace(",", "") != str(count):
             raise SafetyError(f"list {list_id}: that is not the count; nothing was changed.")

@@ -15,6 +15,8 @@ a campaign is quiet), `analysis` (for the evidence) and what lies below. Read in
     planning      which rule fits which evidence
     run_journal   what a run did: its journal, the table suppressions, the report
     rereading     what is read of the account again
+    caps          how much one plan may change, and what is refused outright
+    second_look   what speaks against a change right before it is made
     applying      carry a plan out
     undoing       put back what a run removed
     contact_file  a file of contacts: encoding, separator, columns of phone numbers
@@ -22,7 +24,8 @@ a campaign is quiet), `analysis` (for the evidence) and what lies below. Read in
 """
 
 from smsdata.analysis.opt_outs import opted_out
-from smsdata.hygiene.applying import apply, beyond_caps, cap
+from smsdata.hygiene.applying import apply
+from smsdata.hygiene.caps import account_cap, beyond_caps, cap
 from smsdata.hygiene.changes import ListId, one_list
 from smsdata.hygiene.plan_file import RULES, advice, load, summary
 from smsdata.hygiene.planning import plan, plan_optouts
@@ -34,6 +37,7 @@ __all__ = [
     "RULES",
     "HygieneReport",
     "ListId",
+    "account_cap",
     "advice",
     "apply",
     "beyond_caps",

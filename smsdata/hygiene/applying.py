@@ -2,13 +2,12 @@
 
 Everything that could make it a mistake is asked for again just before each change. A change is made at most
 once: when an answer is lost, or the process died in between, the contact is looked up before the call is made
-again. Owns the caps and what speaks against a change. Imports of smsdata only `gateway`, `store`, `times`,
-`errors` and, within hygiene, changes, plan_file, rereading and run_journal.
+again. Imports of smsdata only `gateway`, `store`, `times`, `errors` and, within hygiene, changes, caps,
+plan_file, rereading, run_journal and second_look.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,13 +15,22 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from smsdata.errors import ApiError, DrainError, RowError, SafetyError, UsageError
+from smsdata.errors import ApiError, DrainError, RowError, SafetyError
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
 from smsdata.hygiene import changes as gateway
+from smsdata.hygiene.caps import (
+    Beyond,
+    Counts,
+    beyond_caps,
+    refuse_unsound,
+    run_name,
+    selected_rows,
+    within_caps,
+)
 from smsdata.hygiene.changes import TRIES, Contact, ListId, is_active, one_list
 from smsdata.hygiene.plan_file import load
-from smsdata.hygiene.rereading import count_again, read_again, replies_since
+from smsdata.hygiene.rereading import RepliesHeard, count_again, read_again
 from smsdata.hygiene.run_journal import (
     Entry,
     HygieneReport,
@@ -32,32 +40,11 @@ from smsdata.hygiene.run_journal import (
     kept,
     record_suppressions,
 )
+from smsdata.hygiene.second_look import SecondLook, oldest_evidence
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 
-Counts = Mapping[int, int]
-"""How many contacts a plan changes, by list: ``{list_id: count}``."""
-
-Beyond = Mapping[int, tuple[int, int]]
-"""Lists beyond their cap: how many contacts the plan changes, and how many active ones the list has."""
-
 _CLOCK_TOLERANCE = timedelta(minutes=10)
-
-
-def cap(members: int) -> int:
-    """Tell how many contacts of a list may be changed without typing the count.
-
-    Parameters
-    ----------
-    members
-        Active contacts of the list.
-
-    Examples
-    --------
-    >>> cap(50), cap(2_000), cap(1_000_000)
-    (10, 100, 500)
-    """
-    return min(500, max(10, members * 5 // 100))
 
 
 def apply(
@@ -89,7 +76,7 @@ def apply(
     yes
         The plan's hash, where a script has to say that it means this very plan.
     counts
-        For lists beyond their cap: how many contacts of the list the plan changes, typed by a person,
+        For lists beyond a cap: how many contacts of the list the plan changes, typed by a person,
         ``{list_id: count}``; or a function that is given what `beyond_caps` gives, and asks.
     wait
         Seconds to wait for another process that writes the store.
@@ -106,14 +93,15 @@ def apply(
     ------
     SafetyError
         The plan was changed, has expired, or belongs to another account or base URL; a list is beyond its
-        cap. Nothing was changed.
+        cap; the plan would take more than a fifth of a list of 10 or more, or was made while under half of
+        the messages were delivered. Nothing was changed.
     ApiError
         The gateway cannot be reached; apply the plan again.
     LockedError
         Another process changes the account or writes the store.
     """
-    rows = load(plan)
     store = open_store(store)
+    rows = load(plan, store)
     about = rows.attrs["plan"]
     if yes is not None and yes != about["hash"]:
         raise SafetyError("the hash does not belong to this plan; nothing was changed.")
@@ -122,13 +110,18 @@ def apply(
         began = client.calls
         lists = drain(client, "lists")  # its answer also tells the gateway's time
         _in_time(about, client.now())
-        _within_caps(beyond_caps(rows, lists, store, tier=tier), counts)
-        journal = RunJournal(store, _run_name(rows))
-        run = _Application(client, store, journal, dry_run=dry_run)
+        refuse_unsound(rows, lists, store, tier=tier)
+        within_caps(beyond_caps(rows, lists, store, tier=tier, now=client.now()), lists, counts)
+        journal = RunJournal(store, run_name(rows))
+        run = _Application(client, store, journal, rows, dry_run=dry_run)
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
-            record_suppressions(store, client.now())
-        run.go(_selected(rows, tier), lists, on_step or (lambda _done, _all: None))
+            run.report.attention += [
+                f"run {name}: its journal does not agree with the table suppressions; nothing was "
+                "taken from it."
+                for name in record_suppressions(store, client.now())
+            ]
+        run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
         run.report.calls = client.calls - began
     return run.report
 
@@ -153,73 +146,14 @@ def _in_time(about: Mapping[str, Any], now: datetime) -> None:
         )
 
 
-def _selected(rows: pd.DataFrame, tier: str) -> pd.DataFrame:
-    """The rows to carry out, with their number in the plan, list by list."""
-    tiers = {"remove": ["remove"], "exclude": ["remove", "exclude"]}
-    if tier not in tiers:
-        raise UsageError(f"tier={tier!r} cannot be applied: remove or exclude.")
-    numbered = rows.assign(row=range(len(rows)))
-    return numbered[numbered["tier"].isin(tiers[tier])].sort_values(["list_id", "row"])
-
-
-def beyond_caps(
-    plan: pd.DataFrame, lists: pd.DataFrame, store: Store, *, tier: str = "remove"
-) -> dict[int, tuple[int, int]]:
-    """Tell of which lists a plan would change more contacts than their cap allows.
-
-    Parameters
-    ----------
-    plan
-        What `plan` gave, or `load` read.
-    lists
-        The account's lists now, as ``client.lists()`` gives them.
-    store
-        The store; what an earlier run of the plan changed already counts as still on its list.
-    tier
-        "remove" or "exclude", as for `apply`.
-
-    Returns
-    -------
-    dict
-        For each such list how many contacts the plan changes, which a person has to type to go on, and how
-        many active ones it has.
-    """
-    active = dict(zip(lists["list_id"].tolist(), lists["members_active"].tolist(), strict=True))
-    entries = RunJournal(store, _run_name(plan)).entries.values()
-    done = Counter(entry.list_id for entry in entries if entry.removed)
-    wanted = Counter(_selected(plan, tier)["list_id"].tolist())
-    sizes = {list_id: active.get(list_id, 0) + done[list_id] for list_id in wanted}
-    return {one: (count, sizes[one]) for one, count in wanted.items() if count > cap(sizes[one])}
-
-
-def _within_caps(beyond: Beyond, counts: Counts | Callable[[Beyond], Counts] | None) -> None:
-    """Refuse a plan that empties a list: as a rule the evidence is wrong then, not the list."""
-    if not beyond:
-        return
-    typed = counts(beyond) if callable(counts) else counts or {}
-    refused = {one: sizes for one, sizes in beyond.items() if typed.get(one) != sizes[0]}
-    if refused:
-        lists = [
-            f"list {list_id}: {count:,} of {size:,} contacts, cap {cap(size):,}"
-            for list_id, (count, size) in refused.items()
-        ]
-        given = " ".join(f"--count {list_id}={count}" for list_id, (count, _) in refused.items())
-        raise SafetyError(
-            f"{'; '.join(lists)}. Nothing was changed: look at the plan; if it is right, type the count of "
-            f"each such list ({given})."
-        )
-
-
-def _run_name(plan: pd.DataFrame) -> str:
-    """The name of a plan's run: the same plan goes on with the same run."""
-    return str(plan.attrs["plan"]["hash"])[:12]
-
-
 class _Application:
     """One run of a plan."""
 
-    def __init__(self, client: Caller, store: Store, journal: RunJournal, *, dry_run: bool) -> None:
+    def __init__(
+        self, client: Caller, store: Store, journal: RunJournal, plan: pd.DataFrame, *, dry_run: bool
+    ) -> None:
         self.client = client
+        self.look = SecondLook(client, RepliesHeard(client, store), instant(plan.attrs["plan"]["made_at"]))
         self.store = store
         self.journal = journal
         self.dry_run = dry_run
@@ -230,15 +164,13 @@ class _Application:
         unproved = self.store.state.unproved_lists
         known = set(lists["list_id"].tolist())
         done = 0
+        self.look.replies.read(oldest_evidence(targets))
         for number, rows in targets.groupby("list_id", sort=True):
             list_id = one_list(int(str(number)))
             reason = "the list is gone" if list_id not in known else ""
             reason = "its members could not be proved: sync again" if list_id in unproved else reason
-            replied = {} if reason else replies_since(self.client, self.store, rows["last_bounce"].min())
             for row in rows.to_dict("records"):
-                outcome: tuple[Outcome, str] = (
-                    ("refused", reason) if reason else self._one(list_id, row, replied)
-                )
+                outcome: tuple[Outcome, str] = ("refused", reason) if reason else self._one(list_id, row)
                 self.report.add(list_id, row["msisdn"], *outcome)
                 done += 1
                 on_step(done, len(targets))
@@ -248,9 +180,7 @@ class _Application:
         if not self.dry_run and len(targets):
             count_again(self.client, self.store, targets["list_id"].tolist())
 
-    def _one(
-        self, list_id: ListId, row: Mapping[Any, Any], replied: Mapping[str, pd.Timestamp]
-    ) -> tuple[Outcome, str]:
+    def _one(self, list_id: ListId, row: Mapping[Any, Any]) -> tuple[Outcome, str]:
         """Look at one contact, and change it if it still deserves it."""
         entry = self.journal.entries.get(row["row"])
         if entry is not None and entry.state not in {"intent", "refused"}:
@@ -259,7 +189,9 @@ class _Application:
             contact = gateway.find(self.client, list_id, row["msisdn"])
             if entry is not None and entry.state == "intent" and _was_carried_out(entry, contact):
                 return self._done(entry, "confirmed by looking it up")
-            reason = self._objection(row, contact, replied)
+            if not self.dry_run:
+                self.look.replies.read_on()
+            reason = self.look.objection(row, contact)
         except (ApiError, DrainError, RowError) as error:
             return _after_failed_check(error, entry)
         if reason or contact is None:
@@ -267,23 +199,6 @@ class _Application:
         if self.dry_run:
             return "planned", ""
         return self._change(list_id, row, contact)
-
-    def _objection(
-        self, row: Mapping[Any, Any], contact: Contact | None, replied: Mapping[str, pd.Timestamp]
-    ) -> str:
-        """Say what speaks against changing this contact now; empty if nothing does."""
-        if contact is None:
-            return "it is no longer on the list"
-        if not is_active(contact):
-            return "it is no longer active"
-        if row["action"] == "optout":
-            return ""
-        reply = replied.get(row["msisdn"])
-        if reply is not None and reply >= row["last_bounce"]:
-            return "a reply came since"
-        if contact["created_at"] is not None and contact["created_at"] >= row["last_bounce"]:
-            return "it was put on the list since"
-        return objection(drain(self.client, "contact_history", msisdn=row["msisdn"]), row)
 
     def _change(self, list_id: ListId, row: Mapping[Any, Any], contact: Contact) -> tuple[Outcome, str]:
         """Write down what is meant, do it, write down that it is done."""
@@ -383,38 +298,3 @@ def _after_failed_check(error: ApiError | DrainError | RowError, entry: Entry | 
     if entry is not None and entry.state == "intent":
         return "unknown", f"it could not be looked up ({error.code})"
     return "skipped", f"it could not be checked ({error.code})"
-
-
-def objection(history: pd.DataFrame, row: Mapping[Any, Any]) -> str:
-    """Say what a number's whole history has against removing it; empty if nothing.
-
-    Parameters
-    ----------
-    history
-        ``sent_at``, ``status``: all messages to the number, as the gateway tells them now.
-    row
-        Of a plan: ``rule``, ``last_bounce``.
-
-    Examples
-    --------
-    >>> at = pd.to_datetime(["2026-10-01", "2026-10-08"], utc=True)
-    >>> row = {"rule": "one-day", "last_bounce": at[0]}
-    >>> objection(pd.DataFrame({"sent_at": at, "status": ["delivered", "hard-bounce"]}), row)
-    ''
-    >>> objection(pd.DataFrame({"sent_at": at, "status": ["hard-bounce", "delivered"]}), row)
-    'a message was delivered since'
-    """
-    final = history[history["status"] != "pending"]
-    hard = final.loc[final["status"] == "hard-bounce", "sent_at"]
-    if hard.empty or hard.max() < row["last_bounce"].floor("s"):
-        return "the gateway does not confirm the hard bounce"
-    delivered = final.loc[final["status"] == "delivered", "sent_at"]
-    if (delivered >= hard.max()).any():
-        return "a message was delivered since"
-    if (final.loc[final["status"] != "hard-bounce", "sent_at"] >= hard.max()).any():
-        return "the newest outcome is not a hard bounce"
-    if row["rule"] == "never-delivered" and not delivered.empty:
-        return "a message was delivered once"
-    if row["rule"] == "two-days" and hard[~(hard <= delivered.max())].dt.floor("D").nunique() < 2:
-        return "the gateway confirms hard bounces of one day only"
-    return ""

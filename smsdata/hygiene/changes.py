@@ -153,8 +153,12 @@ def _change(
 
 
 def _lists_of(answer: Mapping[str, Any]) -> list[int]:
+    """Read which lists an answer names; one without ids is as good as lost: the change is looked up."""
     named = answer["list_ids"]
-    return [int(value) for value in (named if isinstance(named, list) else [named]) if str(value).isdigit()]
+    ids = [str(value) for value in (named if isinstance(named, list) else [named])]
+    if not all(re.fullmatch(r"\d{1,18}", one, re.ASCII) for one in ids):
+        raise ApiError("the answer names lists by what is no id", code="FORMAT", retryable=True)
+    return [int(one) for one in ids]
 
 
 def concerns_every_call(error: ApiError) -> bool:

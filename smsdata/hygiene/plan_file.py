@@ -1,13 +1,16 @@
 """The plan file: a frame with a hash over all it says, bound to one account, one base URL and 24 hours.
 
-Owns the columns and rules of a plan, its file and its summary; decides nothing. Imports of smsdata only
-`store` and `errors`.
+The hash is keyed: only who can read the private folder of the store can make one, so that a plan that was
+changed cannot be given the hash that fits. Owns the columns and rules of a plan, its key, its file and its
+summary; decides nothing. Imports of smsdata only `store` and `errors`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import io
+import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +20,7 @@ import pandas as pd
 
 from smsdata.errors import SafetyError, UsageError
 from smsdata.store.disk import Disk
-from smsdata.store.store import Store
+from smsdata.store.store import Store, open_store
 
 Action = Literal["delete", "optout"]
 
@@ -30,9 +33,12 @@ PLAN_TIERS = ("remove", "exclude", "review")
 
 
 RULES = {
-    "two-days": "hard bounces on two days or more since the last sign of life",
-    "never-delivered": "a hard bounce, and never a delivery",
-    "one-day": "hard bounces on one day since the last sign of life",
+    "two-days": "hard bounces on two days or more since the last sign of life: days judged ordinary, or 72 h "
+    "apart",
+    "never-delivered": "a hard bounce on a day judged ordinary, and never a delivery",
+    "one-day": "hard bounces on one day judged ordinary since the last sign of life",
+    "too-few-days": "not enough days to judge whether the day of the bounce was an outage: wait for another "
+    "bounce at least 72 h later",
     "soft-streak": "only soft bounces for a long time: never removed on that alone",
     "spike": "without the bounces of a day with a spike the evidence is weaker: wait",
     "re-added": "put on a list after the last hard bounce",
@@ -78,9 +84,15 @@ def write_plan(
     made_at
         What time it was by the gateway's clock when its evidence was read.
     path
-        Where to put the file; None: a folder of the store.
+        Where to put the file; None: a folder of the store. Nothing but an earlier plan of the same store is
+        replaced.
     facts
         What else the plan says about itself; plain JSON values.
+
+    Raises
+    ------
+    UsageError
+        When the store is nobody's yet, or something else than a plan of it stands at `path`.
     """
     if not store.state.account:
         raise UsageError(f"{store.path} belongs to no account yet: run `smsdata sync` first.")
@@ -89,9 +101,12 @@ def write_plan(
         "base_url": store.state.base_url,
         "made_at": made_at.isoformat(),
         "expires_at": (made_at + VALID_FOR).isoformat(),
+        "key_in": str(store.private.resolve()),
     }
+    if path is not None:
+        _require_free(Path(path), store)
     rows = rows[list(PLAN_COLUMNS)].astype(PLAN_COLUMNS).reset_index(drop=True)
-    about["hash"] = _plan_hash(rows, about)
+    about["hash"] = _plan_hash(rows, about, _made_key(store))
     file = Path(path) if path is not None else store.private / "plans" / f"{about['hash'][:12]}.parquet"
     rows.attrs["plan"] = about | {"file": str(file)}
     disk = Disk(file.parent)
@@ -103,37 +118,95 @@ def write_plan(
     return rows
 
 
-def load(plan: pd.DataFrame | str | Path) -> pd.DataFrame:
+_KEY = "plan-key"
+_KEY_BYTES = 32
+
+
+def _made_key(store: Store) -> bytes:
+    """Give the key of the store's plans; it is made when it is first needed."""
+    file = store.private / _KEY
+    if not file.exists():
+        store.disk.folder(store.private)
+        store.disk.replace(file, secrets.token_bytes(_KEY_BYTES))
+    return _key_in(store.private)
+
+
+def _key_in(private: Path) -> bytes:
+    try:
+        key = (private / _KEY).read_bytes()
+    except OSError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise SafetyError(
+            "the key of the store's plans is missing or damaged, so that no plan can be trusted; make the "
+            f"plan again with `smsdata clean` (remove {private / _KEY} if that says so too)."
+        )
+    return key
+
+
+def _require_free(file: Path, store: Store) -> None:
+    """Make sure that nothing is replaced but an earlier plan of this store, and the summary beside it."""
+    page = file.with_suffix(".md")
+    if page == file:
+        raise UsageError(f"{file}: the summary goes there; give the plan another ending, such as .parquet.")
+    if file.exists() or file.is_symlink():
+        try:
+            load(file, store)
+        except (SafetyError, UsageError):
+            raise UsageError(f"{file} is there and is no plan of this store: nothing was replaced.") from None
+        if page.exists() and not page.read_bytes().startswith(_TITLE.encode()):
+            raise UsageError(f"{page} is there and is no summary of a plan: nothing was replaced.")
+    elif page.exists() or page.is_symlink():
+        raise UsageError(f"{page} is there and belongs to no plan: nothing was replaced.")
+
+
+def load(plan: pd.DataFrame | str | Path, store: Store | str | Path | None = None) -> pd.DataFrame:
     """Read a plan and make sure that it is as it was made.
+
+    Parameters
+    ----------
+    plan
+        What `plan` gave, or its file.
+    store
+        The store that it was made from, or its folder, where its key lies; default: the folder that the plan
+        names. `apply` always asks the store that it is given.
 
     Raises
     ------
     SafetyError
-        When it is no plan, or a row of it was changed, added or taken out.
+        When it is no plan of that store, or a row of it was changed, added or taken out.
     UsageError
         When there is no such file.
     """
     if not isinstance(plan, pd.DataFrame):
-        try:
-            plan = pd.read_parquet(Path(plan))
-        except FileNotFoundError:
-            raise UsageError(f"{plan}: there is no such plan.") from None
-        except (OSError, ValueError) as error:
-            raise SafetyError(
-                f"the file is no plan ({type(error).__name__}); make it with `smsdata clean`."
-            ) from None
+        plan = _read_frame(Path(plan))
     about = plan.attrs.get("plan")
     if not isinstance(about, dict) or list(plan.columns) != list(PLAN_COLUMNS):
         raise SafetyError("this is no plan; make one with `smsdata clean`.")
-    hashed = {key: value for key, value in about.items() if key not in {"hash", "file"}}
-    if _plan_hash(plan, hashed) != about.get("hash"):
-        raise SafetyError("the plan was changed since it was made; make it again with `smsdata clean`.")
+    key = _key_in(Path(str(about.get("key_in"))) if store is None else open_store(store).private)
+    hashed = {name: value for name, value in about.items() if name not in {"hash", "file"}}
+    if not hmac.compare_digest(_plan_hash(plan, hashed, key), str(about.get("hash"))):
+        raise SafetyError(
+            "the plan was changed since it was made, or made from another store; make it again with "
+            "`smsdata clean`."
+        )
     return plan
 
 
-def _plan_hash(rows: pd.DataFrame, about: dict[str, Any]) -> str:
+def _read_frame(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(file)
+    except FileNotFoundError:
+        raise UsageError(f"{file}: there is no such plan.") from None
+    except (OSError, ValueError) as error:
+        raise SafetyError(
+            f"the file is no plan ({type(error).__name__}); make it with `smsdata clean`."
+        ) from None
+
+
+def _plan_hash(rows: pd.DataFrame, about: dict[str, Any], key: bytes) -> str:
     table = rows.to_json(orient="split", index=False, date_format="iso", date_unit="us", double_precision=12)
-    return hashlib.sha256(f"{sorted_json(about)}\n{table}".encode()).hexdigest()
+    return hmac.new(key, f"{sorted_json(about)}\n{table}".encode(), hashlib.sha256).hexdigest()
 
 
 def sorted_json(value: Any) -> str:
@@ -145,7 +218,19 @@ def sorted_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
+def unsound(plan: pd.DataFrame) -> str:
+    """Say why a plan is not to be trusted for what the account received lately; empty if it may be."""
+    recent = plan.attrs["plan"].get("recent")
+    if not isinstance(recent, dict) or recent["delivered"] * 2 >= recent["judged"]:
+        return ""
+    return (
+        f"only {recent['delivered']:,} of the {recent['judged']:,} messages of the last 30 days that have a "
+        "result were delivered"
+    )
+
+
 _ROWS_SHOWN = 200
+_TITLE = "# Plan: contacts to take off their lists"
 
 
 def advice(plan: pd.DataFrame) -> list[str]:
@@ -157,6 +242,7 @@ def advice(plan: pd.DataFrame) -> list[str]:
         What `plan` gave.
     """
     tiers, unsettled = set(plan["tier"]), int((plan["rule"] == "unsettled").sum())
+    waiting = plan.loc[plan["rule"] == "too-few-days", "msisdn"].nunique()
     lines = []
     if plan.empty:
         lines.append("There is nothing to do: no contact of a list has a hard bounce that stands.")
@@ -166,11 +252,19 @@ def advice(plan: pd.DataFrame) -> list[str]:
             "campaign is more than 98 h old and two syncs at least an hour apart saw the same. Run "
             "`smsdata sync` again in an hour, then `smsdata clean`."
         )
-    if tiers - {"review"}:
+    if waiting:
+        lines.append(
+            f"Not enough days to judge: {waiting:,} numbers wait. Fewer than 8 days like theirs are stored "
+            "(the account's, the sender's or the number range's), so that an outage would look the same. A "
+            "hard bounce at least 72 h later decides, or more days."
+        )
+    if tiers - {"review"} and unsound(plan):
+        lines.append(f"It would be refused: {unsound(plan)}; as a rule the evidence is wrong then.")
+    elif tiers - {"review"}:
         more = "" if "remove" in tiers else " --tier exclude"
         file = plan.attrs["plan"]["file"]
         lines.append(f"To carry it out within 24 hours: smsdata clean --apply {file}{more}")
-    elif not plan.empty and not unsettled:
+    elif not plan.empty and not unsettled and not waiting:
         lines.append("Nothing can be applied: every contact needs a person, by the rule that the plan names.")
     return lines
 
@@ -188,7 +282,7 @@ def summary(plan: pd.DataFrame) -> str:
         contacts=("msisdn", "size"), saves=("saves", "sum")
     )
     head = [
-        "# Plan: contacts to take off their lists",
+        _TITLE,
         "",
         f"- hash: `{about['hash']}`",
         f"- gateway: {about['base_url']}, account {about['account'][:12]}",

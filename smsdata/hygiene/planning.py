@@ -7,7 +7,7 @@ changes and plan_file.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,9 @@ def plan(
     max_age
         How old the evidence may be, such as ``"90d"``.
     hold_spikes
-        Keep back numbers that look dead because of a day on which many more bounced than on others.
+        Judge the days of the bounces. Numbers that look dead because of a day on which many more bounced than
+        on others are kept back. So are those whose bounces all fell on days that cannot be judged, of which
+        there are no two at least 72 h apart. False: every day counts as ordinary.
     path
         Where to put the plan file; default: a folder of the store. The summary lies beside it, with ``.md``.
 
@@ -69,7 +71,8 @@ def plan(
           per recipient; NaN without evidence;
         - ``evidence`` (str): JSON list of the bounces: message_id, sent_at, status.
 
-        ``attrs["plan"]`` says whose plan it is, from when until when, its hash and its file.
+        ``attrs["plan"]`` says whose plan it is, from when until when, how many of the last 30 days' messages
+        with a result were delivered, its hash and its file.
 
     Raises
     ------
@@ -85,16 +88,21 @@ def plan(
     made_at = last_heard(store) if now is None else instant(now, "now")
     names = ("dlrs", "campaigns", "status_history", "replies", "list_members", "lists")
     tables: dict[str, Any] = {name: store.scan(name) for name in names}
+    messages = store.scan("messages")
     known = hard_bounced(
         tables["dlrs"],
         tables["replies"],
         status_history=tables["status_history"],
+        messages=messages,
         hold_spikes=hold_spikes,
     )
-    evidence = contact_evidence(known, **tables, since=made_at - duration(max_age), quiet=QUIET)
+    evidence = contact_evidence(
+        known, **tables, messages=messages, judge_days=hold_spikes, since=made_at - duration(max_age),
+        quiet=QUIET,
+    )  # fmt: skip
     contacts = evidence.contacts[evidence.contacts["msisdn"].map(is_number).astype(bool)]
     rows = _ruled(contacts).assign(action="delete", evidence=_listed_bounces(contacts, evidence.bounces))
-    return write_plan(store, rows, made_at, path, {"max_age": max_age})
+    return write_plan(store, rows, made_at, path, {"max_age": max_age, "recent": _recent(store, made_at)})
 
 
 def plan_optouts(
@@ -134,10 +142,33 @@ def plan_optouts(
     return write_plan(store, rows, made_at, path, {})
 
 
+_RECENT = timedelta(days=30)
+
+
+def _recent(store: Store, made_at: datetime) -> dict[str, int]:
+    """Count the messages of the last 30 days that have a result, and those of them that were delivered.
+
+    Where there are none, of the 30 days up to the newest one: that nothing was sent lately is no good news.
+    """
+    dlrs = store.read("dlrs", columns=["sent_at", "status"])
+    dlrs = dlrs[dlrs["status"].isin(["delivered", "hard-bounce", "soft-bounce", "bounced"])]
+    recent = dlrs[(dlrs["sent_at"] > made_at - _RECENT) & (dlrs["sent_at"] <= made_at)]
+    if recent.empty and len(dlrs):
+        recent = dlrs[dlrs["sent_at"] > dlrs["sent_at"].max() - _RECENT]
+    return {"judged": len(recent), "delivered": int((recent["status"] == "delivered").sum())}
+
+
 def _ruled(contacts: pd.DataFrame) -> pd.DataFrame:
-    """Give each contact its tier and rule; the first rule that fits counts."""
+    """Give each contact its tier and rule; the first rule that fits counts.
+
+    A day that cannot be judged says nothing alone; two of them suffice 72 h apart, since outages end before.
+    """
     none = contacts["bounces"] == 0
     after = {name: contacts[name] >= contacts["last_bounce"] for name in ("last_added", "last_other")}
+    never = contacts["delivered"] == 0
+    by_all, by_calm = (_as_if_judged(contacts[days], never) for days in ("days", "calm_days"))
+    two = (contacts["ordinary_days"] >= 2) | contacts["calm_apart"]
+    once = contacts["ordinary_days"] >= 1
     rules = {
         "soft-streak": contacts["known_tier"] == "review",
         "unconfirmed": none & (contacts["confirmed"] == 0),
@@ -145,16 +176,22 @@ def _ruled(contacts: pd.DataFrame) -> pd.DataFrame:
         "old": none,
         "re-added": after["last_added"],
         "newest-outcome": after["last_other"],
-        "spike": contacts["held"],
-        "two-days": contacts["days"] >= 2,
-        "never-delivered": contacts["delivered"] == 0,
-        "one-day": ~none,
+        "spike": contacts["held"] | (by_calm < by_all),
+        "two-days": two,
+        "never-delivered": once & never,
+        "one-day": once,
+        "too-few-days": ~none,
     }
     chosen = np.select([rule.to_numpy(bool) for rule in rules.values()], list(rules), "old")
     tiers = {"two-days": "remove", "never-delivered": "remove", "one-day": "exclude"}
     rows = contacts.assign(rule=chosen, tier=[tiers.get(rule, "review") for rule in chosen])
     rank = rows["tier"].map({tier: n for n, tier in enumerate(PLAN_TIERS)})
     return rows.iloc[np.lexsort((rows["msisdn"], rows["list_id"], rank))]
+
+
+def _as_if_judged(days: pd.Series, never: pd.Series) -> pd.Series:
+    """Give the weight of so many days if all could be judged: 0 none, 1 exclude, 2 remove."""
+    return (days >= 1).astype("int64") + ((days >= 2) | ((days >= 1) & never)).astype("int64")
 
 
 def _listed_bounces(contacts: pd.DataFrame, bounces: pd.DataFrame) -> pd.Series:

@@ -6,7 +6,7 @@ Imports of smsdata only `gateway`, `schema`, `store`, `times` and, within hygien
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -38,27 +38,59 @@ def count_again(client: Caller, store: Store, list_ids: Iterable[int]) -> None:
     store.merge("lists", read.rows.filter(pc.is_in(read.rows.column("list_id"), value_set=wanted)))
 
 
-def replies_since(client: Caller, store: Store, first: pd.Timestamp) -> dict[str, pd.Timestamp]:
-    """Tell when each number replied last: from the store, and what came since it was synced.
+_LOOK_BACK = timedelta(hours=72)
+"""Replies are listed late: so long before what was read last they are read again."""
+_OVERLAP = timedelta(hours=1)
+_OLDEST = timedelta(days=364)
+
+
+class RepliesHeard:
+    """What each number replied: from the store, and what came since it was synced.
 
     Parameters
     ----------
     client, store
         The account and its store.
-    first
-        Older replies do not matter; NaT: none do.
     """
-    if pd.isna(first):
-        return {}
-    heard = recent_replies(client, store)
-    known = store.read("replies", since=first.to_pydatetime(), columns=["msisdn", "received_at"])
-    both = pd.concat([known, heard[["msisdn", "received_at"]]])
-    latest = both.groupby("msisdn")["received_at"].max()
-    return {str(msisdn): at for msisdn, at in latest.items()}
+
+    def __init__(self, client: Caller, store: Store) -> None:
+        self._client = client
+        self._store = store
+        self._read_to: datetime | None = None
+        self._texts: dict[str, dict[int, tuple[pd.Timestamp, str]]] = {}
+
+    def read(self, first: datetime | None) -> None:
+        """Read what came since an instant; None: no reply matters."""
+        if first is None:
+            return
+        columns = ["id", "msisdn", "received_at", "response"]
+        self._keep(self._store.read("replies", since=first, columns=columns))
+        now = self._client.now()
+        self._keep(recent_replies(self._client, self._store))
+        self._read_to = now
+
+    def read_on(self) -> None:
+        """Read what came since the last reading."""
+        if self._read_to is None:
+            return
+        now = self._client.now()
+        self._keep(drain(self._client, "replies", start=self._read_to - _OVERLAP, end=now))
+        self._read_to = now
+
+    def of(self, msisdn: str) -> list[tuple[pd.Timestamp, str]]:
+        """When a number replied, and what."""
+        return list(self._texts.get(msisdn, {}).values())
+
+    def _keep(self, replies: pd.DataFrame) -> None:
+        rows = replies[["id", "msisdn", "received_at", "response"]].itertuples(index=False)
+        for reply_id, msisdn, at, text in rows:
+            self._texts.setdefault(msisdn, {})[reply_id] = (at, text)
 
 
 def recent_replies(client: Caller, store: Store) -> pd.DataFrame:
-    """Drain the replies that came since the store was synced."""
+    """Drain the replies that came since the store was synced, and those of the time that is listed late."""
     now = client.now()
-    start = store.state.cursors.get("replies") or now - timedelta(days=364)
+    start = max(store.state.cursors.get("replies", now) - _LOOK_BACK, now - _OLDEST)
+    if "replies" not in store.state.cursors:
+        start = now - _OLDEST
     return drain(client, "replies", start=min(start, now - timedelta(minutes=1)), end=now)

@@ -124,24 +124,71 @@ def kept(contact: Contact) -> dict[str, Any]:
     return contact | {"created_at": None if created is None else created.isoformat()}
 
 
-def record_suppressions(store: Store, now: datetime, journals: Iterable[RunJournal] | None = None) -> None:
+def record_suppressions(
+    store: Store,
+    now: datetime,
+    journals: Iterable[RunJournal] | None = None,
+    *,
+    only_named: bool = False,
+) -> list[str]:
     """Bring the table suppressions in line with journals, by default all: what was changed, what was undone.
 
-    Doing it again changes nothing: after a crash the next run does it.
+    Doing it again changes nothing: after a crash the next run does it. A journal that lacks somebody whom the
+    table names for its run is damaged or not ours: nothing is taken from it.
+
+    Parameters
+    ----------
+    store
+        The store, under its lock.
+    now
+        The gateway's time.
+    journals
+        Of which runs.
+    only_named
+        Only bring rows up to date that the table has, and add none.
+
+    Returns
+    -------
+    list of str
+        The runs whose journals do not agree with the table.
     """
     if journals is None:
         journals = [RunJournal(store, run) for run in runs(store)]
-    known = store.rows("suppressions").select(["list_id", "msisdn", "run", "undone_at"]).to_pylist()
-    undone_of = {(row["list_id"], row["msisdn"], row["run"]): row["undone_at"] is not None for row in known}
-    rows = []
+    undone_of = _recorded(store)
+    rows, disagreeing = [], []
     for journal in journals:
+        if lacking(journal, store, undone_of):
+            disagreeing.append(journal.run)
+            continue
         for entry in journal.entries.values():
             stands = undone_of.get((entry.list_id, entry.msisdn, journal.run))
             undone = entry.state == "undone"
-            if (entry.removed or undone) and (stands is None or stands != undone):
+            news = (stands is None and not only_named) or (stands is not None and stands != undone)
+            if (entry.removed or undone) and news:
                 rows.append(_suppression(entry, journal.run, now))
     if rows:
         store.merge("suppressions", pa.Table.from_pylist(rows, schema=schema("suppressions")))
+    return disagreeing
+
+
+def _recorded(store: Store) -> dict[tuple[int, str, str], bool]:
+    """Whom the table suppressions names for which run, and whether it was undone."""
+    known = store.rows("suppressions").select(["list_id", "msisdn", "run", "undone_at"]).to_pylist()
+    return {(row["list_id"], row["msisdn"], row["run"]): row["undone_at"] is not None for row in known}
+
+
+def named_for(run: str, store: Store) -> set[tuple[int, str]]:
+    """Whom the table suppressions names for a run: list and number."""
+    return {(list_id, msisdn) for list_id, msisdn, of in _recorded(store) if of == run}
+
+
+def lacking(
+    journal: RunJournal, store: Store, recorded: dict[tuple[int, str, str], bool] | None = None
+) -> set[tuple[int, str]]:
+    """Whom the table suppressions names for a run, and its journal does not: then it is not what it was."""
+    known = _recorded(store) if recorded is None else recorded
+    own = {(entry.list_id, entry.msisdn) for entry in journal.entries.values()}
+    return {(list_id, msisdn) for list_id, msisdn, run in known if run == journal.run} - own
 
 
 def _suppression(entry: Entry, run: str, now: datetime) -> dict[str, Any]:

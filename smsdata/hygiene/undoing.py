@@ -24,6 +24,8 @@ from smsdata.hygiene.run_journal import (
     Outcome,
     RunJournal,
     exclusive,
+    lacking,
+    named_for,
     record_suppressions,
 )
 from smsdata.store.store import Store, open_store
@@ -67,14 +69,15 @@ def undo(
     -------
     HygieneReport
         Per contact: done, skipped (there is any evidence of an opt-out; it is on the list already; the run
-        opted it out, which stays), refused (with what to do), or unknown. The date of joining is a new one.
+        opted it out, which stays), refused (with what to do; also whom the table suppressions does not name
+        for the run), or unknown. The date of joining is a new one.
 
     Raises
     ------
     UsageError
         There is no such run.
     SafetyError
-        The run belongs to another account.
+        The run belongs to another account, or its journal does not agree with the table suppressions.
     """
     store = open_store(store)
     journal = RunJournal(store, run)
@@ -85,19 +88,40 @@ def undo(
         lists = drain(client, "lists")
         labels = {one: json.loads(text) for one, text in zip(lists["list_id"], lists["fields"], strict=True)}
         undoing = _Undoing(client, store, journal, labels, dry_run=dry_run)
+        named = _named(journal, store)
         todo = [entry for _, entry in sorted(journal.entries.items()) if entry.removed]
         for done, entry in enumerate(todo, start=1):
-            undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
+            undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry, named))
             if on_step:
                 on_step(done, len(todo))
         if not dry_run:
-            record_suppressions(store, client.now(), [journal])
+            record_suppressions(store, client.now(), [journal], only_named=True)
             touched = sorted({entry.list_id for entry in journal.entries.values()} & set(labels))
             for list_id in touched:
                 read_again(client, store, one_list(list_id))
             count_again(client, store, touched)
         undoing.report.calls = client.calls - began
     return undoing.report
+
+
+def _named(journal: RunJournal, store: Store) -> set[tuple[int, str]]:
+    """Give whom the table suppressions names for the run; refuse a run that is not what the table says.
+
+    The journal alone is no proof: one changed digit in it would put a stranger on a list.
+    """
+    named, missing = named_for(journal.run, store), lacking(journal, store)
+    if missing:
+        raise SafetyError(
+            f"run {journal.run} is damaged: its journal lacks {len(missing):,} of the {len(named):,} "
+            "contacts that the table suppressions names for it. Nothing was put back."
+        )
+    changed = [entry for entry in journal.entries.values() if entry.state != "refused"]
+    if changed and not named:
+        raise SafetyError(
+            f"run {journal.run} is unknown to the table suppressions: nothing was put back. If it was cut "
+            "off, apply its plan again first."
+        )
+    return named
 
 
 class _Undoing:
@@ -119,8 +143,11 @@ class _Undoing:
         self.report = HygieneReport(journal.run, dry_run)
         self.left_alone = left_alone(client, store)
 
-    def one(self, entry: Entry) -> tuple[Outcome, str]:
-        """Put one contact back."""
+    def one(self, entry: Entry, named: set[tuple[int, str]]) -> tuple[Outcome, str]:
+        """Put one contact back, if it is one of those that the table suppressions names."""
+        key = (entry.list_id, entry.msisdn)
+        if key not in named or (entry.contact.get("list_id"), entry.contact.get("msisdn")) != key:
+            return "refused", "the table suppressions does not name it for this run: it is never added"
         if entry.action != "delete":
             return "skipped", "an opt-out stays"
         if entry.msisdn in self.left_alone:

@@ -12,7 +12,8 @@ nothing of the rest of smsdata, so that tests can trust it independently.
 To read it, from the bottom up:
 
 1. the account: `clock`, `recipients` (columns), `contacts`, `seed_data` (what it is filled with), `sent`,
-   `inbox`, `state` (the parts side by side), `sending` (how a send goes out), `traffic` (the history),
+   `inbox`, `state` (the parts side by side), `outages`, `sending` (how a send goes out),
+   `traffic` (the history),
 2. `truth` (what every table must hold), `account` (its verbs),
 3. the wire: `query` (parameters), `views` (rows not built yet), `number_forms`, `sent_calls`, `reply_calls`,
    `list_calls`, `calls` (every call by its name), `drift` (changes while pages are read), `faults`,
@@ -26,6 +27,7 @@ from smsdata.simulator.contacts import Refused
 from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Faults, Once
 from smsdata.simulator.gateway import Answer, Gateway
+from smsdata.simulator.outages import Outage
 from smsdata.simulator.serve import asgi_app, running, serve, transport
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Faults",
     "Gateway",
     "Once",
+    "Outage",
     "Refused",
     "asgi_app",
     "running",

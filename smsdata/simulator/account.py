@@ -7,7 +7,7 @@ Knows nothing of HTTP; imports only the parts of an account and the truth about 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from smsdata.simulator import seed_data, truth
 from smsdata.simulator.clock import DAY_SECONDS, HOUR_SECONDS, Clock, epoch
 from smsdata.simulator.contacts import Contacts, Member
 from smsdata.simulator.inbox import Inbox
+from smsdata.simulator.outages import Outage
 from smsdata.simulator.recipients import Recipients
 from smsdata.simulator.sending import Habits, Sending
 from smsdata.simulator.sent import Send, Sent
@@ -54,6 +55,8 @@ class Account:
         Client accounts of a reseller.
     readd_refused : float
         Share of deleted contacts that cannot be added again (DUPLICATE_DELETED).
+    outages : sequence of Outage
+        When carriers fail, and for which numbers; none by default.
 
     Attributes
     ----------
@@ -95,6 +98,7 @@ class Account:
         goo: bool = True,
         clients: int = 3,
         readd_refused: float = 0.2,
+        outages: Sequence[Outage] = (),
     ) -> None:
         # The order of what follows is part of the seed's meaning: each step draws from the same numbers.
         end = epoch(now)
@@ -107,7 +111,9 @@ class Account:
         self.state = AccountState(
             clock, self.contacts, sent, inbox, seed_data.number_rows(), keywords, *resellers
         )  # fmt: skip
-        habits = Habits(reply_rate, link_rate, late, copies, seed_data.dead_numbers(rng, dead))
+        habits = Habits(
+            reply_rate, link_rate, late, copies, seed_data.dead_numbers(rng, dead), tuple(outages)
+        )  # fmt: skip
         self.sending = Sending(self.state, rng, habits)
         self._traffic = Traffic(self.state, rng, self.sending)
         seed_data.fill_lists(self.contacts, rng, lists, max(recipients, 1), clock.now)

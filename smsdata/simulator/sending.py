@@ -1,11 +1,12 @@
 """How a send goes out. Owns who receives it, what becomes of each message, and how people react to it.
 
 All of it is decided when a message is sent and happens when the clock passes its instant. Imports the parts
-that a send changes: clock, contacts, sent, inbox, seed_data.
+that a send changes: clock, contacts, sent, inbox, seed_data; and the outages of carriers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from smsdata.simulator.clock import DAY_SECONDS, HOUR_SECONDS, epoch
 from smsdata.simulator.contacts import Member
+from smsdata.simulator.outages import Outage
 from smsdata.simulator.recipients import DELIVERED, HARD, PENDING, SOFT, Ints
 from smsdata.simulator.seed_data import SENDER, reply_text
 from smsdata.simulator.sent import Send
@@ -24,7 +26,7 @@ class Habits:
     """How carriers and people behave.
 
     ``reply_rate``, ``link_rate``, ``late``, ``copies``: as `Account` takes them; ``dead``: the numbers that
-    always hard-bounce.
+    always hard-bounce; ``outages``: when carriers fail, and for whom.
     """
 
     reply_rate: float
@@ -32,6 +34,7 @@ class Habits:
     late: float
     copies: float
     dead: Ints
+    outages: Sequence[Outage] = ()
 
 
 class Sending:
@@ -100,6 +103,8 @@ class Sending:
         sent_at = send.sent_at + np.arange(count) // pace
         _, first_seen, same = np.unique(numbers, return_index=True, return_inverse=True)
         outcome, delay = self._outcomes(numbers)
+        for outage in self.habits.outages:
+            outcome[outage.strikes(numbers, sent_at) & (outcome != HARD)] = outage.outcome
         outcome, final_at = outcome[first_seen][same], (sent_at + delay)[first_seen][same]
         is_late = rng.random(count) < self.habits.late
         listed_at = sent_at + np.where(is_late, rng.integers(60, 48 * HOUR_SECONDS, count), 0)

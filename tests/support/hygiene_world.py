@@ -31,6 +31,7 @@ def _names(n: int) -> tuple[str | None, str]:
 
 
 DEAD = (0, 1)  # bounce always
+WEEKS = 10
 ONCE = (5,)  # were delivered, then bounced once
 
 
@@ -92,12 +93,12 @@ def make_world(
     *,
     seed: int = 1,
     dead: tuple[int, ...] = DEAD,
-    members: int = 12,
+    members: int = 16,
     readd_refused: float = 0.0,
 ) -> World:
-    """Two lists, four weekly campaigns to each."""
+    """Two lists, ten weekly campaigns to each: enough days for each to be judged by the others."""
     account = Account(
-        seed=seed, now="2026-10-01", campaigns=0, singles=0, inbound=0, lists=0, reply_rate=0.0,
+        seed=seed, now="2026-08-20", campaigns=0, singles=0, inbound=0, lists=0, reply_rate=0.0,
         link_rate=0.0, dead=0.0, readd_refused=readd_refused,
     )  # fmt: skip
     fields = {"A": {"field_1": "Email", "field_2": "Score"}, "B": {}}
@@ -107,9 +108,9 @@ def make_world(
         for n in range(members):
             given_ = {"Email": f"a{n}@example.com", "Score": n} if fields[name] else {}
             account.contacts.add_member(list_id, number(n), *_names(n), fields=given_)
-    for week in range(4):
+    for week in range(WEEKS):
         account.advance(days=7)
-        bounced = (*dead, *ONCE) if week == 3 else dead
+        bounced = (*dead, *ONCE) if week == WEEKS - 1 else dead
         world.send(partial(_status, bounced))
     account.advance(days=6)
     return world
