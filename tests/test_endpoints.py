@@ -288,7 +288,7 @@ def test_drain_equals_the_truth_of_the_simulator(
 
 @pytest.mark.parametrize("name", TABLES)
 def test_empty_has_the_dtypes_of_a_full_frame(name: str) -> None:
-    frame = to_pandas(empty(name))
+    frame = to_pandas(empty(name), name)
     expected = COLUMNS.get(name)
     assert len(frame) == 0
     if expected:

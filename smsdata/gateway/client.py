@@ -440,7 +440,7 @@ def _frame(entry: Endpoint, reads: Sequence[Read], drained: Sequence[Drained]) -
         rows = rows.sort_by(
             [(entry.table.time, "ascending"), *((key, "ascending") for key in entry.table.key)]
         )
-    frame = to_pandas(rows)
+    frame = to_pandas(rows, table)
     frame.attrs["drain"] = certificate(table, reads, drained) | {
         "rows": len(frame),
         "keys": key_hash(table, rows),

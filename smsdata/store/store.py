@@ -142,7 +142,7 @@ class Store:
             history = self.rows("status_history", until=instant(as_of, "as_of") + timedelta(microseconds=1))
             rows = in_time_order(as_observed(rows, history), "sent_at")
             rows = rows.select(list(columns)) if columns else rows
-        return to_pandas(rows)
+        return to_pandas(rows, table)
 
     def scan(
         self, table: str, *, since: str | datetime | None = None, until: str | datetime | None = None
