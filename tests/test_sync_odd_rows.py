@@ -33,8 +33,8 @@ def test_sync_sets_odd_rows_aside_and_goes_on(world, connect):
     [
         ("get-user-sms-responses", "replies", "received_at"),
         ("get-user-sms-sent", "messages", "sent_at"),
-        ("get-sms-sent", "dlrs", "list_id"),
-        ("get-list", "list_members", "created_at"),
+        ("get-sms-sent", "dlrs", "msisdn"),
+        ("get-list", "list_members", "msisdn"),
     ],
 )
 def test_sync_reads_once_more_where_a_row_was_odd(connect, tmp_path, call, table, spoilt):
@@ -123,7 +123,7 @@ def test_sync_rests_on_a_row_that_stays_odd(world, connect):
 def test_sync_rests_on_a_member_that_stays_odd(world, connect):
     account, gateway, store = world
     member = account.truth("list_members")[0]
-    gateway.spoil("get-list", {"msisdn": int(member["msisdn"])}, {"created_at": "soon"})
+    gateway.spoil("get-list", {"msisdn": int(member["msisdn"])}, {"msisdn": "soon"})
     account.contacts.add_member(member["list_id"], 61491570156)
     calls = []
     for _ in range(6):

@@ -35,6 +35,9 @@ def sync_command(
     replay_rejects: Annotated[
         bool, typer.Option("--replay-rejects", help="Try first to read the rows that were set aside.")
     ] = False,
+    dismiss_rejects: Annotated[
+        bool, typer.Option("--dismiss-rejects", help="Remove the rows that were set aside.")
+    ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
     message_id: Annotated[int | None, typer.Option(help="Only this send (link_hits, dlrs, optouts).")] = None,
     list_id: Annotated[int | None, typer.Option(help="Only this list (list_members).")] = None,
@@ -52,6 +55,7 @@ def sync_command(
             deep=deep,
             wait=wait,
             replay_rejects=replay_rejects,
+            dismiss_rejects=dismiss_rejects,
             on_plan=lambda planned: common.say(*_plan_lines(planned, pace)),
             message_id=message_id,
             list_id=list_id,

@@ -13,6 +13,14 @@ only when something vouches for them. The four proofs, first match wins:
 ``two-passes``
     Two passes with the same keys, unless the gateway keeps claiming more rows than it gives.
 
+A proof says too whose count bore it out, its witness:
+
+``independent``
+    Another call counts as many: a campaign's counters.
+``consistent``
+    The same call agrees with itself, in its own totals or in two passes. What nothing else counts is never
+    called complete.
+
 `reader` makes the passes and asks here after each. Imports `answers`, `endpoints` and `schema`.
 """
 
@@ -32,6 +40,9 @@ SINGLE_PAGE = "single-page"
 COUNTERS = "counters"
 BRACKETED = "bracketed"
 TWO_PASSES = "two-passes"
+
+INDEPENDENT = "independent"
+CONSISTENT = "consistent"
 
 _IDLE_PAGES = 3  # so many pages in a row without a new key, and the gateway has no more
 
@@ -156,6 +167,11 @@ class Proofs:
         if self.expect is not None and once and current.distinct == self.expect:
             return True
         return self._all_active(current)
+
+    def witness(self, current: Pass) -> str:
+        """Whether another call counts as many rows as the pass brought, or only the same call does."""
+        rows = current.served if self.endpoint.table.copies else current.distinct
+        return INDEPENDENT if self.expect == rows else CONSISTENT
 
     def before_bracket(self, current: Pass) -> bool | None:
         """``bracketed``, as far as the pass alone says; None where page 1 has to be read again."""

@@ -184,7 +184,7 @@ def beyond_caps(
         For each such list how many contacts the plan changes, which a person has to type to go on, and how
         many active ones it has.
     """
-    active = dict(zip(lists["list_id"].tolist(), lists["members_active"].tolist(), strict=True))
+    active = dict(zip(lists["list_id"].tolist(), lists["members_active"].fillna(0).tolist(), strict=True))
     entries = RunJournal(store, _run_name(plan)).entries.values()
     done = Counter(entry.list_id for entry in entries if entry.removed)
     wanted = Counter(_selected(plan, tier)["list_id"].tolist())
