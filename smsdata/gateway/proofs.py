@@ -180,6 +180,8 @@ class Proofs:
             return False
         if totals != sorted(totals) or (current.at_once and len(set(totals)) > 1):
             return False  # rows vanished, or may have
+        if self.endpoint.table.copies and current.distinct != current.served:
+            return False  # a number twice is a copy, or stands in for a row that is lost
         if len([page for page in current.pages if page.rows]) <= 1:
             return current.distinct == totals[-1]  # one page cannot shift against itself
         return None
@@ -190,15 +192,20 @@ class Proofs:
         return again.total == current.distinct and again.total >= total_before
 
     def two_passes(self, before: Pass, current: Pass) -> bool:
-        """``two-passes``. Whoever claims more rows on every page, in both passes, is keeping some back."""
+        """``two-passes``. Whoever claims more rows, and nowhere as many, is keeping some back.
+
+        More rows than both this call and another one count are another thing's.
+        """
         copies = self.endpoint.table.copies
         same = before.keys == current.keys if copies else before.keys.keys() == current.keys.keys()
         if not same or current.repeated:
             return False
         rows = current.served if copies or self.endpoint.repeats else current.distinct
         if self.endpoint.total_counts_rows:
-            claims = [total for total in before.totals + current.totals if total is not None]
-            return not claims or min(claims) <= rows
+            claims = {total for total in before.totals + current.totals if total is not None}
+            if self.expect is not None and rows > self.expect and claims == {self.expect}:
+                return False
+            return not claims or rows in claims or max(claims) < rows
         return (self._rows_claimed(current) or 0) <= rows
 
     def joined(self, together: Pass, current: Pass) -> Pass:
@@ -214,7 +221,8 @@ class Proofs:
 
     def complete_together(self, together: Pass) -> bool:
         """``bracketed`` for several passes: where rows only come, as many as the total says."""
-        only_come = not self.endpoint.table.snapshot and self.endpoint.total_counts_rows
+        table = self.endpoint.table
+        only_come = not (table.snapshot or table.copies) and self.endpoint.total_counts_rows
         return only_come and set(together.totals) == {together.distinct}
 
     def _rows_claimed(self, current: Pass) -> int | None:
