@@ -67,7 +67,7 @@ WRONG: list[tuple[int, bytes, str, bool]] = [
     (200, body(lists=[]), "NO_ROWS", True),
     (200, body(lists=None), "NO_ROWS", True),
     (200, body(lists={"first": {"id": 1}}), "FORMAT", True),
-    (200, body().replace(b'{', b'{"lists": [],', 1), "FORMAT", True),
+    (200, body().replace(b"{", b'{"lists": [],', 1), "FORMAT", True),
     (200, body().replace(b'"id":', b'"id" : 1, "id":', 1), "FORMAT", True),
     (200, body(lists="none"), "FORMAT", True),
     (200, body(page="gone"), "FORMAT", True),

@@ -70,7 +70,9 @@ def only_page(body: Answer) -> Client:
     """A gateway with this answer on page 1 and an empty page behind it."""
 
     def respond(call: str, sent: dict[str, str]) -> Answer:
-        elsewhere = sent.get("end", "9") < "2026-11-19 23:00:00" or sent.get("start", "") > "2026-11-20 01:02:03"
+        elsewhere = (
+            sent.get("end", "9") < "2026-11-19 23:00:00" or sent.get("start", "") > "2026-11-20 01:02:03"
+        )
         if call == "get-balance" or (sent["page"] == "1" and not elsewhere):
             return body
         totals = {key: 0 for key in body if key.endswith("total")} if elsewhere else {}

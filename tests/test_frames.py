@@ -219,7 +219,11 @@ def test_to_arrow_places_every_kind_of_row() -> None:
 
 
 def test_to_arrow_counts_what_it_could_not_read() -> None:
-    rows = [row_of("campaigns", cost=None), row_of("campaigns", cost="free", sms=[]), row_of("campaigns", id="x")]
+    rows = [
+        row_of("campaigns", cost=None),
+        row_of("campaigns", cost="free", sms=[]),
+        row_of("campaigns", id="x"),
+    ]
     batch = typed("campaigns", *rows, row_of("campaigns", cost={}, id=None))
     assert batch.unread == {"cost": 2, "parts": 1}
     assert len(batch.rejects) == 2

@@ -175,6 +175,8 @@ class Pipeline:
             return None
         table = outcome.read.endpoint.table.name
         part = self.report.of(table)
+        part.witness = min(part.witness or outcome.witness, outcome.witness)  # consistent is the weaker
+        self.state.note_witness(table, part.witness)
         part.proofs = sorted({*part.proofs, outcome.proof})
         for column, count in outcome.batch.unread.items():
             part.unread[column] = part.unread.get(column, 0) + count

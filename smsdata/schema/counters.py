@@ -58,7 +58,9 @@ def counters_in(row: Mapping[str, Any]) -> dict[str, int]:
     """
     names = {"soft": "soft_bounced", "hard": "hard_bounced"}
     values = {n: row[names.get(n, n)] for n in ("pending", "delivered", "soft", "hard", "optouts")}
-    return {name: UNKNOWN if value is None or value != value else int(value) for name, value in values.items()}
+    return {
+        name: UNKNOWN if value is None or value != value else int(value) for name, value in values.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

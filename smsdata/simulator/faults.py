@@ -128,9 +128,9 @@ def _odd_cells(answer: Record, listing: Listing, _rng: random.Random) -> None:
     odd: Record = {"cost": None, "created": "0000-00-00 00:00:00", "created_at": "0000-00-00 00:00:00"}
     twice = [{"name": "Email", "value": "a@example.com"}, {"name": "Email", "value": "b@example.com"}]
     for row in answer[listing.rows]:
-        row |= {key: value for key, value in odd.items() if key in row}
-        row |= {"fields": twice} if "fields" in row else {}
-        row |= {"msisdn": "Telstra"} if "response" in row else {}
+        row.update({key: value for key, value in odd.items() if key in row})
+        row.update({"fields": twice} if "fields" in row else {})
+        row.update({"msisdn": "Telstra"} if "response" in row else {})
 
 
 def _object_list(answer: Record, listing: Listing, _rng: random.Random) -> None:
@@ -172,8 +172,8 @@ lost_answer makes the call and loses its answer; truncate cuts the body. retry_a
 of many forms on answers 429 and 5xx. stale_page answers with the page before, wrong_number only says so;
 clamp10 and clamp25 serve smaller pages than asked for. drop_row leaves out a row that should be there,
 duplicate_rows serves one twice in place of another, odd_row makes one that cannot be read.
-odd_cells writes values that are not part of a key as others met them: a cost of null, a date of zeros, a custom
-field twice, a reply from a word; object_list writes the list as PHP writes an array with holes.
+odd_cells writes values that are not part of a key as others met them: a cost of null, a date of zeros, a
+custom field twice, a reply from a word; object_list writes the list as PHP writes an array with holes.
 swapped answers about another send, list or slice of time, cached gives the answer before again, appended puts
 rows of another answer behind the right ones, ignored_filter answers as if no filter had been asked for.
 """

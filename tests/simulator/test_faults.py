@@ -119,7 +119,8 @@ def test_a_filter_may_be_ignored(account: Account) -> None:
     send = max(account.sends, key=lambda send: len(send.rows))
     gateway = Gateway(account, limiter=None, faults=Faults(script=[Once("ignored_filter")]))
     totals = [
-        ask(gateway, "get-sms-sent", message_id=send.message_id, delivery="pending")[1]["total"] for _ in range(2)
+        ask(gateway, "get-sms-sent", message_id=send.message_id, delivery="pending")[1]["total"]
+        for _ in range(2)
     ]
     assert totals[0] == len(send.rows) > totals[1]
 

@@ -30,11 +30,12 @@ class _Believing:
     def __enter__(self) -> None:
         self.kept = answers.refuse_misfit, answers._refuse_another_slice
         nothing: Any = lambda *_: None  # noqa: E731
-        answers.refuse_misfit = answers._refuse_another_slice = caller.refuse_misfit = nothing
+        answers.refuse_misfit = answers._refuse_another_slice = nothing
+        vars(caller)["refuse_misfit"] = nothing
 
     def __exit__(self, *_: object) -> None:
         answers.refuse_misfit, answers._refuse_another_slice = self.kept
-        caller.refuse_misfit = self.kept[0]
+        vars(caller)["refuse_misfit"] = self.kept[0]
 
 
 BUGS = {"nothing is compared": _Believing}
@@ -77,7 +78,7 @@ def _plain(made: Client, account: Account, table: str, asked: dict[str, Any]) ->
 
 
 def strike(account: Account, kind: str, chance: float, seed: int, tally: Tally) -> None:
-    """Read everything from a gateway that mixes answers up; what is accepted must be what it says unspoilt."""
+    """Read everything from a gateway that mixes answers up; what is accepted must be the truth."""
     calm = Gateway(account, limiter=None, max_page=10)
     mixed = Gateway(account, limiter=None, max_page=10, faults=Faults({kind: chance}, seed=seed))
     with connected(calm, now=account.time) as right, connected(mixed, now=account.time) as made:
@@ -85,7 +86,9 @@ def strike(account: Account, kind: str, chance: float, seed: int, tally: Tally) 
             try:
                 rows = _plain(made, account, table, asked)
             except SmsDataError as error:
-                tally.fired["misfit" if isinstance(error, ApiError) and error.code == "MISFIT" else error.code] += 1
+                tally.fired[
+                    "misfit" if isinstance(error, ApiError) and error.code == "MISFIT" else error.code
+                ] += 1
                 continue
             tally.fired["accepted"] += 1
             if rows == _plain(right, account, table, asked):
