@@ -35,6 +35,7 @@ def full() -> State:
     state.note_retry("get-user-sms-responses?start=1", Retry(2, T0, T0 + HOUR))
     state.mark_members_read({4: (2, 3), 11: (0, 0)})
     state.mark_unproved({5})
+    state.note_witness("dlrs", "independent")
     state.remember("messages", 21, [0, 1, 0, 0, 0])
     state.remember("dlrs", 22, [0, 2, 0, 0, 0])
     state.remember("optouts", 23, [0, 3, 0, 0, 1])

@@ -1,7 +1,8 @@
 """What an answer means: a body -> a checked page, about the thing that was asked.
 
 Owns all that makes one answer count: HTTP status 200, code ``SUCCESS``, each key once, the key that should be
-there, the page that was asked for, and nothing that contradicts what was asked. Everything else is an `ApiError`. Makes no calls. Imports `endpoints`, `schema` and
+there, the page that was asked for, and nothing that contradicts what was asked.
+Everything else is an `ApiError`. Makes no calls. Imports `endpoints`, `schema` and
 `errors`.
 """
 

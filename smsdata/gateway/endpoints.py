@@ -29,7 +29,8 @@ class Echo:
     kind
         ``"id"``, ``"phone"``, or ``"word"``.
     words
-        For words: which ones contradict each value that can be asked for, in lower case without "-", "_" or space.
+        For words: which ones contradict each value that can be asked for, in lower case without
+        "-", "_" or space.
     none_differs
         Whether a row that says 0 or null is about something else; elsewhere it says nothing.
     """
@@ -73,7 +74,8 @@ class Call:
     """One call of the gateway that answers with one thing, not with pages.
 
     `answer` is the key that a good answer must hold; `changes` marks calls that change the account:
-    those are sent as POST and never repeated by themselves. `echoes` is what an answer repeats of the question.
+    those are sent as POST and never repeated by themselves. `echoes` is what an answer repeats of
+    the question.
     """
 
     name: str
@@ -102,8 +104,8 @@ class Endpoint:
     `context` names columns that are the same for all rows of one read and stand beside the rows or among the
     parameters. `total_counts_rows` is false where the gateway's total counts more than the rows that can be
     read. `repeats` marks calls whose rows of one key can repeat although the table keeps one. `ignored` keys
-    say nothing that this table keeps; `secret` keys are dropped before anything sees them. `echoes` is what an
-    answer repeats of the question: it is compared with what was asked.
+    say nothing that this table keeps; `secret` keys are dropped before anything sees them. `echoes` is what
+    an answer repeats of the question: it is compared with what was asked.
     """
 
     name: str
@@ -288,7 +290,10 @@ _SINGLE = (
     Call("get-sms", ("message_id",), answer="send_at", echoes=(Echo("message_id", beside=("message_id",)),)),
     Call(
         "get-sms-stats", ("message_id",), answer="stats",
-        echoes=(Echo("message_id", beside=("message_id",)), Echo("message_id", beside=("stats", "message_id"))),
+        echoes=(
+            Echo("message_id", beside=("message_id",)),
+            Echo("message_id", beside=("stats", "message_id")),
+        ),
     ),
     Call(
         "get-sms-delivery-status", ("message_id", "msisdn"), answer="stats",

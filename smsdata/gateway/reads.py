@@ -82,7 +82,7 @@ class Drained:
     """The rows of one read with what proves them complete.
 
     `proof` and `witness` are names in `smsdata.gateway.proofs`. `resumed` tells that some pages come from an
-    earlier run's journal; `outside` counts rows that came although they lie outside the slice of time asked for.
+    earlier run's journal; `outside` counts rows that came from outside the slice of time asked for.
     """
 
     read: Read

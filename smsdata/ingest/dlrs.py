@@ -140,7 +140,7 @@ class DlrRefresh:
         self.state.remember("dlrs", campaign.message_id, campaign.counters)
         if not campaign.known:
             self.pipeline.report.note(
-                f"dlrs of campaign {campaign.message_id}: counters of its report row cannot be read. It was read "
+                f"dlrs of campaign {campaign.message_id}: its counters cannot be read. It was read "
                 "in full once, and is read again when they move."
             )
         elif plan.is_quiet(campaign, self.pipeline.client.now()):  # else they just moved meanwhile

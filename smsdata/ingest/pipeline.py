@@ -65,7 +65,8 @@ class OddRows:
         if left:
             self.report.attention.append(
                 f"{left} rows that earlier runs set aside still lie in {self.store.private / 'rejects'}. "
-                "`smsdata sync --replay-rejects` takes back what can be read now, --dismiss-rejects removes them."
+                "`smsdata sync --replay-rejects` takes back what can be read now, --dismiss-rejects removes "
+                "them."
             )
 
     @cached_property

@@ -1,7 +1,7 @@
 """Rows as they arrive -> typed Arrow tables -> pandas frames, in UTC.
 
-A row whose key does not fit, or the time that decides where it lies, is a reject, with its page and row number.
-Any other value that does not fit becomes null: its raw text goes to ``extra``, and it is counted, so that
+A row whose key does not fit, or the time that decides where it lies, is a reject, with its page and row
+number. Any other value that does not fit becomes null: its raw text goes to ``extra``, and it is counted, so that
 nothing becomes null silently and nothing is dropped. Imports `tables`, `kinds` and `errors`.
 """
 
@@ -58,7 +58,7 @@ class Reject:
 class Batch:
     """Typed rows, the rows that have no place, and what was never seen before.
 
-    `unread` counts by column the values that did not fit and became null, or that are missing where one is due.
+    `unread` counts by column the values that did not fit and became null, or are missing where one is due.
     """
 
     rows: pa.Table
@@ -175,8 +175,8 @@ def to_arrow(
 class _OddValues:
     """The values of some rows that do not fit their columns.
 
-    Without a key, or the time that picks its folder, a row has no place: it stands in `unplaced`. Of any other
-    value the raw text is kept in `raw`, and the row goes on without it.
+    Without a key, or the time that picks its folder, a row has no place: it stands in `unplaced`. Of any
+    other value the raw text is kept in `raw`, and the row goes on without it.
     """
 
     def __init__(self, table: Table, unplaced: dict[int, tuple[str, str]]) -> None:
@@ -351,8 +351,8 @@ def _nullable(column: Column, value: Any, convert: Callable[[Any], Any]) -> Any:
 def to_pandas(rows: pa.Table, table: str) -> pd.DataFrame:
     """Turn rows of a table of ours into a pandas frame with the dtypes that the contract names.
 
-    Whole numbers that can be missing, or of which a value is, are ``Int64``, truth values ``boolean``, text ``str``, instants
-    ``datetime64[us, UTC]``; dates are ``datetime.date`` objects.
+    Whole numbers that can be missing, or of which a value is, are ``Int64``, truth values ``boolean``, text
+    ``str``, instants ``datetime64[us, UTC]``; dates are ``datetime.date`` objects.
     """
     import pandas as pd  # heavy: a scheduled sync never needs it
 

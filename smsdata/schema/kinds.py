@@ -22,7 +22,7 @@ Kind = Literal[
 ]  # fmt: skip
 """What a column holds.
 
-``int``; ``id`` (0 and null both mean none); ``str``; ``phone`` (digits, arriving as number or text); ``party``
+``int``; ``id`` (0 and null both mean none); ``str``; ``phone`` (digits, as number or text); ``party``
 (a phone number, or a word such as "Telstra" where senders may have names); ``utc``;
 ``date``; ``money``; ``spent`` (money that the gateway may give as a negative debit, kept positive); ``bool``;
 ``json`` (custom fields); ``status`` (a delivery status, folded to one spelling).
@@ -60,7 +60,8 @@ TYPES = {
 """The types of each family, whoever asks; instants cross the SQL that engines share as epoch microseconds."""
 
 _FAMILIES: dict[Kind, str] = {
-    "int": "int", "id": "int", "str": "text", "phone": "text", "party": "text", "utc": "instant", "date": "date",
+    "int": "int", "id": "int", "str": "text", "phone": "text", "party": "text",
+    "utc": "instant", "date": "date",
     "money": "float", "spent": "float", "bool": "bool", "json": "text", "status": "text",
 }  # fmt: skip
 ARROW: dict[Kind, pa.DataType] = {kind: TYPES[family].arrow for kind, family in _FAMILIES.items()}

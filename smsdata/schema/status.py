@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 STATUSES = ("pending", "bounced", "soft-bounce", "delivered", "hard-bounce")
 RANK = {"pending": 0, "bounced": 2, "soft-bounce": 3, "delivered": 4, "hard-bounce": 4}
-"""How near a status is to final; a word never seen ranks 1, none at all -1. Higher wins, see `Store.merge`."""
+"""How near a status is to final; an unknown word ranks 1, none at all -1. Higher wins, see `Store.merge`."""
 
 _FOLDED = {"softbounce": "soft-bounce", "softbounced": "soft-bounce", "hardbounce": "hard-bounce"} | {
     "hardbounced": "hard-bounce", "bounce": "bounced", "failed": "bounced", "bounced": "bounced",
