@@ -1,8 +1,8 @@
 """Rows as they arrive -> typed Arrow tables -> pandas frames, in UTC.
 
 A row whose key does not fit, or the time that decides where it lies, is a reject, with its page and row
-number. Any other value that does not fit becomes null: its raw text goes to ``extra``, and it is counted, so that
-nothing becomes null silently and nothing is dropped. Imports `tables`, `kinds` and `errors`.
+number. Any other value that does not fit becomes null: its raw text goes to ``extra``, and it is counted, so
+that nothing becomes null silently and nothing is dropped. Imports `tables`, `kinds` and `errors`.
 """
 
 from __future__ import annotations
