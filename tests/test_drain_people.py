@@ -33,7 +33,7 @@ def test_a_send_that_repeats_a_page_is_not_a_send_of_copies() -> None:
     served = Served(rows, lambda answer, page: answer | {"recipients": rows[:100]} if page < 3 else None,
                     key="recipients", beside={"message": EXAMPLES["dlrs"]["message"]})  # fmt: skip
     with pytest.raises(DrainError):
-        served.drain("dlrs", message_id=5)
+        served.drain("dlrs", message_id=339814842)
 
 
 @pytest.mark.parametrize("block", [None, {}, {"list": None}, {"list": [], "recipients": 1}, []])
@@ -105,7 +105,7 @@ def test_list_members_without_all_are_read_in_parts(connect: Connect) -> None:
 
 def test_list_members_name_the_row_that_does_not_fit() -> None:
     with pytest.raises(RowError, match="list_members page 1 row 2"):
-        listed([member(1), member(2) | {"created_at": "soon"}]).drain("list_members", list_id=2001)
+        listed([member(1), member(2) | {"msisdn": "soon"}]).drain("list_members", list_id=2001)
 
 
 @pytest.mark.parametrize("seed", range(3))

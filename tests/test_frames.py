@@ -91,6 +91,11 @@ KEPT: list[tuple[str, str, Any, str, Any]] = [
     ("transactions", "amount", -2, "amount", -2.0),
     ("clients", "balance", "-1.25", "balance", -1.25),
     ("link_hits", "link_hits", 3, "link_hits", "3"),
+    ("replies", "msisdn", "Telstra", "msisdn", "Telstra"),
+    ("replies", "msisdn", "+61491570156", "msisdn", "61491570156"),
+    ("replies", "msisdn", 61491570156, "msisdn", "61491570156"),
+    ("list_members", "fields", {"1": {"name": "b", "value": 2}, "0": {"name": "a", "value": 1}}, "fields",
+     '{"a":1,"b":2}'),
 ]  # fmt: skip
 
 
@@ -104,7 +109,7 @@ def test_to_arrow_keeps(name: str, wire: str, value: Any, column: str, expected:
     assert mixed.rows.column(column)[1].as_py() == expected
 
 
-REFUSED: list[tuple[str, str, Any, str]] = [
+ODD: list[tuple[str, str, Any, str]] = [
     ("messages", "id", None, "is missing"),
     ("messages", "id", 2**64, "number"),
     ("messages", "id", 1.5, "fraction"),
@@ -162,13 +167,21 @@ REFUSED: list[tuple[str, str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "wire", "value", "reason"), REFUSED)
-def test_to_arrow_sets_the_whole_row_aside(name: str, wire: str, value: Any, reason: str) -> None:
+def column_of(name: str, wire: str) -> str:
+    return next((c.name for c in endpoint(name).table.columns if c.wire == wire), "extra")
+
+
+PLACING = [(*case,) for case in ODD if column_of(case[0], case[1]) in endpoint(case[0]).table.placing]
+SPARE = [(*case[:3],) for case in ODD if case not in PLACING]
+
+
+@pytest.mark.parametrize(("name", "wire", "value", "reason"), PLACING)
+def test_to_arrow_sets_a_row_aside_that_has_no_place(name: str, wire: str, value: Any, reason: str) -> None:
     rows = [row_of(name), row_of(name, **{wire: value}), row_of(name)]
     batch = typed(name, *rows, where=lambda n: (4, n + 1))
     assert batch.rows.num_rows == 2
     (reject,) = batch.rejects
-    column = next((c.name for c in endpoint(name).table.columns if c.wire == wire), "extra")
+    column = column_of(name, wire)
     assert (reject.table, reject.column, reject.page, reject.row) == (name, column, 4, 2)
     assert reason in reject.reason
     assert reject.raw is rows[1]
@@ -177,6 +190,51 @@ def test_to_arrow_sets_the_whole_row_aside(name: str, wire: str, value: Any, rea
     assert str(error).startswith(f"{name} page 4 row 2: column {column!r}")
     shown = value if isinstance(value, str) and len(value) > 3 else "61491570156"
     assert shown not in str(error)
+
+
+@pytest.mark.parametrize(("name", "wire", "value"), SPARE)
+def test_to_arrow_keeps_the_raw_text_of_a_value_that_does_not_fit(name: str, wire: str, value: Any) -> None:
+    batch = typed(name, row_of(name), row_of(name, **{wire: value}), row_of(name))
+    assert batch.rejects == ()
+    assert batch.rows.num_rows == 3
+    column, (before, extra, after) = column_of(name, wire), batch.rows.column("extra").to_pylist()
+    assert (before, after) == (None, None)
+    if value is None:
+        assert extra is None
+    else:
+        kept = json.loads(extra)
+        plain = isinstance(value, str) and "\ud83d" not in value
+        assert kept == {wire: value if plain else json.dumps(value, sort_keys=True)}
+    if column != "extra":
+        assert batch.rows.column(column)[1].as_py() is None
+        assert batch.unread == {column: 1}
+    to_pandas(batch.rows, endpoint(name).table.name)
+
+
+def test_to_arrow_places_every_kind_of_row() -> None:
+    """The cases above try both: what makes a row unreadable, and what does not."""
+    assert len(PLACING) > 15
+    assert len(SPARE) > 25
+    assert ODD
+
+
+def test_to_arrow_counts_what_it_could_not_read() -> None:
+    rows = [
+        row_of("campaigns", cost=None),
+        row_of("campaigns", cost="free", sms=[]),
+        row_of("campaigns", id="x"),
+    ]
+    batch = typed("campaigns", *rows, row_of("campaigns", cost={}, id=None))
+    assert batch.unread == {"cost": 2, "parts": 1}
+    assert len(batch.rejects) == 2
+
+
+def test_to_pandas_gives_a_column_with_holes_its_nullable_dtype() -> None:
+    plain = to_pandas(typed("campaigns", row_of("campaigns")).rows, "campaigns")
+    holes = to_pandas(typed("campaigns", row_of("campaigns", pending="many")).rows, "campaigns")
+    assert (str(plain["pending"].dtype), str(holes["pending"].dtype)) == ("int64", "Int64")
+    dlrs = to_pandas(typed("dlrs", row_of("dlrs", optout="maybe")).rows, "dlrs")
+    assert str(dlrs["optout"].dtype) == "boolean"
 
 
 @pytest.mark.parametrize("row", [None, "text", 5, ["list"]])
@@ -235,7 +293,7 @@ def test_schema_travels_through_parquet(name: str, tmp_path: Any) -> None:
     for rows in ([], [row_of(name)]):
         made = typed(name, *rows).rows
         assert made.schema == schema(table)
-        frame = to_pandas(made)
+        frame = to_pandas(made, table)
         frame.to_parquet(tmp_path / "a.parquet")
         assert pd.read_parquet(tmp_path / "a.parquet").dtypes.to_dict() == frame.dtypes.to_dict()
         pa.parquet.write_table(made, tmp_path / "b.parquet")
@@ -250,7 +308,7 @@ texts = st.text(st.characters(codec="utf-8"), max_size=40)
 def test_texts_come_through_unchanged(words: list[str]) -> None:
     body = json.dumps([row_of("replies", response=word, first_name=word) for word in words]).encode()
     batch = typed("replies", *parse_json(body))
-    frame = to_pandas(batch.rows)
+    frame = to_pandas(batch.rows, "replies")
     assert list(frame["response"]) == list(frame["first_name"]) == words
     assert not batch.rejects
 

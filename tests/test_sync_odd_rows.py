@@ -33,8 +33,8 @@ def test_sync_sets_odd_rows_aside_and_goes_on(world, connect):
     [
         ("get-user-sms-responses", "replies", "received_at"),
         ("get-user-sms-sent", "messages", "sent_at"),
-        ("get-sms-sent", "dlrs", "list_id"),
-        ("get-list", "list_members", "created_at"),
+        ("get-sms-sent", "dlrs", "msisdn"),
+        ("get-list", "list_members", "msisdn"),
     ],
 )
 def test_sync_reads_once_more_where_a_row_was_odd(connect, tmp_path, call, table, spoilt):
@@ -123,7 +123,7 @@ def test_sync_rests_on_a_row_that_stays_odd(world, connect):
 def test_sync_rests_on_a_member_that_stays_odd(world, connect):
     account, gateway, store = world
     member = account.truth("list_members")[0]
-    gateway.spoil("get-list", {"msisdn": int(member["msisdn"])}, {"created_at": "soon"})
+    gateway.spoil("get-list", {"msisdn": int(member["msisdn"])}, {"msisdn": "soon"})
     account.contacts.add_member(member["list_id"], 61491570156)
     calls = []
     for _ in range(6):
@@ -147,3 +147,29 @@ def test_sync_replays_rejects_once_they_can_be_read(world, connect):
     assert store.rejects.all() == {}
     assert any("taken back" in note for note in report.notes)
     assert odd["id"] in store.read("replies")["id"].to_list()
+
+
+def test_sync_takes_a_counter_it_cannot_read_for_unknown(connect, tmp_path):
+    """Not for 0: the send's dlrs are read in full once, and `verify` says that it could not judge."""
+    account = Account(seed=3, campaigns=3, recipients=14, singles=3, inbound=3, lists=2, days=15)
+    gateway, store = Gateway(account, limiter=None), Store(tmp_path / "store")
+    send = max(account.sends, key=lambda send: len(send.rows)).message_id
+    gateway.spoil("get-message-report", {"id": send}, {"pending": None, "cost": None})
+    report = sync(connect(gateway), store)
+    assert report.tables["campaigns"].unread == {"cost": 1, "pending": 1}
+    assert differences(store, account, ["dlrs", "messages"]) == {}
+    assert sync(connect(gateway), store).calls <= 6
+    assert {one.what for one in store.verify()} == {"counters unreadable"}
+
+
+def test_sync_names_rows_aside_until_they_are_dismissed(world, connect):
+    account, gateway, store = world
+    account.inbound(61491570156, "an odd one")
+    odd = max(account.truth("replies"), key=lambda row: row["id"])
+    gateway.spoil("get-user-sms-responses", {"id": odd["id"]}, {"received_at": "soon"})
+    for _ in range(6):
+        account.advance(hours=1)
+        assert any("aside" in line for line in sync(connect(gateway), store).attention)
+    assert [one.expected for one in store.verify() if one.what == "set aside"] == [1]
+    assert sync(connect(gateway), store, dismiss_rejects=True).attention == []
+    assert store.rejects.all() == {}

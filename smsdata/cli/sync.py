@@ -35,6 +35,9 @@ def sync_command(
     replay_rejects: Annotated[
         bool, typer.Option("--replay-rejects", help="Try first to read the rows that were set aside.")
     ] = False,
+    dismiss_rejects: Annotated[
+        bool, typer.Option("--dismiss-rejects", help="Remove the rows that were set aside.")
+    ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
     message_id: Annotated[int | None, typer.Option(help="Only this send (link_hits, dlrs, optouts).")] = None,
     list_id: Annotated[int | None, typer.Option(help="Only this list (list_members).")] = None,
@@ -52,6 +55,7 @@ def sync_command(
             deep=deep,
             wait=wait,
             replay_rejects=replay_rejects,
+            dismiss_rejects=dismiss_rejects,
             on_plan=lambda planned: common.say(*_plan_lines(planned, pace)),
             message_id=message_id,
             list_id=list_id,
@@ -88,7 +92,7 @@ def _sync_lines(report: Report, store: Store) -> list[str]:
     for name, table in report.tables.items():
         odd = f"  {table.rejected} rows set aside" if table.rejected else ""
         odd += f"  NOT COMPLETE ({len(table.unproved)})" if table.unproved else ""
-        proofs = ", ".join(table.proofs) or "-"
+        proofs = f"{', '.join(table.proofs)} ({table.witness})" if table.proofs else "-"
         lines.append(f"{name:<16}{table.rows:>10,}{table.new:>10,}{table.calls:>8,}  {proofs}{odd}")
     return [*lines, f"{report.calls:,} calls, stored in {store.path}, as of {report.now}"]
 
@@ -118,11 +122,12 @@ def tables_command(common: CommonOptions) -> None:
     """Show what the store holds: rows, first, last, size, when it was last synced."""
     store = common.open_store()
     summaries = [row for row in (_table_summary(store, name) for name in TABLES) if row["rows"]]
-    lines = [f"{'table':<16}{'rows':>12}{'size':>10}  {'first':<17} {'last':<17} synced"]
+    lines = [f"{'table':<16}{'rows':>12}{'size':>10}  {'first':<17} {'last':<17} {'synced':<17} witness"]
     for row in summaries:
         first, last, synced = (_to_the_minute(row[name]) for name in ("first", "last", "synced"))
         lines.append(
-            f"{row['table']:<16}{row['rows']:>12,}{_size(row['bytes']):>10}  {first:<17} {last:<17} {synced}"
+            f"{row['table']:<16}{row['rows']:>12,}{_size(row['bytes']):>10}  {first:<17} {last:<17} "
+            f"{synced:<17} {row['witness'] or '-'}"
         )
     empty = [f"{store.path} holds nothing yet; `smsdata sync` fills it, `smsdata demo` shows how."]
     common.show({"store": str(store.path), "tables": summaries}, *(lines if summaries else empty))
@@ -140,6 +145,7 @@ def _table_summary(store: Store, name: str) -> dict[str, Any]:
         "first": first,
         "last": last,
         "synced": bounds.get("synced_at", (None, None))[1],
+        "witness": store.state.witnesses.get(name, ""),
     }
 
 

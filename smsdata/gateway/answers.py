@@ -1,7 +1,8 @@
 """What an answer means: a body -> a checked page, about the thing that was asked.
 
-Owns all that makes one answer count: HTTP status 200, code ``SUCCESS``, the key that should be there, the
-page that was asked for. Everything else is an `ApiError`. Makes no calls. Imports `endpoints`, `schema` and
+Owns all that makes one answer count: HTTP status 200, code ``SUCCESS``, each key once, the key that should be
+there, the page that was asked for, and nothing that contradicts what was asked.
+Everything else is an `ApiError`. Makes no calls. Imports `endpoints`, `schema` and
 `errors`.
 """
 
@@ -9,17 +10,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
 
 from smsdata.errors import ApiError
-from smsdata.gateway.endpoints import ERROR_CODES, Endpoint
+from smsdata.gateway.endpoints import ERROR_CODES, Echo, Endpoint
 from smsdata.schema.frames import Row
+from smsdata.schema.kinds import numbered
 
 _LONGEST_WAIT = 120.0  # s; however long the gateway asks to wait
 
@@ -63,6 +65,8 @@ def checked(status: int, headers: Mapping[str, str], body: bytes, error_block: b
     if status == 200 and (
         code == "SUCCESS" or (code is None and error is None and _vouched_by_page_block(answer, error_block))
     ):
+        if _says_a_key_twice(body, answer):
+            raise _failed("an object of the answer holds the same key twice", "FORMAT", status, headers)
         return answer
     if status == 429:
         raise _failed("throttled", "OVER_LIMIT", status, headers)
@@ -123,15 +127,19 @@ def read_page(
     body: bytes,
     seen_at: datetime,
     before: int = 0,
+    asked: Mapping[str, Any] | None = None,
 ) -> Page:
-    """Make a `Page` of a checked answer.
+    """Make a `Page` of a checked answer; `asked` are the parameters that were sent.
 
     Raises
     ------
     ApiError
-        When it is another page than was asked for, or rows should be there and are not.
+        When it is another page than was asked for, about another thing (``MISFIT``), or rows should be there
+        and are not.
     """
     rows = _rows_of_answer(endpoint, answer)
+    refuse_misfit(endpoint.echoes, asked or {}, answer, rows)
+    _refuse_another_slice(endpoint, asked or {}, number, rows)
     claims = _claims_of(endpoint, answer)
     block = answer.get("page")
     if isinstance(block, dict):
@@ -178,6 +186,7 @@ def _rows_of_answer(endpoint: Endpoint, answer: Mapping[str, Any]) -> tuple[Row,
     rows = answer.get(key)
     if rows is None or rows == {}:
         return ()
+    rows = numbered(rows) or rows
     if not isinstance(rows, list):
         raise _misfit(f"{key!r} holds no list of rows", "FORMAT")
     if endpoint.secret:
@@ -195,7 +204,9 @@ def _without_secrets(secret: tuple[str, ...], row: Any) -> Any:
 def _only_list(endpoint: Endpoint, answer: Mapping[str, Any]) -> str:
     """The key of the answer's only list of objects, where nobody documents its name."""
     lists = [
-        k for k, v in answer.items() if v and isinstance(v, list) and all(isinstance(r, dict) for r in v)
+        k
+        for k, v in answer.items()
+        if numbered(v) or (v and isinstance(v, list) and all(isinstance(r, dict) for r in v))
     ]
     if len(lists) > 1:
         text = f"{endpoint.call} has several lists of rows: {', '.join(lists)}"
@@ -233,6 +244,150 @@ def whole(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"\d{1,15}", value, re.ASCII):
         return int(value)
     return value if type(value) is int and value >= 0 else None
+
+
+# ---- what was asked, and what the answer is about ----------------------------------------------------
+
+
+def refuse_misfit(
+    echoes: Iterable[Echo], asked: Mapping[str, Any], answer: Mapping[str, Any], rows: Sequence[Row] = ()
+) -> None:
+    """Compare what an answer repeats of the question with what was asked.
+
+    What it does not say contradicts nothing.
+
+    Raises
+    ------
+    ApiError
+        With the code ``MISFIT``: the answer, or one of its rows, is about something else.
+    """
+    for echo in echoes:
+        value = asked.get(echo.parameter)
+        if value is None or (echo.kind == "word" and value not in echo.words):
+            continue
+        shown = "the number" if echo.kind == "phone" else f"{echo.parameter}={value}"
+        if echo.beside and _contradicts(echo, value, _at(answer, echo.beside), there=False):
+            raise _misfit(f"asked about {shown}, the answer is about another", "MISFIT")
+        if echo.row:
+            foreign = _foreign_rows(echo, value, rows)
+            if foreign:
+                text = f"asked about {shown}, {foreign} of {len(rows)} rows of the answer are about another"
+                raise _misfit(text, "MISFIT")
+
+
+def _foreign_rows(echo: Echo, asked: Any, rows: Sequence[Row]) -> int:
+    """How many rows contradict; each value that occurs is looked at once."""
+    said = [row[echo.row] for row in rows if isinstance(row, dict) and echo.row in row]
+    by_text = {repr(value): value for value in said}
+    verdicts = {text: _contradicts(echo, asked, value, there=True) for text, value in by_text.items()}
+    return sum(verdicts[repr(value)] for value in said) if any(verdicts.values()) else 0
+
+
+def _at(answer: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        answer = answer.get(key) if isinstance(answer, dict) else None
+    return answer
+
+
+def _contradicts(echo: Echo, asked: Any, said: Any, *, there: bool) -> bool:
+    """Whether what an answer says is something else than what was asked; an odd value says nothing."""
+    if echo.kind == "word":
+        return re.sub(r"[\s_-]", "", str(said).lower()) in echo.words[asked]
+    if said in (None, 0, "0", ""):
+        return there and echo.none_differs
+    if type(said) not in {int, str}:
+        return False
+    if echo.kind == "phone":
+        return not _same_number(str(asked), str(said))
+    return str(said).isdigit() and str(said).lstrip("0") != str(asked).lstrip("0")
+
+
+def _same_number(asked: str, said: str) -> bool:
+    """Whether two ways to write it can be one number: the national form lacks the country's digits."""
+    asked, said = (re.sub(r"[^0-9]", "", text).lstrip("0") for text in (asked, said))
+    return not said or said.endswith(asked) or asked.endswith(said)
+
+
+_NEAR = timedelta(hours=1)  # so far a gateway may bound by another instant than the one it shows
+_MANY = 5
+
+
+def _refuse_another_slice(
+    endpoint: Endpoint, asked: Mapping[str, Any], number: int, rows: Sequence[Row]
+) -> None:
+    """Refuse a page whose rows belong to another slice of time.
+
+    Single rows outside are named where rows are counted; here the page as a whole is judged: most of its rows
+    lie far outside, or none lies inside.
+    """
+    start, end = asked.get("start"), asked.get("end")
+    wire = next((c.wire for c in endpoint.table.columns if c.name == endpoint.table.time), "")
+    if not (start and end and wire and rows):
+        return
+    times = [row.get(wire) for row in rows if isinstance(row, dict)]
+    texts = [text.replace("T", " ") for text in times if isinstance(text, str) and len(text) >= 19]
+    outside = [text for text in texts if not start <= text[:19] <= end]
+    if not outside:
+        return
+    low, high = _moved(start, -_NEAR), _moved(end, _NEAR)
+    far = sum(not low <= text[:19] <= high for text in outside)
+    none_inside = len(outside) == len(rows) and (number == 1 or len(rows) >= _MANY)
+    if none_inside or 2 * far > len(rows):
+        text = f"asked about {start} to {end}, {len(outside)} of {len(rows)} rows of the answer lie outside"
+        raise _misfit(text, "MISFIT")
+
+
+def _moved(wire_time: str, by: timedelta) -> str:
+    return f"{datetime.fromisoformat(wire_time) + by:%Y-%m-%d %H:%M:%S}"
+
+
+# ---- JSON --------------------------------------------------------------------------------------------
+
+
+def _says_a_key_twice(body: bytes, answer: dict[str, Any]) -> bool:
+    """Whether an object of a body holds a key twice, of which a parser keeps the last without a word.
+
+    As a rule there are as many keys as ``":`` in the body; only where the counts differ is it read with care.
+    """
+    keys = _keys_of(answer, nested=body.count(b"{") != _outer_objects(answer))
+    marks = body.count(b'":') + body.count(b'" :')
+    if keys == marks or keys == marks - body.count(b'\\":'):
+        return False
+    try:
+        json.loads(body, object_pairs_hook=_each_once)
+    except _TwiceError:
+        return True
+    except (ValueError, RecursionError):
+        return False  # it was read once already
+    return False
+
+
+class _TwiceError(Exception):
+    """An object holds a key twice."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise _TwiceError
+    return made
+
+
+def _outer_objects(answer: dict[str, Any]) -> int:
+    """How many objects an answer has if its rows and what stands beside them hold no others."""
+    return 1 + sum(1 if type(v) is dict else len(v) if type(v) is list else 0 for v in answer.values())
+
+
+def _keys_of(value: Any, *, nested: bool) -> int:
+    """How many keys all objects of a value have; without `nested` of the outermost two levels."""
+    if not nested:
+        inner = [v for v in value.values() if type(v) is dict]
+        inner += [row for v in value.values() if type(v) is list for row in v if type(row) is dict]
+        return len(value) + sum(map(len, inner))
+    if type(value) is dict:
+        values = value.values()
+        return len(value) + sum(_keys_of(v, nested=True) for v in values if type(v) in (dict, list))
+    return sum(_keys_of(v, nested=True) for v in value if type(v) in (dict, list))
 
 
 def parse_json(body: bytes) -> Any:

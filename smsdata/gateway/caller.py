@@ -27,7 +27,7 @@ import httpx
 import stamina
 
 from smsdata.errors import ApiError, SafetyError, UsageError
-from smsdata.gateway.answers import Page, checked, http_date, read_page
+from smsdata.gateway.answers import Page, checked, http_date, read_page, refuse_misfit
 from smsdata.gateway.endpoints import CALLS, ERROR_CODES, PAGE_SIZE, Call, Endpoint
 from smsdata.gateway.throttle import Throttle
 from smsdata.settings import Settings, settings, without_credentials
@@ -95,6 +95,7 @@ class Caller:
         self._knocks = 0  # at a gateway that has never answered
         self._spoke = False  # whether an answer was ever good
         self._transport = transport
+        self._left_alone: list[httpx.Client] = []  # whose connections brought answers about something else
         self.threads = _in_flight(self.settings.pace.per_second)
         self.throttle = Throttle(
             rate=self.settings.rate,
@@ -143,8 +144,9 @@ class Caller:
         pool, http = self.__dict__.pop("_call_pool", None), self.__dict__.pop("_http_client", None)
         if pool:
             pool.shutdown(cancel_futures=True)
-        if http:
-            http.close()
+        for one in filter(None, [http, *self._left_alone]):
+            one.close()
+        self._left_alone.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -210,6 +212,7 @@ class Caller:
             answer, *_ = self._answer(name, name, method, parameters, error_block=True)
             if entry.answer and entry.answer not in answer:
                 raise ApiError(f"{name}: the answer has no {entry.answer!r}.", code="FORMAT", retryable=True)
+            refuse_misfit(entry.echoes, parameters, answer)
             return answer
 
         return self._tried(name, tries, once)
@@ -230,7 +233,7 @@ class Caller:
             answer, body, seen_at = self._answer(
                 endpoint.name, endpoint.call, method, sent, error_block=endpoint.error_block
             )
-            return read_page(endpoint, number, answer, body, seen_at, before)
+            return read_page(endpoint, number, answer, body, seen_at, before, sent)
 
         return self._tried(where, _CALL_TRIES, once)
 
@@ -244,10 +247,23 @@ class Caller:
             ):
                 with context:
                     attempt = context.num
-                    return once()
+                    return self._on_own_connection(once)
         except ApiError as error:
             raise _placed(error, where, attempt, self._clock() - began) from None
         raise AssertionError("unreachable")
+
+    def _on_own_connection(self, once: Callable[[], T]) -> T:
+        """Make one try; after an answer about something else, the next one gets a fresh connection.
+
+        Kept-alive connections of which the answers are mixed up stay so; calls under way finish on theirs.
+        """
+        try:
+            return once()
+        except ApiError as error:
+            if error.code == "MISFIT":
+                with self._lock:
+                    self._left_alone += filter(None, [self.__dict__.pop("_http_client", None)])
+            raise
 
     def _answer(
         self, what: str, name: str, method: str, parameters: Mapping[str, Any], *, error_block: bool

@@ -8,7 +8,8 @@ times and parameters as people give them, and the frame with its certificate. Im
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -440,7 +441,7 @@ def _frame(entry: Endpoint, reads: Sequence[Read], drained: Sequence[Drained]) -
         rows = rows.sort_by(
             [(entry.table.time, "ascending"), *((key, "ascending") for key in entry.table.key)]
         )
-    frame = to_pandas(rows)
+    frame = to_pandas(rows, table)
     frame.attrs["drain"] = certificate(table, reads, drained) | {
         "rows": len(frame),
         "keys": key_hash(table, rows),
@@ -459,9 +460,19 @@ def certificate(table: str, reads: Sequence[Read], drained: Sequence[Drained]) -
         "totals_claimed": [d.total for d in drained],
         "rejected": sum(len(d.batch.rejects) for d in drained),
         "proofs": [d.proof for d in drained],
+        "witness": [d.witness for d in drained],
+        "outside": sum(d.outside for d in drained),
+        "unread": _added_up(d.batch.unread for d in drained),
         "proved_until": _stamp(min(stamps)) if stamps else None,
         "unknown_keys": sorted(set().union(*(d.batch.unknown for d in drained))),
     }
+
+
+def _added_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items()))
 
 
 def _stamp(moment: datetime | None) -> str | None:

@@ -7,10 +7,66 @@ runs on it. Imports `schema` and `errors`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from smsdata.errors import UsageError
 from smsdata.schema.tables import TABLES, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What an answer repeats of a question: where it says so, and what a parameter allows it to say.
+
+    Attributes
+    ----------
+    parameter
+        The parameter that was asked with.
+    beside
+        The keys that lead to it beside the rows, such as ``("message", "message_id")``.
+    row
+        The key that repeats it in each row.
+    kind
+        ``"id"``, ``"phone"``, or ``"word"``.
+    words
+        For words: which ones contradict each value that can be asked for, in lower case without
+        "-", "_" or space.
+    none_differs
+        Whether a row that says 0 or null is about something else; elsewhere it says nothing.
+    """
+
+    parameter: str
+    beside: tuple[str, ...] = ()
+    row: str = ""
+    kind: str = "id"
+    words: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    none_differs: bool = False
+
+
+def _filter(parameter: str, row: str, **contradictions: str) -> Echo:
+    """A filter, and the words by value of it that its own column cannot hold then."""
+    words = {value: frozenset(words.split()) for value, words in contradictions.items()}
+    return Echo(parameter, row=row, kind="word", words=words)
+
+
+_BOUNCES = "softbounce softbounced hardbounce hardbounced bounce bounced failed"
+_DELIVERY = _filter(
+    "delivery", "delivery_status",
+    pending=f"delivered {_BOUNCES}", delivered=f"pending {_BOUNCES}", failed="pending delivered",
+)  # fmt: skip
+_OPTOUTS = _filter("optouts", "optout", only="false 0 no", omit="true 1 yes")
+_MEMBERS = _filter("members", "status", active="inactive optout", inactive="active")
+_SEND_TYPES = ("api", "campaign", "quick_sms", "email_sms", "keyword", "test_sms")
+_TYPES = _filter(
+    "type", "type",
+    **{one: " ".join(o.replace("_", "") for o in _SEND_TYPES if o != one) for one in _SEND_TYPES},
+)  # fmt: skip
+_OF_SEND = (
+    Echo("message_id", beside=("message", "message_id"), row="message_id"),
+    Echo("list_id", row="list_id"),
+    _OPTOUTS,
+)
+_OF_CONTACT = (Echo("list_id", beside=("list_id",)), Echo("msisdn", beside=("msisdn",), kind="phone"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +74,8 @@ class Call:
     """One call of the gateway that answers with one thing, not with pages.
 
     `answer` is the key that a good answer must hold; `changes` marks calls that change the account:
-    those are sent as POST and never repeated by themselves.
+    those are sent as POST and never repeated by themselves. `echoes` is what an answer repeats of
+    the question.
     """
 
     name: str
@@ -26,6 +83,7 @@ class Call:
     optional: tuple[str, ...] = ()
     answer: str = ""
     changes: bool = False
+    echoes: tuple[Echo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +104,8 @@ class Endpoint:
     `context` names columns that are the same for all rows of one read and stand beside the rows or among the
     parameters. `total_counts_rows` is false where the gateway's total counts more than the rows that can be
     read. `repeats` marks calls whose rows of one key can repeat although the table keeps one. `ignored` keys
-    say nothing that this table keeps; `secret` keys are dropped before anything sees them.
+    say nothing that this table keeps; `secret` keys are dropped before anything sees them. `echoes` is what
+    an answer repeats of the question: it is compared with what was asked.
     """
 
     name: str
@@ -64,6 +123,7 @@ class Endpoint:
     secret: tuple[str, ...] = ()
     error_block: bool = True
     ignored: tuple[str, ...] = ()
+    echoes: tuple[Echo, ...] = ()
 
 
 _PAGINATED = (
@@ -74,6 +134,7 @@ _PAGINATED = (
         rows="messages",
         total="messages_total",
         optional=("type", "number", "list_id", "response_style"),
+        echoes=(_TYPES,),
         limit=Limit(days=30),
     ),
     Endpoint(
@@ -83,6 +144,7 @@ _PAGINATED = (
         rows="messages",
         total="total",
         optional=("msisdn",),
+        echoes=(Echo("msisdn", row="msisdn", kind="phone"),),
         limit=Limit(),
     ),
     Endpoint(
@@ -94,6 +156,7 @@ _PAGINATED = (
         required=("message_id",),
         optional=("list_id", "delivery", "optouts"),
         fixed=(("optouts", "include"),),
+        echoes=(*_OF_SEND, _DELIVERY),
         context=("message_id", "sent_at", "list_id"),
     ),
     Endpoint(
@@ -114,6 +177,10 @@ _PAGINATED = (
         total="total",
         required=("message_id",),
         optional=("start", "end", "msisdn", "include_original"),
+        echoes=(
+            Echo("message_id", row="message_id", none_differs=True),
+            Echo("msisdn", row="msisdn", kind="phone"),
+        ),
         fixed=(("include_original", "true"),),
     ),
     Endpoint(
@@ -133,6 +200,7 @@ _PAGINATED = (
         required=("list_id",),
         optional=("members", "response_style"),
         fixed=(("members", "all"),),
+        echoes=(Echo("list_id", beside=("id",), row="list_id"), _MEMBERS),
         context=("list_id",),
         # members_total counts every contact ever on the list, deleted ones too
         total_counts_rows=False,
@@ -146,6 +214,7 @@ _PAGINATED = (
         required=("message_id",),
         optional=("list_id",),
         fixed=(("optouts", "only"),),
+        echoes=_OF_SEND,
         context=("message_id", "sent_at", "list_id"),
         ignored=("delivery_status", "optout"),
     ),
@@ -165,6 +234,7 @@ _PAGINATED = (
         rows="keywords",
         total="keywords_total",
         optional=("number",),
+        echoes=(Echo("number", row="number", kind="phone"),),
     ),
     Endpoint(
         name="link_hits",
@@ -173,6 +243,7 @@ _PAGINATED = (
         rows="",  # nobody documents the keys: the only list of objects in the answer holds the rows
         total="",
         required=("message_id",),
+        echoes=(Echo("message_id", beside=("message_id",), row="message_id"),),
         context=("message_id",),
     ),
     Endpoint(
@@ -191,6 +262,7 @@ _PAGINATED = (
         rows="transactions",
         total="transactions_total",
         required=("client_id",),
+        echoes=(Echo("client_id", beside=("client_id",), row="client_id"),),
         limit=Limit(),
         context=("client_id",),
         error_block=False,
@@ -203,6 +275,10 @@ _PAGINATED = (
         total="total",
         required=("mobile",),
         optional=("countrycode", "start", "end", "sort_field", "order"),
+        echoes=(
+            Echo("mobile", beside=("mobile",), row="mobile", kind="phone"),
+            Echo("mobile", beside=("msisdn",), row="msisdn", kind="phone"),
+        ),
         context=("msisdn",),
         repeats=True,  # one row per message, and a send can list the number twice
     ),
@@ -211,22 +287,34 @@ _PAGINATED = (
 _FIELD_NAMES = tuple(f"field_{n}" for n in range(1, 11))
 
 _SINGLE = (
-    Call("get-sms", ("message_id",), answer="send_at"),
-    Call("get-sms-stats", ("message_id",), answer="stats"),
-    Call("get-sms-delivery-status", ("message_id", "msisdn"), answer="stats"),
+    Call("get-sms", ("message_id",), answer="send_at", echoes=(Echo("message_id", beside=("message_id",)),)),
+    Call(
+        "get-sms-stats", ("message_id",), answer="stats",
+        echoes=(
+            Echo("message_id", beside=("message_id",)),
+            Echo("message_id", beside=("stats", "message_id")),
+        ),
+    ),
+    Call(
+        "get-sms-delivery-status", ("message_id", "msisdn"), answer="stats",
+        echoes=(
+            Echo("message_id", beside=("stats", "message_id")),
+            Echo("msisdn", beside=("stats", "mobile"), kind="phone"),
+        ),
+    ),
     Call("get-sms-sent-count", ("start", "end"), answer="count"),
-    Call("get-contact", ("list_id", "msisdn"), answer="msisdn"),
+    Call("get-contact", ("list_id", "msisdn"), answer="msisdn", echoes=_OF_CONTACT),
     Call("get-balance", answer="balance"),
     Call("format-number", ("msisdn", "countrycode"), answer="number"),
     Call("delete-from-list", ("list_id", "msisdn"), answer="list_ids", changes=True),
     Call("optout-list-member", ("list_id", "msisdn"), answer="list_ids", changes=True),
     Call(
         "add-to-list", ("list_id", "msisdn"), ("first_name", "last_name", *_FIELD_NAMES, "countrycode"),
-        answer="msisdn", changes=True,
+        answer="msisdn", changes=True, echoes=_OF_CONTACT,
     ),
     Call(
         "edit-list-member", ("list_id", "msisdn"), ("first_name", "last_name", *_FIELD_NAMES, "countrycode"),
-        answer="msisdn", changes=True,
+        answer="msisdn", changes=True, echoes=_OF_CONTACT,
     ),
 )  # fmt: skip
 

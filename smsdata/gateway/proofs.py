@@ -13,6 +13,14 @@ only when something vouches for them. The four proofs, first match wins:
 ``two-passes``
     Two passes with the same keys, unless the gateway keeps claiming more rows than it gives.
 
+A proof says too whose count bore it out, its witness:
+
+``independent``
+    Another call counts as many: a campaign's counters.
+``consistent``
+    The same call agrees with itself, in its own totals or in two passes. What nothing else counts is never
+    called complete.
+
 `reader` makes the passes and asks here after each. Imports `answers`, `endpoints` and `schema`.
 """
 
@@ -32,6 +40,9 @@ SINGLE_PAGE = "single-page"
 COUNTERS = "counters"
 BRACKETED = "bracketed"
 TWO_PASSES = "two-passes"
+
+INDEPENDENT = "independent"
+CONSISTENT = "consistent"
 
 _IDLE_PAGES = 3  # so many pages in a row without a new key, and the gateway has no more
 
@@ -157,6 +168,11 @@ class Proofs:
             return True
         return self._all_active(current)
 
+    def witness(self, current: Pass) -> str:
+        """Whether another call counts as many rows as the pass brought, or only the same call does."""
+        rows = current.served if self.endpoint.table.copies else current.distinct
+        return INDEPENDENT if self.expect == rows else CONSISTENT
+
     def before_bracket(self, current: Pass) -> bool | None:
         """``bracketed``, as far as the pass alone says; None where page 1 has to be read again."""
         totals = [total for total in current.totals if total is not None]
@@ -164,6 +180,8 @@ class Proofs:
             return False
         if totals != sorted(totals) or (current.at_once and len(set(totals)) > 1):
             return False  # rows vanished, or may have
+        if self.endpoint.table.copies and current.distinct != current.served:
+            return False  # a number twice is a copy, or stands in for a row that is lost
         if len([page for page in current.pages if page.rows]) <= 1:
             return current.distinct == totals[-1]  # one page cannot shift against itself
         return None
@@ -174,15 +192,20 @@ class Proofs:
         return again.total == current.distinct and again.total >= total_before
 
     def two_passes(self, before: Pass, current: Pass) -> bool:
-        """``two-passes``. Whoever claims more rows on every page, in both passes, is keeping some back."""
+        """``two-passes``. Whoever claims more rows, and nowhere as many, is keeping some back.
+
+        More rows than both this call and another one count are another thing's.
+        """
         copies = self.endpoint.table.copies
         same = before.keys == current.keys if copies else before.keys.keys() == current.keys.keys()
         if not same or current.repeated:
             return False
         rows = current.served if copies or self.endpoint.repeats else current.distinct
         if self.endpoint.total_counts_rows:
-            claims = [total for total in before.totals + current.totals if total is not None]
-            return not claims or min(claims) <= rows
+            claims = {total for total in before.totals + current.totals if total is not None}
+            if self.expect is not None and rows > self.expect and claims == {self.expect}:
+                return False
+            return not claims or rows in claims or max(claims) < rows
         return (self._rows_claimed(current) or 0) <= rows
 
     def joined(self, together: Pass, current: Pass) -> Pass:
@@ -198,7 +221,8 @@ class Proofs:
 
     def complete_together(self, together: Pass) -> bool:
         """``bracketed`` for several passes: where rows only come, as many as the total says."""
-        only_come = not self.endpoint.table.snapshot and self.endpoint.total_counts_rows
+        table = self.endpoint.table
+        only_come = not (table.snapshot or table.copies) and self.endpoint.total_counts_rows
         return only_come and set(together.totals) == {together.distinct}
 
     def _rows_claimed(self, current: Pass) -> int | None:

@@ -8,7 +8,7 @@ something keeps the pages. What proves a read complete is decided in `proofs`. I
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -38,7 +38,7 @@ from smsdata.schema.frames import Batch, key_hash
 Unread = DrainError | ApiError
 """Why one thing could not be read while others can."""
 
-ABOUT_ONE_THING = frozenset({"NOT_FOUND", "NO_ACCESS", "FIELD_INVALID", "FIELD_EMPTY"})
+ABOUT_ONE_THING = frozenset({"NOT_FOUND", "NO_ACCESS", "FIELD_INVALID", "FIELD_EMPTY", "MISFIT"})
 """Refusals that concern the thing asked for; any other refusal concerns every call."""
 
 PASSES = 6
@@ -173,7 +173,12 @@ def _members_together(read: Read, active: Drained, inactive: Drained, again: Dra
     return replace(
         again,
         read=read,
-        batch=Batch(rows, rejects, again.batch.unknown | inactive.batch.unknown),
+        batch=Batch(
+            rows,
+            rejects,
+            again.batch.unknown | inactive.batch.unknown,
+            dict(Counter(again.batch.unread) + Counter(inactive.batch.unread)),
+        ),
         proof=TWO_PASSES,
         served=again.served + inactive.served,
         seen_at=active.seen_at,
@@ -338,7 +343,7 @@ class _Reading:
             before = (number - 1) * len(kept[1].rows) if 1 in kept else 0
             with suppress(ApiError):
                 answer = checked(200, {}, body, self.entry.error_block)
-                kept[number] = read_page(self.entry, number, answer, body, seen_at, before)
+                kept[number] = read_page(self.entry, number, answer, body, seen_at, before, self.wire)
         if 1 not in kept or len(kept) == 1:
             return {}
         # where nothing bounds it in time the rows themselves may be old, not only their order
@@ -386,9 +391,18 @@ class _Reading:
             where=where,
             copies=copies if proof == TWO_PASSES else None,
         )
-        if self.read.start and self.read.end:
-            batch = replace(batch, rows=rows_inside(batch.rows, self.read))
-        return Drained(self.read, batch, proof, current.served, first.total, first.seen_at, resumed)
+        inside, outside = rows_inside(batch.rows, self.read)
+        return Drained(
+            self.read,
+            replace(batch, rows=inside),
+            proof,
+            current.served,
+            first.total,
+            first.seen_at,
+            resumed,
+            witness=self.proofs.witness(current),
+            outside=outside,
+        )
 
     def _context(self, first: Page) -> dict[str, Any]:
         """The columns that are the same for all rows: from the parameters, and from beside the rows."""

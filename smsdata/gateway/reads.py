@@ -81,8 +81,8 @@ class Read:
 class Drained:
     """The rows of one read with what proves them complete.
 
-    `proof` is one of the names in `smsdata.gateway.proofs`. `resumed` tells that some pages come from an
-    earlier run's journal.
+    `proof` and `witness` are names in `smsdata.gateway.proofs`. `resumed` tells that some pages come from an
+    earlier run's journal; `outside` counts rows that came from outside the slice of time asked for.
     """
 
     read: Read
@@ -92,6 +92,8 @@ class Drained:
     total: int | None
     seen_at: datetime
     resumed: bool = False
+    witness: str = ""
+    outside: int = 0
 
     @property
     def rows(self) -> pa.Table:
@@ -142,10 +144,22 @@ def cut_in_slices(read: Read, count: int) -> list[Read]:
     return [replace(read, start=a, end=b) for a, b in pairwise(edges)]
 
 
-def rows_inside(rows: pa.Table, read: Read) -> pa.Table:
-    """The rows between start and end of a read: a second more was asked for on each side."""
+def rows_inside(rows: pa.Table, read: Read) -> tuple[pa.Table, int]:
+    """The rows between start and end of a read, and how many came from outside of what was asked for.
+
+    A second more was asked for on each side: a row there is the neighbouring slice's, and not counted.
+    """
+    if not (read.start and read.end):
+        return rows, 0
+    inside = _between(rows, read, read.start, read.end)
+    if inside.num_rows == rows.num_rows:
+        return rows, 0
+    return inside, rows.num_rows - _between(rows, read, read.start - _EDGE, read.end + _EDGE).num_rows
+
+
+def _between(rows: pa.Table, read: Read, start: datetime, end: datetime) -> pa.Table:
     time = rows.column(read.endpoint.table.time)
-    low, high = pa.scalar(read.start, time.type), pa.scalar(read.end, time.type)
+    low, high = pa.scalar(start, time.type), pa.scalar(end, time.type)
     return rows.filter(pc.and_(pc.greater_equal(time, low), pc.less_equal(time, high)))
 
 

@@ -138,7 +138,12 @@ class DlrRefresh:
         if self.pipeline.odd_rows.note_for_retry(drained) or borne_out or drained.resumed:
             return
         self.state.remember("dlrs", campaign.message_id, campaign.counters)
-        if plan.is_quiet(campaign, self.pipeline.client.now()):  # else they just moved meanwhile
+        if not campaign.known:
+            self.pipeline.report.note(
+                f"dlrs of campaign {campaign.message_id}: its counters cannot be read. It was read "
+                "in full once, and is read again when they move."
+            )
+        elif plan.is_quiet(campaign, self.pipeline.client.now()):  # else they just moved meanwhile
             self.pipeline.report.attention.append(
                 f"dlrs of campaign {campaign.message_id}: a complete read does not add up to the report's "
                 "counters. It is read again when they move; `smsdata verify` lists it."
@@ -176,8 +181,8 @@ class DlrRefresh:
         again = self.pipeline.odd_rows.note_for_retry(drained[0])
         # without stored dlrs there are none to flag; those to come are not to be held back by what this finds
         have = (rows, flagged) if stored.num_rows else (rows,)
-        if not again and min(_copies(table) for table in have) < campaign.optouts:
-            table: Counted = "dlrs" if stored.num_rows else "optouts"
+        if not again and (not campaign.known or min(_copies(rows) for rows in have) < campaign.optouts):
+            table: Counted = "dlrs" if stored.num_rows and campaign.known else "optouts"
             self.state.remember(table, campaign.message_id, campaign.counters)
         return True
 
@@ -200,11 +205,11 @@ class DlrRefresh:
 # ---- the reads of a campaign -----------------------------------------------------------------------
 
 
-def _read_of(campaign: Campaign, table: str, expect: int, **parameters: Any) -> Read:
+def _read_of(campaign: Campaign, table: str, expect: int | None, **parameters: Any) -> Read:
     return Read(
         endpoint(table),
         {"message_id": campaign.message_id, **parameters},
-        expect=expect,
+        expect=expect if campaign.known else None,
         context={"message_id": campaign.message_id, "sent_at": campaign.sent_at},
     )
 

@@ -59,6 +59,16 @@ class OddRows:
                 f"(page {first.page} row {first.row}: {first.column} {first.reason})."
             )
 
+    def name_those_left(self) -> None:
+        """Say at every run what earlier ones set aside, until it is taken back or dismissed."""
+        left = sum(path not in self._counted for path in self.store.rejects.all())
+        if left:
+            self.report.attention.append(
+                f"{left} rows that earlier runs set aside still lie in {self.store.private / 'rejects'}. "
+                "`smsdata sync --replay-rejects` takes back what can be read now, --dismiss-rejects removes "
+                "them."
+            )
+
     @cached_property
     def _earlier(self) -> dict[str, list[Path]]:
         """The files of rows set aside by earlier runs, by the read that brought them."""
@@ -135,6 +145,7 @@ class Pipeline:
 
     def finish(self) -> None:
         """Let go of pages that nobody needs: a run that reached its end leaves nothing to go on from."""
+        self.odd_rows.name_those_left()
         if self._journal and self._journal.reads:
             self.store.commit(self._journal, self._journal.reads)
 
@@ -142,6 +153,11 @@ class Pipeline:
         """Say how many rows are new; what is left in the journal is for the next run."""
         for table, part in self.report.tables.items():
             part.new = self.store.added[table] - self._added[table]
+            for column, count in part.unread.items():
+                self.report.note(
+                    f"{table}: {count:,} values of column {column!r} could not be read and are null; `extra` "
+                    "holds their text."
+                )
         if self._journal:
             self._journal.close()
 
@@ -160,7 +176,13 @@ class Pipeline:
             return None
         table = outcome.read.endpoint.table.name
         part = self.report.of(table)
+        part.witness = min(part.witness or outcome.witness, outcome.witness)  # consistent is the weaker
+        self.state.note_witness(table, part.witness)
         part.proofs = sorted({*part.proofs, outcome.proof})
+        for column, count in outcome.batch.unread.items():
+            part.unread[column] = part.unread.get(column, 0) + count
+        if outcome.outside:
+            self.report.note(f"{table}: {outcome.outside:,} rows outside the slice asked for were not taken.")
         part.unknown_keys = sorted(set(part.unknown_keys) | outcome.batch.unknown)
         for key in outcome.batch.unknown:
             self.report.note(f"{table}: the key {key!r} is new; its values are in column `extra`.")

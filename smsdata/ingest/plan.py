@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from smsdata import times
 from smsdata.errors import UsageError
-from smsdata.schema.counters import Counters, Stored, agrees
+from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees
 from smsdata.store.state import Retry, Slice, State
 
 LOOK_BACK = timedelta(days=30)
@@ -62,7 +62,7 @@ class Campaign(Counters):
     @property
     def derivable(self) -> bool:
         """Whether its row in the report says all: who got it, and what came of it."""
-        return self.alone and self.recipients == 1
+        return self.alone and self.known and self.recipients == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ def refresh(
     """
     if remembered == campaign.counters and not deep:
         return None
+    if not campaign.known:  # nothing to compare with: in full, once
+        return Refresh(campaign, "full", max(1, pages(campaign.recipients)))
     current = agrees(campaign, stored) and not deep
     optouts = pages(campaign.optouts) if lacks_optouts(campaign, stored) else 0
     if current:
@@ -112,8 +114,8 @@ def lacks_optouts(campaign: Campaign, stored: Stored) -> bool:
 
 def refresh_optouts(campaign: Campaign, stored: Stored, *, remembered: list[int] | None) -> Refresh | None:
     """How to bring a campaign's opt-outs up to date that is too old for its dlrs to be kept."""
-    if campaign.optouts > stored.optouts and remembered != campaign.counters:
-        return Refresh(campaign, "optouts", 0 if campaign.derivable else pages(campaign.optouts))
+    if remembered != campaign.counters and (campaign.optouts > stored.optouts or not campaign.known):
+        return Refresh(campaign, "optouts", 0 if campaign.derivable else max(1, pages(campaign.optouts)))
     return None
 
 
@@ -164,7 +166,7 @@ def campaigns_asked_for(campaigns: list[Campaign], message_id: Any) -> list[Camp
 
 def bears_out(campaign: Campaign, read: Stored) -> bool:
     """Whether dlrs that were read in full agree with the counters, opt-outs too."""
-    return agrees(campaign, read) and read.flags >= campaign.optouts
+    return campaign.known and agrees(campaign, read) and read.flags >= campaign.optouts
 
 
 def is_quiet(campaign: Campaign, now: datetime) -> bool:
@@ -315,7 +317,7 @@ def stale_lists(
 
     `only` names the one list that was asked for; `any_stored` says whether members are stored at all.
     """
-    lost = any(active for active, _ in state.members_seen.values()) and not any_stored
+    lost = any(active > 0 for active, _ in state.members_seen.values()) and not any_stored
     every = lost or state.is_due("list_members", WEEK, now)
     rows = [row for row in lists if only is None or row["list_id"] == int(only)]
     if only is not None and not rows:
@@ -326,12 +328,14 @@ def stale_lists(
         if every
         or row["list_id"] in state.unproved_lists
         or state.members_seen.get(row["list_id"]) != list_counters(row)
+        or min(list_counters(row)) < 0  # what cannot be read cannot say that nothing moved
     ]
 
 
 def list_counters(row: Mapping[str, Any]) -> tuple[int, int]:
-    """A list's counters: its active members, and all it ever had."""
-    return row["members_active"], row["members_total"]
+    """A list's counters: its active members, and all it ever had; `UNKNOWN` where one could not be read."""
+    active, total = (UNKNOWN if row[n] is None else row[n] for n in ("members_active", "members_total"))
+    return active, total
 
 
 # ---- how many calls --------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ class TableReport:
 
     `rows` were read (a row on the boundary second of two slices may count twice), `new` of them were not
     stored before. `proofs` names, sorted, what proved its reads complete; see `smsdata.gateway.proofs`.
+    `witness` is the weakest witness of its reads; `unread` counts by column the values that became null.
     """
 
     calls: int = 0
@@ -19,8 +20,10 @@ class TableReport:
     new: int = 0
     rejected: int = 0
     proofs: list[str] = field(default_factory=list)
+    witness: str = ""
     unproved: list[str] = field(default_factory=list)
     unknown_keys: list[str] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass

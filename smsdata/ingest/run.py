@@ -46,6 +46,7 @@ def sync(
     deep: bool = False,
     wait: float = 0.0,
     replay_rejects: bool = False,
+    dismiss_rejects: bool = False,
     on_plan: Callable[[Report], None] | None = None,
     **parameters: Any,
 ) -> Report:
@@ -69,6 +70,8 @@ def sync(
         Seconds to wait for another run on this store.
     replay_rejects
         Try first to read the rows that earlier runs set aside.
+    dismiss_rejects
+        Remove the rows that earlier runs set aside and that could not be taken back.
     on_plan
         Called with the report, of which `planned` is filled in, before anything is read but lists and
         campaigns.
@@ -102,6 +105,8 @@ def sync(
             pipeline = Pipeline(client, store, on_page)
             if replay_rejects:
                 pipeline.odd_rows.take_back()
+            if dismiss_rejects:
+                pipeline.report.note(f"{store.rejects.dismiss():,} rows that were set aside are removed.")
             _SyncRun(pipeline, options).go(wanted, on_plan or (lambda _report: None))
     return pipeline.report
 

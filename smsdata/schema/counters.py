@@ -15,9 +15,13 @@ Disagreement = tuple[str, int, int]
 """A status, how many rows are stored with it, and how many the counters say."""
 
 
+UNKNOWN = -1
+"""Stands for a counter that could not be read: never taken for 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What the report of campaigns counts of one send."""
+    """What the report of campaigns counts of one send; `UNKNOWN` where that could not be read."""
 
     pending: int
     delivered: int
@@ -32,8 +36,13 @@ class Counters:
 
     @property
     def recipients(self) -> int:
-        """How many messages the counters account for."""
-        return self.pending + self.delivered + self.soft + self.hard
+        """How many messages the counters account for; at least so many where one is unknown."""
+        return sum(max(0, count) for count in (self.pending, self.delivered, self.soft, self.hard))
+
+    @property
+    def known(self) -> bool:
+        """Whether all counters could be read; else nothing can be compared with them."""
+        return min(self.counters) >= 0
 
     @property
     def counters(self) -> list[int]:
@@ -42,9 +51,16 @@ class Counters:
 
 
 def counters_in(row: Mapping[str, Any]) -> dict[str, int]:
-    """The counters in a row of the table ``campaigns``, by their names in `Counters`."""
+    """The counters in a row of the table ``campaigns``, by their names in `Counters`.
+
+    >>> counters_in({"pending": 1, "delivered": 2, "soft_bounced": None, "hard_bounced": 0, "optouts": 0})
+    {'pending': 1, 'delivered': 2, 'soft': -1, 'hard': 0, 'optouts': 0}
+    """
     names = {"soft": "soft_bounced", "hard": "hard_bounced"}
-    return {name: row[names.get(name, name)] for name in ("pending", "delivered", "soft", "hard", "optouts")}
+    values = {n: row[names.get(n, n)] for n in ("pending", "delivered", "soft", "hard", "optouts")}
+    return {
+        name: UNKNOWN if value is None or value != value else int(value) for name, value in values.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

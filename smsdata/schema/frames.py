@@ -1,12 +1,14 @@
 """Rows as they arrive -> typed Arrow tables -> pandas frames, in UTC.
 
-A value that does not fit its column makes the whole row a reject, with its page and row number; nothing
-becomes null silently, nothing is dropped. Imports `tables`, `kinds` and `errors`.
+A row whose key does not fit, or the time that decides where it lies, is a reject, with its page and row
+number. Any other value that does not fit becomes null: its raw text goes to ``extra``, and it is counted, so
+that nothing becomes null silently and nothing is dropped. Imports `tables`, `kinds` and `errors`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,31 +56,48 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Typed rows, the rows that did not fit, and what was never seen before."""
+    """Typed rows, the rows that have no place, and what was never seen before.
+
+    `unread` counts by column the values that did not fit and became null, or are missing where one is due.
+    """
 
     rows: pa.Table
     rejects: tuple[Reject, ...] = ()
     unknown: frozenset[str] = frozenset()
+    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 @cache
 def schema(table: str) -> pa.Schema:
-    """The Arrow schema of a table: its columns, with those that every stored row has."""
-    arrow = pa.schema([pa.field(c.name, ARROW[c.kind], nullable=c.null) for c in TABLES[table].stored])
-    return arrow.with_metadata({b"pandas": orjson.dumps(_pandas_metadata(arrow))})
+    """The Arrow schema of a table: its columns, with those that every stored row has.
+
+    Null is forbidden where a row would have no place without a value, and in what smsdata fills in itself.
+    """
+    entry = TABLES[table]
+    never = entry.placing | {"copies", "synced_at"}
+    arrow = pa.schema([pa.field(c.name, ARROW[c.kind], nullable=c.name not in never) for c in entry.stored])
+    return arrow.with_metadata({b"pandas": orjson.dumps(_pandas_metadata(entry))})
 
 
-def _pandas_metadata(arrow: pa.Schema) -> dict[str, Any]:
+def with_schema(table: str, rows: pa.Table) -> pa.Table:
+    """Rows of a table, or some of their columns, with its schema: older parts forbid null in more columns."""
+    arrow = schema(table)
+    names = [name for name in rows.column_names if name in arrow.names]
+    due = pa.schema([arrow.field(name) for name in names], metadata=arrow.metadata)
+    return rows if rows.schema.equals(due) else rows.select(names).cast(due)
+
+
+def _pandas_metadata(entry: Table) -> dict[str, Any]:
     described = []
-    for column in arrow:
-        types = OF_ARROW[column.type]
+    for column in entry.stored:
+        types = OF_ARROW[ARROW[column.kind]]
         described.append(
             {
                 "name": column.name,
                 "field_name": column.name,
                 "pandas_type": types.described,
-                "numpy_type": types.nullable if column.nullable else types.pandas,
-                "metadata": {"timezone": "UTC"} if column.type == UTC_TYPE else None,
+                "numpy_type": types.nullable if column.null else types.pandas,
+                "metadata": {"timezone": "UTC"} if types.arrow == UTC_TYPE else None,
             }
         )
     return {
@@ -131,16 +150,18 @@ def to_arrow(
     Returns
     -------
     Batch
-        `rows` has the schema of the table; rows that do not fit are in `rejects`.
+        `rows` has the schema of the table; rows whose key or time does not fit are in `rejects`.
     """
     same = same or {}
-    bad = {i: ("", "is no object") for i, row in enumerate(rows) if not isinstance(row, dict)}
+    shapeless = {i: ("", "is no object") for i, row in enumerate(rows) if not isinstance(row, dict)}
+    odd = _OddValues(table, shapeless)
+    bad = odd.unplaced
     whole = [{} if i in bad else row for i, row in enumerate(rows)] if bad else rows
-    arrays = {column.name: _array(column, whole, same, bad) for column in table.columns}
+    arrays = {column.name: _array(column, whole, same, odd) for column in table.columns}
     if copies is not None and table.copies:
         arrays["copies"] = pa.array(copies, pa.int64())
     unknown = _unknown_keys({c.wire for c in table.columns} | set(ignored), whole)
-    extra = _extra(whole, unknown, bad)
+    extra = _extra(whole, unknown, odd.raw)
     rejects = tuple(
         Reject(table.name, column, *where(i), reason, rows[i], endpoint, dict(same))
         for i, (column, reason) in sorted(bad.items())
@@ -148,19 +169,68 @@ def to_arrow(
     made = _assemble(table.name, arrays, extra, len(rows), synced_at)
     if bad:
         made = made.filter(pa.array([i not in bad for i in range(len(rows))]))
-    return Batch(made, rejects, frozenset(unknown))
+    return Batch(made, rejects, frozenset(map(_printable, unknown)), odd.counted())
 
 
-def _array(column: Column, rows: Sequence[Row], same: Row, bad: dict[int, tuple[str, str]]) -> pa.Array:
+class _OddValues:
+    """The values of some rows that do not fit their columns.
+
+    Without a key, or the time that picks its folder, a row has no place: it stands in `unplaced`. Of any
+    other value the raw text is kept in `raw`, and the row goes on without it.
+    """
+
+    def __init__(self, table: Table, unplaced: dict[int, tuple[str, str]]) -> None:
+        self.unplaced = unplaced
+        self.raw: dict[int, dict[str, str]] = {}
+        self._placing = table.placing
+        self._rows: dict[str, list[int]] = {}
+
+    def add(self, row: int, column: Column, value: Any, reason: str) -> None:
+        """Take one value and what is wrong with it."""
+        if column.name in self._placing:
+            self.unplaced.setdefault(row, (column.name, reason))
+            return
+        self._rows.setdefault(column.name, []).append(row)
+        if value is not None:
+            self.raw.setdefault(row, {})[column.wire] = _raw_text(value)
+
+    def counted(self) -> dict[str, int]:
+        """How many rows that have a place lack the value of a column for it."""
+        counts = {name: sum(row not in self.unplaced for row in rows) for name, rows in self._rows.items()}
+        return {name: count for name, count in sorted(counts.items()) if count}
+
+
+def _raw_text(value: Any) -> str:
+    """A value as it came, as text that any file can hold."""
+    if isinstance(value, str) and _printable(value) == value:
+        return value
+    try:
+        return json.dumps(value, sort_keys=True)  # escapes what is no character
+    except (RecursionError, TypeError):
+        return "nested too deep"
+
+
+def _printable(text: str) -> str:
+    """A text, with what is no character escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _array(column: Column, rows: Sequence[Row], same: Row, odd: _OddValues) -> pa.Array:
     if column.name in same:
-        wrong: dict[int, tuple[str, str]] = {}
-        value = _column(column, [same[column.name]], wrong)[0]
-        for index in range(len(rows) if wrong else 0):
-            bad.setdefault(index, wrong[0])
-        return pa.repeat(value, len(rows))
+        return _repeated(column, same[column.name], len(rows), odd)
     if column.name == "hit":  # link hits: a running number within the send
         return pa.array(range(1, len(rows) + 1), pa.int64())
-    return _column(column, [row.get(column.wire) for row in rows], bad)
+    return _column(column, [row.get(column.wire) for row in rows], odd)
+
+
+def _repeated(column: Column, raw: Any, rows: int, odd: _OddValues) -> pa.Array:
+    try:
+        value = _nullable(column, raw, CONVERT[column.kind])
+    except ValueError as error:
+        for index in range(rows):
+            odd.add(index, column, raw, str(error))
+        return pa.nulls(rows, ARROW[column.kind])
+    return pa.repeat(pa.scalar(value, ARROW[column.kind]), rows)
 
 
 def _unknown_keys(known: Collection[str], rows: Sequence[Row]) -> set[str]:
@@ -170,17 +240,17 @@ def _unknown_keys(known: Collection[str], rows: Sequence[Row]) -> set[str]:
     return unknown
 
 
-def _extra(rows: Sequence[Row], unknown: set[str], bad: dict[int, tuple[str, str]]) -> list[str | None]:
-    if not unknown:
+def _extra(rows: Sequence[Row], unknown: set[str], raw: Mapping[int, Row]) -> list[str | None]:
+    """By row, as JSON: the keys that no column takes, and the raw text of values that did not fit theirs."""
+    if not (unknown or raw):
         return [None] * len(rows)
     texts: list[str | None] = []
     for index, row in enumerate(rows):
-        spare = {key: row[key] for key in unknown if key in row}
+        spare = {key: row[key] for key in unknown if key in row} | dict(raw.get(index, {}))
         try:
             texts.append(json_text(spare) if spare else None)
-        except ValueError as error:
-            texts.append(None)
-            bad.setdefault(index, ("extra", str(error)))
+        except ValueError:
+            texts.append(json_text({_printable(key): _raw_text(value) for key, value in spare.items()}))
     return texts
 
 
@@ -196,12 +266,12 @@ def _assemble(
     return pa.Table.from_arrays(made, schema=arrow)
 
 
-def _column(column: Column, values: list[Any], bad: dict[int, tuple[str, str]]) -> pa.Array:
+def _column(column: Column, values: list[Any], odd: _OddValues) -> pa.Array:
     """Convert a column at once when all its values are plain; else value by value."""
     try:
         return _at_once(column, values)
     except (_Mixed, pa.ArrowException, OverflowError, UnicodeEncodeError):
-        return _one_by_one(column, values, bad)
+        return _one_by_one(column, values, odd)
 
 
 class _Mixed(Exception):
@@ -212,6 +282,7 @@ _PLAIN: dict[Kind, frozenset[type]] = {
     "int": frozenset({int}),
     "str": frozenset({str}),
     "phone": frozenset({int, str}),
+    "party": frozenset({int, str}),
     "id": frozenset({int}),
     "utc": frozenset({str}),
     "status": frozenset({str}),
@@ -227,7 +298,7 @@ def _at_once(column: Column, values: list[Any]) -> pa.Array:
         raise _Mixed
     if not seen:
         return pa.nulls(len(values), ARROW[column.kind])
-    if column.kind == "phone":
+    if column.kind in {"phone", "party"}:
         return _phones_at_once(values, seen)
     if column.kind == "id":
         array = pa.array(values, pa.int64())
@@ -255,7 +326,7 @@ def _utc_at_once(values: list[Any]) -> pa.Array:
     return texts.cast(pa.timestamp("us")).cast(UTC_TYPE)
 
 
-def _one_by_one(column: Column, values: list[Any], bad: dict[int, tuple[str, str]]) -> pa.Array:
+def _one_by_one(column: Column, values: list[Any], odd: _OddValues) -> pa.Array:
     convert = CONVERT[column.kind]
     made: list[Any] = []
     for index, value in enumerate(values):
@@ -263,7 +334,7 @@ def _one_by_one(column: Column, values: list[Any], bad: dict[int, tuple[str, str
             made.append(_nullable(column, value, convert))
         except ValueError as error:
             made.append(None)
-            bad.setdefault(index, (column.name, str(error)))
+            odd.add(index, column, value, str(error))
     return pa.array(made, ARROW[column.kind])
 
 
@@ -277,20 +348,22 @@ def _nullable(column: Column, value: Any, convert: Callable[[Any], Any]) -> Any:
     return convert(value)
 
 
-def to_pandas(rows: pa.Table) -> pd.DataFrame:
-    """Turn an Arrow table of ours into a pandas frame with the dtypes that the contract names.
+def to_pandas(rows: pa.Table, table: str) -> pd.DataFrame:
+    """Turn rows of a table of ours into a pandas frame with the dtypes that the contract names.
 
-    Whole numbers that can be missing are ``Int64``, truth values ``boolean``, text ``str``, instants
-    ``datetime64[us, UTC]``; dates are ``datetime.date`` objects.
+    Whole numbers that can be missing, or of which a value is, are ``Int64``, truth values ``boolean``, text
+    ``str``, instants ``datetime64[us, UTC]``; dates are ``datetime.date`` objects.
     """
     import pandas as pd  # heavy: a scheduled sync never needs it
 
     text: Any = pd.StringDtype(na_value=float("nan"))
     series: dict[str, pd.Series[Any]] = {}
+    can_be_null = {column.name for column in TABLES[table].stored if column.null}
     for column, values in zip(rows.schema, rows.columns, strict=True):
+        holes = column.name in can_be_null or values.null_count > 0
         if column.type == pa.string():
             made = text.__from_arrow__(values)
-        elif column.nullable and column.type in (pa.int64(), pa.bool_()):
+        elif holes and column.type in (pa.int64(), pa.bool_()):
             dtype: Any = pd.Int64Dtype() if column.type == pa.int64() else pd.BooleanDtype()
             made = dtype.__from_arrow__(values)
         else:

@@ -17,10 +17,13 @@ import pyarrow as pa
 
 from smsdata.schema.status import fold_status
 
-Kind = Literal["int", "id", "str", "phone", "utc", "date", "money", "spent", "bool", "json", "status"]
+Kind = Literal[
+    "int", "id", "str", "phone", "party", "utc", "date", "money", "spent", "bool", "json", "status"
+]  # fmt: skip
 """What a column holds.
 
-``int``; ``id`` (0 and null both mean none); ``str``; ``phone`` (digits, arriving as number or text); ``utc``;
+``int``; ``id`` (0 and null both mean none); ``str``; ``phone`` (digits, as number or text); ``party``
+(a phone number, or a word such as "Telstra" where senders may have names); ``utc``;
 ``date``; ``money``; ``spent`` (money that the gateway may give as a negative debit, kept positive); ``bool``;
 ``json`` (custom fields); ``status`` (a delivery status, folded to one spelling).
 """
@@ -57,7 +60,8 @@ TYPES = {
 """The types of each family, whoever asks; instants cross the SQL that engines share as epoch microseconds."""
 
 _FAMILIES: dict[Kind, str] = {
-    "int": "int", "id": "int", "str": "text", "phone": "text", "utc": "instant", "date": "date",
+    "int": "int", "id": "int", "str": "text", "phone": "text", "party": "text",
+    "utc": "instant", "date": "date",
     "money": "float", "spent": "float", "bool": "bool", "json": "text", "status": "text",
 }  # fmt: skip
 ARROW: dict[Kind, pa.DataType] = {kind: TYPES[family].arrow for kind, family in _FAMILIES.items()}
@@ -144,6 +148,13 @@ def _phone(value: Any) -> str:
     return digits
 
 
+def _party(value: Any) -> str:
+    """A phone number without its plus sign; a word as it is."""
+    text = _str(value)
+    digits = text.removeprefix("+")
+    return digits if digits.isascii() and digits.isdigit() else text
+
+
 def _utc(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
@@ -186,6 +197,8 @@ def _bool(value: Any) -> bool:
 
 def _json(value: Any) -> str:
     """Bring custom fields from any of their three shapes to one object, as compact JSON with sorted keys."""
+    if listed := numbered(value):
+        value = listed
     if isinstance(value, list):
         if not all(isinstance(v, dict) and isinstance(v.get("name"), str) and "value" in v for v in value):
             raise ValueError("holds a list that is not of names and values")
@@ -196,6 +209,20 @@ def _json(value: Any) -> str:
     if not isinstance(value, dict):
         raise ValueError(f"holds {_kind_of(value)}, not custom fields")
     return json_text(value)
+
+
+def numbered(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list that arrives as an object whose keys are numbers; empty for anything else.
+
+    PHP writes a list so once something was taken out of it.
+
+    >>> numbered({"0": {"id": 7}, "2": {"id": 8}}), numbered({"Email": {}})
+    ([{'id': 7}, {'id': 8}], [])
+    """
+    if not isinstance(value, dict) or not all(re.fullmatch(r"\d{1,9}", key, re.ASCII) for key in value):
+        return []
+    listed = [value[key] for key in sorted(value, key=int)]
+    return listed if all(isinstance(one, dict) for one in listed) else []
 
 
 def json_text(value: dict[str, Any]) -> str:
@@ -225,6 +252,7 @@ CONVERT: dict[Kind, Callable[[Any], Any]] = {
     "id": _id,
     "str": _str,
     "phone": _phone,
+    "party": _party,
     "utc": _utc,
     "date": _date,
     "money": _money,

@@ -45,6 +45,14 @@ class Table:
     copies: bool = False
 
     @property
+    def placing(self) -> frozenset[str]:
+        """The columns without which a row has no place: the key, and the time that picks its month folder.
+
+        Only these make a row unreadable; any other value that does not fit becomes null.
+        """
+        return frozenset({*self.key, self.time} - {""})
+
+    @property
     def stored(self) -> tuple[Column, ...]:
         """The columns, with those that every stored row has.
 
@@ -123,7 +131,7 @@ _FROM_GATEWAY = (
             _col("message_id", "id"),
             _col("list_id", "id"),
             _col("received_at", "utc"),
-            _col("msisdn", "phone"),
+            _col("msisdn", "party"),  # companies sign with a word
             _col("longcode", "str"),
             _col("response", "str"),
             _col("original_message?", "str"),

@@ -16,7 +16,7 @@ To read it, from the bottom up:
    `traffic` (the history),
 2. `truth` (what every table must hold), `account` (its verbs),
 3. the wire: `query` (parameters), `views` (rows not built yet), `number_forms`, `sent_calls`, `reply_calls`,
-   `list_calls`, `calls` (every call by its name), `drift` (changes while pages are read), `faults`,
+   `list_calls`, `calls` (every call by its name), `drift` (changes while pages are read), `faults`, `mixups`,
    `gateway` (from a request to an answer), `serve` (transports and servers).
 
 Each module imports only modules that stand before it.

@@ -21,6 +21,7 @@ INSTEAD = ("error500", "html502", "html200", "error200", "overlimit200", "reset"
 AFTER = ("lost_answer", "truncate")
 HEADERS = ("retry_after",)
 PAGING = ("stale_page", "wrong_number", "clamp10", "clamp25")
+MIXED_UP = ("swapped", "cached", "appended", "ignored_filter")
 
 RETRY_AFTER = (
     "1", "0", "-5", "2.5", "", "soon", "315360000", "Sun, 22 Nov 2026 00:00:02 GMT",
@@ -122,6 +123,20 @@ def _odd_row(answer: Record, listing: Listing, rng: random.Random) -> None:
         row[key] = rng.choice(["soon", 2**64, {"what": 1}, "\ud83d", [1]])
 
 
+def _odd_cells(answer: Record, listing: Listing, _rng: random.Random) -> None:
+    """Values outside the key as others met them."""
+    odd: Record = {"cost": None, "created": "0000-00-00 00:00:00", "created_at": "0000-00-00 00:00:00"}
+    twice = [{"name": "Email", "value": "a@example.com"}, {"name": "Email", "value": "b@example.com"}]
+    for row in answer[listing.rows]:
+        row.update({key: value for key, value in odd.items() if key in row})
+        row.update({"fields": twice} if "fields" in row else {})
+        row.update({"msisdn": "Telstra"} if "response" in row else {})
+
+
+def _object_list(answer: Record, listing: Listing, _rng: random.Random) -> None:
+    answer[listing.rows] = {str(2 * place): row for place, row in enumerate(answer[listing.rows])}
+
+
 CONTENT: dict[str, Callable[[Record, Listing, random.Random], None]] = {
     "total_zero": _set("total", 0),
     "total_string": _scaled(str),
@@ -142,10 +157,12 @@ CONTENT: dict[str, Callable[[Record, Listing, random.Random], None]] = {
     "string_numbers": _string_numbers,
     "fields_shape": _fields_shape,
     "odd_row": _odd_row,
+    "odd_cells": _odd_cells,
+    "object_list": _object_list,
 }
 """Faults of a paginated answer's content."""
 
-FAULT_KINDS = (*INSTEAD, *AFTER, *HEADERS, *PAGING, *CONTENT)
+FAULT_KINDS = (*INSTEAD, *AFTER, *HEADERS, *PAGING, *MIXED_UP, *CONTENT)
 """Every kind of fault.
 
 error500, html502, html200 (a maintenance page with status 200), error200 (an error body with status 200 and a
@@ -155,6 +172,10 @@ lost_answer makes the call and loses its answer; truncate cuts the body. retry_a
 of many forms on answers 429 and 5xx. stale_page answers with the page before, wrong_number only says so;
 clamp10 and clamp25 serve smaller pages than asked for. drop_row leaves out a row that should be there,
 duplicate_rows serves one twice in place of another, odd_row makes one that cannot be read.
+odd_cells writes values that are not part of a key as others met them: a cost of null, a date of zeros, a
+custom field twice, a reply from a word; object_list writes the list as PHP writes an array with holes.
+swapped answers about another send, list or slice of time, cached gives the answer before again, appended puts
+rows of another answer behind the right ones, ignored_filter answers as if no filter had been asked for.
 """
 
 
@@ -292,7 +313,8 @@ def quirky_row(call: str, row: Record, rng: random.Random) -> Record:
 def quirky(call: str, answer: Record, listing: Listing, rng: random.Random) -> Record:
     """A paginated answer in another shape that the reference allows."""
     answer = dict(answer)
-    answer[listing.rows] = [quirky_row(call, row, rng) for row in answer[listing.rows]]
+    if isinstance(answer[listing.rows], list):
+        answer[listing.rows] = [quirky_row(call, row, rng) for row in answer[listing.rows]]
     if not answer[listing.rows] and rng.random() < 0.5:
         del answer[listing.rows]
     for key in (listing.total, "members_active"):

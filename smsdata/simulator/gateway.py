@@ -26,6 +26,7 @@ from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Faults
+from smsdata.simulator.mixups import MixUps
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.views import Listing, View
@@ -206,6 +207,7 @@ class Gateway:
         self.reseller, self.bounds, self.quirks = reseller, bounds, quirks
         self.calls: list[Received] = []
         self.applied: list[tuple[str, dict[str, str]]] = []
+        self._mixups = MixUps(account.state, self.faults)
         self._credentials = f"{key}:{secret}".encode()
         self._random = random.Random(seed)
         self._order = _Order(order, np.random.default_rng(seed))
@@ -322,7 +324,8 @@ class Gateway:
     def _call(self, call: str, query: Query, page: int) -> Answer:
         """Make the call, then the faults that act on its answer."""
         if call in LISTINGS:
-            body = self._page(call, LISTINGS[call], query)
+            listing = LISTINGS[call]
+            body = self._mixups.answer(call, listing, query, page, lambda q: self._page(call, listing, q))
         else:
             body = ANSWERS[call](self.account.state, query) | {"error": _success()}
         if call in CHANGES:

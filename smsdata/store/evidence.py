@@ -78,6 +78,11 @@ HistoryOf = Callable[[pa.Table], pa.Table]
 # ---- observations ----------------------------------------------------------------------------------
 
 
+def with_status(dlrs: pa.Table) -> pa.Table:
+    """The dlrs that have a status: one that could not be read is no observation."""
+    return dlrs.filter(pc.is_valid(dlrs.column("status"))) if dlrs.column("status").null_count else dlrs
+
+
 def observations(dlrs: pa.Table, source: str) -> pa.Table:
     """Dlrs as rows of ``status_history``."""
     n = dlrs.num_rows
@@ -216,8 +221,9 @@ def merged(table: str, old: pa.Table, new: pa.Table, source: str = "polled") -> 
     if table in {"messages", "contact_history"}:
         made["status"] = _status_that_counts(old, new)
     if table == "dlrs":
-        made["status"] = new.column("status")
-        made["optout"] = pc.or_(old.column("optout"), new.column("optout"))
+        made["status"] = pc.coalesce(new.column("status"), old.column("status"))  # null: it could not be read
+        flags = old.column("optout"), new.column("optout")
+        made["optout"] = pc.coalesce(pc.or_kleene(*flags), *reversed(flags))
         mine, theirs = old.column("delivered_at"), new.column("delivered_at")
         made["delivered_at"] = pc.coalesce(pc.if_else(pc.less(theirs, mine), theirs, mine), mine, theirs)
     return pa.Table.from_arrays([made[f.name] for f in arrow], schema=arrow)
@@ -228,7 +234,8 @@ def _status_that_counts(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:
     mine, theirs = rank(old.column("status")), rank(new.column("status"))
     same_time = pc.equal(old.column("synced_at"), new.column("synced_at"))
     newer = pc.greater(new.column("synced_at"), old.column("synced_at"))
-    first = pc.less_equal(new.column("status"), old.column("status"))  # delivered sorts before hard-bounce
+    # delivered sorts before hard-bounce
+    first = pc.fill_null(pc.less_equal(new.column("status"), old.column("status")), False)
     wins = pc.or_(newer, pc.and_(same_time, first))
     take = pc.or_(pc.greater(theirs, mine), pc.and_(pc.equal(theirs, mine), wins))
     return pc.if_else(take, new.column("status"), old.column("status"))
@@ -238,6 +245,6 @@ def stale_messages(messages: pa.Table, dlrs: pa.Table) -> tuple[pa.Array, pa.Tab
     """The messages whose status is not that of their dlr: where they stand, and as they should be."""
     mine, theirs = matching(SEND_AND_NUMBER, messages, dlrs)
     now = dlrs.column("status").take(theirs)
-    stale = pc.not_equal(messages.column("status").take(mine), now).combine_chunks()
+    stale = pc.fill_null(pc.not_equal(messages.column("status").take(mine), now), True).combine_chunks()
     places = mine.filter(stale)
     return places, with_column(messages.take(places), "status", now.filter(stale))

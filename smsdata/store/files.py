@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError
-from smsdata.schema.frames import empty
+from smsdata.schema.frames import empty, with_schema
 from smsdata.schema.tables import TABLES
 from smsdata.times import instant
 
@@ -67,7 +67,13 @@ def load_part(part: Path, columns: list[str] | None = None) -> pa.Table:
     """Read the rows of a file, or some of their columns; its checksums are verified."""
     file = _opened(part)
     with _named_damage(part):
-        return file.read(columns=columns)
+        return with_schema(_table_of(part), file.read(columns=columns))
+
+
+def _table_of(part: Path) -> str:
+    """The table that a file belongs to, by the folder it lies in."""
+    folder = part.parent
+    return folder.parent.name if folder.name.startswith("month=") else folder.name
 
 
 def load_between(part: Path, table: str, columns: list[str], low: int | None, high: int | None) -> pa.Table:
@@ -81,6 +87,7 @@ def load_between(part: Path, table: str, columns: list[str], low: int | None, hi
     file = _opened(part)
     with _named_damage(part):  # a writer may have replaced the file since its footer was read
         rows = file.read_row_groups(_groups_between(file.metadata, time, low, high), columns=columns)
+        rows = with_schema(table, rows)
     for bound, keep in ((low, pc.greater_equal), (high, pc.less)):
         if bound is not None:
             stamps = rows.column(time)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smsdata.schema.frames import empty, schema
 from smsdata.store.evidence import (
@@ -19,6 +20,7 @@ from smsdata.store.evidence import (
     observations,
     stale_messages,
     weigh,
+    with_status,
 )
 from smsdata.store.files import load_part
 from smsdata.store.keys import last_of_each, layers, rows_without, same_keys
@@ -63,23 +65,26 @@ class Merging:
     def observe(self, dlrs: pa.Table, source: str) -> pa.Table:
         """Write what these dlrs tell into ``status_history``; gives them with the status that counts.
 
+        One whose status could not be read tells nothing, and keeps the status that is stored.
+
         The history is written before the dlrs: a crash in between then repeats the same rows, while the
         other way round they would be lost.
         """
-        pieces, fresh = [], dlrs
+        silent = dlrs.filter(pc.is_null(dlrs.column("status")))
+        pieces, fresh = [], with_status(dlrs)
         for part in self._tables.holding("dlrs", dlrs):
-            old = load_part(part, [*SEND_AND_NUMBER, "status", "synced_at"])
+            old = with_status(load_part(part, [*SEND_AND_NUMBER, "status", "synced_at"]))
             mine, theirs = same_keys("dlrs", old, fresh)
             pieces.append(beside_stored(fresh.take(theirs), old.take(mine)))
             fresh = rows_without(fresh, theirs)
         if not pieces:
             self.merge("status_history", observations(fresh, source), source="polled")
-            return fresh
+            return pa.concat_tables([fresh, silent])
         callbacks = source == "polled" and self._heard_callbacks()
         decided, evidence = weigh(pa.concat_tables(pieces), source, self._history_of, callbacks=callbacks)
         history = pa.concat_tables([observations(fresh, source), evidence])
         self.merge("status_history", history, source="polled")
-        return pa.concat_tables([fresh, decided])
+        return pa.concat_tables([fresh, decided, silent])
 
     def _heard_callbacks(self) -> bool:
         sources = self._tables.min_max("status_history", ["source"])
@@ -90,7 +95,7 @@ class Merging:
 
     def copy_statuses_to_messages(self, dlrs: pa.Table) -> None:
         """Give messages the statuses of the dlrs of the same send and number."""
-        statuses = dlrs.select([*SEND_AND_NUMBER, "status"])
+        statuses = with_status(dlrs.select([*SEND_AND_NUMBER, "status"]))
         for part in self._tables.holding("messages", statuses, by="message_id"):
             old = load_part(part)
             places, restated = stale_messages(old, statuses)

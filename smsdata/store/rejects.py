@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
@@ -38,6 +39,17 @@ class Rejects:
             text = json.dumps(facts, indent=1, default="{:%Y-%m-%d %H:%M:%S}".format)
             self._disk.replace(path, text.encode())
         return kept
+
+    def counts(self) -> Counter[str]:
+        """How many rows of each table lie aside."""
+        return Counter(path.name.rpartition("-")[0] for path in self._folder.glob("*.json"))
+
+    def dismiss(self) -> int:
+        """Remove them all; gives how many they were."""
+        paths = sorted(self._folder.glob("*.json"))
+        for path in paths:
+            self._disk.remove(path)
+        return len(paths)
 
     def all(self) -> dict[Path, dict[str, Any]]:
         """The rows that were set aside, each with what is wrong with it, by the file that holds it."""

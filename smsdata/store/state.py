@@ -83,6 +83,8 @@ class State:
     """By campaign, the counters with which a complete read of its dlrs did not agree."""
     optouts_counted_differently: dict[int, list[int]] = field(default_factory=dict)
     """By campaign without stored dlrs, the counters that promise more opt-outs than a complete read gave."""
+    witnesses: dict[str, str] = field(default_factory=dict)
+    """By table, the weakest witness of the reads that a run last made of it: independent or consistent."""
 
     # ---- whose store, which journal --------------------------------------------------------------
 
@@ -110,6 +112,10 @@ class State:
     def end_slice(self, table: str) -> bool:
         """Forget the slice that was read to its end; gives whether there was one."""
         return self.slices.pop(table, None) is not None
+
+    def note_witness(self, table: str, witness: str) -> None:
+        """Remember the weakest witness of the reads of a table in the last run that read it."""
+        self.witnesses[table] = witness
 
     def keep_from(self, table: str, first: datetime) -> None:
         """Remember from when on a table is kept up to date."""

@@ -39,7 +39,7 @@ from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
 from smsdata.store.state import OtherFormatError, State, state_as_json, state_from_json
-from smsdata.store.verify import Difference, counter_faults, damages, key_faults
+from smsdata.store.verify import Difference, counter_faults, damages, key_faults, rows_aside
 from smsdata.times import instant
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Store:
             history = self.rows("status_history", until=instant(as_of, "as_of") + timedelta(microseconds=1))
             rows = in_time_order(as_observed(rows, history), "sent_at")
             rows = rows.select(list(columns)) if columns else rows
-        return to_pandas(rows)
+        return to_pandas(rows, table)
 
     def scan(
         self, table: str, *, since: str | datetime | None = None, until: str | datetime | None = None
@@ -193,6 +193,7 @@ class Store:
         messages, dlrs = self.state.kept_from.get("messages"), self.state.kept_from.get("dlrs")
         return [
             *key_faults(self.tables),
+            *rows_aside(self.rejects),
             *counter_faults(self.tables, "messages", since=messages, until=until),
             *counter_faults(self.tables, "dlrs", since=dlrs),
             *counter_faults(self.tables, "optouts", since=dlrs),

@@ -17,6 +17,7 @@ from smsdata.schema.counters import Counters, Disagreement, Stored, disagreement
 from smsdata.schema.tables import TABLES
 from smsdata.store.files import load_part
 from smsdata.store.keys import firsts
+from smsdata.store.rejects import Rejects
 
 if TYPE_CHECKING:
     from smsdata.store.parts import StoredTables
@@ -53,6 +54,16 @@ def damages(tables: StoredTables) -> Iterator[Difference]:
                     table, "damaged", part.relative_to(tables.path).as_posix(), 0, 0,
                     "Restore it from a backup, or remove it and run `smsdata sync --since` from before it.",
                 )  # fmt: skip
+
+
+def rows_aside(rejects: Rejects) -> Iterator[Difference]:
+    """The rows that were set aside because they have no place, until they are taken back or dismissed."""
+    for table, count in sorted(rejects.counts().items()):
+        yield Difference(
+            table, "set aside", ".smsdata/rejects", 0, count,
+            "Run `smsdata sync --replay-rejects` to take back what can be read now, or "
+            "`smsdata sync --dismiss-rejects` to remove them.",
+        )  # fmt: skip
 
 
 def key_faults(tables: StoredTables) -> Iterator[Difference]:
@@ -98,6 +109,8 @@ def _stored_by_send(tables: StoredTables, table: str) -> dict[int, Counter[str]]
 
 def _of_one_send(table: str, campaign: dict[str, Any], stored: Counter[str]) -> list[Disagreement]:
     counters = Counters.of_row(campaign)
+    if not counters.known:
+        return [("counters unreadable", stored.total(), counters.recipients)]
     if table != "optouts":
         return disagreements(counters, Stored(stored))
     have, due = stored["optouts"], counters.optouts

@@ -114,7 +114,21 @@ def test_faults_parse_reads_the_command_line() -> None:
         Faults.parse(["reset=2"])
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FAULT_KINDS if kind != "retry_after"])
+def test_a_filter_may_be_ignored(account: Account) -> None:
+    """get-sms-sent with delivery=pending then answers with every recipient."""
+    send = max(account.sends, key=lambda send: len(send.rows))
+    gateway = Gateway(account, limiter=None, faults=Faults(script=[Once("ignored_filter")]))
+    totals = [
+        ask(gateway, "get-sms-sent", message_id=send.message_id, delivery="pending")[1]["total"]
+        for _ in range(2)
+    ]
+    assert totals[0] == len(send.rows) > totals[1]
+
+
+ELSEWHERE = {"retry_after", "ignored_filter"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAULT_KINDS if kind not in ELSEWHERE])
 def test_each_fault_strikes_its_page_once(account: Account, kind: str) -> None:
     """A scripted fault changes page 2 and nothing else, exactly once."""
     params: dict[str, Any] = parameters(account)["get-list"] | {"max": 30}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import drift, fault, fuzz, histories, hygiene, kill, year
+from . import drift, fault, fuzz, histories, hygiene, identity, kill, year
 
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
@@ -91,3 +91,17 @@ def test_hygiene_removes_each_target_once_and_nobody_else() -> None:
 @pytest.mark.parametrize("bug", hygiene.BUGS)
 def test_hygiene_catches(bug: str) -> None:
     assert hygiene.run(1, every=100, disk=hygiene.BUGS[bug], refusals=(0.0,), until_wrong=True).wrong
+
+
+def test_identity_accepts_nothing_about_something_else() -> None:
+    tally = identity.run(1, seeds=1)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["misfit"] > 20
+    assert tally.fired["accepted"] > 20
+    assert all(tally.fired[kind] for kind in identity.KINDS)
+
+
+@pytest.mark.parametrize("bug", identity.BUGS)
+@pytest.mark.parametrize("kind", identity.KINDS)
+def test_identity_catches(bug: str, kind: str) -> None:
+    assert identity.run(1, seeds=2, kinds=[kind], bug=identity.BUGS[bug], until_wrong=True).wrong

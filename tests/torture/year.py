@@ -118,6 +118,7 @@ def year(seed: int, nights: int, parts: Parts, tally: Tally, *, calm: bool, edit
                 )
             _night(gateway, parts, parts.store(store, disk=disk), tally)
         account.advance(days=8)
+        parts.store(store).rejects.dismiss()  # each run would name them
         quiet = Gateway(account, limiter=None)
         with connected(quiet, kind=parts.client) as made:
             look = parts.run(made, parts.store(store))

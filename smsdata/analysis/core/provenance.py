@@ -226,12 +226,23 @@ def _source_lines(name: str, source: dict[str, Any]) -> list[str]:
 
 def _drain_lines(name: str, rows: int, drain: dict[str, Any]) -> list[str]:
     facts = ", ".join(
-        f"{key} {value}" for key, value in drain.items() if key != "keys" and _fits_in_a_line(value)
+        f"{key} {value}"
+        for key, value in drain.items()
+        if key not in {"keys", "witness"} and _fits_in_a_line(value)
     )
-    lines = [f"{name} drained: {facts}"]
+    lines = [f"{name} drained: {facts}", *_witness_lines(name, drain)]
     if drain.get("rows", rows) != rows:
         lines.append(f"{name} filtered since: drained {drain['rows']:,} rows, here {rows:,}")
     return lines
+
+
+def _witness_lines(name: str, drain: dict[str, Any]) -> list[str]:
+    """Tell whose count bears out the reads of a drain."""
+    witnesses = drain.get("witness", [])
+    counts = {word: witnesses.count(word) for word in ("independent", "consistent")}
+    meaning = {"independent": "another call counts as many", "consistent": "only the same call agrees"}
+    told = "; ".join(f"{count} {word} ({meaning[word]})" for word, count in counts.items() if count)
+    return [f"{name} witness: {told}"] if told else []
 
 
 def _other_keys(frame: pd.DataFrame, drain: dict[str, Any]) -> list[str]:
