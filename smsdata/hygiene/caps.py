@@ -167,7 +167,7 @@ def _removals(plan: pd.DataFrame, tier: str) -> pd.DataFrame:
 
 def _sizes(plan: pd.DataFrame, lists: pd.DataFrame, store: Store) -> dict[int, int]:
     """Count the active contacts of each list, as if the run of this plan had not begun."""
-    active = dict(zip(lists["list_id"].tolist(), lists["members_active"].tolist(), strict=True))
+    active = dict(zip(lists["list_id"].tolist(), lists["members_active"].fillna(0).tolist(), strict=True))
     entries = RunJournal(store, run_name(plan)).entries.values()
     done = Counter(entry.list_id for entry in entries if entry.removed)
     return {list_id: size + done[list_id] for list_id, size in active.items()}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 import stamina
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, year
+from . import drift, fault, fuzz, histories, hygiene, identity, kill, outages, year
 from .tally import Tally
 
 os.environ["SMSDATA_PROGRESS"] = "0"
@@ -23,7 +23,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "drift": lambda seed: [drift.run(seed)],
     "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),
     "fuzz": lambda seed: [fuzz.run(seed)],
-    "histories": lambda seed: [histories.run(seed)],
+    "histories": lambda seed: (part.run(seed) for part in (histories, outages)),
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
 }

@@ -62,22 +62,22 @@ def weekly_sender(store: Store, rng: np.random.Generator) -> Senders:
         status = np.where(hit | dead[people], "hard-bounce", status)
         made.struck |= set(of_carrier[people][hit & ~dead[people]])
         rows += [
-            {"message_id": send + 1, "msisdn": msisdn, "sent_at": sent, "status": word, "optout": False, "copies": 1,
-             "synced_at": sent + timedelta(hours=3)}
+            {"message_id": send + 1, "msisdn": msisdn, "sent_at": sent, "status": word, "optout": False,
+             "copies": 1, "synced_at": sent + timedelta(hours=3)}
             for msisdn, word in zip(of_carrier[people].tolist(), status.tolist(), strict=True)
         ]  # fmt: skip
         words = Counter(status.tolist())
         campaigns.append({
-            "message_id": send + 1, "type": "campaign", "sent_at": sent, "status": "completed", "message": "x", "parts": 1,
-            "cost": 0.065 * len(people), "pending": 0, "delivered": words["delivered"],
-            "soft_bounced": words["soft-bounce"], "hard_bounced": words["hard-bounce"], "optouts": 0, "responses": 0,
-            "synced_at": NOW,
+            "message_id": send + 1, "type": "campaign", "sent_at": sent,
+            "status": "completed", "message": "x", "parts": 1, "cost": 0.065 * len(people), "pending": 0,
+            "delivered": words["delivered"], "soft_bounced": words["soft-bounce"],
+            "hard_bounced": words["hard-bounce"], "optouts": 0, "responses": 0, "synced_at": NOW,
         })  # fmt: skip
     made.dead = set(of_carrier[dead])
     made.proofs = {of_carrier[n]: 1 if n >= size else sends for n in np.flatnonzero(dead).tolist()}
     members = [
-        {"list_id": 1, "msisdn": msisdn, "created_at": NOW - timedelta(days=400 if n < size else 8), "status": "active",
-         "fields": "{}", "synced_at": NOW, "gone_at": None}
+        {"list_id": 1, "msisdn": msisdn, "created_at": NOW - timedelta(days=400 if n < size else 8),
+         "status": "active", "fields": "{}", "synced_at": NOW, "gone_at": None}
         for n, msisdn in enumerate(of_carrier.tolist())
     ]  # fmt: skip
     one = {
@@ -89,7 +89,8 @@ def weekly_sender(store: Store, rng: np.random.Generator) -> Senders:
     }
     with store.writing():
         for table, content in {
-            "dlrs": rows, "campaigns": campaigns, "list_members": members, "lists": [one | {"synced_at": NOW}],
+            "dlrs": rows, "campaigns": campaigns, "list_members": members,
+            "lists": [one | {"synced_at": NOW}],
         }.items():  # fmt: skip
             store.merge(table, pa.Table.from_pylist(content, schema=schema(table)))
         store.state.bind("x" * 32, "http://127.0.0.1:8025/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, year
+from . import drift, fault, fuzz, histories, hygiene, identity, kill, outages, year
 
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
@@ -79,6 +79,17 @@ def test_histories_agree_with_the_oracle() -> None:
 @pytest.mark.parametrize("bug", histories.BUGS)
 def test_histories_catch(bug: str) -> None:
     assert histories.run(5, count=1_000, plan=histories.BUGS[bug]).wrong
+
+
+def test_outages_remove_nobody_alive() -> None:
+    tally = outages.run(1, accounts=8)
+    assert not tally.wrong, str(tally)
+    assert min(tally.fired["removed"], tally.fired["missed: too-few-days"]) > 5
+
+
+@pytest.mark.parametrize("bug", outages.BUGS)
+def test_outages_catch(bug: str) -> None:
+    assert outages.run(1, accounts=8, plan=outages.BUGS[bug]).wrong
 
 
 def test_hygiene_removes_each_target_once_and_nobody_else() -> None:
