@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from smsdata.analysis.reply_asked import TEXT_NOUNS, WordsAsked, fold, named_in, optout_words, words_asked
 from smsdata.analysis.reply_model import likely_optout
-from smsdata.analysis.reply_phrases import Reading, lexicon, normal, own_clauses, read_phrases, skeleton, speaks_of_return, wants_back, words_of
+from smsdata.analysis.reply_phrases import Reading, hinted, lexicon, normal, own_clauses, read_phrases, skeleton, speaks_of_return, wants_back, words_of
 
 __all__ = ["NO_ENGAGEMENT", "REPLY_KINDS", "ReplyClass", "classify_text", "fold", "optout_words"]
 
@@ -225,7 +225,7 @@ def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -
     if not kindly and _keyword_in_a_clause(own_clauses(normal(text)), asked):
         return ReplyClass("optout", 3, "keyword in a clause")
     answers = len(_tokens(folded)) < 2 and (_YES.search(folded) or _NO.search(folded))
-    if not answers and likely_optout(normal(text), reading.marks, bool(asked.leave)):
+    if hinted(reading) and not answers and likely_optout(normal(text), reading.marks):
         return ReplyClass("optout", 4, "model")
     return None
 
