@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from smsdata.analysis.reply_phrases import concepts, normal, skeleton, wants_back
 
+
 def fold(text: str) -> str:
     """Give the text in lower case without accents, marks and variants of letters, so that spellings compare.
 
@@ -38,8 +39,6 @@ def fold(text: str) -> str:
 
 def _digit(character: str) -> str:
     return str(unicodedata.decimal(character, character))
-
-
 
 
 def _words(*lines: str) -> frozenset[str]:

@@ -15,7 +15,18 @@ from functools import lru_cache
 
 from smsdata.analysis.reply_asked import TEXT_NOUNS, WordsAsked, fold, named_in, optout_words, words_asked
 from smsdata.analysis.reply_model import likely_optout
-from smsdata.analysis.reply_phrases import Reading, hinted, lexicon, normal, own_clauses, read_phrases, skeleton, speaks_of_return, wants_back, words_of
+from smsdata.analysis.reply_phrases import (
+    Reading,
+    hinted,
+    lexicon,
+    normal,
+    own_clauses,
+    read_phrases,
+    skeleton,
+    speaks_of_return,
+    wants_back,
+    words_of,
+)
 
 __all__ = ["NO_ENGAGEMENT", "REPLY_KINDS", "ReplyClass", "classify_text", "fold", "optout_words"]
 
@@ -203,7 +214,9 @@ def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
     spellings = [spelling for clause in clauses for spelling in _bare_spellings(clause)]
     keywords = lexicon().bare["K"]
     return any(
-        len(word) > 2 and (named_in(word, asked.leave) or word in keywords) and not named_in(word, asked.other)
+        len(word) > 2
+        and (named_in(word, asked.leave) or word in keywords)
+        and not named_in(word, asked.other)
         for word in spellings
     )
 
@@ -224,8 +237,14 @@ def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -
         return ReplyClass("optout", 3, "misspelt")
     if not kindly and _keyword_in_a_clause(own_clauses(normal(text)), asked):
         return ReplyClass("optout", 3, "keyword in a clause")
-    answers = len(_tokens(folded)) < 2 and (_YES.search(folded) or _NO.search(folded))
-    if hinted(reading) and not answers and likely_optout(normal(text), reading.marks):
+    answers = _NO.search(folded) or _YES.search(folded)
+    answers = (answers and len(_without_politeness(_tokens(folded))) < 3) or _NO_IDIOM.search(folded)
+    if (
+        hinted(reading)
+        and not _MEANT_KINDLY.search(folded)
+        and not answers
+        and likely_optout(normal(text), reading.marks)
+    ):
         return ReplyClass("optout", 4, "model")
     return None
 
@@ -331,13 +350,16 @@ def _unmistakable(word: str) -> bool:
 
 # -- what a telephone wrote, and what it added --
 
-_QUOTED = re.compile(r"[“”„\"«»「」『』‘’״]+(.{6,})[“”„\"«»「」『』‘’״]+", re.DOTALL)
+_QUOTED = re.compile(r"[“”„\"«»「」『』‘’״]+(.{2,})[“”„\"«»「」『』‘’״]+", re.DOTALL)
 _PICTURE = _any(
     r"^(?:liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|reacted .{1,12} to) an? (?:image|photo|video|message)",
     r"\b(?:image|imagen|imagem|immagine|photo|foto|bild|billede|bilde|kuvaa?|obraz|zdjecie|obrazek|kep|imagine)\b",
     r"图片|圖片|写真|画像|사진|이미지|изображени|зображенн|صوره|תמונה|रसवर|ภาพ|hinh anh|gambar",
 )
-_ADDED = re.compile(r"^\s*>.*$|^\s*sent (?:from|via) .*$|^\s*(?:get outlook|envoye de mon|von meinem|enviado desde).*$", re.I | re.M)
+_ADDED = re.compile(
+    r"^\s*>.*$|^\s*sent (?:from|via) .*$|^\s*(?:get outlook|envoye de mon|von meinem|enviado desde).*$",
+    re.I | re.M,
+)
 
 
 def _is_tapback(folded: str, answered: str) -> bool:
@@ -350,7 +372,7 @@ def _is_tapback(folded: str, answered: str) -> bool:
     if quote is None:
         return "T" in reading.marks and bool(_PICTURE.search(folded)) and len(words_of(folded)) <= 7
     whole = normal(answered).strip()
-    cited = quote[1].strip(" .…\"“”„«»")
+    cited = quote[1].strip(' .…"“”„«»')
     same = bool(cited) and (cited in whole or (len(whole) > 12 and whole[:12] in cited))
     return same or "T" in reading.marks
 
@@ -368,7 +390,9 @@ def _optin_class(reading: Reading, folded: str, gone: bool) -> ReplyClass | None
     if reading.marks & set("AXC") or "question" in reading.marks:
         return None
     back = wants_back(folded)
-    undoes = "H" in reading.marks and (back or speaks_of_return(folded) or bool(reading.marks & set("SU")) or gone)
+    undoes = "H" in reading.marks and (
+        back or speaks_of_return(folded) or bool(reading.marks & set("SU")) or gone
+    )
     once_more = back and (gone or bool(reading.marks & set("RLMWUP"))) and (gone or "N" not in reading.marks)
     after_leaving = gone and "?" not in folded and (speaks_of_return(folded) or bool(_YES.search(folded)))
     if "J" in reading.marks or undoes or once_more or after_leaving:
@@ -426,7 +450,11 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
         return ReplyClass("auto_reply", None, "automatic")
     return (
         _optin_class(reading, normal(own), asked.gone)
-        or (ReplyClass("optout", 1, reading.plain) if reading.plain and asked.other.isdisjoint(tokens) else None)
+        or (
+            ReplyClass("optout", 1, reading.plain)
+            if reading.plain and asked.other.isdisjoint(tokens)
+            else None
+        )
         or _review_class(own, folded, asked, reading)
         or _answer_class(folded, tokens, asked)
     )
