@@ -16,14 +16,13 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 from smsdata.analysis import reply_model
-from smsdata.analysis.reply_asked import words_asked
 from smsdata.analysis.reply_model import BUCKETS, buckets_of
 from smsdata.analysis.reply_phrases import normal, read_phrases
 from smsdata.analysis.reply_words import classify_text
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 WEIGHTS = Path(reply_model.__file__).with_name("reply_model.npz")
-PENALTY, SHARE, FOLDS = 0.4, 0.085, 5
+PENALTY, SHARE, FOLDS = 0.4, 0.07, 5
 
 
 def texts() -> pd.DataFrame:
@@ -42,10 +41,9 @@ def texts() -> pd.DataFrame:
 def features(frame: pd.DataFrame) -> sparse.csr_matrix:
     """One row per reply, as likely_optout weighs it."""
     rows, columns, values = [], [], []
-    for row, (text, answered) in enumerate(zip(frame["text"], frame["answered_message"], strict=True)):
+    for row, text in enumerate(frame["text"]):
         folded = normal(text)
-        marks, asked = read_phrases(folded).marks, bool(words_asked(answered).leave)
-        buckets, letters = buckets_of(folded, marks, asked)
+        buckets, letters = buckets_of(folded, read_phrases(folded).marks)
         rows += [row] * len(buckets)
         columns += buckets.tolist()
         values += [max(letters, 1) ** -0.5] * letters + [1.0] * (len(buckets) - letters)
@@ -78,8 +76,7 @@ def left_out_scores(x: sparse.csr_matrix, y: np.ndarray, penalty: float = PENALT
 def decided(frame: pd.DataFrame) -> np.ndarray:
     """Whether a rule decides, so that the model is not asked."""
     classes = [classify_text(t, m) for t, m in zip(frame["text"], frame["answered_message"], strict=True)]
-    rules = [c.sign not in ("", "model") for c in classes]
-    return np.array(rules)
+    return np.array([c.sign not in ("", "model") for c in classes])
 
 
 def main() -> None:

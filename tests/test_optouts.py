@@ -384,3 +384,11 @@ def test_optout_rate_refuses_repeated_keys_and_unknown_groups() -> None:
         optout_rate(pd.concat([dlrs, dlrs]))
     with pytest.raises(UsageError, match="colour"):
         optout_rate(dlrs, by="colour")
+
+
+def test_optouts_tells_the_number_written_to_and_the_list() -> None:
+    replies = replies_of((A, "2026-11-01T10:00", "STOP"))
+    members = pd.DataFrame({"msisdn": [A, B], "list_id": [8, 9], "status": "optout"})
+    gone = optouts(replies=replies, list_members=members).set_index("msisdn")
+    assert gone.loc[A, "scope_sender"] == replies["longcode"].iloc[0]
+    assert gone["scope_list"].to_dict() == {A: 8, B: 9}

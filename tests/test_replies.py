@@ -336,3 +336,12 @@ def test_threads_of_nothing_is_an_empty_frame_with_dtypes() -> None:
     assert threads(REPLIES[:0], MESSAGES).dtypes.astype(str).to_dict() == (
         threads(REPLIES, MESSAGES).dtypes.astype(str).to_dict()
     )
+
+
+def test_reply_rate_and_time_to_reply_leave_out_what_telephones_write() -> None:
+    replies = REPLIES.assign(response=["Liked “Hi”", "I'm driving", "Hm", "?", "Hi"])
+    assert reply_rate(MESSAGES, replies)["replied"].sum() == 1
+    assert time_to_reply(replies, MESSAGES)["replies"].sum() == 1
+    kinds = classify_replies(replies).set_index("id")
+    assert kinds.loc[100, ["kind", "sign"]].tolist() == ["tapback", "tapback"]
+    assert kinds.loc[101, "kind"] == "auto_reply"

@@ -10,6 +10,7 @@ Each helper takes a pandas DataFrame, a lazy scan of the store or a Spark DataFr
     opt_outs  breaches                      who opted out, and what was sent to them afterwards
     lists  spending  phone_numbers          who can be reached, what it costs, what digits tell
     reply_words  sms_parts                  what one text says, and the parts it travels in
+    reply_asked  reply_phrases  reply_model the words asked for, phrases by language, likeness by letters
     core                                    what they share: the engine, grouping, provenance, statistics
 """
 

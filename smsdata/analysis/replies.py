@@ -324,7 +324,7 @@ def from_people(frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out what telephones write: tapbacks and automatic replies."""
     texts = frame if "answered" in frame else frame.assign(answered="")
     written = [reply.kind not in NO_ENGAGEMENT for reply in reply_classes(texts)]
-    return frame[written]
+    return frame[pd.Series(written, index=frame.index, dtype="bool")]
 
 
 def require_pair(tables: Tables) -> None:

@@ -20,7 +20,7 @@ _SHORTEST, _LONGEST = 2, 5
 _READ = 160  # letters of a reply that are looked at
 
 
-def buckets_of(folded: str, marks: Iterable[str], asked: bool) -> tuple[npt.NDArray[np.int64], int]:
+def buckets_of(folded: str, marks: Iterable[str]) -> tuple[npt.NDArray[np.int64], int]:
     """Give the buckets of the letters of a reply and of its marks, and how many are of letters.
 
     Parameters
@@ -29,8 +29,6 @@ def buckets_of(folded: str, marks: Iterable[str], asked: bool) -> tuple[npt.NDAr
         The reply as `reply_phrases.normal` gives it.
     marks : iterable of str
         The concepts and phrases that occur in it.
-    asked : bool
-        Whether the message it answers names a word for opting out.
 
     Returns
     -------
@@ -44,7 +42,7 @@ def buckets_of(folded: str, marks: Iterable[str], asked: bool) -> tuple[npt.NDAr
         for start in range(len(data) - size + 1)
     }
     letters = {crc32(gram.encode()) % BUCKETS for gram in grams}
-    named = [f"\0{mark}" for mark in marks] + ["\0asked"] * asked + ["\0short"] * (len(data) < 14)
+    named = [f"\0{mark}" for mark in marks]
     signs = {crc32(name.encode()) % BUCKETS for name in named} - letters
     return np.array([*sorted(letters), *sorted(signs)], "int64"), len(letters)
 
@@ -55,12 +53,12 @@ def _weights() -> tuple[npt.NDArray[np.int8], float, float, float]:
         return stored["weights"], float(stored["scale"]), float(stored["bias"]), float(stored["limit"])
 
 
-def likely_optout(folded: str, marks: Iterable[str], asked: bool) -> bool:
+def likely_optout(folded: str, marks: Iterable[str]) -> bool:
     """Tell whether a person should read this reply because its letters look like an opt-out's.
 
     Parameters
     ----------
-    folded, marks, asked
+    folded, marks
         As for `buckets_of`.
 
     Returns
@@ -70,11 +68,11 @@ def likely_optout(folded: str, marks: Iterable[str], asked: bool) -> bool:
 
     Examples
     --------
-    >>> likely_optout("see you at five", (), False)
+    >>> likely_optout("see you at five", ())
     False
     """
     weights, scale, bias, limit = _weights()
-    buckets, letters = buckets_of(folded, marks, asked)
+    buckets, letters = buckets_of(folded, marks)
     values = weights[buckets].astype("int64")
     score = values[:letters].sum() / max(letters, 1) ** 0.5 + values[letters:].sum()
     return bool(score * scale + bias >= limit)

@@ -169,8 +169,8 @@ def concepts(folded: str, *, returning: bool = False) -> dict[str, str]:
 
     Examples
     --------
-    >>> concepts("please stop texting")["en"]
-    '.SV'
+    >>> concepts("please stop asking me")["en"]
+    '.SVP'
     """
     tokens = words_of(folded)
     letters: dict[str, dict[int, tuple[str, int]]] = defaultdict(dict)
@@ -222,11 +222,11 @@ _PLAIN = {
     "do not want + messages": re.compile(r"N[^SGO]{0,2}W[^GO]{0,3}[MR]|N[^SGO]?R[^GO]{0,2}[ME]"),
     "messages + do not want": re.compile(r"M[^GO]{0,2}NW|MW[^GO]?N"),
     "no more + messages": re.compile(r"N.{0,2}M.?E|N.?E.?M"),
-    "remove + number": re.compile(r"(?<!N)D[^NGO]{0,3}L|[PL][^NGO]{0,2}L?[^NGO]{0,2}D|L[^NGO]{0,2}D"),
+    "remove + number": re.compile(r"(?<!N)D[.P]?L|[PL][^NGO]{0,2}L?[^NGO]{0,2}D|L[^NGO]{0,2}D"),
     "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U|(?<!N)U[^NGOJ]{0,2}[PML]"),
 }
 _LIKELY = {
-    "remove + me": re.compile(r"(?<!N)D.?P.?$|^.{0,2}P.?D.?$"),
+    "remove + me": re.compile(r"(?<!N)D.?P.?$|^.{0,2}P.?D.?$|(?<!N)D[^NGO]{0,3}L"),
     "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX]"),
     "complaint": re.compile(r"C"),
     "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$"),
@@ -304,3 +304,8 @@ def wants_back(folded: str) -> bool:
 def speaks_of_return(folded: str) -> bool:
     """Tell whether a text has any word of coming back: enough once the message says that one has left."""
     return bool(concepts(folded, returning=True))
+
+
+def hinted(reading: Reading) -> bool:
+    """Tell whether a text has any of the words that opt-outs are made of."""
+    return not reading.marks.isdisjoint("AXSUDCFNVMEW")

@@ -17,6 +17,7 @@ from smsdata.analysis.reply_asked import TEXT_NOUNS, WordsAsked, fold, named_in,
 from smsdata.analysis.reply_model import likely_optout
 from smsdata.analysis.reply_phrases import (
     Reading,
+    hinted,
     lexicon,
     normal,
     own_clauses,
@@ -236,8 +237,14 @@ def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -
         return ReplyClass("optout", 3, "misspelt")
     if not kindly and _keyword_in_a_clause(own_clauses(normal(text)), asked):
         return ReplyClass("optout", 3, "keyword in a clause")
-    answers = len(_tokens(folded)) < 2 and (_YES.search(folded) or _NO.search(folded))
-    if not answers and likely_optout(normal(text), reading.marks, bool(asked.leave)):
+    answers = _NO.search(folded) or _YES.search(folded)
+    answers = (answers and len(_without_politeness(_tokens(folded))) < 3) or _NO_IDIOM.search(folded)
+    if (
+        hinted(reading)
+        and not _MEANT_KINDLY.search(folded)
+        and not answers
+        and likely_optout(normal(text), reading.marks)
+    ):
         return ReplyClass("optout", 4, "model")
     return None
 
@@ -343,7 +350,7 @@ def _unmistakable(word: str) -> bool:
 
 # -- what a telephone wrote, and what it added --
 
-_QUOTED = re.compile(r"[“”„\"«»「」『』‘’״]+(.{6,})[“”„\"«»「」『』‘’״]+", re.DOTALL)
+_QUOTED = re.compile(r"[“”„\"«»「」『』‘’״]+(.{2,})[“”„\"«»「」『』‘’״]+", re.DOTALL)
 _PICTURE = _any(
     r"^(?:liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|reacted .{1,12} to) an? (?:image|photo|video|message)",
     r"\b(?:image|imagen|imagem|immagine|photo|foto|bild|billede|bilde|kuvaa?|obraz|zdjecie|obrazek|kep|imagine)\b",
