@@ -46,8 +46,8 @@ def normal(text: str) -> str:
 
     Examples
     --------
-    >>> normal("ARRÊTEZ"), normal("Не пишите")
-    ('arretez', 'не пишите')
+    >>> normal("ARRÊTEZ"), normal("Désabonner")
+    ('arretez', 'desabonner')
     """
     if text.isascii():
         return text.lower()
