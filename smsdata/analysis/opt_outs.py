@@ -117,8 +117,10 @@ def optouts(
           flagged message was sent; ``list_at``: when the status was read, else the contact's creation;
           ``review_at``: the first reply of tier 3 or 4. NaT where there is none;
         - ``cleared_at`` (datetime64[us, UTC]): the START that ended the period; NaT if still opted out;
-        - ``scope_sender`` (str): the number of yours that the first reply or callback of the period was written
-          to; missing where there is none. ``scope_list`` (Int64): the list whose status says so, the lowest id if
+        - ``scope_sender`` (str): the number of yours that the first reply or callback of the period was
+          written
+          to; missing where there is none. ``scope_list`` (Int64): the list whose status says so, the
+          lowest id if
           several; NA where none. An opt-out counts for all senders and lists all the same.
 
     Raises

@@ -165,7 +165,10 @@ _GONE = re.compile(r"[UJ]|D.?[PL]|L.?D")
 
 
 def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], bool]:
-    """Give the words that stand out: for leaving, for something else, for coming back; and whether one has left."""
+    """Give the words that stand out: for leaving, for something else.
+
+    For coming back; and whether one has left.
+    """
     leave: set[str] = set()
     other: set[str] = set()
     back: set[str] = set()
@@ -224,7 +227,10 @@ def _best_codes(folded: str) -> list[str]:
 
 
 def named_in(word: str, names: frozenset[str]) -> bool:
-    """Tell whether a word of a reply is one of those named, spelled the same or with letters that look alike."""
+    """Tell whether a word of a reply is one of those named.
+
+    Spelled the same or with letters that look alike.
+    """
     return word in names or skeleton(normal(word)) in {skeleton(normal(name)) for name in names}
 
 

@@ -1,6 +1,7 @@
 """How likely a reply is an opt-out, by its letters: a linear model that sends replies to a person, no more.
 
-Owns reply_model.npz, weights that benchmarks/train_reply_model.py makes from the labelled replies of the tests;
+Owns reply_model.npz, weights that benchmarks/train_reply_model.py makes from the labelled replies of the
+tests;
 it never decides that a reply is an opt-out. Imports nothing of smsdata.
 """
 

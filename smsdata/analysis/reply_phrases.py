@@ -46,8 +46,8 @@ def normal(text: str) -> str:
 
     Examples
     --------
-    >>> normal("ARRÊTEZ"), normal("ST\\u200bOP"), normal("ＳＴＯＰ")
-    ('arretez', 'stop', 'stop')
+    >>> normal("ARRÊTEZ"), normal("Désabonner")
+    ('arretez', 'desabonner')
     """
     if text.isascii():
         return text.lower()
@@ -63,7 +63,7 @@ def _is_mark(character: str) -> bool:
 
 
 def skeleton(folded: str) -> str:
-    """Give a word of `normal` with each letter as the Latin one that it looks like: "СТОP", "$top", "st0p"."""
+    """Give a word of `normal` with each letter as the Latin one that it looks like: "$top", "st0p"."""
     return folded.translate(_LOOKALIKES)
 
 
@@ -143,7 +143,10 @@ def _entries() -> list[tuple[str, str, str]]:
 
 @lru_cache(maxsize=200_000)
 def _begun_by(token: str) -> tuple[_Entry, ...]:
-    """Give the entries whose first word is, or begins, this token; the longest and then the first named first."""
+    """Give the entries whose first word is, or begins.
+
+    This token; the longest and then the first named first.
+    """
     words = lexicon()
     entries = list(words.exact.get(token, ()))
     for length in range(2, len(token) + 1):
@@ -265,8 +268,7 @@ def read_phrases(folded: str) -> Reading:
     asks = "?" in folded or "؟" in folded
     for clause in _CLAUSE.split(folded):
         for language, code in concepts(clause).items() if clause.strip() else ():
-            named = [name for name, pattern in _PLAIN.items() if pattern.search(code)]
-            likely = [name for name, pattern in _LIKELY.items() if pattern.search(code)]
+            named, likely = _phrases_in(code)
             against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
             other = "O" in code or "H" in code or "J" in code
             marks.update(code, named, {f"{language[:2]} known"} if len(code.strip(".")) > 2 else ())
@@ -278,6 +280,13 @@ def read_phrases(folded: str) -> Reading:
     marks.discard(".")
     undone = kept or not marks.isdisjoint("HJ")
     return Reading("" if undone else plain, marred or (plain if undone else ""), kept, frozenset(marks))
+
+
+@lru_cache(maxsize=65536)
+def _phrases_in(code: str) -> tuple[list[str], list[str]]:
+    """Give the names of the plain phrases in a string of concepts, and of those that are only likely."""
+    plain = [name for name, pattern in _PLAIN.items() if pattern.search(code)]
+    return plain, [name for name, pattern in _LIKELY.items() if pattern.search(code)]
 
 
 def _mostly_known(code: str) -> bool:

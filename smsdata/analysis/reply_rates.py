@@ -85,7 +85,8 @@ def reply_rate(
         - ``recipients`` (int64): messages to one recipient, whatever became of them;
         - ``delivered``, ``pending`` (int64) of them, ``pending_share`` (float64): pending / recipients;
         - ``replied`` (int64): delivered messages that at least one reply is attributed to;
-        - ``replies`` (int64): those replies; tapbacks ("Liked ...") and automatic replies are left out of both;
+        - ``replies`` (int64): those replies; tapbacks ("Liked ...") and automatic replies are left out of
+          both;
         - ``rate`` (float64, 0 to 1): replied / delivered; NaN if nothing was delivered;
         - ``low``, ``high`` (float64): its Wilson interval;
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;

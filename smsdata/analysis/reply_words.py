@@ -1,6 +1,7 @@
 """What the text of one reply says: an opt-out, an opt-in, yes, no, a question, the wrong person.
 
-Owns the order in which signs decide: what the message asked for, keywords, plain phrases, signs for a person's
+Owns the order in which signs decide: what the message asked for, keywords, plain phrases, signs for a
+person's
 eye, and then the other kinds. Pure functions of one text; the frames that use them hand over distinct texts.
 Imports of smsdata only reply_asked, reply_phrases and reply_model.
 """
@@ -208,7 +209,10 @@ def _looks_like_keyword(text: str, folded: str, words: frozenset[str]) -> bool:
 
 
 def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
-    """Tell whether one clause of several is a keyword, or what the message asked for: "Stop!! I have moved"."""
+    """Tell whether one clause of several is a keyword.
+
+    Or what the message asked for: "Stop!! I have moved".
+    """
     if len(clauses) < 2:
         return False
     spellings = [spelling for clause in clauses for spelling in _bare_spellings(clause)]
@@ -237,8 +241,9 @@ def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -
         return ReplyClass("optout", 3, "misspelt")
     if not kindly and _keyword_in_a_clause(own_clauses(normal(text)), asked):
         return ReplyClass("optout", 3, "keyword in a clause")
-    answers = _NO.search(folded) or _YES.search(folded)
-    answers = (answers and len(_without_politeness(_tokens(folded))) < 3) or _NO_IDIOM.search(folded)
+    answers = bool(_NO.search(folded) or _YES.search(folded))
+    brief = len(_without_politeness(_tokens(folded))) < 3
+    answers = (answers and brief) or bool(_NO_IDIOM.search(folded))
     if (
         hinted(reading)
         and not _MEANT_KINDLY.search(folded)
@@ -297,7 +302,7 @@ _ALWAYS_MEANT = _words("stop, stopp, unsubscribe, unsub, arret, стоп, стop
 
 
 def _bare_spellings(folded: str) -> list[str]:
-    """Give the whole reply as one keyword might be written: as it stands, without politeness, in one piece."""
+    """Give the whole reply as a keyword might be written: as it stands, without politeness, in one."""
     joined = _SIGNS_IN_WORDS.sub(lambda match: skeleton(match[0]), folded)
     tokens = [t if t.isdigit() else skeleton(t) for t in words_of(joined)]
     polite = lexicon().bare["Z"]
@@ -352,7 +357,8 @@ def _unmistakable(word: str) -> bool:
 
 _QUOTED = re.compile(r"[“”„\"«»「」『』‘’״]+(.{2,})[“”„\"«»「」『』‘’״]+", re.DOTALL)
 _PICTURE = _any(
-    r"^(?:liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|reacted .{1,12} to) an? (?:image|photo|video|message)",
+    r"^(?:liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|reacted .{1,12} to)"
+    r" an? (?:image|photo|video|message)",
     r"\b(?:image|imagen|imagem|immagine|photo|foto|bild|billede|bilde|kuvaa?|obraz|zdjecie|obrazek|kep|imagine)\b",
     r"图片|圖片|写真|画像|사진|이미지|изображени|зображенн|صوره|תמונה|रसवर|ภาพ|hinh anh|gambar",
 )
