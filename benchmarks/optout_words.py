@@ -88,11 +88,7 @@ def baseline(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 def quality(frame: pd.DataFrame) -> dict[str, float]:
     """Precision and recall of tiers 1 and 2 together, and what the review tiers catch and cost.
 
-<<<<<<< HEAD
-    A plain request ("stop texting me") may be found a tier higher than expected, which is no mistake.
-=======
     A plain request may be found a tier higher than expected: it is an opt-out all the same.
->>>>>>> replies
     """
     certain = frame["tier"].isin(["1", "2"]) & frame["label"].eq("optout")
     found = frame["found_tier"].isin(["1", "2"])
