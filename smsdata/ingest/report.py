@@ -12,6 +12,7 @@ class TableReport:
 
     `rows` were read (a row on the boundary second of two slices may count twice), `new` of them were not
     stored before. `proofs` names, sorted, what proved its reads complete; see `smsdata.gateway.proofs`.
+    `not_offered` says that the gateway does not have the call.
     """
 
     calls: int = 0
@@ -21,6 +22,7 @@ class TableReport:
     proofs: list[str] = field(default_factory=list)
     unproved: list[str] = field(default_factory=list)
     unknown_keys: list[str] = field(default_factory=list)
+    not_offered: bool = False
 
 
 @dataclass
