@@ -15,6 +15,8 @@ message text or a credential.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SmsDataError(Exception):
     """Root of every error raised here.
@@ -40,6 +42,7 @@ class SmsDataError(Exception):
         self.code = code
         self.status = status
         self.retryable = retryable
+        self.about: Any = None  # the read that failed, where it was one of many
 
 
 class UsageError(SmsDataError):

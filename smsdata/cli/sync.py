@@ -92,6 +92,7 @@ def _sync_lines(report: Report, store: Store) -> list[str]:
     for name, table in report.tables.items():
         odd = f"  {table.rejected} rows set aside" if table.rejected else ""
         odd += f"  NOT COMPLETE ({len(table.unproved)})" if table.unproved else ""
+        odd += "  not offered by this gateway" if table.not_offered else ""
         proofs = f"{', '.join(table.proofs)} ({table.witness})" if table.proofs else "-"
         lines.append(f"{name:<16}{table.rows:>10,}{table.new:>10,}{table.calls:>8,}  {proofs}{odd}")
     return [*lines, f"{report.calls:,} calls, stored in {store.path}, as of {report.now}"]
@@ -129,8 +130,10 @@ def tables_command(common: CommonOptions) -> None:
             f"{row['table']:<16}{row['rows']:>12,}{_size(row['bytes']):>10}  {first:<17} {last:<17} "
             f"{synced:<17} {row['witness'] or '-'}"
         )
+    lines += [f"{name:<16} not offered by this gateway" for name in store.state.not_offered()]
     empty = [f"{store.path} holds nothing yet; `smsdata sync` fills it, `smsdata demo` shows how."]
-    common.show({"store": str(store.path), "tables": summaries}, *(lines if summaries else empty))
+    result = {"store": str(store.path), "tables": summaries, "not_offered": store.state.not_offered()}
+    common.show(result, *(lines if summaries else empty))
 
 
 def _table_summary(store: Store, name: str) -> dict[str, Any]:

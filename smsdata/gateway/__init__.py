@@ -11,6 +11,8 @@ here imports `client`, which stands on top. In the order to read it:
     When the next call may go, shared by every process of an account.
 `caller`
     One request: credentials, deadline, retry, masking.
+`blame`
+    Whose failure a failed call is.
 `reads`
     What is read and what came of it; slices of time.
 `proofs`

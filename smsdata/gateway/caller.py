@@ -181,6 +181,21 @@ class Caller:
                     self._answer("get-balance", "get-balance", "GET", {}, error_block=True)
         return self.now()
 
+    def is_there(self, refused: bool) -> bool:
+        """Whether the gateway answers something small now.
+
+        With `refused` it need not have that call: any refusal of its own, not about the account, will do.
+        """
+        for _ in range(_ASKS):
+            try:
+                self._answer("get-balance", "get-balance", "GET", {}, error_block=True)
+            except ApiError as error:
+                if refused and error.code in {"NOT_IMPLEMENTED", "NO_ACCESS"}:
+                    return True
+                continue
+            return True
+        return False
+
     def call(self, name: str, **parameters: Any) -> dict[str, Any]:
         """Make one of the calls that answer with one thing.
 

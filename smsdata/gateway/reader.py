@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from smsdata.errors import ApiError, DrainError
 from smsdata.gateway.answers import Page, checked, read_page
+from smsdata.gateway.blame import ABOUT_ONE_THING, Blame
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.proofs import BRACKETED, COUNTERS, SINGLE_PAGE, TWO_PASSES, Pass, Proofs, rows_once
 from smsdata.gateway.reads import (
@@ -37,9 +38,6 @@ from smsdata.schema.frames import Batch, key_hash
 
 Unread = DrainError | ApiError
 """Why one thing could not be read while others can."""
-
-ABOUT_ONE_THING = frozenset({"NOT_FOUND", "NO_ACCESS", "FIELD_INVALID", "FIELD_EMPTY", "MISFIT"})
-"""Refusals that concern the thing asked for; any other refusal concerns every call."""
 
 PASSES = 6
 _READS_AT_ONCE = 4
@@ -77,6 +75,11 @@ class Reader:
         Keeps pages between runs; None keeps none.
     on_page
         Called with every page that arrives, for a progress bar.
+    blame
+        Tells a failure that concerns one thing from one that concerns all; without it only refusals of one
+        thing let the others go on.
+    resting
+        Gives the error of a read that failed before and is not to be tried yet; no call is made for it.
     """
 
     def __init__(
@@ -85,9 +88,13 @@ class Reader:
         *,
         journal: PageKeeper | None = None,
         on_page: Callable[[Page], None] | None = None,
+        blame: Blame | None = None,
+        resting: Callable[[Read], DrainError | None] = lambda _read: None,
     ) -> None:
         self.client = client
         self.journal = journal
+        self.blame = blame
+        self.resting = resting
         self.on_page = on_page or (lambda _page: None)
 
     def each(self, reads: Iterable[Read], *, after: datetime | None = None) -> Iterator[Drained | Unread]:
@@ -107,9 +114,9 @@ class Reader:
 
             try:
                 while _fill(line, waiting, at_once, start):
-                    _, future = line.popleft()
+                    read, future = line.popleft()
                     assert future is not None  # noqa: S101 - _fill starts the head of the line
-                    outcome = _outcome(future)
+                    outcome = self._outcome(read, future)
                     if isinstance(outcome, list):
                         due = [part for part in outcome if not (after and part.end and part.end <= after)]
                         line.extendleft((part, None) for part in reversed(due))
@@ -133,7 +140,27 @@ class Reader:
             return self._all_members(read, stop)
         return _Reading(self, read, stop).proved()
 
+    def _outcome(self, read: Read, future: Future[Outcome]) -> Outcome | Unread:
+        """What came of a read; the failure that concerns every call is raised."""
+        try:
+            outcome = future.result()
+        except (DrainError, ApiError) as error:
+            if isinstance(error, ApiError) and self._concerns_account(read, error):
+                raise
+            error.about = read
+            return error
+        if self.blame is not None:
+            self.blame.note_answer()
+        return outcome
+
+    def _concerns_account(self, read: Read, error: ApiError) -> bool:
+        if self.blame is None:
+            return error.code not in ABOUT_ONE_THING
+        return self.blame.concerns_account(read.endpoint, error)
+
     def _proved_or_slices(self, read: Read, stop: threading.Event) -> Outcome:
+        if (error := self.resting(read)) is not None:
+            raise error
         if _asks_all_members(read):
             return self._all_members(read, stop)
         return _Reading(self, read, stop).proved_or_slices()
@@ -196,15 +223,6 @@ def _fill(
         if future is None:
             line[place] = (read, start(read))
     return bool(line)
-
-
-def _outcome(future: Future[Outcome]) -> Outcome | Unread:
-    try:
-        return future.result()
-    except (DrainError, ApiError) as error:
-        if isinstance(error, ApiError) and error.code not in ABOUT_ONE_THING:
-            raise
-        return error
 
 
 class _Reading:
@@ -451,12 +469,9 @@ def _let_go(flying: Iterable[Future[Page] | Page]) -> None:
 
 
 def _unproved(read: Read, current: Pass, passes: int) -> DrainError:
-    where = ", ".join(f"{k}={v}" for k, v in read.parameters.items() if k.endswith("_id"))
-    if read.start and read.end:
-        where = f"{read.start:%Y-%m-%d %H:%M:%S} to {read.end:%Y-%m-%d %H:%M:%S}"
     claimed = current.pages[-1].total
     says = "no total" if claimed is None else f"{claimed:,}"
     return DrainError(
-        f"{read.endpoint.name}({where}): {current.distinct:,} distinct rows in {len(current.pages)} pages, "
+        f"{read.title()}: {current.distinct:,} distinct rows in {len(current.pages)} pages, "
         f"the gateway says {says}, in {passes} passes. Nothing of it stored as complete; read it again later."
     )

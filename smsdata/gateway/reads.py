@@ -72,6 +72,13 @@ class Read:
             sent |= {"start": _wire_time(self.start - _EDGE), "end": _wire_time(self.end + _EDGE)}
         return sent
 
+    def title(self) -> str:
+        """What is read, for a person: ``dlrs(message_id=339814842)``; no phone number."""
+        where = ", ".join(f"{k}={v}" for k, v in self.parameters.items() if k.endswith("_id"))
+        if self.start and self.end:
+            where = f"{self.start:%Y-%m-%d %H:%M:%S} to {self.end:%Y-%m-%d %H:%M:%S}"
+        return f"{self.endpoint.name}({where})" if where else self.endpoint.name
+
     def name(self) -> str:
         """A name that is the same whenever the same thing is read."""
         return f"{self.endpoint.call}?{urlencode(sorted(self.wire().items()))}"

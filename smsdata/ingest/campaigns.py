@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from smsdata.errors import ApiError
 from smsdata.gateway.answers import whole
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.reader import ABOUT_ONE_THING
 from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
@@ -101,7 +100,7 @@ def _counters_of(pipeline: Pipeline, message_id: int) -> list[int]:
     try:
         stats = pipeline.client.call("get-sms-stats", message_id=message_id)["stats"]
     except ApiError as error:
-        if error.code not in ABOUT_ONE_THING:
+        if pipeline.blame.concerns_account(endpoint("campaigns"), error):
             raise
     values = [whole(stats.get(name)) if isinstance(stats, dict) else None for name in _STATS.values()]
     counters = [count for count in values if count is not None]

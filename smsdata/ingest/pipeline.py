@@ -9,7 +9,6 @@ is worth reading is decided in `plan`. Imports `gateway`, `store`, `schema`, `re
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,11 +19,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from smsdata.gateway.blame import Blame
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Reader, Unread
 from smsdata.gateway.reads import Drained, Read, slices, typed_rows
 from smsdata.ingest import plan
+from smsdata.ingest.failed_reads import FailedReads
 from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
 from smsdata.schema.tables import TABLES
@@ -140,7 +141,12 @@ class Pipeline:
         self.odd_rows = OddRows(store, self.report)
         self._added = store.added.copy()
         self._journal = store.journal() if keep else None
-        self.reader = Reader(client, journal=self._journal, on_page=on_page)
+        self.blame = Blame(client.is_there)
+        self.failed = FailedReads(self.state, self.report, client.now)
+        self.reader = Reader(
+            client, journal=self._journal, on_page=on_page, blame=self.blame, resting=self.failed.resting
+        )
+        self._holed: set[str] = set()  # tables of which a slice of time failed
         self._waiting: dict[str, list[pa.Table]] = {}
 
     def finish(self) -> None:
@@ -148,6 +154,8 @@ class Pipeline:
         self.odd_rows.name_those_left()
         if self._journal and self._journal.reads:
             self.store.commit(self._journal, self._journal.reads)
+        elif self.failed.changed:
+            self.store.save_state()
 
     def close(self) -> None:
         """Say how many rows are new; what is left in the journal is for the next run."""
@@ -170,10 +178,9 @@ class Pipeline:
     def record(self, outcome: Drained | Unread) -> Drained | None:
         """Count an outcome in the report and set its odd rows aside; what could not be read gives None."""
         if not isinstance(outcome, Drained):
-            table = re.split(r"\W", str(outcome))[0]  # the error names it first
-            self.report.of(table).unproved.append(str(outcome))
-            self.report.attention.append(str(outcome))
+            self.failed.note(outcome)
             return None
+        self.failed.note_success(outcome.read)
         table = outcome.read.endpoint.table.name
         part = self.report.of(table)
         part.witness = min(part.witness or outcome.witness, outcome.witness)  # consistent is the weaker
@@ -232,7 +239,7 @@ class Pipeline:
             reads += slices(Read(endpoint(table)), span.end, end)
         reads = [read for read in reads if read.end and read.end > span.done]
         yield from self.read_and_store(table, reads, margin=margin, after=span.done)
-        if self.state.end_slice(table):
+        if table not in self._holed and self.state.end_slice(table):
             self.store.save_state()
 
     def read_and_store(
@@ -252,6 +259,8 @@ class Pipeline:
         whole = True
         for outcome in self.reader.each(reads, after=after):
             drained = self.record(outcome)
+            if not isinstance(outcome, Drained) and margin is not None:
+                reached = self._note_hole(table, outcome.about, reached)
             whole = whole and drained is not None
             if drained is not None:
                 done.append(drained.read.name())
@@ -266,6 +275,17 @@ class Pipeline:
                 done = []
         self._advance(table, reached, margin)
         self.commit(done)
+
+    def _note_hole(self, table: str, read: Read, reached: datetime | None) -> datetime | None:
+        """A slice of time that failed: the cursor stays before it, or it is remembered by itself.
+
+        Gives up to where the table is stored before it; a table without a cursor begins there.
+        """
+        cursor = self.state.cursors.get(table)
+        self._holed.add(table)
+        if cursor and read.start and cursor > read.start:
+            self.state.note_retry(read.name(), Retry(0, read.start, read.end))
+        return reached or (None if cursor else read.start)
 
     def _advance(self, table: str, reached: datetime | None, margin: timedelta | None) -> None:
         if reached is None or margin is None:

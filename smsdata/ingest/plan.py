@@ -17,7 +17,7 @@ from typing import Any, Literal
 from smsdata import times
 from smsdata.errors import UsageError
 from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees
-from smsdata.store.state import Retry, Slice, State
+from smsdata.store.state import Failure, Retry, Slice, State
 
 LOOK_BACK = timedelta(days=30)
 HORIZON = timedelta(days=365) - timedelta(hours=1)  # the hour is for a slow read: what it asks for grows old
@@ -305,6 +305,23 @@ def retries_of(retries: Mapping[str, Retry], call: str, *, oldest: datetime) -> 
         for read, retry in retries.items()
         if read.startswith(f"{call}?")
     }
+
+
+# ---- reads that failed -----------------------------------------------------------------------------
+
+
+def pause_after(tries: int) -> timedelta:
+    """How long a read rests that failed so many times in a row: until the next run, then up to a week.
+
+    >>> [pause_after(tries).days for tries in range(1, 7)]
+    [0, 1, 2, 4, 7, 7]
+    """
+    return min(WEEK, DAY * 2 ** min(tries - 2, 9)) if tries > 1 else timedelta(0)
+
+
+def is_resting(failure: Failure, now: datetime) -> bool:
+    """Whether a read that failed is not to be tried yet; a pause set by a wrong clock counts for none."""
+    return now < failure.not_before <= now + WEEK
 
 
 # ---- members of lists ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ class TableReport:
     `rows` were read (a row on the boundary second of two slices may count twice), `new` of them were not
     stored before. `proofs` names, sorted, what proved its reads complete; see `smsdata.gateway.proofs`.
     `witness` is the weakest witness of its reads; `unread` counts by column the values that became null.
+    `not_offered` says that the gateway does not have the call.
     """
 
     calls: int = 0
@@ -24,6 +25,7 @@ class TableReport:
     unproved: list[str] = field(default_factory=list)
     unknown_keys: list[str] = field(default_factory=list)
     unread: dict[str, int] = field(default_factory=dict)
+    not_offered: bool = False
 
 
 @dataclass

@@ -103,6 +103,7 @@ def sync(
         store.bind(client.settings.account, client.settings.base_url)
         with progress_bar("sync", client.settings.pace) as on_page:
             pipeline = Pipeline(client, store, on_page)
+            pipeline.failed.ask_all = deep or options.named
             if replay_rejects:
                 pipeline.odd_rows.take_back()
             if dismiss_rejects:
@@ -160,7 +161,8 @@ class _SyncRun:
             ({"keywords"}, lambda: read_daily(self.pipeline, self.options, "keywords")),
         ]
         try:
-            if "lists" not in needed:  # whose answer else tells the gateway's time
+            if "lists" not in needed or "lists" in self.pipeline.state.failures:
+                # else their answer tells the gateway's time
                 self.client.ask_now()
             for tables, step in steps:
                 if tables & needed:

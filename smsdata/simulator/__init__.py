@@ -25,13 +25,14 @@ Each module imports only modules that stand before it.
 from smsdata.simulator.account import Account
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.drift import Drift
-from smsdata.simulator.faults import Faults, Once
+from smsdata.simulator.faults import Always, Faults, Once
 from smsdata.simulator.gateway import Answer, Gateway
 from smsdata.simulator.outages import Outage
 from smsdata.simulator.serve import asgi_app, running, serve, transport
 
 __all__ = [
     "Account",
+    "Always",
     "Answer",
     "Drift",
     "Faults",

@@ -18,6 +18,7 @@ from smsdata.simulator.views import Listing
 MAINTENANCE = b"<html><head><title>Maintenance</title></head><body><h1>Back soon.</h1></body></html>"
 
 INSTEAD = ("error500", "html502", "html200", "error200", "overlimit200", "reset", "hang")
+NOT_OFFERED = "not_offered"
 AFTER = ("lost_answer", "truncate")
 HEADERS = ("retry_after",)
 PAGING = ("stale_page", "wrong_number", "clamp10", "clamp25")
@@ -189,6 +190,18 @@ class Once:
     times: int = 1
 
 
+@dataclass(frozen=True)
+class Always:
+    """A fault that strikes every call of this name that is asked with these parameters.
+
+    ``kind`` is one of `INSTEAD`, or ``not_offered``: the gateway has no such call.
+    """
+
+    kind: str
+    call: str
+    asked: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Faults:
     """How often each kind of fault strikes, and which strike at a certain page.
@@ -201,6 +214,8 @@ class Faults:
         Faults that strike at a given call and page, whatever the chances say.
     seed : int
         Two runs with the same calls see the same faults.
+    always : iterable of Always
+        Calls that fail each time, or that the gateway does not have.
 
     Examples
     --------
@@ -215,6 +230,7 @@ class Faults:
     chances: Mapping[str, float] = field(default_factory=dict)
     script: Iterable[Once] = ()
     seed: int = 0
+    always: Iterable[Always] = ()
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -224,6 +240,10 @@ class Faults:
             _refuse_unknown(kind)
         for once in self.script:
             self.add(once)
+        self.always = tuple(self.always)
+        for one in self.always:
+            if one.kind not in (*INSTEAD, NOT_OFFERED):
+                raise ValueError(f"unknown fault {one.kind!r}. Kinds: {', '.join((*INSTEAD, NOT_OFFERED))}.")
 
     @classmethod
     def parse(cls, words: Iterable[str], *, seed: int = 0) -> Faults:
@@ -252,6 +272,12 @@ class Faults:
         if hit:
             self.struck[kind] = self.struck.get(kind, 0) + 1
         return hit
+
+    def lasting(self, call: str, asked: Mapping[str, str]) -> str | None:
+        """The fault that strikes this call each time; None for none."""
+        return next(
+            (one.kind for one in self.always if one.call == call and one.asked.items() <= asked.items()), None
+        )
 
     def _scripted(self, kind: str, call: str, page: int | None) -> bool:
         """Whether a scripted fault waits for this call; takes one off it."""

@@ -269,7 +269,10 @@ class Gateway:
                 raise Refused("OVER_LIMIT", "Too many calls.", 429)
             query = Query(given, now=self.account.now, bounds=self.bounds)
             page = int(query.params["page"]) if query.params.get("page", "").isdigit() else 1
-            kind = self.faults.first(fault.INSTEAD, call, page)
+            lasting = self.faults.lasting(call, query.params)
+            if lasting == fault.NOT_OFFERED:
+                raise Refused("NOT_IMPLEMENTED", "No such call.", 404)
+            kind = lasting or self.faults.first(fault.INSTEAD, call, page)
             return self._instead(kind) if kind else self._call(call, query, page)
         except Refused as refused:
             return self._refusal(refused)

@@ -51,6 +51,15 @@ class Retry:
     end: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A read that failed `tries` times in a row with this `code`; it is not tried before `not_before`."""
+
+    tries: int
+    not_before: datetime
+    code: str
+
+
 @dataclass(slots=True)
 class State:
     """What a sync has to remember between runs.
@@ -85,6 +94,9 @@ class State:
     """By campaign without stored dlrs, the counters that promise more opt-outs than a complete read gave."""
     witnesses: dict[str, str] = field(default_factory=dict)
     """By table, the weakest witness of the reads that a run last made of it: independent or consistent."""
+
+    failures: dict[str, Failure] = field(default_factory=dict)
+    """By name, the reads that the gateway failed or refused; by table, those that it does not offer."""
 
     # ---- whose store, which journal --------------------------------------------------------------
 
@@ -139,6 +151,18 @@ class State:
     def take_retry(self, read: str) -> Retry:
         """Forget that a read is worth another try; gives how often it was tried, and where."""
         return self.retries.pop(read, Retry(0))
+
+    # ---- reads that failed -----------------------------------------------------------------------
+
+    def note_failure(self, read: str, failure: Failure | None) -> None:
+        """Remember that a read failed, or with None that it did well."""
+        self.failures.pop(read, None)
+        if failure is not None:
+            self.failures[read] = failure
+
+    def not_offered(self) -> list[str]:
+        """The tables that the gateway does not offer, as far as was asked."""
+        return sorted(name for name in self.failures if "?" not in name)
 
     # ---- members of lists ------------------------------------------------------------------------
 

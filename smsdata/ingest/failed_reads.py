@@ -1,0 +1,88 @@
+"""Reads that the gateway failed or refused: named at every run, tried again with growing pauses.
+
+One thing's failure costs that thing alone; what concerns the whole account never comes here. Imports
+`gateway.blame`, `gateway.reads`, `store.state`, `report` and `plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from smsdata.errors import ApiError, DrainError
+from smsdata.gateway.blame import is_not_offered
+from smsdata.gateway.reads import Read
+from smsdata.ingest import plan
+from smsdata.ingest.report import Report
+from smsdata.store.state import Failure, State
+
+
+class FailedReads:
+    """What could not be read, kept in the state until it is read.
+
+    Parameters
+    ----------
+    state, report
+        Where failures are kept, and told.
+    now
+        Gives the present.
+    """
+
+    def __init__(self, state: State, report: Report, now: Callable[[], datetime]) -> None:
+        self.state = state
+        self.report = report
+        self.now = now
+        self.changed = False
+        self.ask_all = False
+        """Whether reads that rest are tried all the same, because somebody asked for them."""
+
+    def resting(self, read: Read) -> DrainError | None:
+        """The error of a read that failed before and is not tried yet; None for one to be made."""
+        for name in (read.endpoint.name, read.name()):
+            failure = self.state.failures.get(name)
+            if failure and not self.ask_all and plan.is_resting(failure, self.now()):
+                error = DrainError(f"{failure.code} at each of {failure.tries} tries")
+                error.code = failure.code
+                return error
+        return None
+
+    def note(self, outcome: ApiError | DrainError) -> None:
+        """Report a read that failed; keep it in the state unless it is asked for by itself again."""
+        read: Read = outcome.about
+        table = self.report.of(read.endpoint.table.name)
+        tried = not isinstance(outcome, DrainError)
+        if is_not_offered(read.endpoint, outcome):
+            name = read.endpoint.name
+            failure = self._kept(name, outcome.code, weekly=True) if tried else self.state.failures[name]
+            table.not_offered = True
+            self.report.note(
+                f"{name}: not offered by this gateway ({failure.code}); asked again from "
+                f"{failure.not_before:%Y-%m-%d} on."
+            )
+            return
+        text = str(outcome).removeprefix(f"{read.endpoint.name} ").removeprefix(f"{read.title()}: ")
+        text = f"{read.title()}: {text}"
+        if tried and read.start is None:  # a slice of time is read by every run until it is stored
+            self._kept(read.name(), outcome.code)
+        kept = self.state.failures.get(read.name())
+        if kept is not None:
+            again = f"{kept.not_before:%Y-%m-%d %H:%M} UTC" if kept.tries > 1 else "the next run"
+            text = f"{text.rstrip('.')}. It is tried again from {again} on."
+        table.unproved.append(text)
+        self.report.attention.append(text)
+
+    def note_success(self, read: Read) -> None:
+        """Forget that a read failed."""
+        for name in (read.endpoint.name, read.name()):
+            if name in self.state.failures:
+                self.state.note_failure(name, None)
+                self.changed = True
+
+    def _kept(self, name: str, code: str, *, weekly: bool = False) -> Failure:
+        before = self.state.failures.get(name)
+        tries = before.tries + 1 if before else 1
+        pause = plan.WEEK if weekly else plan.pause_after(tries)
+        failure = Failure(tries, self.now() + pause, code)
+        self.state.note_failure(name, failure)
+        self.changed = True
+        return failure
