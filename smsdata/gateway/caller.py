@@ -299,7 +299,9 @@ class Caller:
         except (httpx.TransportError, httpx.DecodingError) as error:
             again = not isinstance(error, httpx.ConnectError) or self._worth_knocking()
             raise _unreachable(self.settings, error, again) from None
-        seen_at = self._time_of(headers)
+        with contextlib.suppress(KeyError, ValueError, OverflowError):
+            self._server = (http_date(headers["date"]), self._clock())
+        seen_at = self.now()
         try:
             answer = checked(status, headers, body, error_block)
         except ApiError as error:
@@ -311,7 +313,7 @@ class Caller:
                     code="FORMAT",
                     status=404,
                 ) from None
-            error.args = (self._masked(str(error)),)
+            error.args = (_without_secrets(self.settings, str(error)),)
             raise
         self._spoke = True
         return answer, body, seen_at
@@ -321,12 +323,6 @@ class Caller:
         with self._lock:
             self._knocks += 1
             return self._server is not None or self._knocks < _FIRST_TRIES
-
-    def _masked(self, text: str) -> str:
-        """Nothing that the gateway says may carry the credentials into an error."""
-        for credential in (self.settings.secret, self.settings.key):
-            text = text.replace(credential, "***")
-        return text
 
     def _exchange(
         self, name: str, method: str, parameters: Mapping[str, Any]
@@ -344,12 +340,6 @@ class Caller:
                 if self._clock() > deadline:
                     raise httpx.ReadTimeout("deadline")
             return response.status_code, response.headers, bytes(body)
-
-    def _time_of(self, headers: httpx.Headers) -> datetime:
-        """When an answer came, by the gateway's clock, which is remembered."""
-        with contextlib.suppress(KeyError, ValueError, OverflowError):
-            self._server = (http_date(headers["date"]), self._clock())
-        return self.now()
 
 
 def _in_flight(per_second: float) -> int:
@@ -402,6 +392,13 @@ def _trusted(ca_bundle: str) -> ssl.SSLContext:
                 f"ca_bundle is {ca_bundle!r}, which holds no certificates in PEM form."
             ) from None
     return context
+
+
+def _without_secrets(chosen: Settings, text: str) -> str:
+    """Nothing that the gateway says may carry the credentials into an error."""
+    for credential in (chosen.secret, chosen.key):
+        text = text.replace(credential, "***")
+    return text
 
 
 def _unreachable(chosen: Settings, error: Exception, again: bool) -> ApiError:
