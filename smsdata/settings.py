@@ -241,7 +241,7 @@ def without_credentials(url: str) -> str:
     """An address as it may be shown.
 
     >>> without_credentials("http://user:word@proxy.example:3128")
-    'http://***@proxy.example:3128'
+    '***@proxy.example:3128'
     """
     return re.sub(r"(//)?[^\s@]*@", r"\1***@", url)
 

@@ -74,9 +74,10 @@ CASES: dict[str, Case] = {
             "replies": "msisdn received_at",
             "campaigns": "message_id hard_bounced soft_bounced",
             "status_history": "message_id msisdn status",
+            "messages": "message_id sender",
         },
         reads={"dlrs": "delivered_at"},
-        doubles=("replies", "status_history"),
+        doubles=("replies", "status_history", "messages"),
     ),
     "list_growth": Case(
         {"list_members": "list_id msisdn status created_at"}, reads={"list_members": "gone_at synced_at"}

@@ -45,7 +45,7 @@ def test_client_method_hands_every_parameter_on(name: str) -> None:
         return EXAMPLES[name]
 
     due = expected(endpoint(name))
-    values = {"message_id": 7, "list_id": 7, "client_id": 7, "msisdn": "61491570156"}
+    values = {"message_id": 7, "list_id": 7, "client_id": 7, "msisdn": "61491570156"} | NEEDS.get(name, {})
     given = {one: values.get(one, "x") for one in due if one not in TIMES}
     times = {"start": "2026-11-01", "end": "2026-11-21"} if "start" in due else {}
     with scripted(respond) as client:

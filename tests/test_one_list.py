@@ -119,6 +119,6 @@ def test_find_refuses_an_answer_about_somebody_else() -> None:
         return httpx.Response(200, json=row | {"error": {"code": "SUCCESS", "description": "OK"}})
 
     with Client(**OPTIONS, transport=httpx.MockTransport(confused)) as client:
-        with pytest.raises(ApiError, match="another contact"):
+        with pytest.raises(ApiError, match="about another"):
             gateway_calls.find(client, hygiene.one_list(7), number(1))
         assert gateway_calls.find(client, hygiene.one_list(7), number(3)) is not None

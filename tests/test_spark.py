@@ -201,7 +201,8 @@ class World:
         return self._beside(table) if self._is_beside(table) else self.store.rows(table)
 
     def pandas(self, table: str) -> pd.DataFrame:
-        return to_pandas(self.rows(table), table)
+        alike = {"receipts": "dlrs", "history": "status_history", "callbacks": "replies"}
+        return to_pandas(self.rows(table), alike.get(table, table))
 
     def scan(self, table: str) -> Any:
         if self._is_beside(table):

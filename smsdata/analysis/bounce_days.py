@@ -77,10 +77,10 @@ def judged_bounces(tables: Tables) -> pd.DataFrame:
     cells = {"account": _Cell("'all'"), "range": _Cell(_range(6)), "block": _Cell(_range(3), small=True)}
     senders = ""
     if tables.has("messages", "message_id", "sender"):
-        cells["sender"] = _Cell("""coalesce("sender", '')""")
+        cells["sender"] = _Cell("""coalesce("of_sender", '')""")
         senders = """
             LEFT JOIN (
-                SELECT "message_id" AS "of_message", min("sender") AS "sender" FROM @messages GROUP BY 1
+                SELECT "message_id" AS "of_message", min("sender") AS "of_sender" FROM @messages GROUP BY 1
             ) AS s ON "message_id" = "of_message"
         """
     names = ", ".join(f'{cell.name} AS "{key}"' for key, cell in cells.items())

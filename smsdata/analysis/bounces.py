@@ -314,6 +314,7 @@ def _require_receipts(tables: Tables) -> None:
         "replies": ("msisdn", "received_at"),
         "campaigns": ("message_id", "hard_bounced", "soft_bounced"),
         "status_history": ("message_id", "msisdn", "status"),
+        "messages": ("message_id", "sender"),
     }
     for table, columns in others.items():
         if table in tables:
