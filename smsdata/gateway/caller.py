@@ -19,7 +19,7 @@ from functools import cached_property
 from numbers import Integral
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import stamina
@@ -28,7 +28,7 @@ from smsdata.errors import ApiError, SafetyError, UsageError
 from smsdata.gateway.answers import Page, checked, http_date, read_page
 from smsdata.gateway.endpoints import CALLS, ERROR_CODES, PAGE_SIZE, Call, Endpoint
 from smsdata.gateway.throttle import Throttle
-from smsdata.settings import Settings, settings
+from smsdata.settings import Settings, is_loopback, settings
 from smsdata.times import instant
 
 # our own errors say how often a call was tried
@@ -41,6 +41,7 @@ _ASKS = 3
 _TRIES_SECONDS = 300.0
 _CALL_SECONDS = 60.0
 _BODY_BYTES = 64 * 2**20
+SKEW = timedelta(minutes=5)  # a Date further off from this machine's clock is not believed
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _PERSONAL = frozenset({"msisdn", "mobile", "number"})  # kept out of URLs, which end up in logs
 
@@ -58,6 +59,8 @@ class Caller:
         A monotonic clock in seconds and how to wait, for tests.
     now
         The instant to take as now, instead of the gateway's clock.
+    wall
+        This machine's clock, for tests.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Caller:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         now: str | datetime | None = None,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.settings: Settings = settings(key=key, secret=secret, base_url=base_url, rate=rate, share=share)
         self.calls_of: Counter[str] = Counter()  # by table, or by name of a single call
@@ -79,6 +83,9 @@ class Caller:
         self._clock = clock
         self._fixed_now = instant(now, "now") if now is not None else None
         self._server: tuple[datetime, float] | None = None
+        self._wall = wall
+        self._twin = is_loopback(str(urlsplit(self.settings.base_url).hostname))  # which has its own time
+        self._skews = [timedelta(0), timedelta(0)]  # how far the Date was behind and ahead at most
         self._transport = transport
         self.threads = _in_flight(self.settings.pace.per_second)
         self.throttle = Throttle(
@@ -146,13 +153,27 @@ class Caller:
         return self.calls_of.total()
 
     def now(self) -> datetime:
-        """The present by the gateway's clock (its last ``Date`` header), else by this machine's."""
+        """The present by the gateway's clock (its last ``Date`` header), else by this machine's.
+
+        A ``Date`` more than 5 minutes off this machine's clock is not believed, but on loopback, where a twin
+        has its own time.
+        """
         if self._fixed_now:
             return self._fixed_now
+        here = self._wall().replace(microsecond=0)
         if self._server is None:
-            return datetime.now(UTC).replace(microsecond=0)
+            return here
         moment, at = self._server
-        return moment + timedelta(seconds=int(self._clock() - at))
+        there = moment + timedelta(seconds=int(self._clock() - at))
+        return there if self._twin or abs(there - here) <= SKEW else here
+
+    def clocks(self) -> tuple[datetime, datetime]:
+        """The present by the earlier and by the later of the two clocks, as far as they ever disagreed."""
+        now = self.now()
+        if self._fixed_now or self._twin:
+            return now, now
+        here = self._wall().replace(microsecond=0)
+        return min(now, here + self._skews[0]), max(now, here + self._skews[1])
 
     def ask_now(self) -> datetime:
         """The present by the gateway's clock; asks for something small when no answer has come yet."""
@@ -286,6 +307,9 @@ class Caller:
         """When an answer came, by the gateway's clock, which is remembered."""
         with contextlib.suppress(KeyError, ValueError, OverflowError):
             self._server = (http_date(headers["date"]), self._clock())
+            if not (self._twin or self._fixed_now):
+                skew = self._server[0] - self._wall().replace(microsecond=0)
+                self._skews = [min(self._skews[0], skew), max(self._skews[1], skew)]
         return self.now()
 
 
