@@ -1,4 +1,4 @@
-"""Lateness: replies listed late, a `Date` that is wrong, and kills at every call of passes that reach back a year.
+"""Lateness: replies listed late, a `Date` that is wrong, kills at every call of passes over a year.
 
 Each account is compared with the simulator's truth after one plain run more.
 """
@@ -106,8 +106,7 @@ def _account(seed: int, **options: Any) -> Account:
 
 
 def _sync(account: Account, gateway: Any, store: Path, **options: Any) -> list[str]:
-    wall = {"wall": lambda: account.time}
-    with connected(gateway, base_url=FAR, **wall) as made:
+    with connected(gateway, base_url=FAR, wall=lambda: account.time) as made:
         return sync(made, store, **options).attention
 
 
@@ -171,8 +170,8 @@ class Pass:
 
 
 def passes(seed: int, folder: Path, names: Sequence[str] = ("first", "since", "weekly")) -> list[Pass]:
-    """A first run, one with `since`, and a weekly one, each of an account that is a year old."""
-    account = _account(seed, days=360, campaigns=30)
+    """A first run, one with `since`, and a weekly one, of an account of nearly a year."""
+    account = _account(seed, days=350, campaigns=30)
     made = []
     for name in names:
         world, store = account, folder / name
