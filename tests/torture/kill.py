@@ -185,7 +185,7 @@ def _next_day(seed: int, store: Path) -> Account:
 def _interrupted(seed: int, store: Path) -> Account:
     """A day later, and the run before was killed half way."""
     account = _next_day(seed, store)
-    _in_child(lambda: _run(account, store, Parts(), at=40), patience=30)
+    in_child(lambda: _run(account, store, Parts(), at=40), patience=30)
     stir(account, random.Random(seed + 1))
     account.advance(hours=3)
     return account
@@ -227,7 +227,7 @@ def prepare(name: str, seed: int, folder: Path) -> Workload:
 # ---- kills -----------------------------------------------------------------------------------------------
 
 
-def _in_child(work: Callable[[], Any], *, patience: float, after: float | None = None) -> bool:
+def in_child(work: Callable[[], Any], *, patience: float, after: float | None = None) -> bool:
     """Fork and work; kill after so many seconds, if asked for. Gives whether the child was killed."""
     child = os.fork()
     if child == 0:
@@ -258,7 +258,7 @@ def strike(workload: Workload, parts: Parts, tally: Tally, *, after: float | Non
     with tempfile.TemporaryDirectory(prefix="smsdata-kill-") as folder:
         store = Path(folder) / "store"
         shutil.copytree(workload.store, store)
-        killed = _in_child(lambda: _run(workload.account, store, parts, **how), patience=30, after=after)
+        killed = in_child(lambda: _run(workload.account, store, parts, **how), patience=30, after=after)
         tally.fired[f"{workload.name}: {'kills' if killed else 'ended before'}"] += 1
         where = f"{workload.name} {how or f'after {after:.4f} s'}"
         try:
