@@ -150,7 +150,7 @@ def test_store_of_format_1_is_rewritten_by_the_first_save_alone(tmp_path: Path) 
         assert reader.verify() == []
         assert path.read_bytes() == sealed(FORMAT_1)
         reader.save_state()
-    assert path.read_bytes() == state_as_json(full())
+    assert path.read_bytes() == state_as_json(full_of_format_1())
 
 
 def test_store_with_a_damaged_state_says_so(tmp_path: Path) -> None:
