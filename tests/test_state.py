@@ -20,6 +20,8 @@ from smsdata.store.state import (
     Retry,
     Slice,
     State,
+    note_failure,
+    note_witness,
     state_as_json,
     state_from_json,
 )
@@ -39,7 +41,7 @@ def full() -> State:
     state.pending.dig_from(T0)
     state.pending.ask_since("90d")
     state.pending.note_answered({22, 21})
-    state.note_failure("get-sms-sent?message_id=9", Failure(2, T0 + DAY, "INTERNAL_ERROR"))
+    note_failure(state, "get-sms-sent?message_id=9", Failure(2, T0 + DAY, "INTERNAL_ERROR"))
     return state
 
 
@@ -104,7 +106,7 @@ def sealed(content: dict[str, Any]) -> bytes:
 
 def test_state_keeps_every_field_in_its_file() -> None:
     state, empty = full(), State()
-    state.note_witness("dlrs", "independent")  # format 1 knew none
+    note_witness(state, "dlrs", "independent")  # format 1 knew none
     assert all(getattr(state, f.name) != getattr(empty, f.name) for f in fields(State))
     assert state_from_json(state_as_json(state)) == state
     assert state_from_json(state_as_json(empty)) == empty

@@ -20,6 +20,7 @@ from smsdata.ingest.report import Report
 from smsdata.ingest.run import plan_sync, sync
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Pace
+from smsdata.store.state import not_offered
 from smsdata.store.store import Store
 from smsdata.store.verify import unfinished
 
@@ -133,9 +134,9 @@ def tables_command(common: CommonOptions) -> None:
             f"{row['table']:<16}{row['rows']:>12,}{_size(row['bytes']):>10}  {first:<17} {last:<17} "
             f"{synced:<17} {row['witness'] or '-'}"
         )
-    lines += [f"{name:<16} not offered by this gateway" for name in store.state.not_offered()]
+    lines += [f"{name:<16} not offered by this gateway" for name in not_offered(store.state)]
     empty = [f"{store.path} holds nothing yet; `smsdata sync` fills it, `smsdata demo` shows how."]
-    result = {"store": str(store.path), "tables": summaries, "not_offered": store.state.not_offered()}
+    result = {"store": str(store.path), "tables": summaries, "not_offered": not_offered(store.state)}
     common.show(result, *(lines if summaries else empty))
 
 

@@ -31,7 +31,7 @@ from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
 from smsdata.schema.tables import TABLES
 from smsdata.store.coverage import Span, gaps
-from smsdata.store.state import Retry, Slice
+from smsdata.store.state import Retry, Slice, note_witness
 from smsdata.store.store import Store
 from smsdata.times import instant
 
@@ -200,7 +200,7 @@ class Pipeline:
         table = outcome.read.endpoint.table.name
         part = self.report.of(table)
         part.witness = min(part.witness or outcome.witness, outcome.witness)  # consistent is the weaker
-        self.state.note_witness(table, part.witness)
+        note_witness(self.state, table, part.witness)
         part.proofs = sorted({*part.proofs, outcome.proof})
         for column, count in outcome.batch.unread.items():
             part.unread[column] = part.unread.get(column, 0) + count

@@ -203,10 +203,6 @@ class State:
         """Forget the slice that was read to its end; gives whether there was one."""
         return self.slices.pop(table, None) is not None
 
-    def note_witness(self, table: str, witness: str) -> None:
-        """Remember the weakest witness of the reads of a table in the last run that read it."""
-        self.witnesses[table] = witness
-
     def keep_from(self, table: str, first: datetime) -> None:
         """Remember from when on a table is kept up to date."""
         self.kept_from[table] = first
@@ -229,18 +225,6 @@ class State:
     def take_retry(self, read: str) -> Retry:
         """Forget that a read is worth another try; gives how often it was tried, and where."""
         return self.retries.pop(read, Retry(0))
-
-    # ---- reads that failed -----------------------------------------------------------------------
-
-    def note_failure(self, read: str, failure: Failure | None) -> None:
-        """Remember that a read failed, or with None that it did well."""
-        self.failures.pop(read, None)
-        if failure is not None:
-            self.failures[read] = failure
-
-    def not_offered(self) -> list[str]:
-        """The tables that the gateway does not offer, as far as was asked."""
-        return sorted(name for name in self.failures if "?" not in name)
 
     # ---- members of lists ------------------------------------------------------------------------
 
@@ -278,6 +262,23 @@ class State:
 
 
 # ---- the file --------------------------------------------------------------------------------------
+
+
+def note_witness(state: State, table: str, witness: str) -> None:
+    """Remember the weakest witness of the reads of a table in the last run that read it."""
+    state.witnesses[table] = witness
+
+
+def note_failure(state: State, read: str, failure: Failure | None) -> None:
+    """Remember that a read failed, or with None that it did well."""
+    state.failures.pop(read, None)
+    if failure is not None:
+        state.failures[read] = failure
+
+
+def not_offered(state: State) -> list[str]:
+    """The tables that the gateway does not offer, as far as was asked."""
+    return sorted(name for name in state.failures if "?" not in name)
 
 
 def state_as_json(state: State) -> bytes:

@@ -135,7 +135,7 @@ class Parts:
 
 
 BUGS = {  # each with the workload and the I/O calls at which kills show it
-    "cursor before merge": (Parts(store=_CursorFirst), "first", "rename"),
+    "cursor before merge": (Parts(store=_CursorFirst), "old inbox", "rename"),
     "messages follow after dlrs": (Parts(store=_CopyLater), "one status", "rename"),
     "files written in place": (Parts(disk=_InPlace), "next day", "write"),
     "old file removed first": (Parts(disk=_RemoveFirst), "next day", "rename"),
@@ -202,11 +202,18 @@ def _one_status(seed: int, store: Path) -> Account:
     return account
 
 
+def _old_inbox(seed: int, store: Path) -> Account:
+    """Everything is new, and no counter and no look-back tells of what is months old."""
+    del store
+    return small(seed, days=90, campaigns=0, singles=0, inbound=12)
+
+
 WORKLOADS: dict[str, Callable[[int, Path], Account]] = {
     "first": _first,
     "next day": _next_day,
     "interrupted": _interrupted,
     "one status": _one_status,
+    "old inbox": _old_inbox,
 }
 
 
