@@ -569,13 +569,7 @@ def test_check_finds_who_was_removed(
     with world.client() as client:
         run = hygiene.apply(plan, client, world.store, dry_run=False).run
     file = tmp_path / "contacts.csv"
-    lines = [
-        f"Ana,+{number(0)}",
-        f"Ben,{number(7)}",
-        f"Cem,0{number(1)[2:]}",
-        f"Ana,{number(0)}",
-        "Dov,ask her",
-    ]
+    lines = [f"Ana,+{number(0)}", f"Ben,{number(7)}", f"Cem,0{number(1)[2:]}", f"Ana,{number(0)}", "Dov,ask"]
     file.write_text("\ufeffname,Mobile phone\n" + "\n".join(lines) + "\n", encoding="utf-8")
     found = hygiene.check(file, world.store)
     assert found[["line", "msisdn", "run"]].to_numpy().tolist() == [[2, number(0), run]]
