@@ -11,7 +11,7 @@ from smsdata.errors import UsageError
 from smsdata.ingest import plan as planner
 from smsdata.ingest.plan import Campaign, Refresh, SyncOptions
 from smsdata.schema.counters import Stored, agrees
-from smsdata.store.state import Retry, Slice, State
+from smsdata.store.state import Retry, State
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -110,16 +110,18 @@ def test_refresh_is_never_dearer_than_reading_everything(
 
 
 @pytest.mark.parametrize(
-    ("cursor", "weekly", "start"),
+    ("cursor", "due", "start"),
     [
-        (None, None, NOW - planner.HORIZON),
-        (NOW - timedelta(days=1), NOW - timedelta(days=7), NOW - planner.HORIZON),
-        (NOW - timedelta(days=1), NOW - timedelta(days=1), NOW - timedelta(days=30) + timedelta(seconds=2)),
-        (NOW - timedelta(days=40), NOW - timedelta(days=6), NOW - timedelta(days=40) - planner.CURSOR_MARGIN),
+        (None, [], NOW - planner.HORIZON),
+        (None, [NOW - timedelta(days=400)], NOW - timedelta(days=400)),
+        (NOW - timedelta(days=1), [NOW - planner.HORIZON], NOW - planner.HORIZON),
+        (NOW - timedelta(days=1), [], NOW - timedelta(days=30) + timedelta(seconds=2)),
+        (NOW - timedelta(days=1), [NOW - timedelta(days=60), NOW], NOW - timedelta(days=60)),
+        (NOW - timedelta(days=40), [], NOW - timedelta(days=40) - planner.CURSOR_MARGIN),
     ],
 )
-def test_report_start_is_one_look_back_and_all_of_it_once_a_week(cursor, weekly, start):
-    assert planner.report_start(NOW, cursor, weekly) == start
+def test_report_start_is_one_look_back_or_as_far_as_anything_is_due(cursor, due, start):
+    assert planner.report_start(NOW, cursor, due) == start
 
 
 def test_lacks_messages_waits_for_fresh_campaigns():
@@ -228,39 +230,26 @@ def test_never_came_waits_until_a_send_is_quiet():
 HOUR = timedelta(hours=1)
 
 
-def test_report_start_takes_no_instant_that_is_still_to_come_and_reaches_as_far_as_asked():
-    yesterday = NOW - planner.DAY
-    assert planner.report_start(NOW, yesterday, NOW + HOUR) == NOW - planner.HORIZON
-    asked = NOW - timedelta(days=60)
-    assert planner.report_start(NOW, yesterday, yesterday, asked=asked) == asked
-
-
 @pytest.mark.parametrize(
-    ("cursor", "asked", "start"),
+    ("cursor", "weekly", "start"),
     [
-        (None, None, NOW - planner.HORIZON),
-        (NOW - HOUR, None, NOW - HOUR),
-        (NOW - HOUR, NOW - planner.DAY, NOW - planner.DAY),
-        (NOW - planner.DAY, NOW - HOUR, NOW - planner.DAY),
-        (NOW - timedelta(days=400), None, NOW - planner.HORIZON),
-        (NOW - HOUR, NOW - timedelta(days=400), NOW - planner.HORIZON),
+        (None, False, NOW - timedelta(hours=72)),
+        (NOW - HOUR, False, NOW - timedelta(hours=73)),
+        (NOW + HOUR, False, NOW - timedelta(hours=72)),
+        (NOW - HOUR, True, NOW - planner.LOOK_BACK),
+        (NOW - timedelta(days=40), True, NOW - timedelta(days=43)),
     ],
 )
-def test_replies_start_at_the_cursor_or_earlier_but_not_before_what_is_kept(cursor, asked, start):
-    assert planner.replies_start(NOW, cursor, asked=asked) == start
+def test_replies_are_read_again_from_72_hours_before_the_cursor_and_weekly_30_days(cursor, weekly, start):
+    assert planner.replies_again_from(NOW, cursor, weekly=weekly) == start
 
 
-@pytest.mark.parametrize(
-    ("cursor", "asked", "start"),
-    [
-        (None, None, NOW - planner.LOOK_BACK),
-        (None, NOW - HOUR, NOW - HOUR),
-        (NOW - HOUR, NOW - planner.DAY, NOW - planner.DAY),
-        (NOW - planner.DAY + timedelta(microseconds=5), NOW - HOUR, NOW - planner.DAY),
-    ],
-)
-def test_messages_start_at_the_cursor_or_earlier(cursor, asked, start):
-    assert planner.messages_start(NOW, cursor, asked=asked) == start
+def test_lacking_replies_are_those_that_no_read_has_shown_to_be_counted_differently():
+    state = State()
+    state.remember("replies", 3, [5])
+    state.remember("replies", 4, [4])
+    counted = {1: 2, 2: 2, 3: 5, 4: 5}
+    assert planner.lacking_replies(counted, {1: 2, 3: 4, 4: 4}, state) == {2: 2, 4: 5}
 
 
 @pytest.mark.parametrize(
@@ -275,25 +264,6 @@ def test_messages_start_at_the_cursor_or_earlier(cursor, asked, start):
 )
 def test_kept_from_only_ever_moves_back(known, asked, first):
     assert planner.kept_from(known, asked=asked, now=NOW) == first
-
-
-def test_slice_to_read_goes_on_with_an_interrupted_one_that_reaches_up_to_here():
-    under_way = Slice(NOW - planner.DAY, NOW - HOUR, NOW - 9 * HOUR)
-    oldest = NOW - planner.HORIZON
-    assert planner.slice_to_read(under_way, under_way.start, NOW, oldest) == under_way
-    assert planner.slice_to_read(under_way, NOW - 8 * HOUR, NOW, oldest).start == NOW - 8 * HOUR
-    assert planner.slice_to_read(under_way, NOW - 2 * planner.DAY, NOW, oldest).end == NOW
-    assert planner.slice_to_read(under_way, under_way.start, NOW, NOW - HOUR).end == NOW
-    fresh = planner.slice_to_read(None, NOW - HOUR, NOW, oldest)
-    assert fresh == Slice(NOW - HOUR, NOW, NOW - HOUR - timedelta(seconds=1))
-
-
-def test_cursor_after_keeps_its_margin_and_never_moves_back():
-    margin = planner.CURSOR_MARGIN
-    assert planner.cursor_after(NOW, before=None, now=NOW, margin=margin) == NOW - margin
-    assert planner.cursor_after(NOW - HOUR, before=None, now=NOW, margin=margin) == NOW - HOUR
-    before = NOW - timedelta(minutes=30)
-    assert planner.cursor_after(NOW - HOUR, before=before, now=NOW, margin=margin) == before
 
 
 # ---- odd rows, lists, calls -----------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from smsdata.errors import StoreError
+from smsdata.store.coverage import Span
 from smsdata.store.state import (
     FORMAT,
     Failure,
@@ -19,6 +20,8 @@ from smsdata.store.state import (
     Retry,
     Slice,
     State,
+    note_failure,
+    note_witness,
     state_as_json,
     state_from_json,
 )
@@ -31,6 +34,19 @@ DAY = timedelta(days=1)
 
 def full() -> State:
     """A state of which no field is at its default."""
+    state = full_of_format_1()
+    state.cover("messages", Span(T0 - DAY, T0))
+    state.remember("replies", 24, [3])
+    state.pending.reach_back("optouts", T0 - DAY)
+    state.pending.dig_from(T0)
+    state.pending.ask_since("90d")
+    state.pending.note_answered({22, 21})
+    note_failure(state, "get-sms-sent?message_id=9", Failure(2, T0 + DAY, "INTERNAL_ERROR"))
+    return state
+
+
+def full_of_format_1() -> State:
+    """All that a state of the first format can say, as it is adopted."""
     state = State(journal=7)
     state.bind("x" * 32, "https://a.example/")
     state.begin_slice("messages", Slice(T0, T0 + HOUR, T0 - HOUR))
@@ -40,21 +56,17 @@ def full() -> State:
     state.keep_from("dlrs", T0)
     for table in ("campaigns", "list_members", "numbers", "keywords"):
         state.mark_read(table, T0)
+    for table in ("messages", "dlrs", "optouts", "replies"):  # which followed from the report of campaigns
+        state.mark_read(table, T0)
+    for table in ("campaigns", "optouts", "replies"):
+        state.keep_from(table, T0 - 365 * DAY)
     state.note_retry("get-sms-sent?message_id=3", Retry(1))
     state.note_retry("get-user-sms-responses?start=1", Retry(2, T0, T0 + HOUR))
     state.mark_members_read({4: (2, 3), 11: (0, 0)})
     state.mark_unproved({5})
-    state.note_failure("get-sms-sent?message_id=9", Failure(2, T0 + DAY, "INTERNAL_ERROR"))
     state.remember("messages", 21, [0, 1, 0, 0, 0])
     state.remember("dlrs", 22, [0, 2, 0, 0, 0])
     state.remember("optouts", 23, [0, 3, 0, 0, 1])
-    return state
-
-
-def full_in_format_1() -> State:
-    """The same without what format 1 did not keep."""
-    state = full()
-    state.note_failure("get-sms-sent?message_id=9", None)
     return state
 
 
@@ -94,7 +106,7 @@ def sealed(content: dict[str, Any]) -> bytes:
 
 def test_state_keeps_every_field_in_its_file() -> None:
     state, empty = full(), State()
-    state.note_witness("dlrs", "independent")  # format 1 knew none
+    note_witness(state, "dlrs", "independent")  # format 1 knew none
     assert all(getattr(state, f.name) != getattr(empty, f.name) for f in fields(State))
     assert state_from_json(state_as_json(state)) == state
     assert state_from_json(state_as_json(empty)) == empty
@@ -112,12 +124,12 @@ def test_state_is_written_the_same_whatever_the_order_of_changes() -> None:
 
 
 def test_state_of_format_1_is_read_whole() -> None:
-    assert state_from_json(sealed(FORMAT_1)) == full_in_format_1()
+    assert state_from_json(sealed(FORMAT_1)) == full_of_format_1()
     assert state_from_json(sealed({"format": 1, "journal": 0})) == State()
 
 
 def test_state_of_a_new_format_or_with_an_unknown_field_is_another_versions() -> None:
-    for content in ({"format": FORMAT + 1}, {"format": "2"}, {"format": FORMAT, "targets": []}):
+    for content in ({"format": FORMAT + 1}, {"format": "2"}, {"format": FORMAT, "horizons": []}):
         with pytest.raises(OtherFormatError):
             state_from_json(sealed(content))
 
@@ -151,7 +163,7 @@ def test_store_of_format_1_is_rewritten_by_the_first_save_alone(tmp_path: Path) 
         assert reader.verify() == []
         assert path.read_bytes() == sealed(FORMAT_1)
         reader.save_state()
-    assert path.read_bytes() == state_as_json(full_in_format_1())
+    assert path.read_bytes() == state_as_json(full_of_format_1())
 
 
 def test_store_with_a_damaged_state_says_so(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_sync_reads_removed_replies_and_members_again(world, connect):
     for table in ("replies", "list_members"):
         for part in store.parts(table):
             part.unlink()
-    sync(connect(gateway), store, since="100d")
+    sync(connect(gateway), store, deep=True, since="100d")
     assert differences(store, account) == {}
 
 

@@ -50,7 +50,8 @@ def test_sync_reads_once_more_where_a_row_was_odd(connect, tmp_path, call, table
     report = sync(connect(spoiled), store)
     assert report.tables[table].rejected == 1
     assert len(store.rejects.all()) == 1
-    assert differences(store, account, [table]) != {}
+    # a reply that is odd in one call is missed by its send's counter, and read by another call
+    assert (differences(store, account, [table]) == {}) is (table == "replies")
     account.advance(hours=24)
     assert sync(connect(gateway), store).attention == []
     assert differences(store, account) == {}

@@ -20,7 +20,9 @@ from smsdata.ingest.report import Report
 from smsdata.ingest.run import plan_sync, sync
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Pace
+from smsdata.store.state import not_offered
 from smsdata.store.store import Store
+from smsdata.store.verify import unfinished
 
 
 @command("sync")
@@ -105,17 +107,19 @@ def plan_command(
     since: Annotated[str | None, typer.Option(help="As for sync.")] = None,
 ) -> None:
     """Say how many calls a sync would make and how long they take; stores nothing."""
+    store = common.open_store()
     with common.client() as client:
-        calls = plan_sync(client, common.open_store(), since=since)
+        calls = plan_sync(client, store, since=since)
         pace = client.settings.pace
     total = sum(calls.values())
     minutes = pace.minutes(total)
     lines = [f"{'table':<16}{'calls':>8}{'minutes':>9}"]
     lines += [f"{name:<16}{count:>8,}{pace.minutes(count):>9.1f}" for name, count in calls.items()]
     lines.append(f"{'all':<16}{total:>8,}{minutes:>9.1f}  at {pace}")
-    common.show(
-        {"calls": calls, "total": total, "minutes": round(minutes, 2), "pace": pace.per_second}, *lines
-    )
+    left = [f"{one.table} {one.where}" for one in unfinished(store.state)]
+    lines += [f"unfinished, goes on: {line}" for line in left]
+    counts = {"calls": calls, "total": total, "minutes": round(minutes, 2), "pace": pace.per_second}
+    common.show(counts | {"unfinished": left}, *lines)
 
 
 @command("tables")
@@ -130,9 +134,9 @@ def tables_command(common: CommonOptions) -> None:
             f"{row['table']:<16}{row['rows']:>12,}{_size(row['bytes']):>10}  {first:<17} {last:<17} "
             f"{synced:<17} {row['witness'] or '-'}"
         )
-    lines += [f"{name:<16} not offered by this gateway" for name in store.state.not_offered()]
+    lines += [f"{name:<16} not offered by this gateway" for name in not_offered(store.state)]
     empty = [f"{store.path} holds nothing yet; `smsdata sync` fills it, `smsdata demo` shows how."]
-    result = {"store": str(store.path), "tables": summaries, "not_offered": store.state.not_offered()}
+    result = {"store": str(store.path), "tables": summaries, "not_offered": not_offered(store.state)}
     common.show(result, *(lines if summaries else empty))
 
 

@@ -20,7 +20,7 @@ from functools import cached_property
 from numbers import Integral
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import certifi
 import httpx
@@ -30,7 +30,7 @@ from smsdata.errors import ApiError, SafetyError, UsageError
 from smsdata.gateway.answers import Page, checked, http_date, read_page, refuse_misfit
 from smsdata.gateway.endpoints import CALLS, ERROR_CODES, PAGE_SIZE, Call, Endpoint
 from smsdata.gateway.throttle import Throttle
-from smsdata.settings import Settings, settings, without_credentials
+from smsdata.settings import Settings, is_loopback, settings, without_credentials
 from smsdata.times import instant
 
 # our own errors say how often a call was tried
@@ -43,6 +43,7 @@ _ASKS = 3
 _TRIES_SECONDS = 300.0
 _CALL_SECONDS = 60.0
 _BODY_BYTES = 64 * 2**20
+SKEW = timedelta(minutes=5)  # a Date further off from this machine's clock is not believed
 _TIMEOUT = httpx.Timeout(30.0, connect=4.0)
 _FIRST_TRIES = 3  # of a gateway that has never answered: a wrong address does not become right
 _PERSONAL = frozenset({"msisdn", "mobile", "number"})  # kept out of URLs, which end up in logs
@@ -61,6 +62,8 @@ class Caller:
         A monotonic clock in seconds and how to wait, for tests.
     now
         The instant to take as now, instead of the gateway's clock.
+    wall
+        This machine's clock, for tests.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Caller:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         now: str | datetime | None = None,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.settings: Settings = settings(
             key=key,
@@ -94,6 +98,9 @@ class Caller:
         self._server: tuple[datetime, float] | None = None
         self._knocks = 0  # at a gateway that has never answered
         self._spoke = False  # whether an answer was ever good
+        self._wall = wall
+        self._twin = is_loopback(str(urlsplit(self.settings.base_url).hostname))  # which has its own time
+        self._skews = [timedelta(0), timedelta(0)]  # how far the Date was behind and ahead at most
         self._transport = transport
         self._left_alone: list[httpx.Client] = []  # whose connections brought answers about something else
         self.threads = _in_flight(self.settings.pace.per_second)
@@ -104,11 +111,6 @@ class Caller:
             clock=clock,
             sleep=sleep,
         )
-
-    @property
-    def _http(self) -> httpx.Client:
-        with self._lock:
-            return self._http_client
 
     @cached_property
     def _http_client(self) -> httpx.Client:
@@ -165,13 +167,27 @@ class Caller:
         return self.calls_of.total()
 
     def now(self) -> datetime:
-        """The present by the gateway's clock (its last ``Date`` header), else by this machine's."""
+        """The present by the gateway's clock (its last ``Date`` header), else by this machine's.
+
+        A ``Date`` more than 5 minutes off this machine's clock is not believed, but on loopback, where a twin
+        has its own time.
+        """
         if self._fixed_now:
             return self._fixed_now
+        here = self._wall().replace(microsecond=0)
         if self._server is None:
-            return datetime.now(UTC).replace(microsecond=0)
+            return here
         moment, at = self._server
-        return moment + timedelta(seconds=int(self._clock() - at))
+        there = moment + timedelta(seconds=int(self._clock() - at))
+        return there if self._twin or abs(there - here) <= SKEW else here
+
+    def clocks(self) -> tuple[datetime, datetime]:
+        """The present by the earlier and by the later of the two clocks, as far as they ever disagreed."""
+        now = self.now()
+        if self._fixed_now or self._twin:
+            return now, now
+        here = self._wall().replace(microsecond=0)
+        return min(now, here + self._skews[0]), max(now, here + self._skews[1])
 
     def ask_now(self) -> datetime:
         """The present by the gateway's clock; asks for something small when no answer has come yet."""
@@ -301,6 +317,9 @@ class Caller:
             raise _unreachable(self.settings, error, again) from None
         with contextlib.suppress(KeyError, ValueError, OverflowError):
             self._server = (http_date(headers["date"]), self._clock())
+            if not (self._twin or self._fixed_now):
+                skew = self._server[0] - self._wall().replace(microsecond=0)
+                self._skews = [min(self._skews[0], skew), max(self._skews[1], skew)]
         seen_at = self.now()
         try:
             answer = checked(status, headers, body, error_block)
@@ -331,7 +350,9 @@ class Caller:
         url = f"{self.settings.base_url}{name}.json"  # whole: httpx parses what it has to join three times
         words = urlencode(parameters)
         request = {"url": f"{url}?{words}"} if method == "GET" else {"url": url, "data": parameters}
-        with self._http.stream(method, **request) as response:
+        with self._lock:
+            client = self._http_client
+        with client.stream(method, **request) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk

@@ -6,7 +6,6 @@ Imports `gateway`, `schema`, `pipeline` and `plan`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -31,25 +30,29 @@ _STATS = {
 
 def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     """Read the report and store it; gives its rows."""
-    now = pipeline.client.now()
-    start = _report_start(pipeline, options, now)
-    rows = [d.rows for d in pipeline.read_slice("campaigns", start, now) if d is not None]
-    if now - start >= plan.HORIZON and not pipeline.report.of("campaigns").unproved:
-        pipeline.state.mark_read("campaigns", now)
-    return pa.concat_tables([empty("campaigns"), *rows])
+    reads = _report_reads(pipeline, options)
+    drained = list(pipeline.read_and_store("campaigns", reads))
+    if all(drained) and not options.one_send:
+        cursor = max(pipeline.now(), pipeline.state.cursors.get("campaigns", pipeline.now()))
+        pipeline.state.advance("campaigns", cursor, done=cursor)
+    return pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
 
 
 def look_at_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     """Read the report and store nothing; gives its rows."""
-    now = pipeline.client.now()
-    reads = slices(Read(endpoint("campaigns")), _report_start(pipeline, options, now), now)
-    drained = [pipeline.record(outcome) for outcome in pipeline.reader.each(reads)]
+    drained = [pipeline.record(outcome) for outcome in pipeline.reader.each(_report_reads(pipeline, options))]
     return pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
 
 
-def _report_start(pipeline: Pipeline, options: SyncOptions, now: datetime) -> datetime:
-    weekly = pipeline.state.read_whole_at.get("campaigns")
-    return plan.report_start(now, pipeline.cursor("campaigns"), weekly, asked=options.start(now))
+def _report_reads(pipeline: Pipeline, options: SyncOptions) -> list[Read]:
+    """The report, as far back as any comparison has to reach that this run makes or goes on with."""
+    now, until, state = pipeline.now(), pipeline.until(), pipeline.state
+    due = [start for table, start in state.pending.compare_from.items() if table in options.needed]
+    asked = [options.start(now)] if options.one_send else []
+    if state.pending.deep_from and "dlrs" in options.needed:
+        due.append(state.pending.deep_from)
+    start = plan.report_start(until, state.cursors.get("campaigns"), [*due, *(one for one in asked if one)])
+    return slices(Read(endpoint("campaigns")), start, until)
 
 
 def campaigns_in(rows: pa.Table) -> list[Campaign]:
@@ -67,14 +70,13 @@ def campaigns_in(rows: pa.Table) -> list[Campaign]:
     ]  # fmt: skip
 
 
-def refresh_answered(pipeline: Pipeline, covered: pa.Table, replies: pa.Table) -> pa.Table:
-    """A reply to a campaign that the report no longer covers: read that campaign's counters and store them.
+def refresh_answered(pipeline: Pipeline, covered: pa.Table) -> pa.Table:
+    """Read and store the counters of campaigns with new replies that the report no longer covers.
 
     Gives the rows of these campaigns.
     """
     none = empty("campaigns")
-    answered = {i for i in replies.column("message_id").to_pylist() if i is not None}
-    answered -= set(covered.column("message_id").to_pylist())
+    answered = pipeline.state.pending.answered - set(covered.column("message_id").to_pylist())
     if not answered or "campaigns" not in pipeline.report.tables:
         return none
     wanted = pa.table({"message_id": pa.array(sorted(answered), pa.int64())})

@@ -37,25 +37,20 @@ class DlrRefresh:
         self.options = options
         self._counts: tuple[datetime, dict[int, Stored]] | None = None
 
-    def keep_up(self) -> None:
-        """Remember from when on dlrs are kept; one send that was asked for says nothing of the others."""
-        if "dlrs" in self.options.needed and "message_id" not in self.options.only:
-            self.state.keep_from("dlrs", self._first(self.pipeline.client.now()))
-
-    def _first(self, now: datetime) -> datetime:
-        known = self.state.kept_from.get("dlrs")
-        return plan.kept_from(known, asked=self.options.start(now), now=now)
-
     def steps(self, campaigns: list[Campaign]) -> list[Refresh]:
         """What has to be read of each campaign, by its counters and what is stored."""
-        now = self.pipeline.client.now()
+        now = self.pipeline.now()
         stored = self._stored(campaigns)
+        one = self.options.one_send
+        known = self.state.kept_from.get("dlrs")
+        first = plan.kept_from(known, asked=self.options.start(now) if one else None, now=now)
+        deep_from = plan.deep_from(self.options, now) if one else self.state.pending.deep_from
         return plan.refreshes(
             plan.campaigns_asked_for(campaigns, self.options.only.get("message_id")),
             stored,
             self.state,
-            first=self._first(now) if "dlrs" in self.options.needed else now,
-            deep_from=plan.deep_from(self.options, now),
+            first=first if "dlrs" in self.options.needed else now,
+            deep_from=deep_from,
         )
 
     def carry_out(self, campaigns: list[Campaign], report: pa.Table) -> None:
@@ -143,7 +138,7 @@ class DlrRefresh:
                 f"dlrs of campaign {campaign.message_id}: its counters cannot be read. It was read "
                 "in full once, and is read again when they move."
             )
-        elif plan.is_quiet(campaign, self.pipeline.client.now()):  # else they just moved meanwhile
+        elif plan.is_quiet(campaign, self.pipeline.now()):  # else they just moved meanwhile
             self.pipeline.report.attention.append(
                 f"dlrs of campaign {campaign.message_id}: a complete read does not add up to the report's "
                 "counters. It is read again when they move; `smsdata verify` lists it."

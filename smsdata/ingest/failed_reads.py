@@ -14,7 +14,7 @@ from smsdata.gateway.blame import is_not_offered
 from smsdata.gateway.reads import Read
 from smsdata.ingest import plan
 from smsdata.ingest.report import Report
-from smsdata.store.state import Failure, State
+from smsdata.store.state import Failure, State, note_failure
 
 
 class FailedReads:
@@ -75,7 +75,7 @@ class FailedReads:
         """Forget that a read failed."""
         for name in (read.endpoint.name, read.name()):
             if name in self.state.failures:
-                self.state.note_failure(name, None)
+                note_failure(self.state, name, None)
                 self.changed = True
 
     def _kept(self, name: str, code: str, *, weekly: bool = False) -> Failure:
@@ -83,6 +83,6 @@ class FailedReads:
         tries = before.tries + 1 if before else 1
         pause = plan.WEEK if weekly else plan.pause_after(tries)
         failure = Failure(tries, self.now() + pause, code)
-        self.state.note_failure(name, failure)
+        note_failure(self.state, name, failure)
         self.changed = True
         return failure

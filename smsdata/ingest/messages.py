@@ -1,4 +1,4 @@
-"""Messages: everything since the cursor, and around campaigns of which messages came late.
+"""Messages: everything that is not covered, and around campaigns of which messages came late.
 
 Imports `gateway`, `pipeline` and `plan`.
 """
@@ -12,37 +12,36 @@ from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
-from smsdata.ingest.plan import Campaign, SyncOptions
+from smsdata.ingest.plan import Campaign
+from smsdata.store.coverage import gaps
 from smsdata.store.store import Store
 
 
-def read_messages(pipeline: Pipeline, options: SyncOptions, campaigns: Sequence[Campaign]) -> None:
-    """Read what was sent since the cursor, once more where rows were set aside, and what came late."""
-    now = pipeline.client.now()
-    start = first_message(pipeline, options, now)
-    known = pipeline.state.kept_from.get("messages")
-    pipeline.state.keep_from("messages", plan.kept_from(known, asked=start, now=now))
+def read_messages(pipeline: Pipeline, campaigns: Sequence[Campaign]) -> None:
+    """Read what is not covered, once more where rows were set aside, and what came late."""
     for _ in pipeline.read_again("messages"):
         pass
-    for _ in pipeline.read_slice("messages", start, now, margin=plan.CURSOR_MARGIN, resume=True):
+    for _ in pipeline.read_missing("messages"):
         pass
-    _read_late_messages(pipeline, options, campaigns, now)
+    _read_late_messages(pipeline, campaigns)
 
 
-def first_message(pipeline: Pipeline, options: SyncOptions, now: datetime) -> datetime:
-    """Where messages will be read from."""
-    return plan.messages_start(now, pipeline.cursor("messages"), asked=options.start(now))
+def messages_to_come(pipeline: Pipeline, campaigns: Sequence[Campaign]) -> int:
+    """How many messages the campaigns count in the spans of time that are not covered."""
+    first = pipeline.state.kept_from.get("messages", pipeline.now())
+    spans = gaps(pipeline.state.covered("messages"), first, pipeline.until())
+    return sum(c.recipients for c in campaigns if any(s.start <= c.sent_at <= s.end for s in spans))
 
 
-def _read_late_messages(
-    pipeline: Pipeline, options: SyncOptions, campaigns: Sequence[Campaign], now: datetime
-) -> None:
+def _read_late_messages(pipeline: Pipeline, campaigns: Sequence[Campaign]) -> None:
     """Read around the campaigns of which fewer messages are stored than their counters add up to."""
-    known = pipeline.state.kept_from.get("messages")
-    first = plan.kept_from(known, asked=options.start(now), now=now)
+    now = pipeline.now()
+    first = pipeline.state.kept_from["messages"]
     stored = _stored_messages(pipeline.store, campaigns, first, now)
     late = plan.late_campaigns(campaigns, stored, pipeline.state, first=first, now=now)
-    reads = [Read(endpoint("messages"), start=a, end=b) for a, b in plan.slices_around(late, now)]
+    reads = [
+        Read(endpoint("messages"), start=a, end=b) for a, b in plan.slices_around(late, pipeline.until())
+    ]
     for _ in pipeline.read_and_store("messages", reads):
         pass
     if late:

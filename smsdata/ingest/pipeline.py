@@ -9,6 +9,7 @@ is worth reading is decided in `plan`. Imports `gateway`, `store`, `schema`, `re
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.gateway.blame import Blame
-from smsdata.gateway.caller import Caller
+from smsdata.gateway.caller import SKEW, Caller
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Reader, Unread
 from smsdata.gateway.reads import Drained, Read, slices, typed_rows
@@ -29,7 +30,8 @@ from smsdata.ingest.failed_reads import FailedReads
 from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
 from smsdata.schema.tables import TABLES
-from smsdata.store.state import Retry
+from smsdata.store.coverage import Span, gaps
+from smsdata.store.state import Retry, Slice, note_witness
 from smsdata.store.store import Store
 from smsdata.times import instant
 
@@ -43,15 +45,21 @@ class OddRows:
         self.store = store
         self.state = store.state
         self.report = report
+        self.news: set[str] = set()  # the reads that brought rows that did not lie aside before
         self._counted: set[Path] = set()  # the files of odd rows that the report counts
+        self._known: set[Path] | None = None
 
     def set_aside(self, drained: Drained) -> None:
         """Keep rows that do not fit; let those go that were odd in an earlier answer and are well in this."""
         rejects, name = drained.batch.rejects, drained.read.name()
+        known = self._rested(drained)
         kept = set(self.store.rejects.add(rejects, name, drained.seen_at))
         for path in set(self._earlier.pop(name, [])) - kept:
             self.store.disk.remove(path)
-        fresh, self._counted = kept - self._counted, self._counted | kept
+        fresh = kept - self._counted - known
+        self._counted |= kept - known
+        if kept - known:
+            self.news.add(name)
         if fresh:
             first = rejects[0]
             self.report.of(first.table).rejected += len(fresh)
@@ -69,6 +77,13 @@ class OddRows:
                 "`smsdata sync --replay-rejects` takes back what can be read now, --dismiss-rejects removes "
                 "them."
             )
+
+    def _rested(self, drained: Drained) -> set[Path]:
+        """The rows that lay aside before this run: a look-back brings them again, and says nothing new."""
+        if self._known is None:
+            self._known = {path for paths in self._earlier.values() for path in paths}
+        look_back = drained.read.endpoint.name == "replies" and drained.read.name() not in self.state.retries
+        return self._known if look_back else set()
 
     @cached_property
     def _earlier(self) -> dict[str, list[Path]]:
@@ -136,7 +151,9 @@ class Pipeline:
     ) -> None:
         self.client = client
         self.store = store
-        self.state = store.state
+        self.state = store.state if keep else copy.deepcopy(store.state)
+        """What the run goes by; a run that keeps nothing has a copy of its own."""
+        self.keeps = keep
         self.report = Report()
         self.odd_rows = OddRows(store, self.report)
         self._added = store.added.copy()
@@ -146,7 +163,6 @@ class Pipeline:
         self.reader = Reader(
             client, journal=self._journal, on_page=on_page, blame=self.blame, resting=self.failed.resting
         )
-        self._holed: set[str] = set()  # tables of which a slice of time failed
         self._waiting: dict[str, list[pa.Table]] = {}
 
     def finish(self) -> None:
@@ -184,7 +200,7 @@ class Pipeline:
         table = outcome.read.endpoint.table.name
         part = self.report.of(table)
         part.witness = min(part.witness or outcome.witness, outcome.witness)  # consistent is the weaker
-        self.state.note_witness(table, part.witness)
+        note_witness(self.state, table, part.witness)
         part.proofs = sorted({*part.proofs, outcome.proof})
         for column, count in outcome.batch.unread.items():
             part.unread[column] = part.unread.get(column, 0) + count
@@ -216,97 +232,75 @@ class Pipeline:
                 self.odd_rows.note_for_retry(drained)
             yield drained
 
-    def read_slice(
-        self,
-        table: str,
-        start: datetime,
-        end: datetime,
-        *,
-        margin: timedelta = timedelta(0),
-        resume: bool = False,
-    ) -> Iterator[Drained | None]:
-        """Read a table over a slice of time and move its cursor behind what is stored and proved.
+    def read_missing(self, table: str) -> Iterator[Drained | None]:
+        """Read what is not covered of a table, from its target up to now.
 
-        With `resume` the slice is remembered: a run that goes on after a crash makes the same reads, so
-        that the pages in the journal are worth something. Not for counters, which would be old.
+        A slice of time under way is remembered: a run that goes on after a crash makes the same reads, so
+        that the pages in the journal are worth something.
         """
-        span = plan.slice_to_read(self.state.slices.get(table), start, end, _oldest(table, end))
-        if resume:
-            self.state.begin_slice(table, span)
-            self.store.save_state()
+        until, under_way = self.until(), self.state.slices.get(table)
+        oldest = _oldest(table, until)
+        if under_way is not None and under_way.start >= oldest - timedelta(minutes=30):
+            yield from self._read_span(table, under_way)
+            if under_way.end >= until:  # there is nothing newer; the margin is left to the next run, as ever
+                until -= plan.CURSOR_MARGIN
+        for gap in gaps(self.state.covered(table), max(self.state.kept_from[table], oldest), until):
+            done = gap.start - timedelta(seconds=1)
+            yield from self._read_span(table, Slice(gap.start, gap.end, done))
+
+    def _read_span(self, table: str, span: Slice) -> Iterator[Drained | None]:
+        self.state.begin_slice(table, span)
+        self.store.save_state()
         reads = slices(Read(endpoint(table)), span.start, span.end)
-        if span.end < end:
-            reads += slices(Read(endpoint(table)), span.end, end)
         reads = [read for read in reads if read.end and read.end > span.done]
-        yield from self.read_and_store(table, reads, margin=margin, after=span.done)
-        if table not in self._holed and self.state.end_slice(table):
-            self.store.save_state()
+        yield from self.read_and_store(table, reads, cover=True, after=span.done)
+        self.state.end_slice(table)
+        self.store.save_state()
 
     def read_and_store(
-        self,
-        table: str,
-        reads: Iterable[Read],
-        *,
-        margin: timedelta | None = None,
-        after: datetime | None = None,
+        self, table: str, reads: Iterable[Read], *, cover: bool = False, after: datetime | None = None
     ) -> Iterator[Drained | None]:
         """The one loop: read, gather, merge in batches.
 
-        With a `margin` the cursor moves with each batch, but not past a failed read, nor nearer to now.
+        With `cover` the spans of time that are stored and proved are remembered, but not nearer to now than
+        `CURSOR_MARGIN`; the slice under way is done up to the first failed read.
         """
-        done: list[str] = []
-        reached: datetime | None = None
+        done: list[Drained] = []
         whole = True
         for outcome in self.reader.each(reads, after=after):
             drained = self.record(outcome)
-            if not isinstance(outcome, Drained) and margin is not None:
-                reached = self._note_hole(table, outcome.about, reached)
             whole = whole and drained is not None
             if drained is not None:
-                done.append(drained.read.name())
+                done.append(drained)
                 self.gather(table, drained.rows)
-                reached = drained.read.end if whole else reached
-                if table in self.state.slices:  # what stays behind the cursor is not read by itself again
-                    self.odd_rows.note_for_retry(drained)
+                if table in self.state.slices and drained.read.name() in self.odd_rows.news:
+                    self.odd_rows.note_for_retry(drained)  # what is covered is not read by itself again
             yield drained
             if self.full:
-                self._advance(table, reached, margin)
-                self.commit(done)
+                self._store(table, done, cover=cover, whole=whole)
                 done = []
-        self._advance(table, reached, margin)
-        self.commit(done)
+        self._store(table, done, cover=cover, whole=whole)
 
-    def _note_hole(self, table: str, read: Read, reached: datetime | None) -> datetime | None:
-        """A slice of time that failed: the cursor stays before it, or it is remembered by itself.
+    def _store(self, table: str, done: Sequence[Drained], *, cover: bool, whole: bool) -> None:
+        for drained in done if cover else ():
+            start, end = drained.read.start, drained.read.end
+            if start and end:
+                seen = min(end, drained.seen_at - plan.CURSOR_MARGIN, self.now() - plan.CURSOR_MARGIN)
+                self.state.cover(table, Span(start, seen))
+        under_way = self.state.slices.get(table)
+        if cover and whole and done and under_way and done[-1].read.end:
+            self.state.begin_slice(table, Slice(under_way.start, under_way.end, done[-1].read.end))
+        self.commit([drained.read.name() for drained in done])
 
-        Gives up to where the table is stored before it; a table without a cursor begins there.
-        """
-        cursor = self.state.cursors.get(table)
-        self._holed.add(table)
-        if cursor and read.start and cursor > read.start:
-            self.state.note_retry(read.name(), Retry(0, read.start, read.end))
-        return reached or (None if cursor else read.start)
+    # ---- time --------------------------------------------------------------------------------------
 
-    def _advance(self, table: str, reached: datetime | None, margin: timedelta | None) -> None:
-        if reached is None or margin is None:
-            return
-        before = self.cursor(table)
-        cursor = plan.cursor_after(reached, before=before, now=self.client.now(), margin=margin)
-        self.state.advance(table, cursor, done=reached)
+    def now(self) -> datetime:
+        """The present by the clock that is behind: nothing counts as covered, or as long ago, past it."""
+        return self.client.clocks()[0]
 
-    def cursor(self, table: str) -> datetime | None:
-        """Up to where a table is stored and proved.
-
-        One that lies ahead was set while a clock was wrong, nobody knows when: then 30 days are read again.
-        """
-        cursor, now = self.state.cursors.get(table), self.client.now()
-        if cursor and cursor > now:
-            self.report.note(
-                f"{table}: stored up to {cursor.isoformat()}, which is still to come: a clock was wrong, and "
-                "30 days are read again."
-            )
-            return now - plan.LOOK_BACK
-        return cursor
+    def until(self) -> datetime:
+        """The present by the clock that is ahead: up to where is read."""
+        return self.client.clocks()[1]
 
     # ---- into the store --------------------------------------------------------------------------
 
@@ -326,33 +320,45 @@ class Pipeline:
         self._waiting.clear()
         if waiting and not self.store.bound:
             self.store.save_state()  # rows never stand in a store that is nobody's
-        self._note_new_statuses(waiting)
+        _note_new_statuses(self.report, waiting)
         for table, rows in waiting.items():
             if not TABLES[table].snapshot:
                 stand = self.store.merge(table, rows)
                 self.report.of(table).rows += stand.num_rows
-                self._copy_statuses_into(table, stand)
+                _copy_statuses_into(self.store, table, stand)
         if done and self._journal:
             self.store.commit(self._journal, done)
         elif waiting:
             self.store.save_state()
-
-    def _note_new_statuses(self, waiting: Mapping[str, pa.Table]) -> None:
-        """Say once which statuses were never seen before."""
-        for table in ("dlrs", "messages"):
-            words = pc.unique(waiting[table].column("status")).to_pylist() if table in waiting else []
-            for word in sorted(set(words) - set(RANK)):
-                self.report.note(f"{table}: the status {word!r} was never seen before; it is kept as it is.")
-
-    def _copy_statuses_into(self, table: str, rows: pa.Table) -> None:
-        """Messages that came after their dlrs take the statuses of those; the store sees to the others."""
-        if table == "messages" and rows.num_rows:
-            dlrs = self.store.tables.rows_sharing("dlrs", rows, "message_id")
-            if dlrs.num_rows:
-                self.store.merging.copy_statuses_to_messages(dlrs)
 
 
 def _oldest(table: str, now: datetime) -> datetime:
     """From when on the gateway may be asked for rows of a table."""
     allowed = endpoint(table).limit
     return plan.oldest_kept(now) if allowed and allowed.horizon else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _note_new_statuses(report: Report, waiting: Mapping[str, pa.Table]) -> None:
+    """Say once which statuses were never seen before."""
+    for table in ("dlrs", "messages"):
+        words = pc.unique(waiting[table].column("status")).to_pylist() if table in waiting else []
+        for word in sorted(set(words) - set(RANK)):
+            report.note(f"{table}: the status {word!r} was never seen before; it is kept as it is.")
+
+
+def _copy_statuses_into(store: Store, table: str, rows: pa.Table) -> None:
+    """Messages that came after their dlrs take the statuses of those; the store sees to the others."""
+    if table == "messages" and rows.num_rows:
+        dlrs = store.tables.rows_sharing("dlrs", rows, "message_id")
+        if dlrs.num_rows:
+            store.merging.copy_statuses_to_messages(dlrs)
+
+
+def note_skew(pipeline: Pipeline) -> None:
+    """Say once that the gateway's clock and this machine's disagree."""
+    apart = pipeline.until() - pipeline.now()
+    if apart > SKEW:
+        pipeline.report.note(
+            f"the gateway's Date and this machine's clock are {apart} apart: nothing counts as read past "
+            "the earlier of the two, and rows are dated by this machine's."
+        )

@@ -17,11 +17,12 @@ from typing import Any, Literal
 from smsdata import times
 from smsdata.errors import UsageError
 from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees
-from smsdata.store.state import Failure, Retry, Slice, State
+from smsdata.store.state import Failure, Retry, State
 
 LOOK_BACK = timedelta(days=30)
 HORIZON = timedelta(days=365) - timedelta(hours=1)  # the hour is for a slow read: what it asks for grows old
 CURSOR_MARGIN = timedelta(minutes=10)
+REPLIES_LOOK_BACK = timedelta(hours=72)  # so long after it was received a reply may be listed
 QUIET = timedelta(hours=98)  # after this long nothing more is to be expected of a send
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
@@ -45,6 +46,11 @@ class SyncOptions:
     only: Mapping[str, Any] = field(default_factory=dict)
     named: bool = False
     needed: frozenset[str] = frozenset()
+
+    @property
+    def one_send(self) -> bool:
+        """Whether one send was named: what is read of it says nothing of the others."""
+        return "message_id" in self.only
 
     def start(self, now: datetime) -> datetime | None:
         """The instant from when on was asked; None when nothing was."""
@@ -227,35 +233,32 @@ def never_came(
 # ---- where tables begin ----------------------------------------------------------------------------
 
 
-def report_start(
-    now: datetime, cursor: datetime | None, weekly: datetime | None, *, asked: datetime | None = None
-) -> datetime:
-    """Where the report of campaigns begins: one look-back, or all 12 months once a week; earlier if asked.
+def report_start(now: datetime, cursor: datetime | None, due: Iterable[datetime] = ()) -> datetime:
+    """Where the report of campaigns begins: one look-back, or the earliest instant that is due.
 
-    `weekly` is when all 12 months were last read; an instant still to come, from when a clock was wrong,
-    counts for none.
+    The first report is one of all 12 months.
     """
-    if cursor is None or weekly is None or not now - WEEK < weekly <= now:
-        start = now - HORIZON
-    else:
-        start = min(now - LOOK_BACK + timedelta(seconds=2), cursor - CURSOR_MARGIN)
-    return min(start, asked) if asked else start
+    if cursor is None:
+        return min([now - HORIZON, *due])
+    return min([now - LOOK_BACK + timedelta(seconds=2), cursor - CURSOR_MARGIN, *due])
 
 
-def replies_start(now: datetime, cursor: datetime | None, *, asked: datetime | None = None) -> datetime:
-    """Where replies begin: at the cursor, or earlier if asked.
+def replies_again_from(now: datetime, cursor: datetime | None, *, weekly: bool) -> datetime:
+    """From when on replies are read although they are covered: 72 h before the cursor, weekly 30 days.
 
-    Never before what the gateway keeps: it refuses that.
+    Whatever was listed since the last run was received at most that long before its cursor.
     """
-    oldest = oldest_kept(now)
-    cursor = cursor or oldest
-    return max(oldest, min(cursor, asked or cursor))
+    look_back = min(now, cursor or now) - REPLIES_LOOK_BACK
+    return min(look_back, now - LOOK_BACK) if weekly else look_back
 
 
-def messages_start(now: datetime, cursor: datetime | None, *, asked: datetime | None = None) -> datetime:
-    """Where messages begin: at the cursor, or earlier if asked; at first as asked, or 30 days back."""
-    start = cursor or asked or now - LOOK_BACK
-    return min(start, asked or start).replace(microsecond=0)
+def lacking_replies(counted: Mapping[int, int], stored: Mapping[int, int], state: State) -> dict[int, int]:
+    """By campaign the count of its replies, where fewer are stored and no proved read showed that before."""
+    return {
+        campaign: count
+        for campaign, count in counted.items()
+        if stored.get(campaign, 0) < count and state.remembered("replies", campaign) != [count]
+    }
 
 
 def kept_from(known: datetime | None, *, asked: datetime | None, now: datetime) -> datetime:
@@ -267,22 +270,6 @@ def kept_from(known: datetime | None, *, asked: datetime | None, now: datetime) 
 def oldest_kept(now: datetime) -> datetime:
     """From when on the gateway may be asked for what it keeps for 12 months."""
     return now - HORIZON
-
-
-def slice_to_read(under_way: Slice | None, start: datetime, end: datetime, oldest: datetime) -> Slice:
-    """The slice of time to read, and how far it is done: an interrupted run's, if it reaches up to here."""
-    if under_way is not None:
-        reaches = under_way.start <= start <= under_way.end <= end
-        reaches = reaches and start <= max(under_way.done, under_way.start) + CURSOR_MARGIN
-        if reaches and under_way.start >= oldest - timedelta(minutes=30):
-            return under_way
-    return Slice(start, end, start - timedelta(seconds=1))
-
-
-def cursor_after(reached: datetime, *, before: datetime | None, now: datetime, margin: timedelta) -> datetime:
-    """Where the cursor stands once a table is stored up to `reached`: never back, nor nearer to now."""
-    cursor = min(reached, now - margin)
-    return max(cursor, before or cursor)
 
 
 # ---- reads of which rows were set aside ------------------------------------------------------------

@@ -62,7 +62,7 @@ def _weeks_counted_differently(
         least, most = _stored_between(store, start, end)
         if not least <= count <= most:
             where = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
-            advice = f"Run `smsdata sync --since {start:%Y-%m-%d}`; if it stays, ask the provider."
+            advice = f"Run `smsdata sync --deep --since {start:%Y-%m-%d}`; if it stays, ask the provider."
             yield Difference("messages", "count", where, most, count, advice)
         start = end
 

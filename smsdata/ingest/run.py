@@ -1,9 +1,9 @@
 """The scheduled export: what is new, in as few calls as possible, into the store.
 
-Order of a run: lists (their answer also tells the gateway's time), campaigns, replies, messages, dlrs,
-opt-outs, list members, numbers, keywords. What is worth reading is decided in `plan`, read and stored by one
-module per family of tables; each hands what it reads to the `pipeline`. Imports all of `ingest`, and changes
-nothing in the account.
+Order of a run: lists (their answer also tells the gateway's time), the targets, campaigns, replies,
+messages, dlrs, opt-outs, list members, numbers, keywords. What is worth reading is decided in `plan`, read
+and stored by one module per family of tables; each hands what it reads to the `pipeline`. Imports all of
+`ingest`, and changes nothing in the account.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from smsdata.gateway.caller import Caller
 from smsdata.gateway.endpoints import SYNCED, endpoint
 from smsdata.gateway.progress import progress_bar
 from smsdata.gateway.reads import Drained
-from smsdata.ingest import plan
+from smsdata.ingest import plan, targets
 from smsdata.ingest.campaigns import campaigns_in, look_at_campaigns, read_campaigns, refresh_answered
 from smsdata.ingest.dlrs import DlrRefresh
 from smsdata.ingest.lists import counters_of_lists, read_daily, read_lists, read_members, stale_members
-from smsdata.ingest.messages import first_message, read_messages
+from smsdata.ingest.messages import messages_to_come, read_messages
 from smsdata.ingest.on_demand import read_on_demand
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import SyncOptions
-from smsdata.ingest.replies import read_replies
+from smsdata.ingest.replies import read_lacking_replies, read_replies
 from smsdata.ingest.report import Report
 from smsdata.schema.frames import empty
 from smsdata.store.store import Store, open_store
@@ -61,11 +61,11 @@ def sync(
     tables
         Only these; tables read on demand (link_hits, contact_history, clients, transactions) only when named.
     since
-        Where messages, dlrs and replies begin, if that is before the cursor: a duration such as ``"30d"``,
-        or an instant.
+        From when on the store is to be complete: a duration such as ``"30d"``, or an instant. What is stored
+        and proved is not read again. It is remembered: where this run is interrupted, any later one goes on.
     deep
-        Read the dlrs of the last 30 days, or from `since`, again whatever the counters say: two changes
-        that cancel each other out in a send's counters show in no other way.
+        Read the last 30 days, or from `since`, again whatever is stored and whatever the counters say: two
+        changes that cancel each other out in a send's counters show in no other way.
     wait
         Seconds to wait for another run on this store.
     replay_rejects
@@ -151,6 +151,7 @@ class _SyncRun:
         needed = self.options.needed
         steps: list[tuple[set[str], Callable[[], None]]] = [
             ({"lists"}, self._read_lists),
+            (set(needed), lambda: targets.set_out(self.pipeline, self.options)),
             ({"campaigns"}, self._read_campaigns),
             (set(SYNCED), lambda: self._announce(on_plan)),
             ({"replies"}, self._read_replies),
@@ -161,6 +162,7 @@ class _SyncRun:
             ({"keywords"}, lambda: read_daily(self.pipeline, self.options, "keywords")),
         ]
         try:
+            targets.remember_asked(self.pipeline, self.options)
             if "lists" not in needed or "lists" in self.pipeline.state.failures:
                 # else their answer tells the gateway's time
                 self.client.ask_now()
@@ -181,6 +183,7 @@ class _SyncRun:
     def expect(self) -> dict[str, int]:
         """Say how many calls a sync would make, per table; make only those for lists and campaigns."""
         self._read_lists()
+        targets.set_out(self.pipeline, self.options)
         self.campaigns = look_at_campaigns(self.pipeline, self.options)
         return self._planned()
 
@@ -190,23 +193,27 @@ class _SyncRun:
 
     def _read_campaigns(self) -> None:
         self.campaigns = read_campaigns(self.pipeline, self.options)
+        targets.finish(self.pipeline, self.options, "campaigns")
 
     def _announce(self, on_plan: Callable[[Report], None]) -> None:
         """Say what is to come, once lists and campaigns are read: all else follows from those."""
-        self.dlrs.keep_up()
         self.report.planned = self._planned()
         on_plan(self.report)
 
     def _read_replies(self) -> None:
-        replies = read_replies(self.pipeline, self.options)
-        answered = refresh_answered(self.pipeline, self.campaigns, replies)
+        read_replies(self.pipeline)
+        answered = refresh_answered(self.pipeline, self.campaigns)
         self.campaigns = pa.concat_tables([self.campaigns, answered])
+        read_lacking_replies(self.pipeline, self.campaigns)
+        targets.finish(self.pipeline, self.options, "replies")
 
     def _read_messages(self) -> None:
-        read_messages(self.pipeline, self.options, campaigns_in(self.campaigns))
+        read_messages(self.pipeline, campaigns_in(self.campaigns))
+        targets.finish(self.pipeline, self.options, "messages")
 
     def _refresh_dlrs(self) -> None:
         self.dlrs.carry_out(campaigns_in(self.campaigns), self.campaigns)
+        targets.finish(self.pipeline, self.options, "dlrs", "optouts")
 
     def _store_lists(self) -> None:
         if self.lists is None:
@@ -224,11 +231,10 @@ class _SyncRun:
         campaigns = campaigns_in(self.campaigns)
         counters = counters_of_lists(self.lists) if self.lists else {}
         stale = stale_members(self.pipeline, self.options, self.lists) if self.lists else []
-        start = first_message(self.pipeline, self.options, now)
         expected = {name: spent[name] for name in ("lists", "campaigns")} | plan.expected_calls(
             self.dlrs.steps(campaigns),
             [counters[list_id] for list_id in stale],
-            sum(c.recipients for c in campaigns if c.sent_at >= start),
+            messages_to_come(self.pipeline, campaigns),
             self.pipeline.state,
             now,
         )
@@ -240,7 +246,7 @@ class _SyncRun:
     def _count_calls(self) -> None:
         spent = self.client.calls_of - self._before
         for name, calls in spent.items():
-            table = {"get-sms-stats": "campaigns"}.get(name, name)
+            table = {"get-sms-stats": "campaigns", "campaign_replies": "replies"}.get(name, name)
             if name != "get-balance":  # asked for the time
                 self.report.of(table).calls += calls
         self.report.calls = spent.total()

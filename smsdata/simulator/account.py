@@ -46,6 +46,8 @@ class Account:
         Share of numbers that always hard-bounce.
     late : float
         Share of messages that get-user-sms-sent shows up to 48 h after they were sent.
+    late_replies : float
+        Share of inbound messages that are listed up to 72 h after they were received.
     copies : float
         Share of campaigns that list one number twice.
     goo : bool
@@ -94,6 +96,7 @@ class Account:
         link_rate: float = 0.004,
         dead: float = 0.04,
         late: float = 0.0,
+        late_replies: float = 0.0,
         copies: float = 0.0,
         goo: bool = True,
         clients: int = 3,
@@ -106,7 +109,7 @@ class Account:
         clock = Clock(end - days * DAY_SECONDS)
         self.contacts = Contacts(clock, goo=goo, readd_refused=readd_refused)
         sent, keywords = Sent(clock), seed_data.keyword_rows()
-        inbox = Inbox(self.contacts, sent, keywords)
+        inbox = Inbox(self.contacts, sent, keywords, late_replies)
         resellers = seed_data.reseller_rows(rng, clients, end)
         self.state = AccountState(
             clock, self.contacts, sent, inbox, seed_data.number_rows(), keywords, *resellers

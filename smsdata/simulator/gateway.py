@@ -163,6 +163,9 @@ class Gateway:
         Virtual seconds per second of ``clock``; 0 lets virtual time stand until `Account.advance`.
     seed : int
         For quirks, shuffling and latency.
+    date_offset : float or callable
+        Seconds by which the ``Date`` header is off the virtual time; a callable takes the virtual time, epoch
+        seconds.
 
     Attributes
     ----------
@@ -196,6 +199,7 @@ class Gateway:
         quirks: bool = False,
         speed: float = 0.0,
         seed: int = 0,
+        date_offset: float | Callable[[int], float] = 0.0,
     ) -> None:
         if order not in ("newest", "oldest", "shuffled"):
             raise ValueError(f"unknown order {order!r}: newest, oldest or shuffled.")
@@ -203,6 +207,7 @@ class Gateway:
             raise ValueError(f"unknown bounds {bounds!r}: [], [), (] or ().")
         self.account, self.clock, self.faults, self.drift = account, clock, faults or Faults(), drift
         self.limiter = Limiter(limiter, rate)
+        self.date_offset = date_offset
         self.max_page, self.latency, self.speed = max_page, latency, speed
         self.reseller, self.bounds, self.quirks = reseller, bounds, quirks
         self.calls: list[Received] = []
@@ -301,7 +306,8 @@ class Gateway:
         return self._json(body, refused.status)
 
     def _headers(self, status: int, kind: str) -> dict[str, str]:
-        headers = {"date": formatdate(self.account.now, usegmt=True), "content-type": kind}
+        off = self.date_offset(self.account.now) if callable(self.date_offset) else self.date_offset
+        headers = {"date": formatdate(self.account.now + int(off), usegmt=True), "content-type": kind}
         if (status == 429 or status >= 500) and self.faults.strikes("retry_after", ""):
             headers["retry-after"] = self._random.choice(fault.RETRY_AFTER)
         return headers

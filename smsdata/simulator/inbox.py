@@ -5,10 +5,12 @@ Imports the parts below it: clock, contacts, sent, seed_data.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 import numpy as np
 
+from smsdata.simulator.clock import HOUR_SECONDS
 from smsdata.simulator.contacts import Contacts, OptOut
 from smsdata.simulator.seed_data import Record, person
 from smsdata.simulator.sent import Sent
@@ -31,7 +33,10 @@ def is_stop(text: str) -> bool:
 
 @dataclass(slots=True)
 class Reply:
-    """One inbound message. ``row``: the recipient row it answers, or -1 for none."""
+    """One inbound message. ``row``: the recipient row it answers, or -1 for none.
+
+    ``listed_after``: how many seconds after it was received the gateway lists it.
+    """
 
     id: int
     row: int
@@ -44,6 +49,7 @@ class Reply:
     text: str
     longcode: str
     keyword: str | None = None
+    listed_after: int = 0
 
 
 class Inbox:
@@ -51,6 +57,14 @@ class Inbox:
 
     The methods that begin with ``take_`` are what the clock calls when the instant ``at`` has come; ``row``
     is a row of the recipients.
+
+    Parameters
+    ----------
+    contacts, sent, keywords
+        What an inbound message may concern.
+    late_replies : float
+        Share of inbound messages that are listed up to 72 h after they were received. A send's counter
+        counts them at once.
 
     Attributes
     ----------
@@ -60,7 +74,10 @@ class Inbox:
         Tracked links that were followed: instant, row, address.
     """
 
-    def __init__(self, contacts: Contacts, sent: Sent, keywords: list[Record]) -> None:
+    def __init__(
+        self, contacts: Contacts, sent: Sent, keywords: list[Record], late_replies: float = 0.0
+    ) -> None:
+        self._late_replies = late_replies
         self.replies: list[Reply] = []
         self.link_hits: list[tuple[int, int, str]] = []
         self._contacts, self._sent, self._keywords = contacts, sent, keywords
@@ -72,7 +89,7 @@ class Inbox:
         first, last = names[table["first"][row]], names[table["last"][row]]
         msisdn = int(table["msisdn"][row])
         about = (row, send.message_id, send.list_id)
-        self.replies.append(Reply(self._next_id(), *about, at, msisdn, first, last, text, send.sender))
+        self._add(Reply(self._next_id(), *about, at, msisdn, first, last, text, send.sender))
         send.responses += 1
         if is_stop(text):
             self.take_optout(at, row, "reply")
@@ -82,9 +99,18 @@ class Inbox:
         word = text.split(" ")[0].upper() if text else ""
         keyword = next((k["keyword"] for k in self._keywords if k["keyword"] == word), None)
         names = person(msisdn)
-        self.replies.append(
-            Reply(self._next_id(), -1, None, None, at, msisdn, *names, text, longcode, keyword)
-        )
+        self._add(Reply(self._next_id(), -1, None, None, at, msisdn, *names, text, longcode, keyword))
+
+    def listed(self, now: int) -> list[Reply]:
+        """The inbound messages that the gateway lists by now."""
+        return [reply for reply in self.replies if reply.received_at + reply.listed_after <= now]
+
+    def _add(self, reply: Reply) -> None:
+        """Take an inbound message in; how late it is listed follows from its id alone."""
+        chance = random.Random(reply.id)
+        if self._late_replies and chance.random() < self._late_replies:
+            reply.listed_after = chance.randrange(72 * HOUR_SECONDS + 1)
+        self.replies.append(reply)
 
     def _next_id(self) -> int:
         return 55_000_001 + 3 * len(self.replies)

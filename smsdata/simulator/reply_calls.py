@@ -19,7 +19,7 @@ def user_responses_view(state: AccountState, query: Query) -> View:
     """get-user-sms-responses: one inbound message per row."""
     first, last = query.span(default=30, months=12)
     wanted = query.choice("keywords", "only omit both", "both")
-    replies = [reply for reply in state.inbox.replies if first <= reply.received_at <= last]
+    replies = [reply for reply in state.inbox.listed(state.now) if first <= reply.received_at <= last]
     if wanted != "both":
         replies = [reply for reply in replies if (reply.keyword is not None) == (wanted == "only")]
     return _reply_view(state, replies, query)
@@ -31,7 +31,7 @@ def responses_view(state: AccountState, query: Query) -> View:
     msisdn, belongs = query.integer("msisdn"), _belongs(state, query)
     replies = [
         reply
-        for reply in state.inbox.replies
+        for reply in state.inbox.listed(state.now)
         if first <= reply.received_at <= last and belongs(reply) and msisdn in (None, reply.msisdn)
     ]
     return _reply_view(state, replies, query)

@@ -12,6 +12,8 @@ once.
 - ``messages.status``: the status of the same recipient in ``dlrs``; the wire may show an older or vaguer one.
 - ``messages`` holds what get-user-sms-sent shows: rows that appear late are missing until they do, while
   ``dlrs`` and the counters of ``campaigns`` know them at once.
+- ``replies`` holds what get-user-sms-responses lists: those that are listed late are missing until they are,
+  while the counters of ``campaigns`` know them at once.
 - ``dlrs.delivered_at``: always None; only callbacks and get-sms-delivery-status tell it.
 - ``replies.message_id`` and ``list_id``: None where the wire says 0 or null. ``original_message``: as with
   include_original.
@@ -130,7 +132,7 @@ def _true_optouts(state: AccountState) -> list[Record]:
 
 def _true_replies(state: AccountState) -> list[Record]:
     rows = []
-    for reply in state.inbox.replies:
+    for reply in state.inbox.listed(state.now):
         row: Record = {"id": reply.id, "message_id": reply.message_id, "list_id": reply.list_id}
         row |= {"received_at": utc(reply.received_at), "msisdn": str(reply.msisdn)}
         row |= {"longcode": reply.longcode, "response": reply.text}

@@ -27,10 +27,13 @@ class Rejects:
 
     def add(self, rejects: Iterable[Reject], read: str, seen_at: datetime) -> list[Path]:
         """Set rows aside that came with a read, each in a file of its own; the same row is kept once."""
-        kept = []
+        kept: list[Path] = []
+        dismissed = self._dismissed()
         for reject in rejects:
             raw = json.dumps(reject.raw, sort_keys=True)  # escapes what is no character
             path = self._folder / f"{reject.table}-{hashlib.sha256(raw.encode()).hexdigest()[:20]}.json"
+            if path.name in dismissed:
+                continue
             kept.append(path)
             if path.exists():
                 continue
@@ -45,11 +48,23 @@ class Rejects:
         return Counter(path.name.rpartition("-")[0] for path in self._folder.glob("*.json"))
 
     def dismiss(self) -> int:
-        """Remove them all; gives how many they were."""
+        """Remove them all, and keep none of them again; gives how many they were.
+
+        A row that is dismissed comes again with the next look-back: its name, a hash, is remembered.
+        """
         paths = sorted(self._folder.glob("*.json"))
+        if paths:
+            names = self._dismissed() | {path.name for path in paths}
+            self._disk.replace(self._folder / "dismissed", "\n".join(sorted(names)).encode())
         for path in paths:
             self._disk.remove(path)
         return len(paths)
+
+    def _dismissed(self) -> set[str]:
+        try:
+            return set((self._folder / "dismissed").read_text().splitlines())
+        except FileNotFoundError:
+            return set()
 
     def all(self) -> dict[Path, dict[str, Any]]:
         """The rows that were set aside, each with what is wrong with it, by the file that holds it."""

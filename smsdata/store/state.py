@@ -3,8 +3,8 @@
 Owns the state's fields, the verbs that change them, its format in ``state.json`` and the way there from
 older formats. A field is one line of `State`: how it is written follows from its type, and a state that
 does not have it yet reads as its default. Reading changes nothing; a state of an older format is written in
-the new one with the next save. No method looks at a clock: callers pass `now`. Imports only `times` and
-`errors`.
+the new one with the next save. No method looks at a clock: callers pass `now`. Imports only `coverage`,
+`times` and `errors`.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ import typing
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 import orjson
 
 from smsdata.errors import UsageError
+from smsdata.store.coverage import Span, before, joined
 from smsdata.times import instant
 
 FORMAT = 2
 
-Counted = Literal["messages", "dlrs", "optouts"]
+Counted = Literal["messages", "dlrs", "optouts", "replies"]
 """The tables whose rows a campaign's counters count."""
+
+
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class OtherFormatError(ValueError):
@@ -61,6 +65,44 @@ class Failure:
 
 
 @dataclass(slots=True)
+class Pending:
+    """What runs set out to do and have not done yet: any later run goes on with it."""
+
+    compare_from: dict[str, datetime] = field(default_factory=dict)
+    """By table, from when on the sends are to be compared with their counters."""
+    deep_from: datetime | None = None
+    """From when on dlrs are to be read whatever the counters say."""
+    since: str = ""
+    """The `since` that was asked for while the gateway's time was not known yet."""
+    answered: set[int] = field(default_factory=set)
+    """Campaigns with new replies that no report covered: their counters are to be asked for."""
+
+    def reach_back(self, table: str, start: datetime) -> None:
+        """Set out to compare a table with the counters of the sends from an instant on, or from earlier."""
+        self.compare_from[table] = min(start, self.compare_from.get(table, start))
+
+    def finish(self, table: str) -> datetime | None:
+        """A table has been compared as far back as was set out; gives from when on, or None."""
+        return self.compare_from.pop(table, None)
+
+    def dig_from(self, start: datetime | None) -> None:
+        """Set out to read dlrs from an instant on whatever the counters say; None when that is done."""
+        self.deep_from = start and min(start, self.deep_from or start)
+
+    def ask_since(self, since: str) -> None:
+        """Remember what was asked for; an empty text when the gateway's time is known."""
+        self.since = since
+
+    def note_answered(self, campaigns: Iterable[int]) -> None:
+        """Remember campaigns with new replies."""
+        self.answered.update(campaigns)
+
+    def forget_answered(self) -> None:
+        """What follows from the counters of all answered campaigns is stored."""
+        self.answered.clear()
+
+
+@dataclass(slots=True)
 class State:
     """What a sync has to remember between runs.
 
@@ -75,11 +117,15 @@ class State:
     cursors: dict[str, datetime] = field(default_factory=dict)
     """Up to where each table is stored and proved."""
     kept_from: dict[str, datetime] = field(default_factory=dict)
-    """From when on messages and dlrs are kept up to date."""
+    """The targets: from when on each table is set out to be complete."""
+    coverage: dict[str, list[Span]] = field(default_factory=dict)
+    """Of messages and replies, the spans of time that are stored and proved."""
+    pending: Pending = field(default_factory=Pending)
+    """What runs set out to do and have not done yet."""
     slices: dict[str, Slice] = field(default_factory=dict)
     """The slice of each table that a run is reading: the next one goes on with it after a crash."""
     read_whole_at: dict[str, datetime] = field(default_factory=dict)
-    """When all of a table was last read of which most runs read a part, or nothing."""
+    """When all of a table was last read, or compared with 12 months of counters, which most runs do not."""
     retries: dict[str, Retry] = field(default_factory=dict)
     """Reads, by name, of which rows were set aside, and that are worth another try."""
     members_seen: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -97,6 +143,9 @@ class State:
 
     failures: dict[str, Failure] = field(default_factory=dict)
     """By name, the reads that the gateway failed or refused; by table, those that it does not offer."""
+
+    replies_counted_differently: dict[int, list[int]] = field(default_factory=dict)
+    """By campaign, the count of replies above what a complete read of them gave."""
 
     # ---- whose store, which journal --------------------------------------------------------------
 
@@ -117,6 +166,35 @@ class State:
             under_way = self.slices[table]
             self.slices[table] = Slice(under_way.start, under_way.end, done)
 
+    def cover(self, table: str, span: Span) -> None:
+        """Remember that a span of time is stored and proved; the cursor stands where the first gap begins."""
+        if span.start < span.end:
+            self.coverage[table] = joined([*self.covered(table), span])
+            reached = self.coverage[table][0].end
+            self.cursors[table] = max(reached, self.cursors.get(table, reached))
+
+    def covered(self, table: str) -> list[Span]:
+        """The spans of time that are stored and proved.
+
+        A state of before they were kept knows where a table begins and its cursor; replies then began with
+        all that there was.
+        """
+        if table not in self.coverage and table in self.cursors:
+            always = _ALWAYS if table == "replies" else self.cursors[table]
+            return joined([Span(self.kept_from.get(table, always), self.cursors[table])])
+        return list(self.coverage.get(table, ()))
+
+    def uncover(self, table: str, start: datetime, *, oldest: datetime = _ALWAYS) -> None:
+        """Have a table read again from an instant on; what lies before `oldest` is gone."""
+        self.coverage[table] = [span for span in before(self.covered(table), start) if span.end > oldest]
+
+    def take_back_cursor(self, table: str, cursor: datetime) -> None:
+        """Put a cursor back that was set while a clock was wrong."""
+        if table in self.coverage or table in ("messages", "replies"):
+            self.uncover(table, cursor)
+        self.cursors[table] = cursor
+        self.slices.pop(table, None)
+
     def begin_slice(self, table: str, span: Slice) -> None:
         """Remember a slice of time that is going to be read, for a run that goes on with it."""
         self.slices[table] = span
@@ -124,10 +202,6 @@ class State:
     def end_slice(self, table: str) -> bool:
         """Forget the slice that was read to its end; gives whether there was one."""
         return self.slices.pop(table, None) is not None
-
-    def note_witness(self, table: str, witness: str) -> None:
-        """Remember the weakest witness of the reads of a table in the last run that read it."""
-        self.witnesses[table] = witness
 
     def keep_from(self, table: str, first: datetime) -> None:
         """Remember from when on a table is kept up to date."""
@@ -152,18 +226,6 @@ class State:
         """Forget that a read is worth another try; gives how often it was tried, and where."""
         return self.retries.pop(read, Retry(0))
 
-    # ---- reads that failed -----------------------------------------------------------------------
-
-    def note_failure(self, read: str, failure: Failure | None) -> None:
-        """Remember that a read failed, or with None that it did well."""
-        self.failures.pop(read, None)
-        if failure is not None:
-            self.failures[read] = failure
-
-    def not_offered(self) -> list[str]:
-        """The tables that the gateway does not offer, as far as was asked."""
-        return sorted(name for name in self.failures if "?" not in name)
-
     # ---- members of lists ------------------------------------------------------------------------
 
     def mark_members_read(self, counters: Mapping[int, tuple[int, int]], *, gone: Iterable[int] = ()) -> None:
@@ -183,6 +245,7 @@ class State:
             "messages": self.messages_counted_differently,
             "dlrs": self.dlrs_counted_differently,
             "optouts": self.optouts_counted_differently,
+            "replies": self.replies_counted_differently,
         }[table]
 
     def remember(self, table: Counted, campaign: int, counters: list[int]) -> None:
@@ -199,6 +262,23 @@ class State:
 
 
 # ---- the file --------------------------------------------------------------------------------------
+
+
+def note_witness(state: State, table: str, witness: str) -> None:
+    """Remember the weakest witness of the reads of a table in the last run that read it."""
+    state.witnesses[table] = witness
+
+
+def note_failure(state: State, read: str, failure: Failure | None) -> None:
+    """Remember that a read failed, or with None that it did well."""
+    state.failures.pop(read, None)
+    if failure is not None:
+        state.failures[read] = failure
+
+
+def not_offered(state: State) -> list[str]:
+    """The tables that the gateway does not offer, as far as was asked."""
+    return sorted(name for name in state.failures if "?" not in name)
 
 
 def state_as_json(state: State) -> bytes:
@@ -232,7 +312,7 @@ def state_from_json(content: bytes) -> State:
         state: State = _from_json(State, _of_format_1(raw) if written_in == 1 else raw)
     except (AttributeError, KeyError, TypeError, UsageError) as error:
         raise ValueError(f"the state does not fit its format: {error}") from None
-    return state
+    return state if "pending" in raw else _adopted(state)
 
 
 def _of_format_1(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -273,6 +353,18 @@ def _of_format_1(raw: Mapping[str, Any]) -> dict[str, Any]:
         "dlrs_counted_differently": remembered[""],
         "optouts_counted_differently": remembered["optouts"],
     }
+
+
+def _adopted(state: State) -> State:
+    """A state of before targets were kept: its report of 12 months stands for all that follows from it."""
+    whole = state.read_whole_at.get("campaigns")
+    if whole is None:
+        return state
+    for table in ("messages", "dlrs", "optouts", "replies", "campaigns"):
+        state.read_whole_at.setdefault(table, whole)
+        if table not in ("messages", "dlrs"):
+            state.kept_from.setdefault(table, whole - timedelta(days=365))
+    return state
 
 
 def _checksum_of(content: Mapping[str, Any]) -> int:

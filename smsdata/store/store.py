@@ -39,13 +39,13 @@ from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
 from smsdata.store.state import OtherFormatError, State, state_as_json, state_from_json
-from smsdata.store.verify import Difference, counter_faults, damages, key_faults, rows_aside
+from smsdata.store.verify import Difference, counter_faults, damages, key_faults, rows_aside, unfinished
 from smsdata.times import instant
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMAT = 1
+_COUNTED = ("dlrs", "optouts", "replies")
 
 
 def open_store(store: Store | str | Path) -> Store:
@@ -176,8 +176,9 @@ class Store:
     def verify(self) -> list[Difference]:
         """Check all that can be checked without the gateway.
 
-        Checksums of every file, keys, and per campaign the rows of messages, dlrs and optouts against
-        the campaign's stored counters, as far back as these tables are kept.
+        Checksums of every file, keys, what runs set out to read and have not, and per campaign the rows of
+        messages, dlrs, optouts and replies against the campaign's stored counters, as far back as these
+        tables are kept.
 
         Returns
         -------
@@ -190,13 +191,12 @@ class Store:
         if damage:
             return damage
         until = self.state.cursors.get("messages")
-        messages, dlrs = self.state.kept_from.get("messages"), self.state.kept_from.get("dlrs")
         return [
             *key_faults(self.tables),
             *rows_aside(self.rejects),
-            *counter_faults(self.tables, "messages", since=messages, until=until),
-            *counter_faults(self.tables, "dlrs", since=dlrs),
-            *counter_faults(self.tables, "optouts", since=dlrs),
+            *unfinished(self.state),
+            *counter_faults(self.tables, self.state, "messages", until=until),
+            *(one for table in _COUNTED for one in counter_faults(self.tables, self.state, table)),
         ]
 
     # ---- state ---------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What can be checked of a store without the gateway: checksums, keys, rows against the counters of sends.
 
 Changes nothing. Which counts agree is decided in `smsdata.schema.counters`. Imports `files`, `keys`,
-`schema` and `errors`; is given the `parts`.
+`state`, `coverage`, `schema` and `errors`; is given the `parts`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from smsdata.errors import StoreError
 from smsdata.schema.counters import Counters, Disagreement, Stored, disagreements
 from smsdata.schema.tables import TABLES
+from smsdata.store.coverage import Span, gaps, joined
 from smsdata.store.files import load_part
 from smsdata.store.keys import firsts
 from smsdata.store.rejects import Rejects
+from smsdata.store.state import State
 
 if TYPE_CHECKING:
     from smsdata.store.parts import StoredTables
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 class Difference:
     """Something in the store that is not as it should be.
 
-    `what` is ``"damaged"``, ``"keys"``, a status, or ``"optouts"``; `where` a file or ``message_id=...``;
+    `what` is ``"damaged"``, ``"keys"``, ``"unfinished"``, a status, ``"optouts"`` or ``"replies"``; `where` a
+    file, a span of time or ``message_id=...``;
     `stored` stands where `expected` is due; `advice` says what to do.
     """
 
@@ -39,7 +42,11 @@ class Difference:
     advice: str
 
     def __str__(self) -> str:
-        counts = "" if self.what == "damaged" else f" stored {self.stored:,}, expected {self.expected:,}"
+        counts = (
+            ""
+            if self.what in ("damaged", "unfinished")
+            else f" stored {self.stored:,}, expected {self.expected:,}"
+        )
         return f"{self.table} {self.where}: {self.what}{counts}. {self.advice}"
 
 
@@ -52,7 +59,8 @@ def damages(tables: StoredTables) -> Iterator[Difference]:
             except StoreError:
                 yield Difference(
                     table, "damaged", part.relative_to(tables.path).as_posix(), 0, 0,
-                    "Restore it from a backup, or remove it and run `smsdata sync --since` from before it.",
+                    "Restore it from a backup, or remove it and run "
+                    "`smsdata sync --deep --since` from before it.",
                 )  # fmt: skip
 
 
@@ -74,36 +82,68 @@ def key_faults(tables: StoredTables) -> Iterator[Difference]:
         if distinct < rows.num_rows:
             yield Difference(
                 table, "keys", table, rows.num_rows, distinct,
-                "Keys are missing or twice: restore the table from a backup, or remove it and sync again.",
+                "Keys are missing or twice: restore the table from a backup, or remove it and run "
+                "`smsdata sync --deep --since` from its first row.",
             )  # fmt: skip
 
 
+def unfinished(state: State) -> Iterator[Difference]:
+    """What runs set out to read and have not read: any later run goes on with it."""
+    advice = "Run `smsdata sync`, with any options: it goes on with this."
+    if state.pending.since:
+        yield Difference("campaigns", "unfinished", f"since {state.pending.since}", 0, 0, advice)
+    for table in ("messages", "replies"):
+        for span in _left_to_read(state, table):
+            where = f"{span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M}"
+            yield Difference(table, "unfinished", where, 0, 0, advice)
+    for table, start in sorted(state.pending.compare_from.items()):
+        where = f"by the counters of sends from {start:%Y-%m-%d %H:%M}"
+        yield Difference(table, "unfinished", where, 0, 0, advice)
+
+
+def _left_to_read(state: State, table: str) -> list[Span]:
+    """The gaps between a table's target and what is covered, and a slice that is not done."""
+    first, covered = state.kept_from.get(table), state.covered(table)
+    under_way = state.slices.get(table)
+    left = [Span(max(under_way.start, under_way.done), under_way.end)] if under_way else []
+    left = [span for span in left if span.start < span.end]
+    if first is None:
+        return left
+    reached = max([first, *(span.end for span in covered)])
+    return joined([*gaps(covered, first, reached), *left])
+
+
 def counter_faults(
-    tables: StoredTables, table: str, *, since: datetime | None, until: datetime | None = None
+    tables: StoredTables, state: State, table: str, *, until: datetime | None = None
 ) -> Iterator[Difference]:
     """Where the rows of a campaign do not add up to its counters.
 
-    `table` is messages, dlrs or optouts; checked are the campaigns sent from `since` on, which is when the
-    table begins, and before `until`.
+    `table` is messages, dlrs, optouts or replies; checked are the campaigns sent from when on the
+    table is kept, and before `until`. The counter of replies may count others: where a proved read has shown
+    that, they are no difference.
     """
+    since = state.kept_from.get(table, state.kept_from.get("dlrs") if table == "optouts" else None)
     if since is None:
         return
     counts = _stored_by_send(tables, table)
     for campaign in tables.rows("campaigns", since=since, until=until).to_pylist():
         stored = counts.get(campaign["message_id"], Counter())
         for what, have, due in _of_one_send(table, campaign, stored):
+            if table == "replies" and state.remembered("replies", campaign["message_id"]) == [due]:
+                continue
             yield Difference(
                 table, what, f"message_id={campaign['message_id']}", have, due,
-                "Run `smsdata sync`; if it stays, `smsdata sync --deep`.",
+                f"Run `smsdata sync`; if it stays, "
+                f"`smsdata sync --deep --since {campaign['sent_at']:%Y-%m-%d}`.",
             )  # fmt: skip
 
 
 def _stored_by_send(tables: StoredTables, table: str) -> dict[int, Counter[str]]:
-    """The rows of each send, by status; for optouts all of them under that name."""
-    by = ["message_id"] if table == "optouts" else ["message_id", "status"]
+    """The rows of each send, by status; for optouts and replies all of them under that name."""
+    by = ["message_id"] if table in ("optouts", "replies") else ["message_id", "status"]
     counts: dict[int, Counter[str]] = {}
     for row in tables.grouped(table, by, add_up="copies" if TABLES[table].copies else ""):
-        counts.setdefault(row["message_id"], Counter())[row.get("status", "optouts")] += row["n"]
+        counts.setdefault(row["message_id"], Counter())[row.get("status", table)] += row["n"]
     return counts
 
 
@@ -111,6 +151,9 @@ def _of_one_send(table: str, campaign: dict[str, Any], stored: Counter[str]) -> 
     counters = Counters.of_row(campaign)
     if not counters.known:
         return [("counters unreadable", stored.total(), counters.recipients)]
+    if table == "replies":
+        have, due = stored[table], campaign["responses"] or 0
+        return [(table, have, due)] if have < due else []
     if table != "optouts":
         return disagreements(counters, Stored(stored))
     have, due = stored["optouts"], counters.optouts

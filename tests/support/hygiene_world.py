@@ -80,7 +80,9 @@ class World:
         with self.client() as client:
             sync(client, self.store, since="100d")
             self.account.advance(hours=2)
-            sync(client, self.store, since="100d")
+            sync(
+                client, self.store, since="100d", deep=True
+            )  # else older sends have one report until the weekly pass
         return hygiene.plan(self.store)
 
 

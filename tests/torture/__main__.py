@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 import stamina
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, outages, year
+from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, outages, year
 from .tally import Tally
 
 os.environ["SMSDATA_PROGRESS"] = "0"
@@ -22,6 +22,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "fault": lambda seed: [fault.run(seed)],
     "drift": lambda seed: [drift.run(seed)],
     "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),
+    "lateness": lambda seed: [lateness.run(seed)],
     "fuzz": lambda seed: [fuzz.run(seed)],
     "histories": lambda seed: (part.run(seed) for part in (histories, outages)),
     "identity": lambda seed: [identity.run(seed)],

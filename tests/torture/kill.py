@@ -135,7 +135,7 @@ class Parts:
 
 
 BUGS = {  # each with the workload and the I/O calls at which kills show it
-    "cursor before merge": (Parts(store=_CursorFirst), "first", "rename"),
+    "cursor before merge": (Parts(store=_CursorFirst), "old inbox", "rename"),
     "messages follow after dlrs": (Parts(store=_CopyLater), "one status", "rename"),
     "files written in place": (Parts(disk=_InPlace), "next day", "write"),
     "old file removed first": (Parts(disk=_RemoveFirst), "next day", "rename"),
@@ -185,7 +185,7 @@ def _next_day(seed: int, store: Path) -> Account:
 def _interrupted(seed: int, store: Path) -> Account:
     """A day later, and the run before was killed half way."""
     account = _next_day(seed, store)
-    _in_child(lambda: _run(account, store, Parts(), at=40), patience=30)
+    in_child(lambda: _run(account, store, Parts(), at=40), patience=30)
     stir(account, random.Random(seed + 1))
     account.advance(hours=3)
     return account
@@ -202,11 +202,18 @@ def _one_status(seed: int, store: Path) -> Account:
     return account
 
 
+def _old_inbox(seed: int, store: Path) -> Account:
+    """Everything is new, and no counter and no look-back tells of what is months old."""
+    del store
+    return small(seed, days=90, campaigns=0, singles=0, inbound=12)
+
+
 WORKLOADS: dict[str, Callable[[int, Path], Account]] = {
     "first": _first,
     "next day": _next_day,
     "interrupted": _interrupted,
     "one status": _one_status,
+    "old inbox": _old_inbox,
 }
 
 
@@ -227,7 +234,7 @@ def prepare(name: str, seed: int, folder: Path) -> Workload:
 # ---- kills -----------------------------------------------------------------------------------------------
 
 
-def _in_child(work: Callable[[], Any], *, patience: float, after: float | None = None) -> bool:
+def in_child(work: Callable[[], Any], *, patience: float, after: float | None = None) -> bool:
     """Fork and work; kill after so many seconds, if asked for. Gives whether the child was killed."""
     child = os.fork()
     if child == 0:
@@ -258,7 +265,7 @@ def strike(workload: Workload, parts: Parts, tally: Tally, *, after: float | Non
     with tempfile.TemporaryDirectory(prefix="smsdata-kill-") as folder:
         store = Path(folder) / "store"
         shutil.copytree(workload.store, store)
-        killed = _in_child(lambda: _run(workload.account, store, parts, **how), patience=30, after=after)
+        killed = in_child(lambda: _run(workload.account, store, parts, **how), patience=30, after=after)
         tally.fired[f"{workload.name}: {'kills' if killed else 'ended before'}"] += 1
         where = f"{workload.name} {how or f'after {after:.4f} s'}"
         try:

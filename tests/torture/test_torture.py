@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, outages, year
+from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, outages, year
 
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
@@ -55,6 +57,27 @@ def test_year_of_faults_equals_the_truth() -> None:
 @pytest.mark.parametrize("bug", year.BUGS)
 def test_year_catches(bug: str) -> None:
     assert year.run(1, nights=20, parts=year.BUGS[bug], calm=True, edits=1).wrong
+
+
+def test_lateness_loses_nothing() -> None:
+    tally = lateness.run(1, nights=30, every=12)
+    assert not tally.wrong, str(tally)
+    assert all(tally.fired[f"{name}: kills"] for name in ("first", "since", "weekly"))
+    assert tally.fired["replies listed late"] > 50
+    assert tally.fired["nights with a wrong Date"] > 5
+
+
+LATENESS = {  # per bug the nights and the passes that show it
+    "no look-back for replies": {"nights": 30, "names": ()},
+    "weekly marked before its children": {"nights": 0, "names": ("weekly",)},
+    "target not kept": {"nights": 0, "names": ("since",)},
+}
+
+
+@pytest.mark.parametrize("bug", lateness.BUGS)
+def test_lateness_catches(bug: str) -> None:
+    how: dict[str, Any] = LATENESS[bug]
+    assert lateness.run(1, every=3, bugs=lateness.BUGS[bug], until_wrong=True, **how).wrong
 
 
 def test_fuzz_gives_right_rows_or_our_errors() -> None:
