@@ -1,7 +1,8 @@
 """One sealed Parquet file: written with checksums, read whole or in part, judged by its footer alone.
 
-Owns the seal, and what a footer tells of the rows below it. A damaged file is a `StoreError` that names it.
-Imports `schema`, `times` and `errors`.
+Owns the seal, the mark that says who wrote a file, and what a footer tells of the rows below it. A damaged
+file is a `StoreError` that names it; one that the operating system does not hand over is another, for nothing
+is known of its content. Imports `manifest`, `schema`, `times` and `errors`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,28 +25,27 @@ import pyarrow.parquet as pq
 from smsdata.errors import StoreError
 from smsdata.schema.frames import empty
 from smsdata.schema.tables import TABLES
+from smsdata.store.manifest import Mark, Sealed
 from smsdata.times import instant
 
 _GROUP_ROWS = 50_000
 _SEAL = struct.Struct("<4sII")  # mark, checksum of all before it, checksum of all after it
 _SEAL_MARK = b"SUMS"
 _END = struct.Struct("<I4s")  # length of the footer, Parquet's mark
+_MARK = b"smsdata"  # the key under which a footer says who wrote the file
 
 
 # ---- writing ---------------------------------------------------------------------------------------
 
 
-def encoded(rows: pa.Table) -> bytes:
-    """Rows as the content of a sealed Parquet file."""
+def encoded(rows: pa.Table, mark: Mark) -> bytes:
+    """Rows as the content of a sealed Parquet file that says who wrote it."""
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows,
-        sink,
-        compression="zstd",
-        compression_level=1,
-        row_group_size=_GROUP_ROWS,
-        write_page_checksum=True,
-    )
+    with pq.ParquetWriter(
+        sink, rows.schema, compression="zstd", compression_level=1, write_page_checksum=True
+    ) as file:
+        file.write_table(rows, row_group_size=_GROUP_ROWS)
+        file.add_key_value_metadata({_MARK.decode(): orjson.dumps(mark).decode()})
     return _with_seal(sink.getvalue())
 
 
@@ -67,7 +68,7 @@ def load_part(part: Path, columns: list[str] | None = None) -> pa.Table:
     """Read the rows of a file, or some of their columns; its checksums are verified."""
     file = _opened(part)
     with _named_damage(part):
-        return file.read(columns=columns)
+        return _unmarked(file.read(columns=columns))
 
 
 def load_between(part: Path, table: str, columns: list[str], low: int | None, high: int | None) -> pa.Table:
@@ -80,7 +81,9 @@ def load_between(part: Path, table: str, columns: list[str], low: int | None, hi
         return empty(table).select(columns)
     file = _opened(part)
     with _named_damage(part):  # a writer may have replaced the file since its footer was read
-        rows = file.read_row_groups(_groups_between(file.metadata, time, low, high), columns=columns)
+        rows = _unmarked(
+            file.read_row_groups(_groups_between(file.metadata, time, low, high), columns=columns)
+        )
     for bound, keep in ((low, pc.greater_equal), (high, pc.less)):
         if bound is not None:
             stamps = rows.column(time)
@@ -97,14 +100,20 @@ def _opened(part: Path) -> pq.ParquetFile:
     """A file with its checksums verified."""
     with _named_damage(part):
         content = part.read_bytes()
-        place, before = _unsealed(memoryview(content))
+        place, before, _ = _unsealed(memoryview(content))
         if zlib.crc32(memoryview(content)[:place]) != before:
             raise ValueError("the data's checksum is wrong")
         return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
 
 
-def _unsealed(content: memoryview) -> tuple[int, int]:
-    """Check the footer at the end of some content: gives where its seal stands, and the data's checksum."""
+def _unmarked(rows: pa.Table) -> pa.Table:
+    """Rows without the mark of the file that they were read from."""
+    facts = {name: value for name, value in (rows.schema.metadata or {}).items() if name != _MARK}
+    return rows.replace_schema_metadata(facts)
+
+
+def _unsealed(content: memoryview) -> tuple[int, int, int]:
+    """Check the footer at the end of some content: gives where its seal stands, and both checksums."""
     length, mark = _END.unpack(content[-_END.size :])
     place = len(content) - _END.size - length - _SEAL.size
     if place < 0 or mark != b"PAR1":
@@ -112,7 +121,7 @@ def _unsealed(content: memoryview) -> tuple[int, int]:
     sealed, before, after = _SEAL.unpack(content[place : place + _SEAL.size])
     if sealed != _SEAL_MARK or zlib.crc32(content[place + _SEAL.size :]) != after:
         raise ValueError("the footer's checksum is wrong")
-    return place, before
+    return place, before, after
 
 
 # ---- what a footer tells ---------------------------------------------------------------------------
@@ -120,15 +129,48 @@ def _unsealed(content: memoryview) -> tuple[int, int]:
 
 def footer_of(part: Path) -> pq.FileMetaData:
     """The checked footer of a file."""
-    with _named_damage(part), part.open("rb") as file:
+    with _named_damage(part):
+        tail = _tail(part)
+        return _footer(tail, _unsealed(tail)[0])
+
+
+def seal_of(part: Path, expected: str = "") -> Sealed:
+    """Which content a file has, by its seal; and who wrote it, where the checksum is not the expected one."""
+    with _named_damage(part):
+        tail = _tail(part)
+        place, *sums = _unsealed(tail)
+        checksum = _checksum(sums)
+        if checksum == expected:
+            return Sealed(checksum)
+        footer = _footer(tail, place)
+        mark = (footer.metadata or {}).get(_MARK)
+        return Sealed(checksum, footer.num_rows, Mark(**orjson.loads(mark)) if mark else None)
+
+
+def checksum_of(content: bytes) -> str:
+    """The checksum by which a manifest knows the content of a sealed file."""
+    _, *sums = _unsealed(memoryview(content))
+    return _checksum(sums)
+
+
+def _checksum(sums: list[int]) -> str:
+    return "".join(f"{one:08x}" for one in sums)
+
+
+def _tail(part: Path) -> memoryview:
+    """The end of a file, with all of its footer and the seal before it."""
+    with part.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         for guess in (1 << 16, size):
             file.seek(max(0, size - guess))
             tail = memoryview(file.read())
             if _END.unpack(tail[-_END.size :])[0] + _SEAL.size + _END.size <= len(tail):
                 break
-        place, _ = _unsealed(tail)
-        return pq.read_metadata(pa.BufferReader(b"PAR1" + bytes(tail[place + _SEAL.size :])))
+        return tail
+
+
+def _footer(tail: memoryview, place: int) -> pq.FileMetaData:
+    return pq.read_metadata(pa.BufferReader(b"PAR1" + bytes(tail[place + _SEAL.size :])))
 
 
 def group_ranges(footer: pq.FileMetaData, column: str) -> Iterator[tuple[Any, Any] | None]:
@@ -169,11 +211,20 @@ def _overlaps(extremes: tuple[datetime, datetime] | None, low: int | None, high:
 
 
 def damaged(path: Path) -> StoreError:
-    """The error for a file that cannot be read."""
+    """The error for a file whose content is not what was written."""
     return StoreError(
-        f"{path} is damaged or cannot be read. Restore it from a backup, or remove it and run "
+        f"{path} is damaged. Restore it from a backup, or remove it and run "
         "`smsdata sync --since` from before its rows.",
         code="DAMAGED",
+    )
+
+
+def unreadable(path: Path, error: OSError) -> StoreError:
+    """The error for a file or folder that the operating system does not hand over."""
+    reason = (error.strerror or type(error).__name__).lower()
+    return StoreError(
+        f"{path} cannot be read: {reason}. Make it readable for this user; nothing is known to be damaged.",
+        code="UNREADABLE",
     )
 
 
@@ -184,5 +235,8 @@ def _named_damage(part: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, struct.error, pa.ArrowException):
+    except OSError as error:
+        # Arrow raises an OSError without a number of its own for content that it cannot decode.
+        raise (unreadable(part, error) if error.errno else damaged(part)) from None
+    except (ValueError, TypeError, struct.error, pa.ArrowException):
         raise damaged(part) from None

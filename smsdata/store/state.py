@@ -3,8 +3,8 @@
 Owns the state's fields, the verbs that change them, its format in ``state.json`` and the way there from
 older formats. A field is one line of `State`: how it is written follows from its type, and a state that
 does not have it yet reads as its default. Reading changes nothing; a state of an older format is written in
-the new one with the next save. No method looks at a clock: callers pass `now`. Imports only `times` and
-`errors`.
+the new one with the next save. No method looks at a clock: callers pass `now`. Imports only `manifest`,
+`times` and `errors`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import json
 import typing
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 import orjson
 
 from smsdata.errors import UsageError
+from smsdata.store.manifest import Manifest
 from smsdata.times import instant
 
 FORMAT = 2
@@ -61,6 +62,8 @@ class State:
     account: str = ""
     """The fingerprint of the account whose rows the store holds; empty as long as it is nobody's."""
     base_url: str = ""
+    manifest: Manifest = field(default_factory=Manifest)
+    """The files that the store holds, as they were written last."""
     journal: int = 0
     """The number of the page journal; the pages of others are merged."""
     cursors: dict[str, datetime] = field(default_factory=dict)
@@ -94,6 +97,11 @@ class State:
         """Go on with a new journal of pages."""
         self.journal += 1
 
+    def next_generation(self) -> State:
+        """The state as it is to be saved: its manifest names the files written since it was saved last."""
+        manifest = self.manifest
+        return replace(self, manifest=replace(manifest, generation=manifest.generation + manifest.changed))
+
     # ---- how far tables are read -----------------------------------------------------------------
 
     def advance(self, table: str, cursor: datetime, *, done: datetime) -> None:
@@ -114,6 +122,14 @@ class State:
     def keep_from(self, table: str, first: datetime) -> None:
         """Remember from when on a table is kept up to date."""
         self.kept_from[table] = first
+
+    def read_anew(self, table: str) -> None:
+        """Remember no more that a table was read: rows of it are gone from the store."""
+        self.read_whole_at.pop(table, None)
+        if table == "list_members":
+            self.members_seen.clear()
+        elif table in get_args(Counted):
+            self._counted_differently(cast("Counted", table)).clear()
 
     def mark_read(self, table: str, now: datetime) -> None:
         """Remember that all of a table has been read."""

@@ -16,18 +16,23 @@ from smsdata.errors import StoreError
 from smsdata.schema.counters import Counters, Disagreement, Stored, disagreements
 from smsdata.schema.tables import TABLES
 from smsdata.store.files import load_part
+from smsdata.store.inventory import FileFault
 from smsdata.store.keys import firsts
 
 if TYPE_CHECKING:
     from smsdata.store.parts import StoredTables
 
 
+FILE_FAULTS = frozenset({"damaged", "missing", "unreadable", "older", "foreign", "state is older"})
+"""What can be the matter with a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Something in the store that is not as it should be.
 
-    `what` is ``"damaged"``, ``"keys"``, a status, or ``"optouts"``; `where` a file or ``message_id=...``;
-    `stored` stands where `expected` is due; `advice` says what to do.
+    `what` is one of `FILE_FAULTS`, ``"keys"``, a status, or ``"optouts"``; `where` a file or
+    ``message_id=...``; `stored` stands where `expected` is due; `advice` says what to do.
     """
 
     table: str
@@ -38,21 +43,30 @@ class Difference:
     advice: str
 
     def __str__(self) -> str:
-        counts = "" if self.what == "damaged" else f" stored {self.stored:,}, expected {self.expected:,}"
+        counts = "" if self.what in FILE_FAULTS else f" stored {self.stored:,}, expected {self.expected:,}"
         return f"{self.table} {self.where}: {self.what}{counts}. {self.advice}"
 
 
-def damages(tables: StoredTables) -> Iterator[Difference]:
-    """The files whose content is not what was written."""
-    for table in TABLES:
+def file_faults(tables: StoredTables) -> Iterator[Difference]:
+    """The files that are not what the store wrote last, or whose content is damaged."""
+    if tables.inventory.lost_state():
+        yield Difference(
+            "store", "missing", ".smsdata/state.json", 0, 0,
+            "Restore it from a backup, or run `smsdata sync`, which then reads all again. Without it nobody "
+            "can say whether files are missing.",
+        )  # fmt: skip
+    faults = tables.inventory.faults(*TABLES)
+    named = {fault.name for fault in faults}
+    for table in [] if any(fault.name == fault.table for fault in faults) else TABLES:
         for part in tables.parts(table):
+            name = part.relative_to(tables.path).as_posix()
             try:
-                load_part(part)
-            except StoreError:
-                yield Difference(
-                    table, "damaged", part.relative_to(tables.path).as_posix(), 0, 0,
-                    "Restore it from a backup, or remove it and run `smsdata sync --since` from before it.",
-                )  # fmt: skip
+                if name not in named:
+                    load_part(part)
+            except StoreError as error:
+                faults.append(FileFault(table, name, error.code.lower(), 0, ""))
+    for fault in faults:
+        yield Difference(fault.table, fault.what, fault.name, 0, fault.expected, fault.advice)
 
 
 def key_faults(tables: StoredTables) -> Iterator[Difference]:
