@@ -1,8 +1,8 @@
 """Where the rows of every table lie: which files there are, which of them can hold a row, and new ones.
 
 Every row stands in exactly one part and never moves to another, so that replacing one part after the other
-never shows a reader a row twice. Decides nothing about what a row says. Imports `files`, `inventory`, `disk`,
-`schema` and `errors`.
+never shows a reader a row twice. Decides nothing about what a row says. Imports `files`, `inventory`,
+`seal`, `disk`, `schema` and `errors`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from smsdata.schema.tables import table_of
 from smsdata.store.disk import Disk
 from smsdata.store.files import (
     epoch_micros,
-    footer_of,
     group_ranges,
     load_between,
     load_part,
     may_hold,
 )
 from smsdata.store.inventory import Inventory, part_number
+from smsdata.store.seal import footer_of
 
 PART_ROWS = 250_000
 
