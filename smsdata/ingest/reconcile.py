@@ -13,7 +13,7 @@ from pathlib import Path
 from smsdata import times
 from smsdata.gateway.caller import Caller
 from smsdata.store.store import Store, open_store
-from smsdata.store.verify import Difference
+from smsdata.store.verify import FILE_FAULTS, Difference
 
 _SPAN = timedelta(days=7)  # the widest that get-sms-sent-count answers
 _WIRE = "%Y-%m-%d %H:%M:%S"
@@ -41,7 +41,7 @@ def verify(
     """
     store = open_store(store)
     differences = store.verify()
-    if client is None or any(difference.what == "damaged" for difference in differences):
+    if client is None or any(difference.what in FILE_FAULTS for difference in differences):
         return differences
     return [*differences, *_weeks_counted_differently(store, client, since)]
 

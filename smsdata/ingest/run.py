@@ -24,6 +24,7 @@ from smsdata.ingest import plan, targets
 from smsdata.ingest.campaigns import campaigns_in, look_at_campaigns, read_campaigns, refresh_answered
 from smsdata.ingest.dlrs import DlrRefresh
 from smsdata.ingest.lists import counters_of_lists, read_daily, read_lists, read_members, stale_members
+from smsdata.ingest.lost_files import LostFiles
 from smsdata.ingest.messages import messages_to_come, read_messages
 from smsdata.ingest.on_demand import read_on_demand
 from smsdata.ingest.pipeline import Pipeline
@@ -108,7 +109,9 @@ def sync(
                 pipeline.odd_rows.take_back()
             if dismiss_rejects:
                 pipeline.report.note(f"{store.rejects.dismiss():,} rows that were set aside are removed.")
+            lost = LostFiles(store, wanted, options.start(client.now()) if deep else None)
             _SyncRun(pipeline, options).go(wanted, on_plan or (lambda _report: None))
+            lost.account_for(pipeline.report, client.now())
     return pipeline.report
 
 

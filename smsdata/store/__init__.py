@@ -2,8 +2,9 @@
 
 Owns the layout of the store's folder. Knows no HTTP; imports `schema`, `times` and `errors`.
 
-To read in this order: `disk` (durable files), `journal` (pages as they came), `files` (one sealed Parquet
-file), `parts` (where each table's rows lie), `keys` (rows by their keys), `evidence` (which status counts),
+To read in this order: `disk` (durable files), `journal` (pages as they came), `manifest` (which files there
+should be), `seal` (a file's checksums and mark), `files` (its rows), `inventory` (which files there are),
+`parts` (where each table's rows lie), `keys` (rows by their keys), `evidence` (which status counts),
 `merging` (rows into parts), `verify` (what can be checked without the gateway), `rejects` (rows set aside),
 `scan` (a table without loading it), `store` (the front: `Store`).
 """

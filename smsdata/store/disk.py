@@ -26,15 +26,28 @@ class Disk:
     def __init__(self, private: Path) -> None:
         self.private = private
         self._count = 0
+        self._settled: set[Path] = set()
         self._guard = threading.Lock()
 
     def folder(self, path: Path) -> None:
-        """Make a folder that only its owner may enter."""
+        """Make a folder that only its owner may enter.
+
+        A folder of the store that is there already may have been made by a process that died before its name
+        was durable: the first time, that is made up for.
+        """
         with said(path):
-            missing = [p for p in (path, *path.parents) if not p.exists()]
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for made in missing:
-                self._sync_folder(made.parent)
+            for one in reversed((path, *path.parents)):
+                made = not one.exists()
+                if made:
+                    self._mkdir(one)
+                if made or (self.private.parent in one.parents and one not in self._settled):
+                    self._sync_folder(one.parent)
+                    self._settled.add(one)
+
+    def settle(self, folder: Path) -> None:
+        """Make durable which files a folder holds, whoever put them there."""
+        with said(folder):
+            self._sync_folder(folder)
 
     def replace(self, path: Path, content: bytes | memoryview) -> None:
         """Put `content` at `path`: a reader sees the whole old file or the whole new one."""
@@ -62,7 +75,9 @@ class Disk:
     def append(self, path: Path) -> Appender:
         """Open a file to which records are added."""
         with said(path):
-            return Appender(self, path, self._open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND))
+            handle = self._open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            self._sync_folder(path.parent)
+            return Appender(self, path, handle)
 
     def remove(self, path: Path) -> None:
         """Remove a file, if it is there."""
@@ -97,7 +112,7 @@ class Disk:
         finally:
             os.close(handle)
 
-    # The six below are where a test makes the disk fail or the process die.
+    # The eight below are where a test makes the disk fail or the process die.
 
     def _open(self, path: Path, flags: int) -> int:
         return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -116,6 +131,12 @@ class Disk:
     def _unlink(self, path: Path) -> None:
         path.unlink()
 
+    def _mkdir(self, path: Path) -> None:
+        path.mkdir(mode=0o700, exist_ok=True)
+
+    def _truncate(self, handle: int, size: int) -> None:
+        os.ftruncate(handle, size)
+
     def _sync_folder(self, path: Path) -> None:
         handle = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -127,8 +148,8 @@ class Disk:
 class Appender:
     """A file that only grows.
 
-    What was added is safe from a crash of this process at once, and from a loss of power after at
-    most `every` seconds.
+    What was added is safe from a crash of this process at once, and from a loss of power with the first
+    addition that comes more than `every` seconds after the last such point.
     """
 
     def __init__(self, disk: Disk, path: Path, handle: int, every: float = 2.0) -> None:
@@ -154,8 +175,14 @@ class Appender:
     def cut(self, size: int) -> None:
         """Drop what a crash left half written at the end."""
         with said(self.path):
-            os.ftruncate(self._handle, size)
+            self._disk._truncate(self._handle, size)
             self.size = size
+
+    def sync(self) -> None:
+        """Make safe from a loss of power what was added."""
+        with self._guard, said(self.path):
+            self._disk._fsync(self._handle)
+            self._synced = time.monotonic()
 
     def read(self, place: int, length: int) -> bytes:
         """Read back."""

@@ -1,16 +1,11 @@
-"""One sealed Parquet file: written with checksums, read whole or in part, judged by its footer alone.
+"""One sealed Parquet file: read whole or in part, judged by its footer alone.
 
-Owns the seal, and what a footer tells of the rows below it. A damaged file is a `StoreError` that names it.
-Imports `schema`, `times` and `errors`.
+Owns what a footer tells of the rows below it. Imports `seal`, `schema` and `times`.
 """
 
 from __future__ import annotations
 
-import os
-import struct
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,45 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from smsdata.errors import StoreError
 from smsdata.schema.frames import empty, with_schema
 from smsdata.schema.tables import TABLES
+from smsdata.store.seal import MARK, content_of, footer_of, named_damage
 from smsdata.times import instant
-
-_GROUP_ROWS = 50_000
-_SEAL = struct.Struct("<4sII")  # mark, checksum of all before it, checksum of all after it
-_SEAL_MARK = b"SUMS"
-_END = struct.Struct("<I4s")  # length of the footer, Parquet's mark
-
-
-# ---- writing ---------------------------------------------------------------------------------------
-
-
-def encoded(rows: pa.Table) -> bytes:
-    """Rows as the content of a sealed Parquet file."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows,
-        sink,
-        compression="zstd",
-        compression_level=1,
-        row_group_size=_GROUP_ROWS,
-        write_page_checksum=True,
-    )
-    return _with_seal(sink.getvalue())
-
-
-def _with_seal(content: pa.Buffer) -> bytes:
-    """Put checksums between data and footer, where readers of Parquet look for nothing.
-
-    Parquet's own page checksums leave out the headers of pages and the footer, whose statistics
-    decide which files are opened at all.
-    """
-    whole = memoryview(content)
-    footer = len(whole) - _END.size - _END.unpack(whole[-_END.size :])[0]
-    seal = _SEAL.pack(_SEAL_MARK, zlib.crc32(whole[:footer]), zlib.crc32(whole[footer:]))
-    return b"".join([whole[:footer], seal, whole[footer:]])
-
 
 # ---- reading ---------------------------------------------------------------------------------------
 
@@ -66,8 +26,8 @@ def _with_seal(content: pa.Buffer) -> bytes:
 def load_part(part: Path, columns: list[str] | None = None) -> pa.Table:
     """Read the rows of a file, or some of their columns; its checksums are verified."""
     file = _opened(part)
-    with _named_damage(part):
-        return with_schema(_table_of(part), file.read(columns=columns))
+    with named_damage(part):
+        return _unmarked(with_schema(_table_of(part), file.read(columns=columns)))
 
 
 def _table_of(part: Path) -> str:
@@ -85,9 +45,9 @@ def load_between(part: Path, table: str, columns: list[str], low: int | None, hi
     if not _groups_between(footer_of(part), time, low, high):
         return empty(table).select(columns)
     file = _opened(part)
-    with _named_damage(part):  # a writer may have replaced the file since its footer was read
+    with named_damage(part):  # a writer may have replaced the file since its footer was read
         rows = file.read_row_groups(_groups_between(file.metadata, time, low, high), columns=columns)
-        rows = with_schema(table, rows)
+        rows = _unmarked(with_schema(table, rows))
     for bound, keep in ((low, pc.greater_equal), (high, pc.less)):
         if bound is not None:
             stamps = rows.column(time)
@@ -102,40 +62,17 @@ def epoch_micros(moment: str | datetime | None, name: str) -> int | None:
 
 def _opened(part: Path) -> pq.ParquetFile:
     """A file with its checksums verified."""
-    with _named_damage(part):
-        content = part.read_bytes()
-        place, before = _unsealed(memoryview(content))
-        if zlib.crc32(memoryview(content)[:place]) != before:
-            raise ValueError("the data's checksum is wrong")
-        return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    with named_damage(part):
+        return pq.ParquetFile(pa.BufferReader(content_of(part)), page_checksum_verification=True)
 
 
-def _unsealed(content: memoryview) -> tuple[int, int]:
-    """Check the footer at the end of some content: gives where its seal stands, and the data's checksum."""
-    length, mark = _END.unpack(content[-_END.size :])
-    place = len(content) - _END.size - length - _SEAL.size
-    if place < 0 or mark != b"PAR1":
-        raise ValueError("no footer")
-    sealed, before, after = _SEAL.unpack(content[place : place + _SEAL.size])
-    if sealed != _SEAL_MARK or zlib.crc32(content[place + _SEAL.size :]) != after:
-        raise ValueError("the footer's checksum is wrong")
-    return place, before
+def _unmarked(rows: pa.Table) -> pa.Table:
+    """Rows without the mark of the file that they were read from."""
+    facts = {name: value for name, value in (rows.schema.metadata or {}).items() if name != MARK}
+    return rows.replace_schema_metadata(facts)
 
 
 # ---- what a footer tells ---------------------------------------------------------------------------
-
-
-def footer_of(part: Path) -> pq.FileMetaData:
-    """The checked footer of a file."""
-    with _named_damage(part), part.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        for guess in (1 << 16, size):
-            file.seek(max(0, size - guess))
-            tail = memoryview(file.read())
-            if _END.unpack(tail[-_END.size :])[0] + _SEAL.size + _END.size <= len(tail):
-                break
-        place, _ = _unsealed(tail)
-        return pq.read_metadata(pa.BufferReader(b"PAR1" + bytes(tail[place + _SEAL.size :])))
 
 
 def group_ranges(footer: pq.FileMetaData, column: str) -> Iterator[tuple[Any, Any] | None]:
@@ -170,26 +107,3 @@ def _overlaps(extremes: tuple[datetime, datetime] | None, low: int | None, high:
         return True
     least, most = (int(moment.timestamp() * 1e6) for moment in extremes)
     return (high is None or least <= high) and (low is None or most + 1 >= low)
-
-
-# ---- damage ----------------------------------------------------------------------------------------
-
-
-def damaged(path: Path) -> StoreError:
-    """The error for a file that cannot be read."""
-    return StoreError(
-        f"{path} is damaged or cannot be read. Restore it from a backup, or remove it and run "
-        "`smsdata sync --since` from before its rows.",
-        code="DAMAGED",
-    )
-
-
-@contextmanager
-def _named_damage(part: Path) -> Iterator[None]:
-    """Turn what reading a file stumbles over into the error that names the file."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, struct.error, pa.ArrowException):
-        raise damaged(part) from None

@@ -71,6 +71,8 @@ class PageJournal:
                 for read, pages in kept.items():
                     for number, (body, seen_at) in pages.items():
                         self.add(read, number, body, seen_at)
+                if kept:
+                    self._file.sync()  # they may have been durable in the old file, which goes
 
             yield move
             old.close()

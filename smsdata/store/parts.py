@@ -1,8 +1,8 @@
 """Where the rows of every table lie: which files there are, which of them can hold a row, and new ones.
 
 Every row stands in exactly one part and never moves to another, so that replacing one part after the other
-never shows a reader a row twice. Owns the layout of the folder; decides nothing about what a row says.
-Imports `files`, `disk`, `schema` and `errors`.
+never shows a reader a row twice. Decides nothing about what a row says. Imports `files`, `inventory`,
+`seal`, `disk`, `schema` and `errors`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from smsdata.schema.frames import empty, schema
 from smsdata.schema.tables import table_of
 from smsdata.store.disk import Disk
 from smsdata.store.files import (
-    encoded,
     epoch_micros,
-    footer_of,
     group_ranges,
     load_between,
     load_part,
     may_hold,
 )
+from smsdata.store.inventory import Inventory, part_number
+from smsdata.store.seal import footer_of
 
 PART_ROWS = 250_000
 
@@ -49,6 +49,8 @@ class StoredTables:
 
     def __init__(self, path: Path, disk: Disk, part_rows: int = PART_ROWS) -> None:
         self.path = path
+        self.inventory = Inventory(path, disk)
+        """Which files there are, and which there should be."""
         self.added: Counter[str] = Counter()
         """How many rows of each table were put in that were not there before."""
         self._disk = disk
@@ -58,8 +60,7 @@ class StoredTables:
 
     def parts(self, table: str) -> list[Path]:
         """The files of a table, in the order of time."""
-        pattern = "month=*/part-*.parquet" if table_of(table).time else "part-*.parquet"
-        return sorted((self.path / table).glob(pattern), key=lambda p: (p.parent.name, _part_number(p)))
+        return self.inventory.listed(table)
 
     def rows(
         self,
@@ -78,9 +79,10 @@ class StoredTables:
             raise UsageError(f"{table} has no column {unknown[0]!r}. Columns: {', '.join(arrow.names)}.")
         low, high = epoch_micros(since, "since"), epoch_micros(until, "until")
         needed = [*wanted, time] if time and time not in wanted else wanted
+        trusted = self.inventory.trusted
         for _ in range(5):
             try:
-                pieces = [load_between(part, table, needed, low, high) for part in self.parts(table)]
+                pieces = [load_between(part, table, needed, low, high) for part in trusted(table)]
                 break
             except FileNotFoundError:
                 continue  # a writer replaced it between the listing and the opening
@@ -91,12 +93,12 @@ class StoredTables:
 
     def count(self, table: str) -> int:
         """How many rows a table has, from the files' footers."""
-        return sum(footer_of(part).num_rows for part in self.parts(table))
+        return sum(footer_of(part).num_rows for part in self.inventory.trusted(table))
 
     def min_max(self, table: str, columns: Sequence[str]) -> dict[str, tuple[Any, Any]]:
         """The least and the greatest value of some columns, from the files' footers."""
         extremes: dict[str, tuple[Any, Any]] = {}
-        for part in self.parts(table):
+        for part in self.inventory.trusted(table):
             footer = footer_of(part)
             for name in columns:
                 for low, high in filter(None, group_ranges(footer, name)):
@@ -111,7 +113,7 @@ class StoredTables:
         time = time_of(table, since, None)
         needed = list(dict.fromkeys(name for name in (*by, add_up, time) if name))
         pieces = []
-        for part in self.parts(table):
+        for part in self.inventory.trusted(table):
             rows = load_between(part, table, needed, epoch_micros(since, "since"), None)
             ones = rows.column(add_up) if add_up else pa.repeat(pa.scalar(1, pa.int64()), rows.num_rows)
             counted = rows.select(list(by)).append_column("n", ones)
@@ -132,7 +134,7 @@ class StoredTables:
         """The parts that may hold one of these keys, or of these values of `by`, by their footers."""
         column = by or table_of(table).key[0]
         wanted = np.unique(rows.column(column).to_numpy(zero_copy_only=False))
-        for part in self.parts(table):
+        for part in self.inventory.trusted(table):
             if may_hold(part, column, wanted):
                 yield part
 
@@ -141,16 +143,17 @@ class StoredTables:
     def write(self, part: Path, table: str, rows: pa.Table) -> None:
         """Put the rows of a part in the place of those it had."""
         rows = _in_stored_order(table, rows)  # the unordered ones are let go before they are encoded
-        self._disk.replace(part, encoded(rows))
+        self.inventory.write(part, rows)
 
     def append(self, table: str, rows: pa.Table) -> None:
         """Put new rows into their month's last part if it has room for all of them, else into new ones."""
         self.added[table] += rows.num_rows
+        self.inventory.trusted(table)
         for folder, unordered in self._by_folder(table, rows):
             self._disk.folder(folder)
             piece = _in_stored_order(table, unordered)
-            parts = sorted(folder.glob("part-*.parquet"), key=_part_number)
-            number = _part_number(parts[-1]) + 1 if parts else 0
+            parts = sorted(folder.glob("part-*.parquet"), key=part_number)
+            number = self.inventory.next_number(folder)
             if parts and footer_of(parts[-1]).num_rows + piece.num_rows <= self._part_rows:
                 self.write(parts[-1], table, pa.concat_tables([load_part(parts[-1]), piece]))
                 continue
@@ -193,7 +196,3 @@ def _in_stored_order(table: str, rows: pa.Table) -> pa.Table:
     time = [table_of(table).time] if table_of(table).time else []
     names = list(dict.fromkeys([*time, *table_of(table).key]))
     return rows.sort_by([(name, "ascending") for name in names])
-
-
-def _part_number(part: Path) -> int:
-    return int(part.stem.removeprefix("part-"))

@@ -4,7 +4,7 @@ Owns the state's fields, the verbs that change them, its format in ``state.json`
 older formats. A field is one line of `State`: how it is written follows from its type, and a state that
 does not have it yet reads as its default. Reading changes nothing; a state of an older format is written in
 the new one with the next save. No method looks at a clock: callers pass `now`. Imports only `coverage`,
-`times` and `errors`.
+`manifest`, `times` and `errors`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import json
 import typing
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 import orjson
 
 from smsdata.errors import UsageError
 from smsdata.store.coverage import Span, before, joined
+from smsdata.store.manifest import Manifest
 from smsdata.times import instant
 
 FORMAT = 2
@@ -112,6 +113,8 @@ class State:
     account: str = ""
     """The fingerprint of the account whose rows the store holds; empty as long as it is nobody's."""
     base_url: str = ""
+    manifest: Manifest = field(default_factory=Manifest)
+    """The files that the store holds, as they were written last."""
     journal: int = 0
     """The number of the page journal; the pages of others are merged."""
     cursors: dict[str, datetime] = field(default_factory=dict)
@@ -256,12 +259,29 @@ class State:
         """The counters of a campaign that its rows did not bear out, though all were read; None for none."""
         return self._counted_differently(table).get(campaign)
 
-    def forget(self, table: Counted, campaign: int) -> None:
-        """Forget a campaign's counters: its rows bear them out, or are about to be compared anew."""
-        self._counted_differently(table).pop(campaign, None)
+    def forget(self, table: Counted, campaign: int | None = None) -> None:
+        """Forget a campaign's counters, or all: its rows bear them out, or are about to be compared anew."""
+        remembered = self._counted_differently(table)
+        for one in [campaign] if campaign is not None else list(remembered):
+            remembered.pop(one, None)
 
 
 # ---- the file --------------------------------------------------------------------------------------
+
+
+def next_generation(state: State) -> State:
+    """The state as it is to be saved: its manifest names the files written since it was saved last."""
+    manifest = state.manifest
+    return replace(state, manifest=replace(manifest, generation=manifest.generation + manifest.changed))
+
+
+def read_anew(state: State, table: str) -> None:
+    """Remember no more that a table was read: rows of it are gone from the store."""
+    state.read_whole_at.pop(table, None)
+    if table == "list_members":
+        state.members_seen.clear()
+    elif table in get_args(Counted):
+        state.forget(cast("Counted", table))
 
 
 def note_witness(state: State, table: str, witness: str) -> None:

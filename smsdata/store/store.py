@@ -31,15 +31,14 @@ from smsdata.schema.tables import TABLES
 from smsdata.settings import canonical_url
 from smsdata.store.disk import Disk
 from smsdata.store.evidence import as_observed
-from smsdata.store.files import damaged
 from smsdata.store.journal import PageJournal
 from smsdata.store.keys import rows_without, same_keys
 from smsdata.store.merging import Merging
 from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
-from smsdata.store.state import OtherFormatError, State, state_as_json, state_from_json
-from smsdata.store.verify import Difference, counter_faults, damages, key_faults, rows_aside, unfinished
+from smsdata.store.state import State, next_generation, state_as_json
+from smsdata.store.verify import Difference, counter_faults, file_faults, key_faults, rows_aside, unfinished
 from smsdata.times import instant
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ class Store:
     ) -> Scan:
         """Give the lazy form of a table, for helpers of `smsdata.analysis`; vanished rows are left out."""
         time_of(table, since, until)
-        return scan_between(table, self.parts(table), since, until)
+        return scan_between(table, self.tables.inventory.trusted(table), since, until)
 
     def rows(
         self,
@@ -176,20 +175,21 @@ class Store:
     def verify(self) -> list[Difference]:
         """Check all that can be checked without the gateway.
 
-        Checksums of every file, keys, what runs set out to read and have not, and per campaign the rows of
-        messages, dlrs, optouts and replies against the campaign's stored counters, as far back as these
-        tables are kept.
+        Every file against the manifest and its own checksums, keys, what runs set out to read and have not,
+        and per campaign the rows of messages, dlrs, optouts and replies against the campaign's stored
+        counters, as far back as these tables are kept.
 
         Returns
         -------
         list of Difference
-            Empty when all is well; while a file is damaged, only the damaged files.
+            Empty when all is well; while a file is damaged, missing or not the one that the store wrote
+            last, only such files.
         """
         if not self._writing:  # another process may have written the state since it was read
             self.__dict__.pop("state", None)
-        damage = list(damages(self.tables))
-        if damage:
-            return damage
+        faults = list(file_faults(self.tables))
+        if faults:
+            return faults
         until = self.state.cursors.get("messages")
         return [
             *key_faults(self.tables),
@@ -220,35 +220,37 @@ class Store:
         with self.disk.lock(holder, wait):
             self.disk.clean()
             self.__dict__.pop("state", None)
+            self.disk.settle(self.private)  # what we read of it may not be safe from a loss of power yet
+            self.tables.inventory.open(self.state)
             self._writing = True
             try:
                 yield
+                if self.state.manifest.changed:
+                    self.save_state()
             finally:
                 self._writing = False
+                self.tables.inventory.close()
 
     @cached_property
     def state(self) -> State:
         """What a sync has to remember: whose store this is, cursors, what is under way."""
-        path = self.private / "state.json"
-        try:
-            return state_from_json(path.read_bytes())
-        except FileNotFoundError:
-            return State()
-        except OtherFormatError:
-            raise StoreError(
-                f"{self.path} was written by another version of smsdata; update smsdata."
-            ) from None
-        except (OSError, ValueError):
-            raise damaged(path) from None
+        return self.tables.inventory.saved_state() or State()
 
     def save_state(self) -> None:
         """Make the state durable; only under `writing`."""
-        self.disk.replace(self.private / "state.json", state_as_json(self.state))
+        saved = next_generation(self.state)
+        try:
+            self.disk.replace(self.private / "state.json", state_as_json(saved))
+        except BaseException:
+            self.tables.inventory.close()  # nobody knows which manifest stands now: nothing more is written
+            raise
+        self.state.manifest.generation = saved.manifest.generation
 
     @property
     def bound(self) -> bool:
         """Whether it is durably known whose store this is."""
-        return (self.private / "state.json").exists()
+        saved = self.tables.inventory.saved_state()
+        return saved is not None and saved.account == self.state.account
 
     def bind(self, account: str, base_url: str, *, again: bool = False) -> None:
         """Make the store this account's, or make sure that it is.
@@ -261,11 +263,17 @@ class Store:
         base_url = canonical_url(base_url)
         if (self.state.account, canonical_url(self.state.base_url)) == (account, base_url):
             return
-        if self.state.account and not again and any(self.parts(table) for table in TABLES):
-            other = "base URL" if canonical_url(self.state.base_url) != base_url else "account"
+        elsewhere = (
+            self.state.base_url not in {"", base_url} and canonical_url(self.state.base_url) != base_url
+        )
+        named = self.state.account or self.tables.inventory.account()
+        other = "base URL" if elsewhere else "account"
+        differs = named != account or elsewhere
+        if named and differs and not again and any(self.parts(table) for table in TABLES):
+            where = self.state.base_url or "its files say so"
             raise StoreError(
-                f"{self.path} holds the rows of another {other} ({self.state.base_url}). Use another "
-                "--store, or after a change of key run `smsdata config --rebind`.",
+                f"{self.path} holds the rows of another {other} ({where}). Use "
+                "another --store, or after a change of key run `smsdata config --rebind`.",
                 code="OTHER_ACCOUNT",
             )
         self.state.bind(account, base_url)  # durable with the first thing that is stored

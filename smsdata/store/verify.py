@@ -17,6 +17,7 @@ from smsdata.schema.counters import Counters, Disagreement, Stored, disagreement
 from smsdata.schema.tables import TABLES
 from smsdata.store.coverage import Span, gaps, joined
 from smsdata.store.files import load_part
+from smsdata.store.inventory import FileFault
 from smsdata.store.keys import firsts
 from smsdata.store.rejects import Rejects
 from smsdata.store.state import State
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from smsdata.store.parts import StoredTables
 
 
+FILE_FAULTS = frozenset({"damaged", "missing", "unreadable", "older", "foreign", "state is older"})
+"""What can be the matter with a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Something in the store that is not as it should be.
 
-    `what` is ``"damaged"``, ``"keys"``, ``"unfinished"``, a status, ``"optouts"`` or ``"replies"``; `where` a
-    file, a span of time or ``message_id=...``;
+    `what` is one of `FILE_FAULTS`, ``"keys"``, ``"unfinished"``, a status, ``"optouts"`` or ``"replies"``;
+    `where` a file, a span of time or ``message_id=...``;
     `stored` stands where `expected` is due; `advice` says what to do.
     """
 
@@ -44,24 +49,32 @@ class Difference:
     def __str__(self) -> str:
         counts = (
             ""
-            if self.what in ("damaged", "unfinished")
+            if self.what in FILE_FAULTS | {"unfinished"}
             else f" stored {self.stored:,}, expected {self.expected:,}"
         )
         return f"{self.table} {self.where}: {self.what}{counts}. {self.advice}"
 
 
-def damages(tables: StoredTables) -> Iterator[Difference]:
-    """The files whose content is not what was written."""
-    for table in TABLES:
+def file_faults(tables: StoredTables) -> Iterator[Difference]:
+    """The files that are not what the store wrote last, or whose content is damaged."""
+    if tables.inventory.lost_state():
+        yield Difference(
+            "store", "missing", ".smsdata/state.json", 0, 0,
+            "Restore it from a backup, or run `smsdata sync`, which then reads all again. Without it nobody "
+            "can say whether files are missing.",
+        )  # fmt: skip
+    faults = tables.inventory.faults(*TABLES)
+    named = {fault.name for fault in faults}
+    for table in [] if any(fault.name == fault.table for fault in faults) else TABLES:
         for part in tables.parts(table):
+            name = part.relative_to(tables.path).as_posix()
             try:
-                load_part(part)
-            except StoreError:
-                yield Difference(
-                    table, "damaged", part.relative_to(tables.path).as_posix(), 0, 0,
-                    "Restore it from a backup, or remove it and run "
-                    "`smsdata sync --deep --since` from before it.",
-                )  # fmt: skip
+                if name not in named:
+                    load_part(part)
+            except StoreError as error:
+                faults.append(FileFault(table, name, error.code.lower(), 0, ""))
+    for fault in faults:
+        yield Difference(fault.table, fault.what, fault.name, 0, fault.expected, fault.advice)
 
 
 def rows_aside(rejects: Rejects) -> Iterator[Difference]:
