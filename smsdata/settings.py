@@ -6,6 +6,7 @@ Imports nothing of smsdata but `errors`.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import ipaddress
 import math
 import os
@@ -78,16 +79,59 @@ class Pace:
         return f"{self.per_second:g} of {self.rate:g} calls/s"
 
 
+class Secret:
+    """A word that nothing shows: not repr, str or format, not asdict, pickle or a traceback.
+
+    Examples
+    --------
+    >>> Secret("word"), f"{Secret('word')}", Secret("word").reveal()
+    (***, '***', 'word')
+    """
+
+    __slots__ = ("_word",)
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    def reveal(self) -> str:
+        """Give the word itself, to whoever has to send it."""
+        return self._word
+
+    def __repr__(self) -> str:
+        return "***" if self._word else "not set"
+
+    def __bool__(self) -> bool:
+        return bool(self._word)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._word.encode(), other._word.encode())
+
+    def __hash__(self) -> int:
+        return hash(Secret)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Secret:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "settings with a secret are not pickled: make a Client in the other process; it reads "
+            "SMSDATA_API_SECRET or the keyring."
+        )
+
+
 @dataclass(frozen=True)
 class Settings:
-    """The settings in force. The secret never shows in ``repr``.
+    """The settings in force. The secret is a `Secret`, which shows nowhere.
 
     `sources` tells for each setting where its value came from: ``"argument"``, the name of an
     environment variable, ``"keyring"`` or ``"default"``.
     """
 
     key: str
-    secret: str
+    secret: Secret
     base_url: str
     rate: float
     share: float
@@ -136,7 +180,7 @@ def settings(**given: Any) -> Settings:
         values[name], sources[name] = _lookup(name, given.get(name), variable)
     return Settings(
         key=values["key"],
-        secret=values["secret"],
+        secret=Secret(values["secret"]),
         base_url=_checked_url(values["base_url"]),
         rate=_positive("rate", values["rate"]),
         share=_positive("share", values["share"], most=1.0),

@@ -122,7 +122,7 @@ def test_proxy_is_used_only_when_it_is_named(plain: HTTPServer, monkeypatch: pyt
         client.call("get-balance")
     with Client(**OPTIONS, base_url=nowhere, proxy=address(plain)) as client:
         assert client.call("get-balance")["currency"] == "AUD"
-    assert plain.asked == [f"{nowhere}get-balance.json?"]  # type: ignore[attr-defined]
+    assert plain.asked == [f"{nowhere}get-balance.json"]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("proxy", ["proxy.example", "ftp://proxy.example", "http://", "http://u:word@:3128"])

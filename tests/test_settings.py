@@ -25,14 +25,14 @@ def test_settings_take_defaults_environment_and_arguments_in_this_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = settings()
-    assert (found.key, found.secret, found.base_url) == ("", "", "https://api.transmitsms.com/")
+    assert (found.key, found.secret.reveal(), found.base_url) == ("", "", "https://api.transmitsms.com/")
     assert (found.rate, found.share, str(found.store)) == (2.0, 0.5, "data/store")
     assert found.sources["rate"] == "default"
     for name, value in {"API_KEY": "k", "API_SECRET": "s", "BASE_URL": "https://sms.example/v1", "RATE": "15",
                         "SHARE": "1", "STORE": "a/store"}.items():  # fmt: skip
         monkeypatch.setenv(f"SMSDATA_{name}", value)
     found = settings(rate=3)
-    assert (found.key, found.secret, found.base_url) == ("k", "s", "https://sms.example/v1/")
+    assert (found.key, found.secret.reveal(), found.base_url) == ("k", "s", "https://sms.example/v1/")
     assert (found.rate, found.share, str(found.store)) == (3.0, 1.0, "a/store")
     assert (found.sources["rate"], found.sources["share"]) == ("argument", "SMSDATA_SHARE")
 
@@ -50,7 +50,7 @@ def test_settings_take_credentials_from_the_keyring(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "keyring.errors", SimpleNamespace(KeyringError=Locked))
     found = settings()
     assert (found.key, found.sources["key"]) == ("smsdata-key", "keyring")
-    assert (found.secret, found.sources["secret"]) == ("", "not set")
+    assert (found.secret.reveal(), found.sources["secret"]) == ("", "not set")
 
 
 def test_settings_show_neither_key_nor_secret() -> None:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Annotated, Any
@@ -108,7 +110,7 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
         @wraps(function)
         def run(**given: Any) -> None:
             common = CommonOptions(**{f.name: given.pop(f.name) for f in fields(CommonOptions)})
-            raise typer.Exit(_exit_code(common, lambda: function(common, **given)))
+            raise typer.Exit(_exit_code(common, name, lambda: function(common, **given)))
 
         # Typer reads the options from the signature: give it one that holds the common options too.
         parameters = [*own, *shared]
@@ -120,11 +122,17 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
     return register
 
 
-def _exit_code(common: CommonOptions, work: Callable[[], int | None]) -> int:
+_WHEN_INTERRUPTED = {
+    "sync": "; what was read is kept, run it again to go on",
+    "clean": "; a change under way may have been made: the same command looks and goes on from there",
+}
+
+
+def _exit_code(common: CommonOptions, name: str, work: Callable[[], int | None]) -> int:
     try:
         return work() or 0
     except KeyboardInterrupt:
-        print("smsdata: interrupted; what was read is kept, run it again to go on.", file=sys.stderr)
+        print(f"smsdata: interrupted{_WHEN_INTERRUPTED.get(name, '')}.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
@@ -157,4 +165,12 @@ def without_command(
 def main() -> None:
     """Run the command line."""
     share_arenas()
-    app(windows_expand_args=False)
+    try:
+        app(windows_expand_args=False)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # a call under way may hang: nobody waits for its thread
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        raise

@@ -24,8 +24,9 @@ def config_command(
     shown = {
         name: {"value": value, "from": chosen.sources[name]}
         for name, value in (
-            ("key", mask(chosen.key)), ("secret", mask(chosen.secret)), ("base_url", chosen.base_url),
-            ("rate", chosen.rate), ("share", chosen.share), ("store", str(chosen.store)),
+            ("key", mask(chosen.key)), ("secret", mask(chosen.secret.reveal())),
+            ("base_url", chosen.base_url), ("rate", chosen.rate), ("share", chosen.share),
+            ("store", str(chosen.store)),
             ("ca_bundle", chosen.ca_bundle), ("proxy", without_credentials(chosen.proxy)),
         )
     }  # fmt: skip

@@ -9,8 +9,10 @@ here imports `client`, which stands on top. In the order to read it:
     A body -> a checked page.
 `throttle`
     When the next call may go, shared by every process of an account.
+`wire`
+    One request on the network: connections, one deadline, no more bytes than an answer may have.
 `caller`
-    One request: credentials, deadline, retry, masking.
+    One call: credentials, pace, retry, masking.
 `blame`
     Whose failure a failed call is.
 `reads`

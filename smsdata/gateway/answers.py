@@ -75,6 +75,38 @@ def checked(status: int, headers: Mapping[str, str], body: bytes, error_block: b
     raise _failed(_error_text(error), code, status, headers)
 
 
+_SECRET_WORDS = (b"secret", b"password", b"passwd", b"apikey", b"api_key", b"api-key")
+_SECRET_KEYS = ("secret", "password", "passwd", "apikey")
+
+
+def without_secret_keys(answer: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    """Drop what stands under a key that names a secret, however deep and however it is spelt.
+
+    The body of such an answer is not kept either. Texts that only speak of secrets stay.
+
+    >>> without_secret_keys({"client": {"API-Secret": "s", "name": "n"}}, b"api-secret")
+    ({'client': {'name': 'n'}}, b'')
+    """
+    small = body.lower()
+    if not any(word in small for word in _SECRET_WORDS):
+        return answer, body
+    kept = _without_secret_keys(answer)
+    return (kept, b"") if kept != answer else (answer, body)
+
+
+def _without_secret_keys(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_secret_keys(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    plain = {key: re.sub(r"[\W_]", "", str(key)).lower() for key in value}
+    return {
+        key: _without_secret_keys(one)
+        for key, one in value.items()
+        if not any(word in plain[key] for word in _SECRET_KEYS)
+    }
+
+
 def _vouched_by_page_block(answer: Mapping[str, Any], error_block: bool) -> bool:
     """The reseller calls may answer without an error block; their page block then vouches for them."""
     return not error_block and isinstance(answer.get("page"), dict)
@@ -153,7 +185,7 @@ def read_page(
         counted = _claims_text(claims)
         raise _misfit(f"{wanted!r} holds no rows where the gateway counts {counted}{there}", "NO_ROWS")
     beside = {key: value for key, value in answer.items() if not isinstance(value, list)}
-    return Page(number, rows, claims.count, claims.total, beside, b"" if endpoint.secret else body, seen_at)
+    return Page(number, rows, claims.count, claims.total, beside, body, seen_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +221,7 @@ def _rows_of_answer(endpoint: Endpoint, answer: Mapping[str, Any]) -> tuple[Row,
     rows = numbered(rows) or rows
     if not isinstance(rows, list):
         raise _misfit(f"{key!r} holds no list of rows", "FORMAT")
-    if endpoint.secret:
-        return tuple(_without_secrets(endpoint.secret, row) for row in rows)
     return tuple(rows)
-
-
-def _without_secrets(secret: tuple[str, ...], row: Any) -> Any:
-    """A row without the keys that nothing may see, however they are spelt."""
-    if not isinstance(row, dict):
-        return None
-    return {key: value for key, value in row.items() if re.sub(r"[\W_]", "", key).lower() not in secret}
 
 
 def _only_list(endpoint: Endpoint, answer: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """One request: credentials, HTTPS, throttle, deadline, retry, and nothing that an error may not show.
 
 Owns the way from a call's name and parameters to its answer, and nothing above one page; what the answer
-means is decided in `answers`. Imports `answers`, `throttle`, `endpoints`, `settings`, `times` and `errors`.
+means is decided in `answers`, how it comes over the network in `wire`. Imports both, `throttle`, `endpoints`,
+`settings`, `times` and `errors`.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import ssl
+import os
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,17 +22,17 @@ from functools import cached_property
 from numbers import Integral
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-import certifi
 import httpx
 import stamina
 
 from smsdata.errors import ApiError, SafetyError, UsageError
-from smsdata.gateway.answers import Page, checked, http_date, read_page, refuse_misfit
+from smsdata.gateway.answers import Page, checked, http_date, read_page, refuse_misfit, without_secret_keys
 from smsdata.gateway.endpoints import CALLS, ERROR_CODES, PAGE_SIZE, Call, Endpoint
 from smsdata.gateway.throttle import Throttle
-from smsdata.settings import Settings, is_loopback, settings, without_credentials
+from smsdata.gateway.wire import ConnectFaults, NetworkFaults, Timeouts, Wire, credentials_of, unreachable
+from smsdata.settings import Settings, is_loopback, settings
 from smsdata.times import instant
 
 # our own errors say how often a call was tried
@@ -41,10 +43,7 @@ T = TypeVar("T")
 _CALL_TRIES = 8
 _ASKS = 3
 _TRIES_SECONDS = 300.0
-_CALL_SECONDS = 60.0
-_BODY_BYTES = 64 * 2**20
 SKEW = timedelta(minutes=5)  # a Date further off from this machine's clock is not believed
-_TIMEOUT = httpx.Timeout(30.0, connect=4.0)
 _FIRST_TRIES = 3  # of a gateway that has never answered: a wrong address does not become right
 _PERSONAL = frozenset({"msisdn", "mobile", "number"})  # kept out of URLs, which end up in logs
 
@@ -102,7 +101,8 @@ class Caller:
         self._twin = is_loopback(str(urlsplit(self.settings.base_url).hostname))  # which has its own time
         self._skews = [timedelta(0), timedelta(0)]  # how far the Date was behind and ahead at most
         self._transport = transport
-        self._left_alone: list[httpx.Client] = []  # whose connections brought answers about something else
+        self._stopped = False
+        self._left_alone: list[Wire] = []  # whose connections brought answers about something else
         self.threads = _in_flight(self.settings.pace.per_second)
         self.throttle = Throttle(
             rate=self.settings.rate,
@@ -111,25 +111,16 @@ class Caller:
             clock=clock,
             sleep=sleep,
         )
+        _CALLERS.add(self)
 
     @cached_property
-    def _http_client(self) -> httpx.Client:
+    def _wire(self) -> Wire:
         if not (self.settings.key and self.settings.secret):
             raise ApiError(
                 "no credentials were given (`smsdata demo` needs none)",
                 code="AUTH_FAILED_NO_DATA",
             )
-        return httpx.Client(
-            base_url=self.settings.base_url,
-            auth=(self.settings.key, self.settings.secret),
-            headers={"Accept": "application/json", "Cache-Control": "no-store", "User-Agent": "smsdata"},
-            timeout=_TIMEOUT,
-            follow_redirects=False,
-            trust_env=False,  # no ~/.netrc and no proxy that nobody named
-            transport=self._transport,
-            verify=_trusted(self.settings.ca_bundle),
-            proxy=self.settings.proxy or None if self._transport is None else None,
-        )
+        return Wire(self.settings, self._transport, self._clock)
 
     @property
     def pool(self) -> ThreadPoolExecutor:
@@ -143,10 +134,10 @@ class Caller:
 
     def close(self) -> None:
         """Let go of connections and threads."""
-        pool, http = self.__dict__.pop("_call_pool", None), self.__dict__.pop("_http_client", None)
+        pool, wire = self.__dict__.pop("_call_pool", None), self.__dict__.pop("_wire", None)
         if pool:
             pool.shutdown(cancel_futures=True)
-        for one in filter(None, [http, *self._left_alone]):
+        for one in filter(None, [wire, *self._left_alone]):
             one.close()
         self._left_alone.clear()
 
@@ -156,6 +147,8 @@ class Caller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and not issubclass(kind, Exception):  # Ctrl-C waits for nobody
+            break_off(self)
         self.close()
 
     def __repr__(self) -> str:
@@ -293,7 +286,7 @@ class Caller:
         except ApiError as error:
             if error.code == "MISFIT":
                 with self._lock:
-                    self._left_alone += filter(None, [self.__dict__.pop("_http_client", None)])
+                    self._left_alone += filter(None, [self.__dict__.pop("_wire", None)])
             raise
 
     def _answer(
@@ -303,18 +296,22 @@ class Caller:
         _refuse_every_list(name, parameters)
         try:
             with self.throttle.slot():
+                if self._stopped:
+                    raise ApiError("interrupted", code="INTERRUPTED")
                 with self._lock:
                     self.calls_of[what] += 1
-                status, headers, body = self._exchange(name, method, parameters)
-        except httpx.TimeoutException as error:
+                    wire = self._wire
+                status, headers, body = wire.exchange(method, name, parameters)
+                body = _without_credentials(self.settings, body)
+        except Timeouts as error:
             raise ApiError(
                 f"no answer in time from {self.settings.base_url} ({type(error).__name__})",
                 code="TIMEOUT",
-                retryable=not isinstance(error, httpx.ConnectTimeout) or self._worth_knocking(),
+                retryable=not isinstance(error, ConnectFaults) or self._worth_knocking(),
             ) from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            again = not isinstance(error, httpx.ConnectError) or self._worth_knocking()
-            raise _unreachable(self.settings, error, again) from None
+        except NetworkFaults as error:
+            again = not isinstance(error, ConnectFaults) or self._worth_knocking()
+            raise unreachable(self.settings, error, again) from None
         with contextlib.suppress(KeyError, ValueError, OverflowError):
             self._server = (http_date(headers["date"]), self._clock())
             if not (self._twin or self._fixed_now):
@@ -335,7 +332,7 @@ class Caller:
             error.args = (_without_secrets(self.settings, str(error)),)
             raise
         self._spoke = True
-        return answer, body, seen_at
+        return *without_secret_keys(answer, body), seen_at
 
     def _worth_knocking(self) -> bool:
         """Whether to connect once more: a gateway that never answered is soon taken for a wrong address."""
@@ -343,24 +340,28 @@ class Caller:
             self._knocks += 1
             return self._server is not None or self._knocks < _FIRST_TRIES
 
-    def _exchange(
-        self, name: str, method: str, parameters: Mapping[str, Any]
-    ) -> tuple[int, httpx.Headers, bytes]:
-        deadline = self._clock() + _CALL_SECONDS
-        url = f"{self.settings.base_url}{name}.json"  # whole: httpx parses what it has to join three times
-        words = urlencode(parameters)
-        request = {"url": f"{url}?{words}"} if method == "GET" else {"url": url, "data": parameters}
-        with self._lock:
-            client = self._http_client
-        with client.stream(method, **request) as response:
-            body = bytearray()
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > _BODY_BYTES:
-                    raise ApiError("the answer is too large", code="FORMAT", status=response.status_code)
-                if self._clock() > deadline:
-                    raise httpx.ReadTimeout("deadline")
-            return response.status_code, response.headers, bytes(body)
+
+def break_off(caller: Caller) -> None:
+    """End the calls that are under way, and have no thread make another."""
+    caller._stopped = True
+    pool, wire = caller.__dict__.pop("_call_pool", None), caller.__dict__.get("_wire")
+    if pool:
+        pool.shutdown(wait=False, cancel_futures=True)
+    for one in filter(None, [wire, *caller._left_alone]):
+        one.break_off()
+
+
+def _after_fork() -> None:
+    """A child process opens connections of its own: on shared ones, answers would be mixed up."""
+    for caller in list(_CALLERS):
+        caller._lock = threading.Lock()
+        caller._left_alone = []
+        for name in ("_wire", "_call_pool"):
+            caller.__dict__.pop(name, None)
+
+
+_CALLERS: weakref.WeakSet[Caller] = weakref.WeakSet()
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _in_flight(per_second: float) -> int:
@@ -396,53 +397,26 @@ def _refuse_every_list(name: str, parameters: Mapping[str, Any]) -> None:
         raise UsageError(f"{name}: list_id does not name one list: give its id, a positive int.")
 
 
-def _trusted(ca_bundle: str) -> ssl.SSLContext:
-    """Which certificates are believed: the usual ones, and those of the organisation's own file.
+_LONG_ENOUGH = (
+    8  # letters; a shorter key or secret would be taken out of words that have nothing to do with it
+)
 
-    Made here, since what the standard library makes by default writes the keys of a connection to a file that
-    the environment may name (SSLKEYLOGFILE).
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(certifi.where())
-    if ca_bundle:
-        try:
-            context.load_verify_locations(ca_bundle)
-        except (OSError, ssl.SSLError):
-            raise UsageError(
-                f"ca_bundle is {ca_bundle!r}, which holds no certificates in PEM form."
-            ) from None
-    return context
+
+def _without_credentials(chosen: Settings, body: bytes) -> bytes:
+    """An answer that repeats the credentials, without them: nothing of it gets further."""
+    for credential in credentials_of(chosen):
+        for written in {credential, credential.replace("/", "\\/")}:
+            word = written.encode()
+            if len(word) >= _LONG_ENOUGH and word in body:
+                body = body.replace(word, b"***")
+    return body
 
 
 def _without_secrets(chosen: Settings, text: str) -> str:
     """Nothing that the gateway says may carry the credentials into an error."""
-    for credential in (chosen.secret, chosen.key):
+    for credential in credentials_of(chosen):
         text = text.replace(credential, "***")
     return text
-
-
-def _unreachable(chosen: Settings, error: Exception, again: bool) -> ApiError:
-    """What a failed connection is told as: a certificate that is not trusted will not become so."""
-    reason = _certificate_fault(error)
-    if reason:
-        return ApiError(f"{chosen.base_url}: {reason}", code="CERTIFICATE")
-    where = chosen.base_url
-    if chosen.proxy:
-        where += f" through the proxy {without_credentials(chosen.proxy)}"
-    words = str(error) or type(error).__name__
-    return ApiError(f"the connection to {where} failed ({words})", code="NETWORK", retryable=again)
-
-
-def _certificate_fault(error: BaseException | None) -> str:
-    """Why the gateway's certificate is not believed, if that is what is wrong."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({error.verify_message})"
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return f"its certificate is not trusted ({str(error).rpartition('] ')[2]})"
-        error = error.__cause__ or error.__context__
-    return ""
 
 
 def _worth_another_try(error: Exception) -> bool | float:

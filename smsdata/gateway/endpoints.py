@@ -104,8 +104,8 @@ class Endpoint:
     `context` names columns that are the same for all rows of one read and stand beside the rows or among the
     parameters. `total_counts_rows` is false where the gateway's total counts more than the rows that can be
     read. `repeats` marks calls whose rows of one key can repeat although the table keeps one. `ignored` keys
-    say nothing that this table keeps; `secret` keys are dropped before anything sees them. `echoes` is what
-    an answer repeats of the question: it is compared with what was asked.
+    say nothing that this table keeps. `echoes` is what an answer repeats of the question: it is compared with
+    what was asked.
     """
 
     name: str
@@ -120,7 +120,6 @@ class Endpoint:
     context: tuple[str, ...] = ()
     total_counts_rows: bool = True
     repeats: bool = False
-    secret: tuple[str, ...] = ()
     error_block: bool = True
     ignored: tuple[str, ...] = ()
     echoes: tuple[Echo, ...] = ()
@@ -252,7 +251,6 @@ _PAGINATED = (
         call="get-clients",
         rows="clients",
         total="clients_total",
-        secret=("apikey", "apisecret"),  # the client's own credentials, sent in clear
         error_block=False,
     ),
     Endpoint(

@@ -22,7 +22,7 @@ import pyarrow as pa
 from smsdata.errors import ApiError, DrainError
 from smsdata.gateway.answers import Page, checked, read_page
 from smsdata.gateway.blame import ABOUT_ONE_THING, Blame
-from smsdata.gateway.caller import Caller
+from smsdata.gateway.caller import Caller, break_off
 from smsdata.gateway.proofs import BRACKETED, COUNTERS, SINGLE_PAGE, TWO_PASSES, Pass, Proofs, rows_once
 from smsdata.gateway.reads import (
     SLICE_PAGES,
@@ -107,23 +107,29 @@ class Reader:
         line: Line = deque()
         at_once = min(_READS_AT_ONCE, max(1, self.client.threads // 2))
         stop = threading.Event()
-        with ThreadPoolExecutor(at_once, thread_name_prefix="smsdata-read") as pool:
+        pool = ThreadPoolExecutor(at_once, thread_name_prefix="smsdata-read")
+        interrupted = False
 
-            def start(read: Read) -> Future[Outcome]:
-                return pool.submit(self._proved_or_slices, read, stop)
+        def start(read: Read) -> Future[Outcome]:
+            return pool.submit(self._proved_or_slices, read, stop)
 
-            try:
-                while _fill(line, waiting, at_once, start):
-                    read, future = line.popleft()
-                    assert future is not None  # noqa: S101 - _fill starts the head of the line
-                    outcome = self._outcome(read, future)
-                    if isinstance(outcome, list):
-                        due = [part for part in outcome if not (after and part.end and part.end <= after)]
-                        line.extendleft((part, None) for part in reversed(due))
-                    else:
-                        yield outcome
-            finally:
-                stop.set()  # a caller that stops iterating cancels the remaining reads
+        try:
+            while _fill(line, waiting, at_once, start):
+                read, future = line.popleft()
+                assert future is not None  # noqa: S101 - _fill starts the head of the line
+                outcome = self._outcome(read, future)
+                if isinstance(outcome, list):
+                    due = [part for part in outcome if not (after and part.end and part.end <= after)]
+                    line.extendleft((part, None) for part in reversed(due))
+                else:
+                    yield outcome
+        except KeyboardInterrupt:
+            interrupted = True  # whoever wants to stop does not wait for a gateway
+            break_off(self.client)
+            raise
+        finally:
+            stop.set()  # a caller that stops iterating cancels the remaining reads
+            pool.shutdown(wait=not interrupted, cancel_futures=True)
 
     def read(self, read: Read) -> Drained:
         """Read one thing completely.

@@ -43,7 +43,7 @@ def typed_rows(
         rows,
         synced_at=synced_at,
         same={name: value for name, value in (context or {}).items() if name in endpoint.context},
-        ignored=(*endpoint.ignored, *endpoint.secret),
+        ignored=endpoint.ignored,
         where=where,
         copies=copies,
         endpoint=endpoint.name,

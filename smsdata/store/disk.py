@@ -189,8 +189,10 @@ class Appender:
         return os.pread(self._handle, length, place)
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._handle)
+        """Close the file; whoever would add to it later gets an error, never another file."""
+        with self._guard:
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
 
 @contextmanager

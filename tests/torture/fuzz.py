@@ -172,7 +172,7 @@ def _believing(swallow: tuple[type[Exception], ...], *, coerce: bool) -> Callabl
         for number in range(1, 50):
             wire = dict(entry.fixed) | dict(asked) | {"page": number, "max": 100}
             try:
-                answer = made._http_client.get(f"{entry.call}.json", params=wire).json()
+                answer = json.loads(made._wire.exchange("GET", entry.call, wire)[2])
                 came = answer[entry.rows]
                 rows += [{c.name: _plain(row[c.wire], c.kind, coerce) for c in columns} for row in came]
             except swallow:
