@@ -45,7 +45,8 @@ def ingest(store: Store, secret: str = "") -> tuple[CallbackCounts, Report]:
 def one(store: Store, table: str, **key: Any) -> dict[str, Any]:
     rows = [row for row in store.rows(table).to_pylist() if all(row[name] == v for name, v in key.items())]
     assert len(rows) == 1, (table, len(rows))
-    return rows[0]
+    row: dict[str, Any] = rows[0]
+    return row
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_callbacks_about_a_send_that_is_not_known_wait_for_it(
     assert ingest(store)[0].waiting == 0
 
 
-# ---- replies, opt-outs, hits, list changes -------------------------------------------------------------------
+# ---- replies, opt-outs, hits, list changes ---------------------------------------------------------------
 
 
 def test_polled_and_called_back_replies_are_one(world: Made, connect: Callable[..., Client]) -> None:
@@ -256,7 +257,7 @@ def test_list_changes_go_to_a_table_of_their_own(world: Made) -> None:
     assert '"Shoe size":"7"' in rows[1]["extra"]
 
 
-# ---- odd ones ------------------------------------------------------------------------------------------------
+# ---- odd ones --------------------------------------------------------------------------------------------
 
 ODD: list[tuple[str, dict[str, str]]] = [
     ("dlr", {}),
@@ -316,7 +317,7 @@ def test_a_store_of_nobody_takes_no_rows(tmp_path: Path) -> None:
     assert len(list(Spool(spool_folder(store.private)).segments("sealed"))) == 1
 
 
-# ---- any order -----------------------------------------------------------------------------------------------
+# ---- any order -------------------------------------------------------------------------------------------
 
 
 def events(store: Store, count: int, rng: random.Random) -> list[tuple[str, dict[str, str]]]:

@@ -12,7 +12,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -87,22 +86,25 @@ class _LimitedProtocol(HttpToolsProtocol):
 class _CallbackServer(uvicorn.Server):
     """uvicorn's server around one spool."""
 
-    def __init__(self, application: CallbackApplication, spool: Spool, **options: Any) -> None:
+    def __init__(
+        self, application: CallbackApplication, spool: Spool, commit: type[GroupCommit] = GroupCommit
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 application.asgi(), http=_LimitedProtocol, ws="none", lifespan="off", log_config=None,
                 log_level="critical", access_log=False, date_header=False, server_header=False,
                 proxy_headers=False, timeout_graceful_shutdown=5, timeout_keep_alive=75,
-                limit_concurrency=MOST_CONNECTIONS, backlog=1024, **options,
+                limit_concurrency=MOST_CONNECTIONS, backlog=1024,
             )
         )  # fmt: skip
         self._application = application
         self._spool = spool
+        self._commit = commit
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, with the thread that writes."""
-        self._application.commit = GroupCommit(self._spool)
+        self._application.commit = self._commit(self._spool)
         await super().startup(sockets)
         self.ready.set()
 
@@ -121,11 +123,13 @@ def listening_socket(host: str, port: int) -> socket.socket:
     UsageError
         When the port is taken, or the host is none of this machine.
     """
+    if not 0 <= port <= 65535:
+        raise UsageError(f"port {port} cannot be used (ports end at 65535); choose another with --port.")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=1024)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         raise UsageError(
             f"port {port} of {host} cannot be used ({reason}); choose another with --port."
         ) from None
@@ -161,6 +165,17 @@ def receive_callbacks(
         shown = f"[{host}]" if ":" in host else host
         on_ready(f"http://{shown}:{listener.getsockname()[1]}")
         _CallbackServer(application, spool).run(sockets=[listener])
+
+
+def receive_on(
+    listener: socket.socket,
+    application: CallbackApplication,
+    spool: Spool,
+    commit: type[GroupCommit] = GroupCommit,
+) -> None:
+    """Receive on a socket that listens already, until interrupted; `commit` is for tests."""
+    with spool.receiving(f"process {os.getpid()}"):
+        _CallbackServer(application, spool, commit).run(sockets=[listener])
 
 
 @contextmanager

@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, outages, year
+from . import (
+    callback_fuzz,
+    callbacks,
+    drift,
+    fault,
+    fuzz,
+    histories,
+    hygiene,
+    identity,
+    kill,
+    lateness,
+    outages,
+    year,
+)
 
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
@@ -139,3 +152,23 @@ def test_identity_accepts_nothing_about_something_else() -> None:
 @pytest.mark.parametrize("kind", identity.KINDS)
 def test_identity_catches(bug: str, kind: str) -> None:
     assert identity.run(1, seeds=2, kinds=[kind], bug=identity.BUGS[bug], until_wrong=True).wrong
+
+
+def test_callbacks_that_were_answered_survive_a_kill() -> None:
+    tally = callbacks.run(1, kills=12)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["answered"] > 50
+
+
+@pytest.mark.parametrize("bug", callbacks.BUGS)
+def test_callbacks_catches(bug: str) -> None:
+    tally = callbacks.run(
+        1, kills=100, disks=[callbacks.Forgetful], parts=callbacks.BUGS[bug], until_wrong=True
+    )
+    assert any("answered with 200" in line for line in tally.wrong), str(tally)
+
+
+def test_callbacks_fuzzed_stop_nothing_and_accept_nothing_false() -> None:
+    tally = callback_fuzz.run(1, requests=3000)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["200"] >= 300
