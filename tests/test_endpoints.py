@@ -38,7 +38,7 @@ COLUMNS = {
     "lists": {"list_id": "int64", "name": "str", "created_at": UTC, "members_active": "int64",
               "members_total": "int64", "fields": "str"} | STORED | GONE,
     "list_members": {"list_id": "int64", "msisdn": "str"} | NAMES | {"created_at": UTC, "status": "str",
-                     "fields": "str"} | STORED | GONE,
+                     "fields": "str"} | STORED | GONE | {"proved": "boolean"},
     "optouts": {"message_id": "int64", "msisdn": "str", "sent_at": UTC, "list_id": "Int64"} | NAMES
                | {"copies": "int64"} | STORED,
     "numbers": {"number": "str", "price": "float64", "auto_renew": "boolean", "next_charge": "object",
@@ -243,7 +243,7 @@ def truth(account: Account, name: str, asked: dict[str, Any]) -> list[dict[str, 
 
 def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The frame as plain values, None for missing, without what a store adds."""
-    kept = frame.drop(columns=[c for c in ("extra", "synced_at", "gone_at") if c in frame])
+    kept = frame.drop(columns=[c for c in ("extra", "synced_at", "gone_at", "proved") if c in frame])
     made = kept.astype(object).where(kept.notna(), None)
     return [
         {str(k): v.to_pydatetime() if isinstance(v, pd.Timestamp) else v for k, v in row.items()}

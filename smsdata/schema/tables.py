@@ -34,7 +34,7 @@ class Table:
 
     `key` names the columns of which no two rows share the values; `time` the column that orders the table and
     picks its month folder. `snapshot` tables are replaced by each proved read of the account. Tables with
-    `copies` count how often a send lists one recipient.
+    `copies` count how often a send lists one recipient; those with `doubts` may hold rows not proved.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Table:
     time: str = ""
     snapshot: bool = False
     copies: bool = False
+    doubts: bool = False
 
     @property
     def placing(self) -> frozenset[str]:
@@ -58,12 +59,14 @@ class Table:
 
         ``copies`` counts how often the send lists the number; ``extra`` holds keys that no column takes, as
         JSON; ``synced_at`` is when the row was last seen; ``gone_at`` (snapshots) is when it was noticed to
-        have vanished.
+        have vanished; ``proved`` is false where a row was seen once in a list that changes while it is read
+        (null: stored before this was told apart, from a proved read).
         """
         copies = (Column("copies", "int", ""),) if self.copies else ()
         gone = (Column("gone_at", "utc", "", null=True),) if self.snapshot else ()
+        proved = (Column("proved", "bool", "", null=True),) if self.doubts else ()
         seen = (Column("extra", "json", "", null=True), Column("synced_at", "utc", ""))
-        return self.columns + copies + seen + gone
+        return self.columns + copies + seen + gone + proved
 
 
 _NAMES = (_col("first_name?"), _col("last_name?"))
@@ -155,6 +158,7 @@ _FROM_GATEWAY = (
         name="list_members",
         key=("list_id", "msisdn"),
         snapshot=True,
+        doubts=True,
         columns=(
             _col("list_id", "int"),
             _col("msisdn", "phone"),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 import stamina
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, outages, year
+from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, live_lists, outages, year
 from .tally import Tally
 
 os.environ["SMSDATA_PROGRESS"] = "0"
@@ -27,6 +27,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "histories": lambda seed: (part.run(seed) for part in (histories, outages)),
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
+    "live-lists": lambda seed: [live_lists.run(seed)],
 }
 
 

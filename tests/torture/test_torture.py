@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, outages, year
+from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, live_lists, outages, year
 
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
@@ -139,3 +139,15 @@ def test_identity_accepts_nothing_about_something_else() -> None:
 @pytest.mark.parametrize("kind", identity.KINDS)
 def test_identity_catches(bug: str, kind: str) -> None:
     assert identity.run(1, seeds=2, kinds=[kind], bug=identity.BUGS[bug], until_wrong=True).wrong
+
+
+def test_live_lists_lose_nobody_and_call_nobody_gone() -> None:
+    tally = live_lists.run(1, accounts=4, nights=4)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["rows once seen"] > 20
+    assert tally.fired["gone"]
+
+
+@pytest.mark.parametrize("bug", live_lists.BUGS)
+def test_live_lists_catch(bug: str) -> None:
+    assert live_lists.run(1, accounts=6, nights=4, night=live_lists.BUGS[bug], until_wrong=True).wrong
