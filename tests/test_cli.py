@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from subprocess import PIPE
 
 import pandas as pd
@@ -417,3 +418,13 @@ def test_a_port_that_is_none_is_wrong_usage(run, port):
     done = run("simulate", "--port", port)
     assert done.exit_code == 2
     assert "--port" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["config"], ["config", "--json"]])
+def test_a_full_stdout_is_one_line(words):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "smsdata", *words], stdout=full, stderr=PIPE, text=True)
+    assert done.returncode == 1
+    assert "cannot be written to stdout: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

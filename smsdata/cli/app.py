@@ -102,7 +102,16 @@ class CommonOptions:
 
     def show(self, result: dict[str, Any], *lines: str) -> None:
         """Print the result to stdout: as JSON, or as lines."""
-        print(json.dumps(result, default=str) if self.as_json else "\n".join(lines))
+        try:
+            print(json.dumps(result, default=str) if self.as_json else "\n".join(lines), flush=True)
+        except BrokenPipeError:
+            raise
+        except (
+            OSError
+        ) as error:  # a full disk: what is buffered must not fail again at the end of the process
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SmsDataError(f"the result cannot be written to stdout: {error.strerror}.") from None
 
 
 ACCOUNT = ("base_url", "rate", "share", "ca_bundle", "proxy", "now")
