@@ -15,6 +15,7 @@ import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import UsageError
+from smsdata.gateway.endpoints import SYNCED
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.report import Report
 from smsdata.ingest.run import plan_sync, sync
@@ -81,11 +82,11 @@ _TAKEN_BY = {
     "list_id": {"list_members"},
     "msisdn": {"contact_history"},
 }
-_WITHOUT_SPAN = {"lists", "clients", "link_hits"}  # always read whole
+_WITHOUT_SPAN = {"lists", "clients"}  # always read whole
 
 
 def _refuse_ignored_by_sync(common: CommonOptions, tables: list[str] | None, msisdn: str | None) -> None:
-    named = set(tables or ())
+    named = set(tables or SYNCED)
     for option, takers in _TAKEN_BY.items():
         if not named & takers:
             common.refuse_ignored(
@@ -93,7 +94,7 @@ def _refuse_ignored_by_sync(common: CommonOptions, tables: list[str] | None, msi
             )
     if msisdn is None:
         common.refuse_ignored("it says what country the number of --msisdn is of", "country")
-    if named and named <= _WITHOUT_SPAN:
+    if named <= _WITHOUT_SPAN:
         common.refuse_ignored(f"{', '.join(sorted(named))}: always read whole", "since", "deep")
 
 

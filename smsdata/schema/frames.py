@@ -91,8 +91,22 @@ def with_schema(table: str, rows: pa.Table, columns: Sequence[str] | None = None
         return rows
     for name in names:
         if name not in rows.column_names:
-            rows = rows.append_column(name, pa.nulls(rows.num_rows, arrow.field(name).type))
+            rows = rows.append_column(name, _later_column(table, name, rows))
     return rows.select(names).cast(due)
+
+
+def _later_column(table: str, name: str, rows: pa.Table) -> pa.Array:
+    """A column that came later: of what older files call by the wire's name, else null."""
+    (column,) = (one for one in TABLES[table].stored if one.name == name)
+    if column.wire not in rows.column_names:
+        return pa.nulls(rows.num_rows, ARROW[column.kind])
+    made = []
+    for value in rows.column(column.wire).to_pylist():
+        try:
+            made.append(CONVERT[column.kind](value))
+        except ValueError:
+            made.append(None)
+    return pa.array(made, ARROW[column.kind])
 
 
 def _pandas_metadata(entry: Table) -> dict[str, Any]:
@@ -173,7 +187,8 @@ def to_arrow(
         arrays["copies"] = pa.array(copies, pa.int64())
     if proved is not None and table.doubts:
         arrays["proved"] = pa.array(proved, pa.bool_())
-    unknown = _unknown_keys({c.wire for c in table.columns} | set(ignored), whole)
+    wires = {wire for column in table.columns for wire in (column.wire, *column.also)}
+    unknown = _unknown_keys(wires | set(ignored), whole)
     extra = _extra(whole, unknown, odd.raw)
     rejects = tuple(
         Reject(table.name, column, *where(i), reason, rows[i], endpoint, dict(same))
@@ -233,7 +248,16 @@ def _array(column: Column, rows: Sequence[Row], same: Row, odd: _OddValues) -> p
         return _repeated(column, same[column.name], len(rows), odd)
     if column.name == "hit":  # link hits: a running number within the send
         return pa.array(range(1, len(rows) + 1), pa.int64())
-    return _column(column, [row.get(column.wire) for row in rows], odd)
+    return _column(column, _values(column, rows), odd)
+
+
+def _values(column: Column, rows: Sequence[Row]) -> list[Any]:
+    values = [row.get(column.wire) for row in rows]
+    for wire in column.also:
+        if None not in values:
+            break
+        values = [row.get(wire) if value is None else value for value, row in zip(values, rows, strict=True)]
+    return values
 
 
 def _repeated(column: Column, raw: Any, rows: int, odd: _OddValues) -> pa.Array:

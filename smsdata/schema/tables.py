@@ -14,18 +14,22 @@ from smsdata.schema.kinds import Kind
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table and the wire key that fills it; see `smsdata.schema.kinds` for the kinds."""
+    """One column of a table and the wire key that fills it; see `smsdata.schema.kinds` for the kinds.
+
+    `also` are other keys that fill it where the first is not there.
+    """
 
     name: str
     kind: Kind
     wire: str
     null: bool = False
+    also: tuple[str, ...] = ()
 
 
-def _col(name: str, kind: Kind = "str", wire: str = "") -> Column:
+def _col(name: str, kind: Kind = "str", wire: str = "", also: tuple[str, ...] = ()) -> Column:
     """Make a column; a name that ends in ``?`` is nullable."""
     plain = name.rstrip("?")
-    return Column(plain, kind, wire or plain, null=name.endswith("?") or kind == "id")
+    return Column(plain, kind, wire or plain, null=name.endswith("?") or kind == "id", also=also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +222,11 @@ _FROM_GATEWAY = (
         columns=(
             _col("message_id", "int"),
             _col("hit", "int"),  # a running number within the send: hits have no id
-            *(_col(f"{name}?") for name in ("list_id", "mobile", "longcode", "datetime", "link_hits")),
-            *(_col(f"{name}?") for name in ("message", "firstname", "lastname", "user_id")),
+            _col("msisdn?", "phone", "mobile", also=("msisdn", "number")),
+            _col("link?", "str", "link", also=("url", "link_url", "target_url")),
+            _col("clicked_at?", "utc", "datetime", also=("clicked_at", "datetime_entry", "created")),
+            *(_col(f"{name}?") for name in ("list_id", "longcode", "link_hits", "message")),
+            *(_col(f"{name}?") for name in ("firstname", "lastname", "user_id")),
         ),
     ),
     Table(

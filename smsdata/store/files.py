@@ -27,7 +27,8 @@ def load_part(part: Path, columns: list[str] | None = None) -> pa.Table:
     """Read the rows of a file, or some of their columns; its checksums are verified."""
     file = _opened(part)
     with named_damage(part):
-        return _unmarked(with_schema(_table_of(part), file.read(columns=columns), columns))
+        known = columns if columns and set(columns) <= set(file.schema_arrow.names) else None
+        return _unmarked(with_schema(_table_of(part), file.read(columns=known), columns))
 
 
 def _table_of(part: Path) -> str:

@@ -149,6 +149,9 @@ class State:
     failures: dict[str, Failure] = field(default_factory=dict)
     """By name, the reads that the gateway failed or refused; by table, those that it does not offer."""
 
+    hits_seen: dict[int, int] = field(default_factory=dict)
+    """By campaign, how many clicks on its links were counted when they were last read."""
+
     replies_counted_differently: dict[int, list[int]] = field(default_factory=dict)
     """By campaign, the count of replies above what a complete read of them gave."""
 
