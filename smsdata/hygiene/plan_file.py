@@ -111,7 +111,7 @@ def write_plan(
     about["hash"] = _plan_hash(rows, about, _made_key(store))
     file = Path(path) if path is not None else store.private / "plans" / f"{about['hash'][:12]}.parquet"
     rows.attrs["plan"] = about | {"file": str(file)}
-    disk = Disk(file.parent)
+    disk = store.disk if path is None else Disk(file.parent)
     disk.folder(file.parent)
     whole = io.BytesIO()
     rows.to_parquet(whole, index=False)

@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, live_lists, outages, year
+from . import (
+    drift,
+    fault,
+    fuzz,
+    histories,
+    hygiene,
+    identity,
+    kill,
+    lateness,
+    live_lists,
+    outages,
+    power,
+    year,
+)
 
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
@@ -21,6 +34,26 @@ def test_kill_catches(bug: str) -> None:
     tally = kill.run(1, kills=0, names=[workload], kinds=[kind], parts=parts, until_wrong=True)
     assert tally.wrong, str(tally)
     assert kill.kills(tally)
+
+
+def test_power_cuts_lose_nothing_that_was_stored() -> None:
+    tally = power.run(1, every=130, pairs=2, names=("first", "next day"), hygiene_every=250)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["next day: cuts"] >= 2
+    assert tally.fired["apply cut after a change"]
+
+
+POWER = {
+    "no fsync before rename": {"every": 40, "pairs": 0, "names": ("next day",)},
+    "no fsync of the folder after rename": {"every": 40, "pairs": 0, "names": ("next day",)},
+    "a folder that is there is durable": {"every": 4000, "pairs": 12, "names": ("first",)},
+}
+
+
+@pytest.mark.parametrize("bug", power.BUGS)
+def test_power_catches(bug: str) -> None:
+    how: dict[str, Any] = POWER[bug]
+    assert power.run(1, hygiene_every=0, disk=power.BUGS[bug], until_wrong=True, **how).wrong
 
 
 def test_fault_is_one_error_and_loses_nothing() -> None:
