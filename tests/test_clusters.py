@@ -12,7 +12,7 @@ from smsdata.analysis.core.statistics import wilson
 NOW = "2026-11-22"
 START = pd.Timestamp("2026-09-01T10:00", tz="UTC")
 TRUTH = 0.9
-TRIALS = 150
+TRIALS = 100
 
 
 def sends(delivered, numbers, days, **columns):
@@ -281,7 +281,7 @@ def test_compare_rates_without_a_shared_stratum_is_missing():
 
 def test_reply_and_optout_rates_cover_the_truth_where_numbers_repeat():
     rng, replied, opted = np.random.default_rng(6), [], []
-    for _ in range(60):
+    for _ in range(40):
         number = np.repeat(np.arange(60), 8)
         willing = np.repeat(rng.random(60) < 0.1, 8)
         data = sends([True] * 480, number, np.tile(np.arange(8) * 4, 60), sender="61491570006")

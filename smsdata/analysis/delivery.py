@@ -195,8 +195,8 @@ def compare_rates(
         - ``difference`` (float64, -1 to 1): rate minus baseline_rate; with ``within``, the average of the
           differences in the strata that both have; NaN if a side has nothing settled, or none is shared;
         - ``low``, ``high`` (float64): its interval: nineteen in twenty such intervals hold the difference
-          that one would see had other people been written to, on other days. Numbers and days that both groups
-          share count once for both;
+          that one would see had other people been written to, on other days. Numbers and days that both
+          groups share count once for both;
         - ``differs`` (boolean): the interval leaves out 0; NA where the difference is missing;
         - ``n`` (int64): settled messages of both groups; ``numbers`` (Int64): distinct numbers among them;
         - ``design_effect`` (float64): the variance of the difference over that of independent messages; below
