@@ -377,3 +377,44 @@ def test_alarms_ring_above_a_threshold_too():
 def test_alarms_without_counts_say_so():
     with pytest.raises(UsageError, match="delivery_rate"):
         alarms(pd.DataFrame({"a": [1]}))
+
+
+def test_time_to_deliver_of_groups_is_the_curve_of_each_alone():
+    """Groups share arrays and nothing else: one without a name, one without any time, one with bounces."""
+    sent = utc(["2026-11-01"] * 9)
+    data = pd.DataFrame({
+        "message_id": range(9), "msisdn": [f"6149157010{n}" for n in range(9)],
+        "list_id": pd.array([3, 3, 3, 1, 1, None, None, 2, 2], "Int64"), "sent_at": sent,
+        "status": ["delivered", "delivered", "hard-bounce", "pending", "hard-bounce",
+                   "delivered", "delivered", "delivered", "pending"],
+        "delivered_at": sent + pd.to_timedelta([5, 60, None, None, None, 5, None, 90, None], unit="s"),
+    })  # fmt: skip
+    grouped = time_to_deliver(data, by="list", now=NOW)
+    assert grouped["list"].fillna(-1).tolist() == [2, 3, 3, -1]
+    for key in (2, 3, None):
+        mask = data["list_id"].isna() if key is None else (data["list_id"] == key).fillna(False)
+        alone = time_to_deliver(data[mask].reset_index(drop=True), now=NOW)
+        ours = grouped[grouped["list"].isna() if key is None else (grouped["list"] == key).fillna(False)]
+        pd.testing.assert_frame_equal(ours.drop(columns="list").reset_index(drop=True), alone)
+
+
+def test_time_to_deliver_counts_impossible_receipts_and_takes_them_as_untimed():
+    data = dlrs(["delivered"] * 200, [10] * 199 + [-36_000])
+    curve = time_to_deliver(data, now=NOW)
+    assert curve[["seconds", "delivered", "impossible"]].to_numpy().tolist() == [[10, 199, 1]]
+    assert curve["incidence"].tolist() == pytest.approx([1.0])
+    assert "more than 60 s before the sending: 1, impossible" in explain(curve)
+
+
+def test_time_to_deliver_believes_no_receipt_where_a_clock_is_off():
+    """Receipts ten hours early in one campaign cost that campaign its curve, and no other."""
+    right = dlrs(["delivered"] * 50, range(1, 51)).assign(message_id=1)
+    wrong = dlrs(["delivered"] * 50, [n - 36_000 for n in range(50)]).assign(message_id=2)
+    both = pd.concat([right, wrong], ignore_index=True)
+    with pytest.warns(
+        UserWarning, match="50 receipts lie more than 60 s before the sending in 1 of 2 groups"
+    ):
+        curve = time_to_deliver(both, by="campaign", now=NOW)
+    assert set(curve["campaign"]) == {1}
+    with pytest.warns(UserWarning, match="a clock or a time zone is wrong"):
+        assert time_to_deliver(wrong, now=NOW).empty

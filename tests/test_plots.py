@@ -212,6 +212,9 @@ def test_compare_rates_marks_what_differs() -> None:
     """A filled dot is a difference that the data shows."""
     rows = pd.concat([messages()] * 30).assign(id=range(360), message_id=range(360)).reset_index(drop=True)
     rows.loc[rows["sender"] == "ACME", "status"] = "soft-bounce"
+    rows["msisdn"] = [
+        f"61491575{n:03}" for n in range(len(rows))
+    ]  # ninety messages to two numbers show little
     found = analysis.compare_rates(rows, by="sender", baseline="61491570006", now=NOW, mature_only=True)
     ax = plots.compare_rates(found)
     assert ax.get_title(loc="left") == "Delivery rate compared with 61491570006"

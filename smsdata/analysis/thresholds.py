@@ -72,7 +72,8 @@ def alarms(rates: pd.DataFrame, presets: Sequence[Alarm] = ALARMS) -> pd.DataFra
     DataFrame
         One row per group and alarm: all columns of ``rates``, then ``alarm``, ``level`` (str), ``value``,
         ``threshold`` (float64), ``source`` (str). An alarm rings if the whole 95% Wilson interval lies
-        beyond the threshold; groups known to be immature ring none. No rows if none rings.
+        beyond the threshold, with the effective size where the frame has a ``design_effect``; groups known to
+        be immature ring none. No rows if none rings.
 
     Raises
     ------
@@ -115,7 +116,8 @@ def _columns_named(presets: Sequence[Alarm], what: str) -> str:
 
 
 def _rung(rates: pd.DataFrame, alarm: Alarm) -> pd.DataFrame:
-    low, high = wilson(rates[alarm.count], rates[alarm.of])
+    effect = rates["design_effect"].fillna(1.0) if "design_effect" in rates else 1.0
+    low, high = wilson(rates[alarm.count], rates[alarm.of], effect=effect)
     beyond = low > alarm.threshold if alarm.above else high < alarm.threshold
     if "mature" in rates:
         beyond &= rates["mature"].fillna(value=False).to_numpy(bool)

@@ -39,6 +39,9 @@ _TIME_SQL = {
     "month": "12 * year({date}) + month({date}) - 1",
 }
 _ALIASES = {"campaign": "message_id", "list": "list_id", "sender": "sender"}
+_OCCASIONS = {*PERIODS, "campaign", "message_id", "id"}
+"""Groups that are an occasion themselves: of their days nothing can vary."""
+
 _NEVER_NULL = {"id", "message_id", "campaign"}
 
 
@@ -65,10 +68,13 @@ class Keys:
         Goes at the end; empty without keys.
     names : list of str
         The columns of the result that hold the groups.
+    day : str
+        The local day of a row, where groups last longer than an occasion and it was asked for; else empty.
     """
 
     keys: tuple[Key, ...]
     source: str
+    day: str = ""
 
     @property
     def select(self) -> str:
@@ -94,11 +100,17 @@ class Keys:
             raise UsageError(f"by={twice} is also a column of the result; rename it before grouping.")
         if not self.keys:
             return frame
-        frame = frame.sort_values(self.names, na_position="last", ignore_index=True)
+        frame = self.in_order(frame)
         return frame.assign(**{key.name: _group_values(frame[key.name], key) for key in self.keys})
 
+    def in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Sort the rows by their groups, missing ones last, and leave the groups as the SQL has them."""
+        return frame.sort_values(self.names, na_position="last", ignore_index=True) if self.keys else frame
 
-def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str = "sent_at") -> Keys:
+
+def group_keys(
+    tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str = "sent_at", days: bool = False
+) -> Keys:
     """Turn ``by`` into SQL.
 
     Parameters
@@ -116,6 +128,8 @@ def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str =
         The IANA time zone in which hours, days, weeks and months begin.
     at : str
         The column of the instant they are taken from.
+    days : bool
+        Whether `Keys.day` is asked for.
 
     Raises
     ------
@@ -126,11 +140,13 @@ def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str =
     kinds = _groupable(tables, table, at)
     local = _local(tables, table, tz, at) if _timed(names, kinds) else ""
     keys = tuple(_group_key(tables, table, kinds, name, local) for name in names)
+    lasting = days and names and not _OCCASIONS & set(names)
+    day = _TIME_SQL["day"].format(t=local or _local(tables, table, tz, at)) if lasting else ""
     if "country" not in names or "country" in kinds:
-        return Keys(keys, f"@{table}")
+        return Keys(keys, f"@{table}", day)
     _add_countries(tables, table)
     joined = f'(SELECT t.*, c."country" FROM @{table} t LEFT JOIN @countries c ON t."msisdn" = c."msisdn")'
-    return Keys(keys, joined)
+    return Keys(keys, joined, day)
 
 
 def check_zone(helper: str, tz: str) -> None:
