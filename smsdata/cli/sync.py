@@ -70,9 +70,8 @@ def sync_command(
             list_id=list_id,
             msisdn=number,
         )
-    common.say(
-        *(f"note: {note}" for note in report.notes), *(f"needs a look: {line}" for line in report.attention)
-    )
+    common.say(*(f"note: {note}" for note in report.notes))
+    common.look(*(f"needs a look: {line}" for line in report.attention))
     common.show(report.as_json() | {"store": str(store.path)}, *_sync_lines(report, store))
     return NEEDS_ATTENTION if report.attention else 0
 

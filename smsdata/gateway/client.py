@@ -22,7 +22,7 @@ from smsdata.gateway.progress import progress_bar
 from smsdata.gateway.reader import Reader
 from smsdata.gateway.reads import Drained, Read, each_key_once, slices
 from smsdata.schema.frames import empty, key_hash, to_pandas
-from smsdata.times import instant
+from smsdata.times import instant, last_second
 from smsdata.times import since as back_from
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ def bounds(
     """
     if start is not None and since_ is not None:
         raise UsageError("give start or since, not both.")
-    until = instant(end, "end") if end is not None else now
+    until = last_second(end, "end") if end is not None else now
     begin = instant(start, "start") if start is not None else back_from(since_ or "30d", max(now, until))
     if begin > until:
         raise UsageError(f"start {begin:%Y-%m-%d %H:%M:%S} lies after end {until:%Y-%m-%d %H:%M:%S} (UTC).")
