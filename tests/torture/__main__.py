@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 import stamina
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, outages, power, year
+from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, outages, power, sweep, year
 from .tally import Tally
 
 os.environ["SMSDATA_PROGRESS"] = "0"
@@ -20,6 +20,7 @@ pa.set_cpu_count(1)  # the rows are few: threads would only cost
 KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "kill": lambda seed: [kill.run(seed)],
     "power": lambda seed: [power.run(seed)],
+    "sweep": lambda seed: [sweep.run(seed)],
     "fault": lambda seed: [fault.run(seed)],
     "drift": lambda seed: [drift.run(seed)],
     "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),
