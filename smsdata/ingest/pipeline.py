@@ -77,6 +77,7 @@ class OddRows:
                 "`smsdata sync --replay-rejects` takes back what can be read now, --dismiss-rejects removes "
                 "them."
             )
+        self.report.attention += [str(error) for error in self.store.rejects.faults().values()]
 
     def _rested(self, drained: Drained) -> set[Path]:
         """The rows that lay aside before this run: a look-back brings them again, and says nothing new."""

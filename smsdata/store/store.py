@@ -173,10 +173,13 @@ class Store:
     def scan(
         self, table: str, *, since: str | datetime | None = None, until: str | datetime | None = None
     ) -> Scan:
-        """Give the lazy form of a table, for helpers of `smsdata.analysis`; vanished rows are left out."""
+        """Give the lazy form of a table, for helpers of `smsdata.analysis`; vanished rows are left out.
+
+        The checksums of its files are compared here, for DuckDB compares none.
+        """
         existing_store(self)
         time_of(table, since, until)
-        return scan_between(table, self.tables.inventory.trusted(table), since, until)
+        return scan_between(table, self.tables.intact(table), since, until)
 
     def rows(
         self,

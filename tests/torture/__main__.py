@@ -24,6 +24,7 @@ from . import (
     live_lists,
     outages,
     power,
+    sweep,
     year,
 )
 from .tally import Tally
@@ -33,6 +34,7 @@ pa.set_cpu_count(1)  # the rows are few: threads would only cost
 KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "kill": lambda seed: [kill.run(seed)],
     "power": lambda seed: [power.run(seed)],
+    "sweep": lambda seed: [sweep.run(seed)],
     "fault": lambda seed: [fault.run(seed)],
     "drift": lambda seed: [drift.run(seed)],
     "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),

@@ -18,6 +18,7 @@ from . import (
     live_lists,
     outages,
     power,
+    sweep,
     year,
 )
 
@@ -54,6 +55,17 @@ POWER = {
 def test_power_catches(bug: str) -> None:
     how: dict[str, Any] = POWER[bug]
     assert power.run(1, hygiene_every=0, disk=power.BUGS[bug], until_wrong=True, **how).wrong
+
+
+def test_sweep_finds_no_damage_silent() -> None:
+    tally = sweep.run(1, every=61)
+    assert not tally.wrong, str(tally)
+    assert sum(tally.fired.values()) >= 8
+
+
+@pytest.mark.parametrize("bug", sweep.BUGS)
+def test_sweep_catches(bug: str) -> None:
+    assert sweep.run(1, files="dlrs/month=2026-10", kind=sweep.BUGS[bug], until_wrong=True).wrong
 
 
 def test_fault_is_one_error_and_loses_nothing() -> None:
