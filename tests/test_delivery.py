@@ -371,7 +371,7 @@ def test_alarms_ring_above_a_threshold_too():
     rates = pd.DataFrame({"delivered": [1000], "optouts": [25]})
     assert alarms(rates).empty
     assert alarms(rates.assign(optouts=60))["level"].tolist() == ["warn", "act"]
-    assert {alarm.name for alarm in ALARMS} == {"delivery", "opt-outs"}
+    assert {alarm.name for alarm in ALARMS} == {"delivery", "opt-outs", "receipts"}
 
 
 def test_alarms_without_counts_say_so():
@@ -418,3 +418,73 @@ def test_time_to_deliver_believes_no_receipt_where_a_clock_is_off():
     assert set(curve["campaign"]) == {1}
     with pytest.warns(UserWarning, match="a clock or a time zone is wrong"):
         assert time_to_deliver(wrong, now=NOW).empty
+
+
+def test_alarms_ring_where_receipts_are_missing_in_mature_messages():
+    """304 of 833 mature messages have no receipt: the rate of the others is perfect, and says nothing."""
+    data = sends(["delivered"] * 529 + ["pending"] * 304)
+    rates = delivery_rate(data, now=NOW)
+    assert rates[["rate", "aged", "overdue"]].to_numpy().tolist() == [[1.0, 833, 304]]
+    rung = alarms(rates)
+    assert rung[["alarm", "level"]].to_numpy().tolist() == [["receipts", "look"], ["receipts", "act"]]
+    assert rung["value"].tolist() == pytest.approx([304 / 833] * 2)
+
+
+def test_alarms_of_missing_receipts_ring_beside_fresh_messages_and_not_for_them():
+    old = sends(["delivered"] * 529 + ["pending"] * 304)
+    fresh = sends(["pending"] * 400, pd.Timestamp("2026-11-21T20:00", tz="UTC"))
+    assert set(alarms(delivery_rate(pd.concat([old, fresh]), now=NOW))["alarm"]) == {"receipts"}
+    assert alarms(delivery_rate(fresh, now=NOW)).empty
+    few = sends(["delivered"] * 999 + ["pending"])
+    assert alarms(delivery_rate(few, now=NOW)).empty
+
+
+def test_delivery_rate_marks_partial_periods():
+    days = pd.date_range("2026-09-12", "2026-11-19", tz="UTC")
+    found = delivery_rate(sends(["delivered"] * len(days), days), by="month", now=NOW)
+    assert found["partial"].tolist() == [True, False, True]
+    weeks = delivery_rate(sends(["delivered"] * len(days), days), by="week", now=NOW)
+    assert weeks["partial"].tolist() == [True, *[False] * 9, True]
+    ended = delivery_rate(sends(["delivered"] * len(days), days), by="week", now="2027-03-01")
+    assert ended["partial"].tolist() == [True, *[False] * 10]
+    daily = delivery_trend(sends(["delivered"] * len(days), days), now="2026-11-19T12:00")
+    assert daily["partial"].tolist() == [*[False] * (len(days) - 1), True]
+    assert "partial" not in delivery_rate(sends(["delivered"]), by=None, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("by", "begins"),
+    [
+        ("week_from_sunday", "2026-11-15"),
+        ("week_from_monday", "2026-11-16"),
+        ("week_from_saturday", "2026-11-14"),
+        ("quarter", "2026-10-01"),
+        ("year", "2026-01-01"),
+        ("year_from_july", "2026-07-01"),
+        ("year_from_december", "2025-12-01"),
+        ("quarter_from_february", "2026-11-01"),
+    ],
+)
+def test_delivery_rate_by_other_weeks_quarters_and_years(by, begins):
+    sent = utc(["2026-11-18T12:59", "2026-11-18T13:01"])
+    found = delivery_rate(sends(["delivered"] * 2, sent), by=by, tz="Australia/Sydney", now=NOW)
+    assert found[by].tolist() == [pd.Timestamp(begins)]
+    assert found["partial"].tolist() == [True]
+
+
+def test_delivery_rate_by_week_from_sunday_parts_saturday_and_sunday():
+    sent = utc(["2026-11-14T12:00", "2026-11-15T00:00"])
+    found = delivery_rate(sends(["delivered"] * 2, sent), by="week_from_sunday", now=NOW)
+    assert found["week_from_sunday"].tolist() == [pd.Timestamp("2026-11-08"), pd.Timestamp("2026-11-15")]
+
+
+def test_delivery_rate_by_naive_times_and_periods():
+    naive = pd.DatetimeIndex([pd.Timestamp("2026-11-01"), pd.Timestamp("2026-11-01"), pd.NaT])
+    data = sends(["delivered"] * 3, SENT, own=naive, period=naive.to_period("M"))
+    found = delivery_rate(data, by="own", now=NOW)
+    assert found["n"].tolist() == [2, 1]
+    assert found["own"].tolist()[0] == pd.Timestamp("2026-11-01")
+    assert pd.isna(found["own"].iloc[1])
+    assert delivery_rate(data, by="period", now=NOW)["period"].tolist()[0] == pd.Timestamp("2026-11-01")
+    assert delivery_rate(data, by=["own", "period"], now=NOW)["n"].tolist() == [2, 1]
+    assert len(compare_rates(data, by="own", now=NOW)) == 1

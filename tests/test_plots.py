@@ -168,7 +168,7 @@ def test_delivery_rate_leaves_the_immature_hollow() -> None:
     ax = plots.delivery_rate(analysis.delivery_rate(messages(), by="week", now=NOW))
     faces = [line.get_markerfacecolor() for line in ax.lines if line.get_marker() == "o"]
     assert faces == [plots.BLUE, "white"]
-    assert legend(ax)[1:] == ["rate, 95% interval", "not yet mature"]
+    assert legend(ax)[1:] == ["partial period", "rate, 95% interval", "not yet mature"]
 
 
 def test_delivery_rate_puts_the_largest_group_on_top_with_its_n() -> None:

@@ -24,7 +24,7 @@ from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.dialect import quoted
 from smsdata.analysis.core.differences import rate_differences
 from smsdata.analysis.core.engine import MATURE, Source, Tables, open_tables
-from smsdata.analysis.core.grouping import PERIODS, By, group_keys, one_of
+from smsdata.analysis.core.grouping import PERIODS, By, group_keys, one_of, partial_periods
 from smsdata.analysis.core.provenance import explained, scope
 from smsdata.analysis.core.statistics import laney, rate
 from smsdata.errors import UsageError
@@ -51,9 +51,12 @@ _DELIVERY_RATES = {
     "last": "utc",
     "mature": "boolean",
     **RATE_COLUMNS,
+    "aged": "int64",
+    "overdue": "int64",
 }
 _STRATIFIED = {"crude": "float64", "strata": "int64", "sign_turns": "boolean"}
 _FINAL = "\"status\" IN ('delivered', 'soft-bounce', 'hard-bounce', 'bounced')"
+_PENDING = "\"status\" = 'pending'"
 _FORMULA = "delivered / (delivered + soft + hard + bounced)"
 _EACH = 5
 """Of each outcome: fewer, and a chart's limits, which rest on the normal distribution, mislead."""
@@ -115,7 +118,11 @@ def delivery_rate(
           independent one; NaN if nothing is settled, or ``msisdn`` is not known;
         - ``interval`` (str): which it is: "Wilson", as published, where no number repeats; "by number",
           "and day": with the effective sample size; "few": fewer than ten numbers or days; "one day": what
-          other days would bring is not in it. Missing if nothing is settled.
+          other days would bring is not in it. Missing if nothing is settled;
+        - ``aged`` (int64): messages sent more than 73 hours ago; ``overdue`` (int64): those of them that are
+          still pending, whose receipts are missing: see `alarms`;
+        - by a period also ``partial`` (boolean): the data do not cover it whole: it ends after ``now``, or
+          the data begin within it, more than a day after its own beginning.
 
     Raises
     ------
@@ -303,7 +310,8 @@ def delivery_trend(
           counted: one bounce on a day with one message says nothing. Missing where the period is not mature
           or there are no limits. One period in 370 falls outside by chance (at three sigmas);
         - ``numbers`` (Int64), ``design_effect`` (float64): as for `delivery_rate`; the limits are wider where
-          numbers repeat within a period; ``interval`` (str): "Laney p'", and what it is clustered by.
+          numbers repeat within a period; ``interval`` (str): "Laney p'", and what it is clustered by;
+        - ``partial`` (boolean): the data do not cover the period whole, see `delivery_rate`.
 
     Raises
     ------
@@ -357,6 +365,7 @@ class _Counted:
     """Statuses counted per group, the present, and how those that settled lie in clusters."""
 
     counts: pd.DataFrame
+    partial: dict[str, pd.Series]
     present: int
     grouped: Grouped
 
@@ -375,7 +384,8 @@ def _status_counts(
     tables.require_keys("messages", ("id",), ("message_id", "msisdn"))
     keys = group_keys(tables, "messages", by, tz=tz, days=True)
     present = tables.now(now, "messages")
-    old = f'WHERE unix_micros("sent_at") <= {present - MATURE}' if mature_only else ""
+    aged = f'unix_micros("sent_at") <= {present - MATURE}'
+    old = f"WHERE {aged}" if mature_only else ""
     counted = ",\n".join(
         tables.total("messages", f"\"status\" = '{word}'") + f" AS {quoted(column)}"
         for column, word in COUNTED_STATUSES.items()
@@ -385,7 +395,9 @@ def _status_counts(
             {tables.total("messages")} AS "n",
             {counted},
             min(unix_micros("sent_at")) AS "first",
-            max(unix_micros("sent_at")) AS "last"
+            max(unix_micros("sent_at")) AS "last",
+            {tables.total("messages", aged)} AS "aged",
+            {tables.total("messages", f"{aged} AND {_PENDING}")} AS "overdue"
         FROM {keys.source}
         {old}
         {keys.group}
@@ -395,7 +407,9 @@ def _status_counts(
     settled = raw[list(FINAL_STATUSES)].sum(axis=1)
     ordered = keys.in_order(raw[keys.names].assign(hits=raw[hit], trials=settled))
     clusters = cluster_counts(tables, keys, trials)
-    return _Counted(keys.finish(raw), present, Grouped(ordered, keys, trials, clusters))
+    counts = keys.finish(raw)
+    partial = partial_periods(keys, counts, counts, present=present, tz=tz)
+    return _Counted(counts, partial, present, Grouped(ordered, keys, trials, clusters))
 
 
 def _rates(counted: _Counted, level: float) -> pd.DataFrame:
@@ -413,7 +427,8 @@ def _rates(counted: _Counted, level: float) -> pd.DataFrame:
         mature=(counts["last"] <= counted.present - MATURE),
         **rate_intervals(counts["delivered"], final, counted.grouped.clusters, level=level),
     )
-    return pd.concat([counts[counted.grouped.keys.names], typed(full, _DELIVERY_RATES)], axis=1)
+    rates = pd.concat([counts[counted.grouped.keys.names], typed(full, _DELIVERY_RATES)], axis=1)
+    return rates.assign(**counted.partial)
 
 
 def _refuse_unequal_maturity(rates: pd.DataFrame) -> None:
@@ -516,5 +531,6 @@ def _charted(rates: pd.DataFrame, by: str, count: str, width: float) -> pd.DataF
         numbers=rates["numbers"],
         design_effect=rates["design_effect"],
         interval=rates["interval"].str.replace("Wilson", "Laney p'", regex=False),
+        partial=rates["partial"],
     )
     return frame.astype({"centre": "float64"})

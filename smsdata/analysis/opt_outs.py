@@ -14,7 +14,7 @@ import pandas as pd
 from smsdata.analysis.core.clusters import RATE_COLUMNS, cluster_counts, rate_intervals, trials_of
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import MATURE, LazyTable, Source, Tables, open_tables
-from smsdata.analysis.core.grouping import By, group_keys
+from smsdata.analysis.core.grouping import By, group_keys, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import classify_replies
@@ -228,7 +228,8 @@ def optout_rate(
         - ``mature`` (boolean): all were sent more than 73 hours ago; NA if empty. Opt-outs by a link can come
           weeks later;
         - ``n`` (int64): delivered, what the rate divides by; ``numbers`` (Int64): distinct ones among them;
-        - ``design_effect`` (float64), ``interval`` (str): as for `delivery_rate`.
+        - ``design_effect`` (float64), ``interval`` (str): as for `delivery_rate`; by a period also
+          ``partial`` (boolean).
 
     Raises
     ------
@@ -274,6 +275,7 @@ def optout_rate(
                 {keys.group}
             """)
         )
+        partial = partial_periods(keys, counts, counts, present=present, tz=tz)
         left = '"status" = \'delivered\' AND ("optout" OR "asked_number" IS NOT NULL)'
         asked = {"trial": "\"status\" = 'delivered'", "hit": left}
         trials = trials_of(tables, "dlrs", keys, rest=_ASKED, once=True, **asked)
@@ -288,7 +290,7 @@ def optout_rate(
             ),
         )
         return explained(
-            pd.concat([counts[keys.names], typed(full, _OPTOUT_RATES)], axis=1),
+            pd.concat([counts[keys.names], typed(full, _OPTOUT_RATES)], axis=1).assign(**partial),
             tables,
             formula="opted out and delivered / delivered",
             numerator="delivered recipients flagged as opted out, or who replied so (tiers 1 and 2)",

@@ -13,7 +13,7 @@ import pandas as pd
 from smsdata.analysis.core.clusters import RATE_COLUMNS, cluster_counts, rate_intervals, trials_of
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import MATURE, Source, length, open_tables
-from smsdata.analysis.core.grouping import By, group_keys
+from smsdata.analysis.core.grouping import By, group_keys, partial_periods
 from smsdata.analysis.core.provenance import explained, scope
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import NEVER_PENDING, attribute_replies, attributed, from_people
@@ -100,7 +100,8 @@ def reply_rate(
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
         - ``mature`` (boolean): all were sent more than 73 hours and more than the window ago; NA if empty;
         - ``n`` (int64): delivered, what the rate divides by; ``numbers`` (Int64): distinct ones among them;
-        - ``design_effect`` (float64), ``interval`` (str): as for `delivery_rate`.
+        - ``design_effect`` (float64), ``interval`` (str): as for `delivery_rate`; by a period also
+          ``partial`` (boolean).
 
     Raises
     ------
@@ -150,6 +151,7 @@ def reply_rate(
                 {keys.group}
             """)
         )
+        partial = partial_periods(keys, counts, counts, present=present, tz=tz)
         reached = "\"status\" = 'delivered'"
         asked = {"trial": reached, "hit": f'{reached} AND "answers" IS NOT NULL'}
         trials = trials_of(tables, "messages", keys, rest=_REACHED, once=True, **asked)
@@ -163,7 +165,7 @@ def reply_rate(
             ),
         )
         return explained(
-            pd.concat([counts[keys.names], typed(full, _REPLY_RATES)], axis=1),
+            pd.concat([counts[keys.names], typed(full, _REPLY_RATES)], axis=1).assign(**partial),
             tables,
             formula="replied / delivered",
             numerator=f"delivered messages with a reply attributed to them within {window}",
