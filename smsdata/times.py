@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from smsdata.errors import UsageError
 
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -60,6 +61,17 @@ def instant(value: str | datetime, name: str = "time") -> datetime:
         ) from None
 
 
+def last_second(value: str | datetime, name: str = "end") -> datetime:
+    """Read an end that is included: a day without a time means all of that day.
+
+    >>> last_second("2026-11-18").isoformat(), last_second("2026-11-18T00:00").isoformat()
+    ('2026-11-18T23:59:59+00:00', '2026-11-18T00:00:00+00:00')
+    """
+    moment = instant(value, name)
+    whole_day = isinstance(value, str) and re.fullmatch(r"\s*\d{4}-\d\d-\d\d\s*", value)
+    return moment + timedelta(days=1, seconds=-1) if whole_day else moment
+
+
 def since(value: str | datetime, now: datetime) -> datetime:
     """Read where a window begins: a duration back from `now`, or an instant.
 
@@ -67,6 +79,11 @@ def since(value: str | datetime, now: datetime) -> datetime:
     '2026-11-21T00:00:00+00:00'
     """
     if not isinstance(value, datetime) and not re.match(r"\d{4}-", str(value)):
+        if _WORD.search(str(value)):
+            raise UsageError(
+                f"since={value!r} is a word, which each zone reads otherwise: write 1d for a day back, "
+                f"or the day itself, such as {now - timedelta(days=1):%Y-%m-%d} (UTC)."
+            )
         try:
             return now - duration(str(value))
         except OverflowError:

@@ -164,8 +164,9 @@ def test_avoidable_parts_finds_the_emoji_that_doubled_the_bill() -> None:
     long = "Sale today! " * 10
     texts = [long + "🎉", long, "Short 🎉", "谢" * 100, "“" + "b" * 150 + "”", long + "🎉"]
     frame = campaigns_of(
-        *((n, "2026-11-01", 1, cost, 0, 1, 0, 0) for n, cost in enumerate([40.0, 1, 1, 1, 60, None]))
-    )
+        *((n, "2026-11-01", parts, cost, 0, 1, 0, 0)
+          for n, (parts, cost) in enumerate([(2, 40.0), (1, 1), (1, 1), (2, 1), (3, 60), (2, None)]))
+    )  # fmt: skip
     table = avoidable_parts(frame.assign(message=pd.Series(texts, dtype="str")))
     assert table["message_id"].tolist() == [4, 0, 5]
     assert table["parts_each"].tolist() == [3, 2, 2]
@@ -176,9 +177,49 @@ def test_avoidable_parts_finds_the_emoji_that_doubled_the_bill() -> None:
 
 
 def test_avoidable_parts_of_nothing_is_an_empty_frame_with_dtypes() -> None:
-    some = CAMPAIGNS.assign(message="Sale today! " * 10 + "🎉")
+    some = CAMPAIGNS.assign(parts=2, message="Sale today! " * 10 + "🎉")
     none = CAMPAIGNS.assign(message="Sale")
     assert len(avoidable_parts(none)) == 0
     kinds = avoidable_parts(some).dtypes.astype(str).to_dict()
     assert avoidable_parts(none).dtypes.astype(str).to_dict() == kinds
     assert avoidable_parts(some[:0]).dtypes.astype(str).to_dict() == kinds
+
+
+def test_avoidable_parts_believes_what_the_gateway_billed() -> None:
+    """One part was billed for a text that would count as two: nothing was wasted, whatever it looks like."""
+    text = pd.Series(["Sale today! " * 10 + "🎉"] * 3, dtype="str")
+    frame = campaigns_of(*((n, "2026-11-01", parts, 40.0, 0, 1, 0, 0) for n, parts in enumerate([1, 2, 4])))
+    table = avoidable_parts(frame.assign(message=text), currency="AUD")
+    assert table[["message_id", "parts_each", "wasted"]].to_numpy().tolist() == [[2, 4, 30.0], [1, 2, 20.0]]
+    assert set(table["currency"]) == {"AUD"}
+    counted = avoidable_parts(frame.drop(columns="parts").assign(message=text))
+    assert counted["parts_each"].tolist() == [2, 2, 2]
+    assert counted["currency"].isna().all()
+
+
+def test_segments_prints_invisible_culprits_as_code_points() -> None:
+    texts = pd.Series(["a\u200bb", "a\tb", "e\u0301", "\u00a0“x”", "❤\ufe0f"], dtype="str")
+    table = segments(texts.to_frame("message")).set_index("message")["culprits"]
+    assert [table[text] for text in texts] == ["U+200B", "U+0009", "U+0301", "U+00A0 “”", "❤ U+FE0F"]
+
+
+def test_segments_names_templates_and_empty_merge_fields() -> None:
+    texts = [
+        "Kim, we miss you",
+        "Lea, we miss you",
+        "Zoë, we miss you",
+        ", we miss you",
+        "Hi , see you",
+        "Sale!",
+    ]
+    table = segments(pd.DataFrame({"message": texts})).set_index("message")
+    assert table.loc[texts[:4], "template"].tolist() == ["[...] we miss you"] * 4
+    assert table.loc[texts[4:], "template"].tolist() == texts[4:]
+    assert table.loc[texts, "empty_field"].fillna("").tolist() == ["", "", "", ", we", "Hi ,", ""]
+
+
+def test_costs_and_dead_spend_name_their_currency() -> None:
+    dlrs = dlrs_of((10, A, "2026-11-01", "hard-bounce"))
+    assert costs(CAMPAIGNS, by="day", currency="NZD")["currency"].tolist() == ["NZD"] * 3
+    assert costs(CAMPAIGNS)["currency"].isna().all()
+    assert spent_on_dead(dlrs, CAMPAIGNS, currency="NZD")["currency"].tolist() == ["NZD"]

@@ -371,9 +371,120 @@ def test_alarms_ring_above_a_threshold_too():
     rates = pd.DataFrame({"delivered": [1000], "optouts": [25]})
     assert alarms(rates).empty
     assert alarms(rates.assign(optouts=60))["level"].tolist() == ["warn", "act"]
-    assert {alarm.name for alarm in ALARMS} == {"delivery", "opt-outs"}
+    assert {alarm.name for alarm in ALARMS} == {"delivery", "opt-outs", "receipts"}
 
 
 def test_alarms_without_counts_say_so():
     with pytest.raises(UsageError, match="delivery_rate"):
         alarms(pd.DataFrame({"a": [1]}))
+
+
+def test_time_to_deliver_of_groups_is_the_curve_of_each_alone():
+    """Groups share arrays and nothing else: one without a name, one without any time, one with bounces."""
+    sent = utc(["2026-11-01"] * 9)
+    data = pd.DataFrame({
+        "message_id": range(9), "msisdn": [f"6149157010{n}" for n in range(9)],
+        "list_id": pd.array([3, 3, 3, 1, 1, None, None, 2, 2], "Int64"), "sent_at": sent,
+        "status": ["delivered", "delivered", "hard-bounce", "pending", "hard-bounce",
+                   "delivered", "delivered", "delivered", "pending"],
+        "delivered_at": sent + pd.to_timedelta([5, 60, None, None, None, 5, None, 90, None], unit="s"),
+    })  # fmt: skip
+    grouped = time_to_deliver(data, by="list", now=NOW)
+    assert grouped["list"].fillna(-1).tolist() == [2, 3, 3, -1]
+    for key in (2, 3, None):
+        mask = data["list_id"].isna() if key is None else (data["list_id"] == key).fillna(False)
+        alone = time_to_deliver(data[mask].reset_index(drop=True), now=NOW)
+        ours = grouped[grouped["list"].isna() if key is None else (grouped["list"] == key).fillna(False)]
+        pd.testing.assert_frame_equal(ours.drop(columns="list").reset_index(drop=True), alone)
+
+
+def test_time_to_deliver_counts_impossible_receipts_and_takes_them_as_untimed():
+    data = dlrs(["delivered"] * 200, [10] * 199 + [-36_000])
+    curve = time_to_deliver(data, now=NOW)
+    assert curve[["seconds", "delivered", "impossible"]].to_numpy().tolist() == [[10, 199, 1]]
+    assert curve["incidence"].tolist() == pytest.approx([1.0])
+    assert "more than 60 s before the sending: 1, impossible" in explain(curve)
+
+
+def test_time_to_deliver_believes_no_receipt_where_a_clock_is_off():
+    """Receipts ten hours early in one campaign cost that campaign its curve, and no other."""
+    right = dlrs(["delivered"] * 50, range(1, 51)).assign(message_id=1)
+    wrong = dlrs(["delivered"] * 50, [n - 36_000 for n in range(50)]).assign(message_id=2)
+    both = pd.concat([right, wrong], ignore_index=True)
+    with pytest.warns(
+        UserWarning, match="50 receipts lie more than 60 s before the sending in 1 of 2 groups"
+    ):
+        curve = time_to_deliver(both, by="campaign", now=NOW)
+    assert set(curve["campaign"]) == {1}
+    with pytest.warns(UserWarning, match="a clock or a time zone is wrong"):
+        assert time_to_deliver(wrong, now=NOW).empty
+
+
+def test_alarms_ring_where_receipts_are_missing_in_mature_messages():
+    """304 of 833 mature messages have no receipt: the rate of the others is perfect, and says nothing."""
+    data = sends(["delivered"] * 529 + ["pending"] * 304)
+    rates = delivery_rate(data, now=NOW)
+    assert rates[["rate", "aged", "overdue"]].to_numpy().tolist() == [[1.0, 833, 304]]
+    rung = alarms(rates)
+    assert rung[["alarm", "level"]].to_numpy().tolist() == [["receipts", "look"], ["receipts", "act"]]
+    assert rung["value"].tolist() == pytest.approx([304 / 833] * 2)
+
+
+def test_alarms_of_missing_receipts_ring_beside_fresh_messages_and_not_for_them():
+    old = sends(["delivered"] * 529 + ["pending"] * 304)
+    fresh = sends(["pending"] * 400, pd.Timestamp("2026-11-21T20:00", tz="UTC"))
+    assert set(alarms(delivery_rate(pd.concat([old, fresh]), now=NOW))["alarm"]) == {"receipts"}
+    assert alarms(delivery_rate(fresh, now=NOW)).empty
+    few = sends(["delivered"] * 999 + ["pending"])
+    assert alarms(delivery_rate(few, now=NOW)).empty
+
+
+def test_delivery_rate_marks_partial_periods():
+    days = pd.date_range("2026-09-12", "2026-11-19", tz="UTC")
+    found = delivery_rate(sends(["delivered"] * len(days), days), by="month", now=NOW)
+    assert found["partial"].tolist() == [True, False, True]
+    weeks = delivery_rate(sends(["delivered"] * len(days), days), by="week", now=NOW)
+    assert weeks["partial"].tolist() == [True, *[False] * 9, True]
+    ended = delivery_rate(sends(["delivered"] * len(days), days), by="week", now="2027-03-01")
+    assert ended["partial"].tolist() == [True, *[False] * 10]
+    daily = delivery_trend(sends(["delivered"] * len(days), days), now="2026-11-19T12:00")
+    assert daily["partial"].tolist() == [*[False] * (len(days) - 1), True]
+    assert "partial" not in delivery_rate(sends(["delivered"]), by=None, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("by", "begins"),
+    [
+        ("week_from_sunday", "2026-11-15"),
+        ("week_from_monday", "2026-11-16"),
+        ("week_from_saturday", "2026-11-14"),
+        ("quarter", "2026-10-01"),
+        ("year", "2026-01-01"),
+        ("year_from_july", "2026-07-01"),
+        ("year_from_december", "2025-12-01"),
+        ("quarter_from_february", "2026-11-01"),
+    ],
+)
+def test_delivery_rate_by_other_weeks_quarters_and_years(by, begins):
+    sent = utc(["2026-11-18T12:59", "2026-11-18T13:01"])
+    found = delivery_rate(sends(["delivered"] * 2, sent), by=by, tz="Australia/Sydney", now=NOW)
+    assert found[by].tolist() == [pd.Timestamp(begins)]
+    assert found["partial"].tolist() == [True]
+
+
+def test_delivery_rate_by_week_from_sunday_parts_saturday_and_sunday():
+    sent = utc(["2026-11-14T12:00", "2026-11-15T00:00"])
+    found = delivery_rate(sends(["delivered"] * 2, sent), by="week_from_sunday", now=NOW)
+    assert found["week_from_sunday"].tolist() == [pd.Timestamp("2026-11-08"), pd.Timestamp("2026-11-15")]
+
+
+def test_delivery_rate_by_naive_times_and_periods():
+    naive = pd.DatetimeIndex([pd.Timestamp("2026-11-01"), pd.Timestamp("2026-11-01"), pd.NaT])
+    data = sends(["delivered"] * 3, SENT, own=naive, period=naive.to_period("M"))
+    found = delivery_rate(data, by="own", now=NOW)
+    assert found["n"].tolist() == [2, 1]
+    assert found["own"].tolist()[0] == pd.Timestamp("2026-11-01")
+    assert pd.isna(found["own"].iloc[1])
+    assert delivery_rate(data, by="period", now=NOW)["period"].tolist()[0] == pd.Timestamp("2026-11-01")
+    assert delivery_rate(data, by=["own", "period"], now=NOW)["n"].tolist() == [2, 1]
+    assert len(compare_rates(data, by="own", now=NOW)) == 1

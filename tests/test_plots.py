@@ -168,7 +168,7 @@ def test_delivery_rate_leaves_the_immature_hollow() -> None:
     ax = plots.delivery_rate(analysis.delivery_rate(messages(), by="week", now=NOW))
     faces = [line.get_markerfacecolor() for line in ax.lines if line.get_marker() == "o"]
     assert faces == [plots.BLUE, "white"]
-    assert legend(ax)[1:] == ["rate, 95% interval", "not yet mature"]
+    assert legend(ax)[1:] == ["partial period", "rate, 95% interval", "not yet mature"]
 
 
 def test_delivery_rate_puts_the_largest_group_on_top_with_its_n() -> None:
@@ -212,6 +212,9 @@ def test_compare_rates_marks_what_differs() -> None:
     """A filled dot is a difference that the data shows."""
     rows = pd.concat([messages()] * 30).assign(id=range(360), message_id=range(360)).reset_index(drop=True)
     rows.loc[rows["sender"] == "ACME", "status"] = "soft-bounce"
+    rows["msisdn"] = [
+        f"61491575{n:03}" for n in range(len(rows))
+    ]  # ninety messages to two numbers show little
     found = analysis.compare_rates(rows, by="sender", baseline="61491570006", now=NOW, mature_only=True)
     ax = plots.compare_rates(found)
     assert ax.get_title(loc="left") == "Delivery rate compared with 61491570006"

@@ -230,3 +230,54 @@ def test_undo_refuses_a_run_that_the_suppressions_do_not_know(slim: Template, tm
     (donor.store.private / "runs" / run).rename(world.store.private / "runs" / run)
     with world.client() as client, pytest.raises(SafetyError, match="unknown to the table suppressions"):
         hygiene.undo(run, client, world.store, dry_run=False)
+
+
+def _applied(slim: Template, tmp_path: Path) -> tuple[World, str]:
+    world = copied(slim, tmp_path / "store")
+    with world.client() as client:
+        return world, hygiene.apply(slim[1], client, world.store, dry_run=False).run
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("name", ["run.json", "row-*.json"])
+def test_undo_refuses_a_run_with_one_flipped_bit(
+    slim: Template, tmp_path: Path, name: str, place: float
+) -> None:
+    world, run = _applied(slim, tmp_path)
+    file = sorted((world.store.private / "runs" / run).glob(name))[0]
+    content = bytearray(file.read_bytes())
+    content[int(len(content) * place)] ^= 4
+    file.write_bytes(content)
+    with world.client() as client, pytest.raises(SafetyError, match=f"damaged.*{file.name}"):
+        hygiene.undo(run, client, Store(world.store.path), dry_run=False)
+    assert world.changes("add-to-list") == []
+
+
+def test_undo_refuses_a_journal_older_than_the_suppressions(slim: Template, tmp_path: Path) -> None:
+    world, run = _applied(slim, tmp_path)
+    folder = world.store.private / "runs" / run
+    done = {file: file.read_bytes() for file in folder.glob("row-*.json")}
+    with world.client() as client:
+        assert hygiene.undo(run, client, Store(world.store.path), dry_run=False).counts == {"done": 2}
+    for file, content in done.items():
+        file.write_bytes(content)
+    with world.client() as client, pytest.raises(SafetyError, match="its journal lacks 2 of the 2"):
+        hygiene.undo(run, client, Store(world.store.path), dry_run=False)
+    assert Store(world.store.path).read("suppressions")["undone_at"].notna().all()
+
+
+def test_apply_writes_lost_suppressions_again(slim: Template, tmp_path: Path) -> None:
+    world, run = _applied(slim, tmp_path)
+    before = world.store.read("suppressions")
+    world.store.parts("suppressions")[0].unlink()
+    (lost,) = Store(world.store.path).verify()
+    assert "apply the next plan" in lost.advice
+    with world.client() as client:
+        report = hygiene.apply(slim[1], client, Store(world.store.path), dry_run=False)
+    assert any("written again" in line for line in report.attention)
+    after = Store(world.store.path).read("suppressions")
+    names = ["list_id", "msisdn", "run", "done_at"]
+    assert after[names].to_dict("records") == before[names].to_dict("records")
+    assert Store(world.store.path).verify() == []
+    with world.client() as client:
+        assert hygiene.undo(run, client, Store(world.store.path), dry_run=False).counts == {"done": 2}

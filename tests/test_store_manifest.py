@@ -159,3 +159,14 @@ def test_what_may_not_be_read_is_not_called_damaged(world: World, nobody: Path, 
 def test_plain_readers_read_the_files(world: World) -> None:
     _, _, folder = world
     assert len(pd.read_parquet(folder / "messages")) == Store(folder).count("messages")
+
+
+@pytest.mark.parametrize("place", [0.02, 0.07, 0.13, 0.19])
+def test_scan_compares_the_checksums_that_duckdb_does_not(world: World, place: float) -> None:
+    _, _, folder = world
+    part = _first_part(folder, "dlrs")
+    content = bytearray(part.read_bytes())
+    content[int(place * len(content))] ^= 4
+    part.write_bytes(content)
+    with pytest.raises(StoreError, match=f"{part.name} is damaged"):
+        Store(folder).scan("dlrs")

@@ -330,6 +330,13 @@ def test_segment_text_counts_a_lone_surrogate() -> None:
         ("Ștefan crème", "Stefan crème"),
         ("Hi 🎉!", "Hi !"),
         ("a\u00a0b", "a b"),
+        ("5×4 = 20", "5x4 = 20"),
+        ("½ price", "1/2 price"),
+        ("2½ kg, 1¼ cups", "2 1/2 kg, 1 1/4 cups"),
+        ("12÷4, a→b, 3≤4", "12/4, a->b, 3<=4"),
+        ("cafe\u0301 Acme™", "café Acme(TM)"),
+        ("Ｓａｌｅ ٥٠%", "Sale 50%"),
+        ("x\u200by 🎉\ufe0f", "xy "),
     ],
 )
 def test_gsm_text_gives_look_alikes(text: str, alike: str) -> None:
@@ -337,6 +344,6 @@ def test_gsm_text_gives_look_alikes(text: str, alike: str) -> None:
     assert segment_text(alike).encoding == "GSM-7"
 
 
-@pytest.mark.parametrize("text", ["谢谢", "Привет", "شكرا"])
+@pytest.mark.parametrize("text", ["谢谢", "Привет", "شكرا", "10² m", "20 °C", "₹500", "✗ no", "5‰"])
 def test_gsm_text_refuses_to_lose_letters(text: str) -> None:
     assert gsm_text(text) is None

@@ -5,18 +5,28 @@ Owns the counting of statuses. Imports of smsdata only errors and analysis.core.
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from smsdata.analysis.core.clusters import (
+    RATE_COLUMNS,
+    Grouped,
+    cluster_counts,
+    rate_intervals,
+    trials_of,
+)
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.dialect import quoted
+from smsdata.analysis.core.differences import rate_differences
 from smsdata.analysis.core.engine import MATURE, Source, Tables, open_tables
-from smsdata.analysis.core.grouping import PERIODS, By, Keys, group_keys, one_of
+from smsdata.analysis.core.grouping import PERIODS, By, group_keys, one_of, partial_periods
 from smsdata.analysis.core.provenance import explained, scope
-from smsdata.analysis.core.statistics import laney, newcombe, rate, wilson
+from smsdata.analysis.core.statistics import laney, rate
 from smsdata.errors import UsageError
 
 COUNTED_STATUSES = {
@@ -40,7 +50,13 @@ _DELIVERY_RATES = {
     "first": "utc",
     "last": "utc",
     "mature": "boolean",
+    **RATE_COLUMNS,
+    "aged": "int64",
+    "overdue": "int64",
 }
+_STRATIFIED = {"crude": "float64", "strata": "int64", "sign_turns": "boolean"}
+_FINAL = "\"status\" IN ('delivered', 'soft-bounce', 'hard-bounce', 'bounced')"
+_PENDING = "\"status\" = 'pending'"
 _FORMULA = "delivered / (delivered + soft + hard + bounced)"
 _EACH = 5
 """Of each outcome: fewer, and a chart's limits, which rest on the normal distribution, mislead."""
@@ -88,12 +104,25 @@ def delivery_rate(
         - ``settled`` (int64): delivered and the three bounced;
         - ``rate`` (float64, 0 to 1): delivered / settled; NaN if nothing is settled. Too high or too low for
           fresh messages, because quick outcomes come first;
-        - ``low``, ``high`` (float64): Wilson interval of ``rate``;
+        - ``low``, ``high`` (float64): the interval of ``rate``: nineteen in twenty such intervals hold the
+          rate that one would see had other people of the same kind been written to, and by sender, text, hour
+          of day and the like on other days too. Where numbers repeat it is wider than that of as many
+          independent messages;
         - ``rate_sent`` (float64): delivered / n;
         - ``bound_low``, ``bound_high`` (float64): the rate if none, or all, of the unsettled were delivered;
         - ``pending_share`` (float64): pending / n;
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last of them was sent;
-        - ``mature`` (boolean): all were sent more than 73 hours ago; NA for an empty group.
+        - ``mature`` (boolean): all were sent more than 73 hours ago; NA for an empty group;
+        - ``numbers`` (Int64): distinct phone numbers of the settled; NA where the table has no ``msisdn``;
+        - ``design_effect`` (float64, 1 or more): so many of the settled messages tell as much as one
+          independent one; NaN if nothing is settled, or ``msisdn`` is not known;
+        - ``interval`` (str): which it is: "Wilson", as published, where no number repeats; "by number",
+          "and day": with the effective sample size; "few": fewer than ten numbers or days; "one day": what
+          other days would bring is not in it. Missing if nothing is settled;
+        - ``aged`` (int64): messages sent more than 73 hours ago; ``overdue`` (int64): those of them that are
+          still pending, whose receipts are missing: see `alarms`;
+        - by a period also ``partial`` (boolean): the data do not cover it whole: it ends after ``now``, or
+          the data begin within it, more than a day after its own beginning.
 
     Raises
     ------
@@ -103,7 +132,8 @@ def delivery_rate(
 
     References
     ----------
-    Interval: Brown, Cai & DasGupta 2001. Maturity: the gateway expires a pending message after 72 hours, its
+    Interval: Brown, Cai & DasGupta 2001; messages to one number are not independent: Kish 1965, Rao & Scott
+    1992, see `docs/intervals.md`. Maturity: the gateway expires a pending message after 72 hours, its
     receipt may take one more (TransmitSMS support).
 
     Examples
@@ -119,17 +149,16 @@ def delivery_rate(
     1 2026-11-02  1          0   NaN         1.0
     """
     with open_tables("delivery_rate", messages=messages) as tables:
-        counts, keys, present = _status_counts(tables, by=by, tz=tz, now=now, mature_only=mature_only)
-        frame = _rates(counts, keys, present, level)
+        counted = _status_counts(tables, by=by, tz=tz, now=now, mature_only=mature_only)
         return explained(
-            frame,
+            _rates(counted, level),
             tables,
             formula=_FORMULA,
             numerator="messages with status delivered",
             denominator="messages with a final status: delivered, soft-bounce, hard-bounce or bounced",
-            **scope(counts),
+            **scope(counted.counts),
             notes=(
-                f"interval: Wilson, {level:.0%}",
+                f"interval: Wilson with effective sample size, {level:.0%}; see design_effect and interval",
                 "bounds: unsettled messages counted as lost, as delivered",
             ),
         )
@@ -140,6 +169,7 @@ def compare_rates(
     *,
     by: str,
     baseline: Any = None,
+    within: str | None = None,
     tz: str = "UTC",
     now: datetime | str | None = None,
     mature_only: bool = False,
@@ -155,6 +185,9 @@ def compare_rates(
         One grouping.
     baseline : value of the grouping or None
         The group that the others are compared with; default: the one with most settled messages.
+    within : str or None
+        A second grouping, such as "country": groups are compared within each of its values, and the
+        differences averaged. So a sender that writes to harder countries is not taken for a worse sender.
     tz, now, mature_only, level
         As for `delivery_rate`.
 
@@ -166,22 +199,37 @@ def compare_rates(
         - the group, named as ``by``; ``baseline``: the group it is compared with, of the same dtype;
         - ``settled``, ``delivered``, ``baseline_settled``, ``baseline_delivered`` (int64);
         - ``rate``, ``baseline_rate`` (float64, 0 to 1);
-        - ``difference`` (float64, -1 to 1): rate minus baseline_rate; NaN if a side has nothing settled;
-        - ``low``, ``high`` (float64): its interval;
-        - ``differs`` (boolean): the interval leaves out 0; NA where the difference is missing.
+        - ``difference`` (float64, -1 to 1): rate minus baseline_rate; with ``within``, the average of the
+          differences in the strata that both have; NaN if a side has nothing settled, or none is shared;
+        - ``low``, ``high`` (float64): its interval: nineteen in twenty such intervals hold the difference
+          that one would see had other people been written to, on other days. Numbers and days that both
+          groups share count once for both;
+        - ``differs`` (boolean): the interval leaves out 0; NA where the difference is missing;
+        - ``n`` (int64): settled messages of both groups; ``numbers`` (Int64): distinct numbers among them;
+        - ``design_effect`` (float64): the variance of the difference over that of independent messages; below
+          1 where shared numbers make the comparison sharper;
+        - ``interval`` (str): which it is, in the words of `delivery_rate`, of the side with fewer clusters;
+        - with ``within`` also ``crude`` (float64): the difference without it; ``strata`` (int64): how many
+          both groups have; ``sign_turns`` (boolean): the two have opposite signs (Simpson's paradox).
 
         With several groups, one in twenty differs by chance alone.
 
     Raises
     ------
     UsageError
-        As `delivery_rate`; if ``by`` is not one name; if the baseline is not among the groups; if some groups
-        are mature and others not, since quick outcomes come first and would make the fresh ones look
-        different.
+        As `delivery_rate`; if ``by`` is not one name, or ``within`` the same; if the baseline is not among
+        the groups; if some groups are mature and others not, since quick outcomes come first and would make
+        the fresh ones look different.
+
+    Warns
+    -----
+    UserWarning
+        If a difference turns its sign within the strata.
 
     References
     ----------
-    Newcombe 1998, method 10 (hybrid score interval).
+    Newcombe 1998, method 10 (hybrid score interval), with effective sample sizes and the correlation that the
+    linearised variance of the difference shows; stratified: Mantel & Haenszel 1959. See `docs/intervals.md`.
 
     Examples
     --------
@@ -198,19 +246,27 @@ def compare_rates(
     """
     if not isinstance(by, str):
         raise UsageError(f"compare_rates: by={by!r} is not one grouping; give a name, like 'sender'.")
+    if within is not None and (not isinstance(within, str) or within == by):
+        raise UsageError(f"compare_rates: within={within!r} is no second grouping; give one, like 'country'.")
     with open_tables("compare_rates", messages=messages) as tables:
-        counts, keys, present = _status_counts(tables, by=by, tz=tz, now=now, mature_only=mature_only)
-        rates = _rates(counts, keys, present, level)
+        asked: dict[str, Any] = {"tz": tz, "now": now, "mature_only": mature_only}
+        counted = _status_counts(tables, by=by, **asked)
+        rates = _rates(counted, level)
         _refuse_unequal_maturity(rates)
-        frame = _compared(rates, by, baseline, level)
+        sides = _sides(rates, by, baseline)
+        strata = _status_counts(tables, by=[by, within], **asked) if within else None
+        frame = _compared(tables, counted, sides, by, strata, level)
+        if within:
+            _warn_of_turns(frame, by, within)
         return explained(
             frame,
             tables,
-            formula=f"{_FORMULA} of a group minus that of the baseline",
+            formula=f"{_FORMULA} of a group minus that of the baseline"
+            + (f", averaged over {within} with weights of Mantel-Haenszel" if within else ""),
             numerator="messages with status delivered",
             denominator="messages with a final status",
-            **scope(counts),
-            notes=(f"interval: Newcombe hybrid score, {level:.0%}",),
+            **scope(counted.counts),
+            notes=(f"interval: Newcombe hybrid score, clustered, {level:.0%}",),
         )
 
 
@@ -252,7 +308,10 @@ def delivery_trend(
         - ``outside`` (str): "above", "below" or "inside" the limits; "too few" where fewer than five messages
           of either outcome are expected (settled times centre, and the rest) and fewer than five were
           counted: one bounce on a day with one message says nothing. Missing where the period is not mature
-          or there are no limits. One period in 370 falls outside by chance (at three sigmas).
+          or there are no limits. One period in 370 falls outside by chance (at three sigmas);
+        - ``numbers`` (Int64), ``design_effect`` (float64): as for `delivery_rate`; the limits are wider where
+          numbers repeat within a period; ``interval`` (str): "Laney p'", and what it is clustered by;
+        - ``partial`` (boolean): the data do not cover the period whole, see `delivery_rate`.
 
     Raises
     ------
@@ -285,15 +344,15 @@ def delivery_trend(
     if not width > 0:
         raise UsageError(f"delivery_trend: width={width!r} is no distance; give sigmas above 0, like 3.")
     with open_tables("delivery_trend", messages=messages) as tables:
-        counts, keys, present = _status_counts(tables, by=by, tz=tz, now=now, mature_only=False)
-        frame = _charted(_rates(counts, keys, present, 0.95), by, count, width)
+        counted = _status_counts(tables, by=by, tz=tz, now=now, mature_only=False, hit=count)
+        frame = _charted(_rates(counted, 0.95), by, count, width)
         return explained(
             frame,
             tables,
             formula=f"{count} / settled per {by}, against the limits of a Laney p' chart",
             numerator=f"messages counted as {count}",
             denominator="messages with a final status",
-            **scope(counts),
+            **scope(counted.counts),
             notes=(
                 f"limits: centre +/- {width:g} sigma, widened by sigma Z; immature periods are not judged",
                 f"too few: under {_EACH} messages of an outcome expected, and under {_EACH} counted",
@@ -301,49 +360,75 @@ def delivery_trend(
         )
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """Statuses counted per group, the present, and how those that settled lie in clusters."""
+
+    counts: pd.DataFrame
+    partial: dict[str, pd.Series]
+    present: int
+    grouped: Grouped
+
+
 def _status_counts(
-    tables: Tables, *, by: By, tz: str, now: datetime | str | None, mature_only: bool
-) -> tuple[pd.DataFrame, Keys, int]:
-    """Count statuses per group: the counts, the groups, and the present."""
+    tables: Tables,
+    *,
+    by: By,
+    tz: str,
+    now: datetime | str | None,
+    mature_only: bool,
+    hit: str = "delivered",
+) -> _Counted:
+    """Count statuses per group, and how those that settled lie in clusters."""
     tables.require("messages", "status", "sent_at")
     tables.require_keys("messages", ("id",), ("message_id", "msisdn"))
-    keys = group_keys(tables, "messages", by, tz=tz)
+    keys = group_keys(tables, "messages", by, tz=tz, days=True)
     present = tables.now(now, "messages")
-    old = 'WHERE unix_micros("sent_at") <= :old' if mature_only else ""
+    aged = f'unix_micros("sent_at") <= {present - MATURE}'
+    old = f"WHERE {aged}" if mature_only else ""
     counted = ",\n".join(
         tables.total("messages", f"\"status\" = '{word}'") + f" AS {quoted(column)}"
         for column, word in COUNTED_STATUSES.items()
     )
-    sql = f"""
+    raw = tables.query(f"""
         SELECT {keys.select}
             {tables.total("messages")} AS "n",
             {counted},
             min(unix_micros("sent_at")) AS "first",
-            max(unix_micros("sent_at")) AS "last"
+            max(unix_micros("sent_at")) AS "last",
+            {tables.total("messages", aged)} AS "aged",
+            {tables.total("messages", f"{aged} AND {_PENDING}")} AS "overdue"
         FROM {keys.source}
         {old}
         {keys.group}
-    """
-    return keys.finish(tables.query(sql, old=present - MATURE)), keys, present
+    """)
+    word = f"\"status\" = '{COUNTED_STATUSES[hit]}'"
+    trials = trials_of(tables, "messages", keys, trial=_FINAL, hit=word, rest=old)
+    settled = raw[list(FINAL_STATUSES)].sum(axis=1)
+    ordered = keys.in_order(raw[keys.names].assign(hits=raw[hit], trials=settled))
+    clusters = cluster_counts(tables, keys, trials)
+    counts = keys.finish(raw)
+    partial = partial_periods(keys, counts, counts, present=present, tz=tz)
+    return _Counted(counts, partial, present, Grouped(ordered, keys, trials, clusters))
 
 
-def _rates(counts: pd.DataFrame, keys: Keys, present: int, level: float) -> pd.DataFrame:
+def _rates(counted: _Counted, level: float) -> pd.DataFrame:
+    counts = counted.counts
     final = counts[list(FINAL_STATUSES)].sum(axis=1)
-    low, high = wilson(counts["delivered"], final, level=level)
     sent = rate(counts["delivered"], counts["n"])
     full = counts.assign(
         other=counts["n"] - counts[list(COUNTED_STATUSES)].sum(axis=1),
         settled=final,
         rate=rate(counts["delivered"], final),
-        low=low,
-        high=high,
         rate_sent=sent,
         bound_low=sent,
         bound_high=rate(counts["delivered"] + counts["n"] - final, counts["n"]),
         pending_share=rate(counts["pending"], counts["n"]),
-        mature=(counts["last"] <= present - MATURE),
+        mature=(counts["last"] <= counted.present - MATURE),
+        **rate_intervals(counts["delivered"], final, counted.grouped.clusters, level=level),
     )
-    return pd.concat([counts[keys.names], typed(full, _DELIVERY_RATES)], axis=1)
+    rates = pd.concat([counts[counted.grouped.keys.names], typed(full, _DELIVERY_RATES)], axis=1)
+    return rates.assign(**counted.partial)
 
 
 def _refuse_unequal_maturity(rates: pd.DataFrame) -> None:
@@ -354,16 +439,40 @@ def _refuse_unequal_maturity(rates: pd.DataFrame) -> None:
         )
 
 
-def _compared(rates: pd.DataFrame, by: str, baseline: Any, level: float) -> pd.DataFrame:
+@dataclass(frozen=True)
+class _Sides:
+    """The groups that are compared, the baseline beside each, and where they stand among all groups."""
+
+    others: pd.DataFrame
+    against: pd.DataFrame
+    places: Any
+    base: int
+
+
+def _sides(rates: pd.DataFrame, by: str, baseline: Any) -> _Sides:
     largest = rates["settled"].to_numpy() == rates["settled"].max()
     chosen = rates[by] == baseline if baseline is not None else pd.Series(largest)
     if not chosen.any() and (baseline is not None and len(rates)):
         raise UsageError(f"compare_rates: baseline={baseline!r} is no group of {by!r}.")
     base = rates[chosen].iloc[:1]
     others = rates.drop(base.index)
-    against = base.loc[base.index.repeat(len(others))].set_axis(others.index)
-    counts = [(side["delivered"], side["settled"]) for side in (others, against)]
-    difference, low, high = newcombe(counts[0], counts[1], level=level)
+    against = base.loc[base.index.repeat(len(others))].reset_index(drop=True)
+    places = others.index.to_numpy()
+    return _Sides(others.reset_index(drop=True), against, places, int(base.index[0]) if len(base) else 0)
+
+
+def _compared(
+    tables: Tables, counted: _Counted, sides: _Sides, by: str, strata: _Counted | None, level: float
+) -> pd.DataFrame:
+    others, against = sides.others, sides.against
+    found = rate_differences(
+        tables,
+        counted.grouped,
+        places=sides.places,
+        base=sides.base,
+        strata=strata.grouped if strata else None,
+        level=level,
+    )
     frame = pd.DataFrame(
         {
             by: others[by],
@@ -374,14 +483,30 @@ def _compared(rates: pd.DataFrame, by: str, baseline: Any, level: float) -> pd.D
             "baseline_delivered": against["delivered"],
             "rate": others["rate"],
             "baseline_rate": against["rate"],
-            "difference": difference,
-            "low": low,
-            "high": high,
-            "differs": pd.array((low > 0) | (high < 0), dtype="boolean"),
+            **{name: found[name] for name in ("difference", "low", "high")},
+            "differs": pd.array((found["low"] > 0) | (found["high"] < 0), dtype="boolean"),
+            "n": others["settled"] + against["settled"],
+            **{name: found[name] for name in RATE_COLUMNS},
         }
     )
     frame.loc[frame["difference"].isna(), "differs"] = pd.NA
-    return frame.reset_index(drop=True)
+    dtypes = dict(RATE_COLUMNS)
+    if strata is not None:
+        turned = np.sign(found["difference"]) * np.sign(found["crude"]) < 0
+        frame = frame.assign(crude=found["crude"], strata=found["strata"], sign_turns=turned)
+        dtypes |= _STRATIFIED
+    return frame.astype(dtypes)
+
+
+def _warn_of_turns(frame: pd.DataFrame, by: str, within: str) -> None:
+    turned = int(frame["sign_turns"].sum())
+    if turned:
+        warnings.warn(
+            f"compare_rates: {turned} of {len(frame)} differences by {by} turn their sign within {within}: "
+            f"the groups differ in what they were sent to, and the crude difference misleads (column crude).",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _charted(rates: pd.DataFrame, by: str, count: str, width: float) -> pd.DataFrame:
@@ -389,7 +514,8 @@ def _charted(rates: pd.DataFrame, by: str, count: str, width: float) -> pd.DataF
     k, n = rates[count].to_numpy("float64"), rates["settled"].to_numpy("float64")
     expected = n * float(rate(k[mature].sum(), n[mature].sum()))
     usual = np.minimum(expected, n - expected) >= _EACH
-    chart = laney(k, n, used=mature, steady=mature & usual, width=width)
+    effect = rates["design_effect"].fillna(1.0)
+    chart = laney(k, n, used=mature, steady=mature & usual, width=width, effect=effect)
     share = rate(k, n)
     judged = mature & ~np.isnan(share) & ~np.isnan(chart.low)
     enough = np.minimum(np.maximum(expected, k), np.maximum(n - expected, n - k)) >= _EACH
@@ -402,5 +528,9 @@ def _charted(rates: pd.DataFrame, by: str, count: str, width: float) -> pd.DataF
         high=chart.high,
         mature=rates["mature"],
         outside=pd.Series(side, dtype="str").where(judged),
+        numbers=rates["numbers"],
+        design_effect=rates["design_effect"],
+        interval=rates["interval"].str.replace("Wilson", "Laney p'", regex=False),
+        partial=rates["partial"],
     )
     return frame.astype({"centre": "float64"})

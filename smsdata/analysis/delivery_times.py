@@ -6,8 +6,10 @@ smsdata only errors and analysis.core.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -32,6 +34,7 @@ _RECEIPT_CURVE = {
     "incidence": "float64",
     "low": "float64",
     "high": "float64",
+    "impossible": "int64",
 }
 _POLLED_CURVE = {
     "outcome": "str",
@@ -41,6 +44,9 @@ _POLLED_CURVE = {
     "incidence": "float64",
     "messages": "int64",
 }
+_MOST_EARLY = 0.01
+"""Above this share of receipts before the sending a clock is off: no receipt of the group is believed."""
+
 _LEAST = 1e-6
 """Shares below it are what is left of the search, not data."""
 
@@ -81,14 +87,22 @@ def time_to_deliver(
         - ``delivered``, ``bounced`` (int64): what happened then, where its time is known;
         - ``incidence`` (float64, 0 to 1): share of all messages delivered up to then;
         - ``low``, ``high`` (float64): its interval, the wider the fewer deliveries have a time; NaN at 0
-          and 1.
+          and 1;
+        - ``impossible`` (int64): deliveries of the group whose receipt lies more than 60 s before the
+          sending, which no cutting to the minute explains; they are taken as deliveries without a time.
 
-        No rows for a group without a single known time.
+        No rows for a group without a single known time, or with more than 1% of its receipts impossible: then
+        a clock or a time zone is wrong, and the other receipts are too.
 
     Raises
     ------
     UsageError
         As `delivery_rate`.
+
+    Warns
+    -----
+    UserWarning
+        If receipts of more than 1% are impossible, in all or in a group.
 
     References
     ----------
@@ -114,9 +128,8 @@ def time_to_deliver(
         keys = _time_keys(tables, by, tz)
         present = tables.now(now, "dlrs")
         times = keys.finish(tables.query(_times_sql(tables, keys), present=present))
-        groups = times.groupby(keys.names, dropna=False) if keys.names else [((), times)]
-        curves = [_receipt_curve(group, keys.names, level) for _, group in groups]
-        frame = pd.concat(curves, ignore_index=True) if curves else _receipt_curve(times, keys.names, level)
+        frame = _receipt_curves(times, keys.names, level)
+        _warn_of_clocks(times, keys.names)
         return explained(
             frame,
             tables,
@@ -281,7 +294,9 @@ def _times_sql(tables: Tables, keys: Keys) -> str:
     return f"""
         WITH timed AS (
             SELECT {keys.select}
-                CASE WHEN "status" = 'delivered' AND "delivered_at" IS NOT NULL THEN 'delivered'
+                CASE WHEN "status" = 'delivered'
+                        AND unix_micros("delivered_at") < unix_micros("sent_at") - {60 * MICROS} THEN 'early'
+                    WHEN "status" = 'delivered' AND "delivered_at" IS NOT NULL THEN 'delivered'
                     WHEN "status" = 'delivered' THEN 'untimed'
                     WHEN "status" IN {_BOUNCES} AND {seen} IS NOT NULL THEN 'bounced'
                     WHEN "status" IN {_BOUNCES} THEN 'kept'
@@ -318,32 +333,71 @@ def _first_bounces(tables: Tables) -> str:
     """
 
 
-def _receipt_curve(times: pd.DataFrame, names: list[str], level: float) -> pd.DataFrame:
-    """Estimate one group's curve from its counts by kind and second."""
-    totals = times.groupby("kind")["total"].sum()
-    timed, untimed = int(totals.get("delivered", 0)), int(totals.get("untimed", 0))
-    if not timed:
-        return times.iloc[:0][names].assign(
-            **{c: pd.Series(dtype=cast(Any, t)) for c, t in _RECEIPT_CURVE.items()}
+def _receipt_curves(times: pd.DataFrame, names: list[str], level: float) -> pd.DataFrame:
+    """Estimate the curve of each group from its counts by kind and second; all groups in the same arrays."""
+    group = times.groupby(names, dropna=False).ngroup() if names else pd.Series(0, index=times.index)
+    codes, totals = group.to_numpy("int64"), times["total"].to_numpy("float64", na_value=0.0)
+    kinds, seconds = times["kind"].to_numpy(), times["seconds"].to_numpy("int64")
+    count = int(codes.max(initial=-1)) + 1
+    timed, without, early = (
+        np.asarray(np.bincount(codes, np.where(kinds == kind, totals, 0.0), count), dtype="float64")
+        for kind in ("delivered", "untimed", "early")
+    )
+    untimed, trusted = without + early, (timed > 0) & (early <= _MOST_EARLY * (timed + early))
+    used = ~np.isin(kinds, ["untimed", "early"]) & trusted[codes]
+    cells, place = np.unique(np.column_stack([codes, seconds])[used], axis=0, return_inverse=True)
+    place = place.reshape(-1)
+    counted = {
+        kind: np.bincount(place, np.where(kinds[used] == kind, totals[used], 0.0), len(cells))
+        for kind in ("delivered", "bounced", "kept", "open")
+    }
+    slack = np.zeros(len(cells), dtype="int64")
+    np.maximum.at(slack, place, times["slack"].to_numpy("int64")[used])
+    curve = pd.DataFrame({"group": cells[:, 0], "seconds": cells[:, 1], **counted})
+    curve = curve.assign(seconds_high=curve["seconds"] + slack, **_estimates(curve, timed, untimed))
+    low, high = log_log(curve["incidence"].to_numpy(), curve["variance"].to_numpy(), level=level)
+    curve = curve.assign(low=low, high=high, impossible=early[curve["group"]])[
+        curve["delivered"] + curve["bounced"] > 0
+    ]
+    first = pd.Series(np.arange(len(times))).groupby(codes).first().to_numpy()
+    labels = times.iloc[first[curve["group"]]][names].reset_index(drop=True)
+    return pd.concat([labels, typed(curve, _RECEIPT_CURVE)], axis=1)
+
+
+def _warn_of_clocks(times: pd.DataFrame, names: list[str]) -> None:
+    """Say which receipts are impossible where they are too many to be believed."""
+    receipts = times[times["kind"].isin(["delivered", "early"])]
+    early = receipts["total"].where(receipts["kind"] == "early", 0)
+    by = [receipts[name] for name in names] or [pd.Series(0, index=receipts.index)]
+    impossible = early.groupby(by, dropna=False).sum()
+    wrong = impossible[impossible > _MOST_EARLY * receipts["total"].groupby(by, dropna=False).sum()]
+    if len(wrong):
+        groups = f" in {len(wrong)} of {len(impossible)} groups" if names else ""
+        warnings.warn(
+            f"time_to_deliver: {int(wrong.sum()):,} receipts lie more than 60 s before the sending{groups}: "
+            "a clock or a time zone is wrong, and no curve is drawn there. Correct delivered_at.",
+            UserWarning,
+            stacklevel=3,
         )
-    known = times[times["kind"] != "untimed"]
-    table = known.pivot_table(index="seconds", columns="kind", values="total", aggfunc="sum", fill_value=0)
-    table = table.reindex(columns=["delivered", "bounced", "kept", "open"], fill_value=0).astype("float64")
-    wanted = table["delivered"] * (timed + untimed) / timed
-    estimate = aalen_johansen(wanted, table["bounced"], table["kept"] + table["open"])
-    variance = estimate.variance + _unseen_variance(estimate.incidence, timed, untimed)
-    low, high = log_log(estimate.incidence, variance, level=level)
-    slack = known.groupby("seconds")["slack"].max().to_numpy("int64")
-    curve = table.assign(
-        at_risk=estimate.at_risk, incidence=estimate.incidence, low=low, high=high
-    ).reset_index()
-    curve["seconds_high"] = curve["seconds"].astype("int64") + slack
-    curve = typed(curve[(curve["delivered"] + curve["bounced"]) > 0], _RECEIPT_CURVE)
-    groups = times.iloc[[0] * len(curve)][names].reset_index(drop=True)
-    return pd.concat([groups, curve], axis=1)
 
 
-def _unseen_variance(incidence: Floats, timed: int, untimed: int) -> Floats:
+def _estimates(curve: pd.DataFrame, timed: Floats, untimed: Floats) -> dict[str, Floats]:
+    """Estimate group by group; what each event weighs where some deliveries have no time."""
+    codes = curve["group"].to_numpy("int64")
+    wanted = curve["delivered"].to_numpy() * ((timed + untimed) / np.maximum(timed, 1))[codes]
+    bounced, censored = curve["bounced"].to_numpy(), (curve["kept"] + curve["open"]).to_numpy()
+    bounds = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
+    result = {name: np.zeros(len(curve)) for name in ("at_risk", "incidence", "variance")}
+    for start, end in pairwise(bounds):
+        part, group = slice(start, end), codes[start]
+        estimate = aalen_johansen(wanted[part], bounced[part], censored[part])
+        result["at_risk"][part], result["incidence"][part] = estimate.at_risk, estimate.incidence
+        unseen = _unseen_variance(estimate.incidence, timed[group], untimed[group])
+        result["variance"][part] = estimate.variance + unseen
+    return result
+
+
+def _unseen_variance(incidence: Floats, timed: float, untimed: float) -> Floats:
     """Give the variance that comes from taking the times of some deliveries for those of all."""
     all_delivered = incidence.max()
     spread: Floats = incidence * (all_delivered - incidence) * (1 / timed - 1 / (timed + untimed))
@@ -358,6 +412,7 @@ def _reached(curve: pd.DataFrame, share: float) -> tuple[Any, Any]:
 def _time_notes(times: pd.DataFrame) -> tuple[str, ...]:
     totals = times.groupby("kind")["total"].sum()
     notes = {
+        "early": "receipts more than 60 s before the sending: {:,}, impossible, not believed",
         "untimed": "delivered at an unknown time: {:,}, taken to be as quick as the others",
         "kept": "bounced at an unknown time: {:,}, kept at risk until now",
     }

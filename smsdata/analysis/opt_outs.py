@@ -11,11 +11,12 @@ from typing import Protocol
 
 import pandas as pd
 
+from smsdata.analysis.core.clusters import RATE_COLUMNS, cluster_counts, rate_intervals, trials_of
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import MATURE, LazyTable, Source, Tables, open_tables
-from smsdata.analysis.core.grouping import By, group_keys
+from smsdata.analysis.core.grouping import By, group_keys, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
-from smsdata.analysis.core.statistics import rate, wilson
+from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import classify_replies
 from smsdata.errors import UsageError
 
@@ -51,7 +52,10 @@ _OPTOUT_RATES = {
     "first": "utc",
     "last": "utc",
     "mature": "boolean",
+    "n": "int64",
+    **RATE_COLUMNS,
 }
+_ASKED = 'LEFT JOIN @asked ON "message_id" = "asked_send" AND "msisdn" = "asked_number"'
 _EVENTS = {
     "msisdn": "str", "source": "str", "at": "Int64", "known": "Int64", "send": "Int64", "sender": "str",
     "list": "Int64",
@@ -216,12 +220,16 @@ def optout_rate(
           (float64);
         - ``optouts`` (int64): of those delivered, flagged or with an opt-out reply;
         - ``rate`` (float64, 0 to 1): optouts / delivered; NaN if nothing was delivered;
-        - ``low``, ``high`` (float64): its Wilson interval;
+        - ``low``, ``high`` (float64): its interval, clustered by number as that of `delivery_rate`: had other
+          people been written to, nineteen in twenty such intervals would hold the rate of all of them;
         - ``optouts_undelivered`` (int64): opt-outs of recipients without a receipt of delivery; not in the
           rate;
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
         - ``mature`` (boolean): all were sent more than 73 hours ago; NA if empty. Opt-outs by a link can come
-          weeks later.
+          weeks later;
+        - ``n`` (int64): delivered, what the rate divides by; ``numbers`` (Int64): distinct ones among them;
+        - ``design_effect`` (float64), ``interval`` (str): as for `delivery_rate`; by a period also
+          ``partial`` (boolean).
 
     Raises
     ------
@@ -230,7 +238,7 @@ def optout_rate(
 
     References
     ----------
-    Interval: Brown, Cai & DasGupta 2001.
+    Interval: Brown, Cai & DasGupta 2001; Rao & Scott 1992, see `docs/intervals.md`.
 
     Examples
     --------
@@ -248,7 +256,7 @@ def optout_rate(
         tables.require("dlrs", "message_id", "msisdn", "sent_at", "status", "optout")
         tables.require_keys("dlrs", ("message_id", "msisdn"))
         tables.add("asked", _asked_to_stop(classified))
-        keys = group_keys(tables, "dlrs", by, tz=tz)
+        keys = group_keys(tables, "dlrs", by, tz=tz, days=True)
         present = tables.now(now, "dlrs")
         counts = keys.finish(
             tables.query(f"""
@@ -263,27 +271,32 @@ def optout_rate(
                     min(unix_micros("sent_at")) AS "first",
                     max(unix_micros("sent_at")) AS "last"
                 FROM {keys.source}
-                LEFT JOIN @asked ON "message_id" = "asked_send" AND "msisdn" = "asked_number"
+                {_ASKED}
                 {keys.group}
             """)
         )
-        low, high = wilson(counts["optouts"], counts["delivered"], level=level)
+        partial = partial_periods(keys, counts, counts, present=present, tz=tz)
+        left = '"status" = \'delivered\' AND ("optout" OR "asked_number" IS NOT NULL)'
+        asked = {"trial": "\"status\" = 'delivered'", "hit": left}
+        trials = trials_of(tables, "dlrs", keys, rest=_ASKED, once=True, **asked)
         full = counts.assign(
             pending_share=rate(counts["pending"], counts["recipients"]),
             rate=rate(counts["optouts"], counts["delivered"]),
-            low=low,
-            high=high,
             optouts_undelivered=counts["all_optouts"] - counts["optouts"],
             mature=counts["last"] <= present - MATURE,
+            n=counts["delivered"],
+            **rate_intervals(
+                counts["optouts"], counts["delivered"], cluster_counts(tables, keys, trials), level=level
+            ),
         )
         return explained(
-            pd.concat([counts[keys.names], typed(full, _OPTOUT_RATES)], axis=1),
+            pd.concat([counts[keys.names], typed(full, _OPTOUT_RATES)], axis=1).assign(**partial),
             tables,
             formula="opted out and delivered / delivered",
             numerator="delivered recipients flagged as opted out, or who replied so (tiers 1 and 2)",
             denominator="recipients delivered, each number of a send once",
             **scope(counts, n="recipients"),
-            notes=(f"interval: Wilson, {level:.0%}",),
+            notes=(f"interval: Wilson with effective sample size, {level:.0%}",),
         )
 
 

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from smsdata.analysis.core.clusters import RATE_COLUMNS, cluster_counts, rate_intervals, trials_of
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import MATURE, Source, length, open_tables
-from smsdata.analysis.core.grouping import By, group_keys
+from smsdata.analysis.core.grouping import By, group_keys, partial_periods
 from smsdata.analysis.core.provenance import explained, scope
-from smsdata.analysis.core.statistics import rate, wilson
+from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import NEVER_PENDING, attribute_replies, attributed, from_people
 
 _HOUR_MINUTES = 60.0
@@ -35,7 +36,13 @@ _REPLY_RATES = {
     "first": "utc",
     "last": "utc",
     "mature": "boolean",
+    "n": "int64",
+    **RATE_COLUMNS,
 }
+_REACHED = """
+    LEFT JOIN @answers ON "id" = "answered_row"
+    WHERE translate("sender", '+0123456789', '') = ''
+"""
 
 
 _REPLY_TIMES = {
@@ -88,9 +95,13 @@ def reply_rate(
         - ``replies`` (int64): those replies; tapbacks ("Liked ...") and automatic replies are left out of
           both;
         - ``rate`` (float64, 0 to 1): replied / delivered; NaN if nothing was delivered;
-        - ``low``, ``high`` (float64): its Wilson interval;
+        - ``low``, ``high`` (float64): its interval, clustered by number as that of `delivery_rate`: had other
+          people been written to, nineteen in twenty such intervals would hold the rate of all of them;
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
-        - ``mature`` (boolean): all were sent more than 73 hours and more than the window ago; NA if empty.
+        - ``mature`` (boolean): all were sent more than 73 hours and more than the window ago; NA if empty;
+        - ``n`` (int64): delivered, what the rate divides by; ``numbers`` (Int64): distinct ones among them;
+        - ``design_effect`` (float64), ``interval`` (str): as for `delivery_rate`; by a period also
+          ``partial`` (boolean).
 
     Raises
     ------
@@ -99,7 +110,8 @@ def reply_rate(
 
     References
     ----------
-    Interval: Brown, Cai & DasGupta 2001. Alphanumeric senders cannot receive replies: provider's help.
+    Interval: Brown, Cai & DasGupta 2001; Rao & Scott 1992, see `docs/intervals.md`. Alphanumeric senders
+    cannot receive replies: provider's help.
 
     Examples
     --------
@@ -120,7 +132,7 @@ def reply_rate(
     within = length(window, "reply_rate")
     with open_tables("reply_rate", messages=messages, replies=replies) as tables:
         tables.require("messages", "status")
-        keys = group_keys(tables, "messages", by, tz=tz)
+        keys = group_keys(tables, "messages", by, tz=tz, days=True)
         present = tables.now(now, "messages")
         answered = from_people(attributed(tables, within))["answered_id"].dropna().value_counts()
         tables.add("answers", _answers_by_row(answered))
@@ -135,27 +147,35 @@ def reply_rate(
                         AS "replies",
                     min(unix_micros("sent_at")) AS "first",
                     max(unix_micros("sent_at")) AS "last"
-                FROM {keys.source} LEFT JOIN @answers ON "id" = "answered_row"
-                WHERE translate("sender", '+0123456789', '') = ''
+                FROM {keys.source} {_REACHED}
                 {keys.group}
             """)
         )
-        low, high = wilson(counts["replied"], counts["delivered"], level=level)
+        partial = partial_periods(keys, counts, counts, present=present, tz=tz)
+        reached = "\"status\" = 'delivered'"
+        asked = {"trial": reached, "hit": f'{reached} AND "answers" IS NOT NULL'}
+        trials = trials_of(tables, "messages", keys, rest=_REACHED, once=True, **asked)
         full = counts.assign(
             pending_share=rate(counts["pending"], counts["recipients"]),
             rate=rate(counts["replied"], counts["delivered"]),
-            low=low,
-            high=high,
             mature=counts["last"] <= present - max(MATURE, within),
+            n=counts["delivered"],
+            **rate_intervals(
+                counts["replied"], counts["delivered"], cluster_counts(tables, keys, trials), level=level
+            ),
         )
         return explained(
-            pd.concat([counts[keys.names], typed(full, _REPLY_RATES)], axis=1),
+            pd.concat([counts[keys.names], typed(full, _REPLY_RATES)], axis=1).assign(**partial),
             tables,
             formula="replied / delivered",
             numerator=f"delivered messages with a reply attributed to them within {window}",
             denominator="messages delivered from senders that can receive replies",
             **scope(counts, n="recipients"),
-            notes=(f"interval: Wilson, {level:.0%}", "senders with letters in them are left out", TELEPHONES),
+            notes=(
+                f"interval: Wilson with effective sample size, {level:.0%}",
+                "senders with letters in them are left out",
+                TELEPHONES,
+            ),
         )
 
 

@@ -7,6 +7,7 @@ Imports of smsdata only reply_words, for the folding of accents.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from smsdata.analysis.reply_words import fold
@@ -19,11 +20,23 @@ _GSM_BASIC = (
 _GSM_EXTENDED = "\f^{}\\[~]|€"
 _NOT_GSM = re.compile(f"[^{re.escape(_GSM_BASIC + _GSM_EXTENDED)}]")
 _EXTENDED = re.compile(f"[{re.escape(_GSM_EXTENDED)}]")
+_HALF = re.compile("([0-9])([¼½¾⅐-⅞])")
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0\u0300-\u036f]")
 _OUTSIDE_BASIC = re.compile("[\U00010000-\U0010ffff]")
-_ALIKE = str.maketrans(
-    {"‘": "'", "’": "'", "‚": ",", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "−": "-", "…": "...",
-     "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "*", "`": "'", "´": "'", "\t": " ", "«": '"', "»": '"'}
-)  # fmt: skip
+_ALIKE = {
+    "‘": "'", "’": "'", "‚": ",", "‛": "'", "′": "'", "‹": "'", "›": "'", "`": "'", "´": "'", "ʼ": "'",
+    "“": '"', "”": '"', "„": '"', "″": '"', "«": '"', "»": '"', "−": "-", "…": "...", "•": "*", "·": "*",
+    "×": "x", "✕": "x", "÷": "/", "⁄": "/", "→": "->", "←": "<-", "⇒": "=>", "≤": "<=", "≥": ">=", "≠": "!=",
+    "±": "+/-", "≈": "~", "№": "No.", "™": "(TM)", "®": "(R)", "©": "(C)", "✓": "yes", "✔": "yes",
+    "\t": " ", "\u2028": "\n", "\u2029": "\n",
+}  # fmt: skip
+"""Another spelling of the same meaning."""
+
+_DECORATION = {"So", "Sk", "Cf", "Cc", "Mn", "Me", "Co", "Cn", "Cs"}
+"""Categories of characters whose loss changes no meaning: emoji, joiners, marks over letters."""
+
+_MEANING = set("✗✘❌✖☒☑✅❎°∞℅℃℉↑↓↗↘")
+"""Symbols that are words."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +112,45 @@ def segment_text(text: str) -> Segments:
     return Segments(encoding, units, _parts_of(widths, joined), culprits)
 
 
+def visible(characters: str) -> str:
+    r"""Write characters so that a person sees them: what is invisible as its code point.
+
+    Parameters
+    ----------
+    characters : str
+        Such as the culprits of a text.
+
+    Examples
+    --------
+    >>> print(visible("“\u200b\t🎉"))
+    “ U+200B U+0009 🎉
+    """
+    words = [c if c.isprintable() and not _UNSEEN.match(c) else f" U+{ord(c):04X} " for c in characters]
+    return re.sub(" +", " ", "".join(words)).strip()
+
+
 def _gsm_alike(character: str) -> str | None:
+    """Give a character in GSM-7: nothing for decoration, None where its meaning would be lost."""
     if not _NOT_GSM.match(character):
         return character
-    alike = character.translate(_ALIKE)
-    if not _NOT_GSM.search(alike):
+    category = unicodedata.category(character)
+    alike = _ALIKE.get(character) or {"Zs": " ", "Pd": "-"}.get(category) or _compatible(character)
+    if alike is not None and not _NOT_GSM.search(alike):
         return alike
     bare = fold(character)
     if bare.isalpha() and not _NOT_GSM.search(bare):
         return bare.upper() if character.isupper() else bare
-    return None if character.isalpha() else ""
+    return "" if category in _DECORATION and character not in _MEANING else None
+
+
+def _compatible(character: str) -> str | None:
+    """Give the plain form of digits, fractions, full-width and circled characters; none of superscripts."""
+    plain = unicodedata.normalize("NFKC", character).replace("⁄", "/")
+    kind = unicodedata.decomposition(character).partition(">")[0]
+    if kind in ("<super", "<sub", ""):
+        digit = unicodedata.decimal(character, None)
+        return None if digit is None else str(digit)
+    return plain if plain != character else None
 
 
 def gsm_text(text: str) -> str | None:
@@ -122,16 +164,18 @@ def gsm_text(text: str) -> str | None:
     Returns
     -------
     str or None
-        Curly quotes straight, dashes short, accents off where GSM-7 has no such letter, symbols gone.
-        None if letters would be lost, as in Chinese or Arabic.
+        Composed letters (NFC), curly quotes straight, dashes short, accents off where GSM-7 has no such
+        letter, emoji gone; the times sign as "x", fractions as "1/2". None if meaning would be lost: letters
+        as in Chinese or Arabic, signs as in "10²" or "20 °C".
 
     Examples
     --------
     >>> gsm_text("Don\u2019t miss it \u2013 today only 🎉")
     "Don't miss it - today only "
-    >>> gsm_text("谢谢") is None
-    True
+    >>> gsm_text("5\u00d74 = 20, 2\u00bd kg"), gsm_text("谢谢") is None
+    ('5x4 = 20, 2 1/2 kg', True)
     """
+    text = _HALF.sub(r"\1 \2", unicodedata.normalize("NFC", text))
     alike = {c: _gsm_alike(c) for c in set(text)}
     if None in alike.values():
         return None

@@ -1,12 +1,15 @@
 """Spending: what was spent, what a delivered message cost, and what need not have been spent.
 
-Owns prices and waste. Imports of smsdata only analysis.core and, for the parts of a text, sms_parts.
+Owns prices and waste. Imports of smsdata only analysis.core and, for what is in a text, sms_parts and
+message_templates.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from smsdata.analysis.core.column_types import typed
@@ -14,7 +17,8 @@ from smsdata.analysis.core.engine import Source, Tables, length, open_tables
 from smsdata.analysis.core.grouping import By, group_keys
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
-from smsdata.analysis.sms_parts import gsm_text, segment_text
+from smsdata.analysis.message_templates import empty_field, templates_of
+from smsdata.analysis.sms_parts import gsm_text, segment_text, visible
 
 _COSTS = {
     "campaigns": "int64",
@@ -29,6 +33,7 @@ _COSTS = {
     "unpriced": "int64",
     "first": "utc",
     "last": "utc",
+    "currency": "str",
 }
 _DEAD = {
     "recipients": "int64",
@@ -40,6 +45,7 @@ _DEAD = {
     "unpriced": "int64",
     "first": "utc",
     "last": "utc",
+    "currency": "str",
 }
 _SEGMENTS = {
     "message": "str",
@@ -48,6 +54,8 @@ _SEGMENTS = {
     "units": "int64",
     "parts": "int64",
     "culprits": "str",
+    "template": "str",
+    "empty_field": "str",
 }
 _WASTE = {
     "message_id": "int64",
@@ -59,6 +67,7 @@ _WASTE = {
     "gsm_message": "str",
     "cost": "float64",
     "wasted": "float64",
+    "currency": "str",
 }
 _PENDING = """ "status" = 'pending' """.strip()
 _BILLED = "parts are billed whatever becomes of the message"
@@ -67,7 +76,7 @@ _DIGITS = 12
 _RECIPIENTS = '"pending" + "delivered" + "soft_bounced" + "hard_bounced"'
 
 
-def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
+def costs(campaigns: Source, *, by: By = None, tz: str = "UTC", currency: str | None = None) -> pd.DataFrame:
     """Tell what was spent, and what a message that arrived cost.
 
     Parameters
@@ -79,6 +88,8 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
         "hour_of_day", "weekday". None is one group of all.
     tz : str
         IANA time zone in which hours, days, weeks and months begin.
+    currency : str or None
+        What the amounts are in, such as "AUD": get-balance tells (``client.balance()``), the reports do not.
 
     Returns
     -------
@@ -93,7 +104,8 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
         - ``cost_per_recipient``, ``cost_per_delivered`` (float64): spend over the recipients, over the
           delivered, of campaigns with a price; NaN if there are none. The latter falls while messages pend;
         - ``unpriced`` (int64): campaigns without a cost, in no money column;
-        - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent.
+        - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
+        - ``currency`` (str): of the amounts, as given; missing where it was not.
 
     Raises
     ------
@@ -145,6 +157,7 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
             pending_share=rate(counts["pending"], counts["recipients"]),
             cost_per_recipient=rate(counts["spend"], counts["priced_recipients"]),
             cost_per_delivered=rate(counts["spend"], counts["priced_delivered"]),
+            currency=_currency(currency),
         )
         return explained(
             pd.concat([counts[keys.names], typed(full, _COSTS)], axis=1),
@@ -163,6 +176,7 @@ def spent_on_dead(
     by: By = None,
     known_after: str | timedelta = "73h",
     tz: str = "UTC",
+    currency: str | None = None,
 ) -> pd.DataFrame:
     """Tell how much money went to numbers that were known to be dead when the message was sent.
 
@@ -183,6 +197,8 @@ def spent_on_dead(
         in.
     tz : str
         IANA time zone in which hours, days, weeks and months begin.
+    currency : str or None
+        What the amounts are in, such as "AUD": get-balance tells (``client.balance()``), the reports do not.
 
     Returns
     -------
@@ -197,7 +213,8 @@ def spent_on_dead(
           has a price;
         - ``dead_share`` (float64, 0 to 1): dead_spend / spend; NaN where nothing was spent;
         - ``unpriced`` (int64): messages of campaigns without a price, in no money column;
-        - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent.
+        - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
+        - ``currency`` (str): of the amounts, as given; missing where it was not.
 
     Raises
     ------
@@ -261,7 +278,9 @@ def spent_on_dead(
         nothing = counts["dead_recipients"].eq(0) & counts["spend"].notna()
         dead_spend = counts["dead_priced"].astype("float64").mask(nothing, 0.0)
         full = counts.assign(
-            dead_spend=dead_spend, dead_share=rate(dead_spend, counts["spend"].where(counts["spend"] != 0))
+            dead_spend=dead_spend,
+            dead_share=rate(dead_spend, counts["spend"].where(counts["spend"] != 0)),
+            currency=_currency(currency),
         )
         return explained(
             pd.concat([counts[keys.names], typed(full, _DEAD)], axis=1),
@@ -290,7 +309,12 @@ def segments(messages: Source) -> pd.DataFrame:
         - ``messages`` (int64): rows with it;
         - ``encoding`` (str): "GSM-7" or "UCS-2";
         - ``units`` (int64): septets or 16-bit units; ``parts`` (int64): SMS parts of one message;
-        - ``culprits`` (str): the distinct characters that GSM-7 does not have, empty for GSM-7.
+        - ``culprits`` (str): the distinct characters that GSM-7 does not have, invisible ones as code points
+          ("U+200B"); empty for GSM-7;
+        - ``template`` (str): the text with "[...]" where texts like it have other words, such as names; texts
+          like no other are their own. ``groupby("template")`` counts them;
+        - ``empty_field`` (str): where a merge field was left empty ("Hi ,") or not filled in ("{{name}}");
+          missing where none shows.
 
     Raises
     ------
@@ -304,7 +328,8 @@ def segments(messages: Source) -> pd.DataFrame:
     Examples
     --------
     >>> import pandas as pd
-    >>> segments(pd.DataFrame({"message": ["See you at 5", "See you at 5", "At 5 🎉"]}))
+    >>> texts = segments(pd.DataFrame({"message": ["See you at 5", "See you at 5", "At 5 🎉"]}))
+    >>> texts.drop(columns=["template", "empty_field"])
             message  messages encoding  units  parts culprits
     0  See you at 5         2    GSM-7     12      1
     1        At 5 🎉         1    UCS-2      7      1        🎉
@@ -317,10 +342,16 @@ def segments(messages: Source) -> pd.DataFrame:
             WHERE "message" IS NOT NULL GROUP BY "message"
         """)
         parts = pd.DataFrame(
-            [segment_text(text) for text in texts["message"]],
+            [segment_text(text) for text in texts["message"].sort_values()],
             columns=["encoding", "units", "parts", "culprits"],
         )
-        full = pd.concat([texts, parts], axis=1).assign(total=texts["messages"] * parts["parts"])
+        texts = texts.sort_values("message", ignore_index=True)
+        full = pd.concat([texts, parts], axis=1).assign(
+            total=texts["messages"] * parts["parts"],
+            culprits=[visible(characters) for characters in parts["culprits"]],
+            template=templates_of(texts["message"]),
+            empty_field=pd.Series([empty_field(text) for text in texts["message"]], dtype="str"),
+        )
         full = full.sort_values(["total", "message"], ascending=[False, True])
         return explained(
             typed(full, _SEGMENTS),
@@ -333,13 +364,16 @@ def segments(messages: Source) -> pd.DataFrame:
         )
 
 
-def avoidable_parts(campaigns: Source) -> pd.DataFrame:
+def avoidable_parts(campaigns: Source, *, currency: str | None = None) -> pd.DataFrame:
     """List campaigns that paid for more parts because of a few characters: the emoji that doubled the bill.
 
     Parameters
     ----------
     campaigns : DataFrame, Scan or Spark DataFrame
-        The table campaigns: ``message_id``, ``sent_at``, ``message``, ``cost``.
+        The table campaigns: ``message_id``, ``sent_at``, ``message``, ``cost``; with ``parts``, what the
+        gateway billed is believed.
+    currency : str or None
+        As for `costs`.
 
     Returns
     -------
@@ -347,12 +381,14 @@ def avoidable_parts(campaigns: Source) -> pd.DataFrame:
         One row per campaign whose text would need fewer parts in GSM-7, the most money wasted first:
 
         - ``message_id`` (int64), ``sent_at`` (datetime64[us, UTC]), ``message`` (str): of the campaign;
-        - ``culprits`` (str): the characters that GSM-7 does not have;
-        - ``parts_each``, ``gsm_parts_each`` (int64): parts of one message as sent, and in GSM-7;
-        - ``gsm_message`` (str): that text: look-alikes for quotes, dashes and accents, emoji and symbols left
-          out. Texts that would lose letters (Chinese, Arabic) are not listed;
+        - ``culprits`` (str): the characters that GSM-7 does not have, invisible ones as code points;
+        - ``parts_each`` (int64): parts of one message as billed, or as counted where ``parts`` is missing;
+          ``gsm_parts_each`` (int64): in GSM-7;
+        - ``gsm_message`` (str): that text: look-alikes for quotes, dashes and accents, emoji left out. Texts
+          that would lose meaning (Chinese, Arabic, "10²") are not listed;
         - ``cost`` (float64): what the campaign cost; ``wasted`` (float64): the share of it that the
-          additional parts cost. NaN where the cost is missing. In the account's currency.
+          additional parts cost. NaN where the cost is missing;
+        - ``currency`` (str): of the amounts; missing where it is not known.
 
     Raises
     ------
@@ -362,7 +398,7 @@ def avoidable_parts(campaigns: Source) -> pd.DataFrame:
     Notes
     -----
     It counts the campaign's text as reported; variables filled in per recipient may change the number of
-    parts.
+    parts. A campaign that was billed no more than its GSM-7 text would be has wasted nothing.
 
     References
     ----------
@@ -382,14 +418,19 @@ def avoidable_parts(campaigns: Source) -> pd.DataFrame:
     with open_tables("avoidable_parts", campaigns=campaigns) as tables:
         tables.require("campaigns", "message_id", "sent_at", "message", "cost")
         tables.require_keys("campaigns", ("message_id",))
-        rows = tables.query("""
+        billed = '"parts"' if tables.has("campaigns", "parts") else "CAST(NULL AS BIGINT)"
+        rows = tables.query(f"""
             SELECT "message_id", unix_micros("sent_at") AS "sent_at", "message",
-                CAST("cost" AS DOUBLE) AS "cost"
+                CAST("cost" AS DOUBLE) AS "cost", {billed} AS "billed"
             FROM @campaigns WHERE "message" IS NOT NULL
         """)
         fewer = rows.merge(_in_gsm(rows["message"]), on="message")
+        fewer["parts_each"] = fewer["billed"].where(fewer["billed"] > 0, fewer["parts_each"]).astype("int64")
+        fewer = fewer[fewer["parts_each"] > fewer["gsm_parts_each"]]
         wasted = fewer["cost"] * (fewer["parts_each"] - fewer["gsm_parts_each"]) / fewer["parts_each"]
-        full = fewer.assign(wasted=wasted).sort_values(["wasted", "message_id"], ascending=[False, True])
+        full = fewer.assign(wasted=wasted, currency=_currency(currency)).sort_values(
+            ["wasted", "message_id"], ascending=[False, True]
+        )
         return explained(
             typed(full, _WASTE),
             tables,
@@ -399,6 +440,11 @@ def avoidable_parts(campaigns: Source) -> pd.DataFrame:
             window=TimeSpan(rows["sent_at"].min(), rows["sent_at"].max()),
             pending=_BILLED,
         )
+
+
+def _currency(currency: str | None) -> Any:
+    """Name the currency of every row; missing where nobody said it."""
+    return np.nan if currency is None else currency
 
 
 def _require_campaigns(tables: Tables) -> None:
@@ -454,11 +500,11 @@ def _sent_to_dead(tables: Tables, lag: int) -> pd.DataFrame:
 
 
 def _in_gsm(texts: pd.Series) -> pd.DataFrame:
-    """Give the distinct texts that need fewer parts in GSM-7."""
+    """Give the distinct texts that could travel in GSM-7."""
     rows = []
     for text in texts.unique():
         sent, alike = segment_text(text), gsm_text(text)
-        if sent.culprits and alike is not None and (parts := segment_text(alike).parts) < sent.parts:
-            rows.append((text, sent.culprits, sent.parts, parts, alike))
+        if sent.culprits and alike is not None:
+            rows.append((text, visible(sent.culprits), sent.parts, segment_text(alike).parts, alike))
     names = ["message", "culprits", "parts_each", "gsm_parts_each", "gsm_message"]
     return pd.DataFrame(rows, columns=names).astype({name: _WASTE[name] for name in names})

@@ -31,6 +31,8 @@ class Alarm:
         A share, 0 to 1.
     source : str
         Who uses it.
+    fresh : bool
+        Whether it rings for groups that are not mature too, since its counts are of messages that are.
     """
 
     name: str
@@ -40,9 +42,11 @@ class Alarm:
     above: bool
     threshold: float
     source: str
+    fresh: bool = False
 
 
 _GATEWAY = "Burst SMS help: average of accounts that delete hard bounces"
+_SILENT = "own choice: the gateway gives up after 72 hours, so that nothing should be pending after 73"
 _RESELLERS = (
     "common to CRM resellers of SMS (e.g. Relentless, Stack): e-mail at the first, suspension at the second"
 )
@@ -53,8 +57,11 @@ ALARMS = (
     Alarm("delivery", "act", "delivered", "settled", above=False, threshold=0.875, source=_RESELLERS),
     Alarm("opt-outs", "warn", "optouts", "delivered", above=True, threshold=0.02, source=_RESELLERS),
     Alarm("opt-outs", "act", "optouts", "delivered", above=True, threshold=0.03, source=_RESELLERS),
+    Alarm("receipts", "look", "overdue", "aged", above=True, threshold=0.01, source=_SILENT, fresh=True),
+    Alarm("receipts", "act", "overdue", "aged", above=True, threshold=0.05, source=_SILENT, fresh=True),
 )
-"""Presets. Delivery 92% and 87.5% are error rates of 8% and 12.5%."""
+"""Presets. Delivery 92% and 87.5% are error rates of 8% and 12.5%. Where receipts are missing, a delivery
+rate is that of the others, and may look perfect."""
 
 
 def alarms(rates: pd.DataFrame, presets: Sequence[Alarm] = ALARMS) -> pd.DataFrame:
@@ -72,7 +79,8 @@ def alarms(rates: pd.DataFrame, presets: Sequence[Alarm] = ALARMS) -> pd.DataFra
     DataFrame
         One row per group and alarm: all columns of ``rates``, then ``alarm``, ``level`` (str), ``value``,
         ``threshold`` (float64), ``source`` (str). An alarm rings if the whole 95% Wilson interval lies
-        beyond the threshold; groups known to be immature ring none. No rows if none rings.
+        beyond the threshold, with the effective size where the frame has a ``design_effect``; groups known to
+        be immature ring none but that of receipts, which counts mature messages alone. No rows if none rings.
 
     Raises
     ------
@@ -115,9 +123,10 @@ def _columns_named(presets: Sequence[Alarm], what: str) -> str:
 
 
 def _rung(rates: pd.DataFrame, alarm: Alarm) -> pd.DataFrame:
-    low, high = wilson(rates[alarm.count], rates[alarm.of])
+    effect = rates["design_effect"].fillna(1.0) if "design_effect" in rates else 1.0
+    low, high = wilson(rates[alarm.count], rates[alarm.of], effect=effect)
     beyond = low > alarm.threshold if alarm.above else high < alarm.threshold
-    if "mature" in rates:
+    if "mature" in rates and not alarm.fresh:
         beyond &= rates["mature"].fillna(value=False).to_numpy(bool)
     return rates[beyond].assign(
         alarm=alarm.name,

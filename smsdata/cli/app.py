@@ -13,19 +13,24 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import wraps
-from typing import Annotated, Any
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, cast
 
 import typer
+from stamina.instrumentation import set_on_retry_hooks
+from typer.exceptions import Abort, TyperException
 
-from smsdata.errors import SmsDataError
+from smsdata.errors import ApiError, SmsDataError, UsageError
 from smsdata.gateway.client import Client
 from smsdata.schema.memory import share_arenas
 from smsdata.settings import Settings, settings
-from smsdata.store.store import Store
+from smsdata.store.store import Store, existing_store
 
 app = typer.Typer(
     name="smsdata",
@@ -57,7 +62,20 @@ class CommonOptions:
     proxy: Annotated[str | None, typer.Option(help="Proxy on the way to the gateway [SMSDATA_PROXY].")] = None
     now: Annotated[str | None, typer.Option(help="Take this instant as now, for tests.")] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on exit 0, and why on any other.")] = (
+        False
+    )
+    given = cast(
+        Mapping[str, str], MappingProxyType({})
+    )  # no option itself: what the command line names: parameter, option
+    held = cast(list[str], ())  # no option either: the lines of a quiet command
+
+    def refuse_ignored(self, because: str, *names: str) -> None:
+        """Refuse options of the command line that would do nothing; `because` says what makes them idle."""
+        idle = [option for name, option in self.given.items() if name in names]
+        if idle:
+            verb, them = ("does", "it") if len(idle) == 1 else ("do", "them")
+            raise UsageError(f"{', '.join(idle)} {verb} nothing here: {because}. Leave {them} out.")
 
     def settings(self) -> Settings:
         """The settings in force."""
@@ -69,6 +87,7 @@ class CommonOptions:
     def client(self) -> Client:
         """The account."""
         chosen = self.settings()
+        require_credentials(chosen)
         return Client(
             base_url=chosen.base_url, rate=chosen.rate, share=chosen.share, now=self.now,
             ca_bundle=chosen.ca_bundle, proxy=chosen.proxy,
@@ -78,15 +97,76 @@ class CommonOptions:
         """The store."""
         return Store(self.settings().store)
 
+    def existing_store(self) -> Store:
+        """The store, for commands that only read it."""
+        return existing_store(self.settings().store)
+
     def say(self, *lines: str) -> None:
         """Print lines for a person, to stderr."""
         if not self.quiet:
-            for line in lines:
-                print(line, file=sys.stderr)
+            self.look(*lines)
+
+    def look(self, *lines: str) -> None:
+        """Print lines that say why an exit code is not 0, to stderr, also when all else is quiet."""
+        for line in lines:
+            print(line, file=sys.stderr)
 
     def show(self, result: dict[str, Any], *lines: str) -> None:
-        """Print the result to stdout: as JSON, or as lines."""
-        print(json.dumps(result, default=str) if self.as_json else "\n".join(lines))
+        """Print the result to stdout: as JSON, or as lines, which when quiet wait for a code not 0."""
+        if self.as_json:
+            _print_out(json.dumps(result, default=str))
+        elif self.quiet:
+            self.held.extend(lines)
+        else:
+            _print_out(*lines)
+
+
+def _print_out(*lines: str) -> None:
+    """Print to stdout at once."""
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # what is buffered must not fail again at the end of the process
+        _close_stdout()
+        raise SmsDataError(f"the result cannot be written to stdout: {error.strerror}.") from None
+
+
+def _close_stdout() -> None:
+    """Let go of what cannot be written, or it would fail again at the end of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+ACCOUNT = ("base_url", "rate", "share", "ca_bundle", "proxy", "now")
+"""The common options that only a command uses which asks the gateway."""
+
+
+def require_credentials(chosen: Settings) -> None:
+    """Refuse to go on without key and secret, before their account is compared with a store's."""
+    missing = [
+        variable
+        for variable, value in (("SMSDATA_API_KEY", chosen.key), ("SMSDATA_API_SECRET", chosen.secret))
+        if not value
+    ]
+    if missing:
+        raise ApiError(
+            f"there are no credentials: set {' and '.join(missing)}; `smsdata config` shows what is set.",
+            code="AUTH_FAILED_NO_DATA",
+        )
+
+
+def _named_options(context: typer.Context) -> dict[str, str]:
+    sources = {one.name or "": context.get_parameter_source(one.name or "") for one in context.command.params}
+    return {
+        one.name or "": one.opts[0]
+        for one in context.command.params
+        if getattr(sources[one.name or ""], "name", "") == "COMMANDLINE"
+    }
 
 
 def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
@@ -106,14 +186,19 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
             )
             for f in fields(CommonOptions)
         ]
+        context = inspect.Parameter(
+            "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        )
 
         @wraps(function)
-        def run(**given: Any) -> None:
+        def run(context: typer.Context, **given: Any) -> None:
             common = CommonOptions(**{f.name: given.pop(f.name) for f in fields(CommonOptions)})
+            object.__setattr__(common, "given", _named_options(context))  # no options of their own
+            object.__setattr__(common, "held", [])
             raise typer.Exit(_exit_code(common, name, lambda: function(common, **given)))
 
         # Typer reads the options from the signature: give it one that holds the common options too.
-        parameters = [*own, *shared]
+        parameters = [context, *own, *shared]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         app.command(name)(run)
@@ -130,18 +215,39 @@ _WHEN_INTERRUPTED = {
 
 def _exit_code(common: CommonOptions, name: str, work: Callable[[], int | None]) -> int:
     try:
-        return work() or 0
+        code = work() or 0
+        if code and common.held:
+            _print_out(*common.held)
     except KeyboardInterrupt:
         print(f"smsdata: interrupted{_WHEN_INTERRUPTED.get(name, '')}.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        _close_stdout()
         return 1
     except SmsDataError as error:
-        if common.as_json:
-            print(json.dumps({"error": {"code": error.code, "status": error.status, "message": str(error)}}))
-        print(f"smsdata: {error}", file=sys.stderr)
-        return error.exit_code
+        return _failed(common.as_json, str(error), error.exit_code, error.code, error.status)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _failed(common.as_json, f"{where}{error.strerror or error}. Correct that and run it again.", 1)
+    except Exception as error:  # a fault of ours: its text may hold somebody's number
+        if os.environ.get("SMSDATA_TRACEBACK"):
+            raise
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        text = (
+            f"unexpected {type(error).__name__} in {Path(at.filename).name} line {at.lineno}, a fault of "
+            "smsdata: please report it. SMSDATA_TRACEBACK=1 shows all of it, which may hold phone numbers."
+        )
+        return _failed(common.as_json, text, 1, "UNEXPECTED")
+    return code
+
+
+def _failed(as_json: bool, text: str, exit_code: int, code: str = "", status: int | None = None) -> int:
+    """Say why a command failed: in one line, and with --json in one object too."""
+    if as_json:
+        with suppress(OSError):
+            print(json.dumps({"error": {"code": code, "status": status, "message": text}}), flush=True)
+    print(f"smsdata: {text}", file=sys.stderr)
+    return exit_code
 
 
 def _print_version(asked: bool) -> None:
@@ -162,15 +268,41 @@ def without_command(
     """Hold the options that stand before a command; their own callbacks do the work."""
 
 
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; gives its exit code."""
+    try:
+        return int(app(list(arguments), standalone_mode=False, windows_expand_args=False) or 0)
+    except TyperException as error:
+        if "--json" in arguments:
+            wrong = {"code": "USAGE", "status": None, "message": error.format_message()}
+            _print_out(json.dumps({"error": wrong}))
+        show = getattr(error, "show", None)
+        if show is not None:
+            show(sys.stderr)
+        return error.exit_code
+    except Abort:
+        return INTERRUPTED
+
+
 def main() -> None:
     """Run the command line."""
     share_arenas()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us: print would take the other one
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - it lives as long as we do
+    set_on_retry_hooks(())  # with structlog installed they would print to stdout
     try:
-        app(windows_expand_args=False)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:  # a call under way may hang: nobody waits for its thread
-            with suppress(OSError, ValueError):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(INTERRUPTED)
-        raise
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, SmsDataError) as error:  # help or an error that nobody takes: a closed pipe, a full disk
+        _close_stdout()
+        with suppress(OSError, ValueError):
+            if not isinstance(error, BrokenPipeError):
+                print(f"smsdata: {error}", file=sys.stderr, flush=True)
+        code = 1
+    if code == INTERRUPTED:  # a call under way may hang: nobody waits for its thread
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os._exit(INTERRUPTED)
+    sys.exit(code)

@@ -39,6 +39,7 @@ from smsdata.hygiene.run_journal import (
     exclusive,
     kept,
     record_suppressions,
+    rewrite_lost_suppressions,
 )
 from smsdata.hygiene.second_look import SecondLook, oldest_evidence
 from smsdata.store.store import Store, open_store
@@ -116,6 +117,7 @@ def apply(
         run = _Application(client, store, journal, rows, dry_run=dry_run)
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
+            run.report.attention += rewrite_lost_suppressions(store, client.now())
             run.report.attention += [
                 f"run {name}: its journal does not agree with the table suppressions; nothing was "
                 "taken from it."

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import orjson
 import pandas as pd
+import pyarrow as pa
 
 from smsdata.errors import SafetyError, UsageError
 from smsdata.store.disk import Disk
@@ -46,6 +47,8 @@ RULES = {
     "old": "no hard bounce recent enough",
     "unsettled": "the campaign is not reconciled: sync again, an hour or more after its last change",
     "unconfirmed": "seen delivered too, or told by a callback only",
+    "unproved": "seen in one of two passes only over a list that keeps changing: left alone until a read "
+    "proves it",
     "opt-out": "opted out, and still active on the list",
 }
 """Every rule that a row of a plan can name, and what it means."""
@@ -109,7 +112,7 @@ def write_plan(
     about["hash"] = _plan_hash(rows, about, _made_key(store))
     file = Path(path) if path is not None else store.private / "plans" / f"{about['hash'][:12]}.parquet"
     rows.attrs["plan"] = about | {"file": str(file)}
-    disk = Disk(file.parent)
+    disk = store.disk if path is None else Disk(file.parent)
     disk.folder(file.parent)
     whole = io.BytesIO()
     rows.to_parquet(whole, index=False)
@@ -134,6 +137,11 @@ def _made_key(store: Store) -> bytes:
 def _key_in(private: Path) -> bytes:
     try:
         key = (private / _KEY).read_bytes()
+    except PermissionError:
+        raise SafetyError(
+            f"{private / _KEY} cannot be read: make it readable for this user. Without it no plan "
+            "can be trusted."
+        ) from None
     except OSError:
         key = b""
     if len(key) != _KEY_BYTES:
@@ -185,7 +193,11 @@ def load(plan: pd.DataFrame | str | Path, store: Store | str | Path | None = Non
         raise SafetyError("this is no plan; make one with `smsdata clean`.")
     key = _key_in(Path(str(about.get("key_in"))) if store is None else open_store(store).private)
     hashed = {name: value for name, value in about.items() if name not in {"hash", "file"}}
-    if not hmac.compare_digest(_plan_hash(plan, hashed, key), str(about.get("hash"))):
+    try:
+        whole = hmac.compare_digest(_plan_hash(plan, hashed, key), str(about.get("hash")))
+    except (ValueError, TypeError, OverflowError):  # what stands there cannot even be written as JSON
+        whole = False
+    if not whole:
         raise SafetyError(
             "the plan was changed since it was made, or made from another store; make it again with "
             "`smsdata clean`."
@@ -195,12 +207,14 @@ def load(plan: pd.DataFrame | str | Path, store: Store | str | Path | None = Non
 
 def _read_frame(file: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(file)
+        return pd.read_parquet(io.BytesIO(file.read_bytes()))
     except FileNotFoundError:
         raise UsageError(f"{file}: there is no such plan.") from None
-    except (OSError, ValueError) as error:
+    except PermissionError:
+        raise UsageError(f"{file} cannot be read: make it readable for this user.") from None
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, pa.ArrowException) as error:
         raise SafetyError(
-            f"the file is no plan ({type(error).__name__}); make it with `smsdata clean`."
+            f"{file} is no plan, or damaged ({type(error).__name__}); make it with `smsdata clean`."
         ) from None
 
 

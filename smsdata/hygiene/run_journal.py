@@ -11,20 +11,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import orjson
 import pandas as pd
 import pyarrow as pa
 
-from smsdata.errors import StoreError, UsageError
+from smsdata.errors import SafetyError, StoreError, UsageError
 from smsdata.gateway.caller import Caller
 from smsdata.hygiene.changes import Contact
 from smsdata.schema.frames import schema
 from smsdata.store.disk import Disk
+from smsdata.store.records import damaged_record, read_record, record_bytes, unreadable
 from smsdata.store.store import Store
 from smsdata.times import instant
 
@@ -32,6 +32,9 @@ Outcome = Literal["planned", "done", "skipped", "refused", "unknown"]
 OUTCOMES: tuple[Outcome, ...] = ("planned", "done", "skipped", "refused", "unknown")
 State = Literal["intent", "done", "refused", "undo-intent", "undone"]
 
+_ADVICE = (
+    "Restore it from a backup, or move the run's folder out of the store: then nothing of it can be undone."
+)
 _LOCKS = Path("~/.cache/smsdata/changes")
 
 
@@ -81,32 +84,77 @@ class RunJournal:
         """Begin the run, or go on with it."""
         self._disk.folder(self.folder)
         if not (self.folder / "run.json").exists():
-            self._disk.replace(self.folder / "run.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))
+            self._disk.replace(self.folder / "run.json", record_bytes(about))
 
     def about(self) -> dict[str, Any]:
-        """Say whose run this is."""
+        """Say whose run this is.
+
+        Raises
+        ------
+        UsageError
+            There is no such run.
+        SafetyError
+            What its journal says of it is damaged.
+        """
+        file = self.folder / "run.json"
         try:
-            about: dict[str, Any] = orjson.loads((self.folder / "run.json").read_bytes())
+            about = read_record(file, _ADVICE)
+            if not about.keys() >= {"account", "base_url", "made_at", "hash"}:
+                raise damaged_record(file, _ADVICE)
         except FileNotFoundError:
+            if self.folder.is_dir():
+                raise SafetyError(f"run {self.run} is damaged: {file} is missing. {_ADVICE}") from None
             known = ", ".join(sorted(p.name for p in self.folder.parent.glob("*"))) or "none"
             raise UsageError(f"there is no run {self.run!r}. Runs: {known}.") from None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{self.folder} cannot be read ({type(error).__name__}).") from None
+        except StoreError as error:
+            raise SafetyError(f"run {self.run} is damaged: {error}") from None
         return about
 
     @property
     def entries(self) -> dict[int, Entry]:
-        """The contacts of the run by their row in the plan."""
+        """The contacts of the run by their row in the plan.
+
+        Raises
+        ------
+        SafetyError
+            When a file of the journal is damaged, or cannot be read.
+        """
         if self._entries is None:
-            files = sorted(self.folder.glob("row-*.json"))
-            read = [Entry(**orjson.loads(file.read_bytes())) for file in files]
+            try:
+                read = [self._entry(file) for file in _row_files(self.folder)]
+            except StoreError as error:
+                raise SafetyError(f"run {self.run} is damaged: {error}") from None
             self._entries = {entry.row: entry for entry in read}
         return self._entries
 
+    @staticmethod
+    def _entry(file: Path) -> Entry:
+        facts = read_record(file, _ADVICE)
+        try:
+            entry = Entry(**facts)
+        except TypeError:
+            raise damaged_record(file, _ADVICE) from None
+        if file.name != _row_name(entry.row):
+            raise damaged_record(file, _ADVICE)
+        return entry
+
     def write(self, entry: Entry) -> None:
         """Make an entry durable."""
-        self._disk.replace(self.folder / f"row-{entry.row:06}.json", orjson.dumps(entry))
+        self._disk.replace(self.folder / _row_name(entry.row), record_bytes(asdict(entry)))
         self.entries[entry.row] = entry
+
+
+def _row_name(row: Any) -> str:
+    return f"row-{row:06}.json" if isinstance(row, int) else ""
+
+
+def _row_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.match("row-*.json"))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise unreadable(folder, error) from None
 
 
 def runs(store: Store) -> list[str]:
@@ -157,7 +205,11 @@ def record_suppressions(
     undone_of = _recorded(store)
     rows, disagreeing = [], []
     for journal in journals:
-        if lacking(journal, store, undone_of):
+        try:
+            disagrees = bool(lacking(journal, store, undone_of))
+        except SafetyError:  # the others are none the worse for it
+            disagrees = True
+        if disagrees:
             disagreeing.append(journal.run)
             continue
         for entry in journal.entries.values():
@@ -169,6 +221,23 @@ def record_suppressions(
     if rows:
         store.merge("suppressions", pa.Table.from_pylist(rows, schema=schema("suppressions")))
     return disagreeing
+
+
+def rewrite_lost_suppressions(store: Store, now: datetime) -> list[str]:
+    """Write the rows of suppressions again whose files are gone, from the journals of all runs.
+
+    Gives what a person should know; nothing is done where a file is there that is not as it should be.
+    """
+    lost = store.tables.inventory.faults("suppressions")
+    if not lost or any(fault.what != "missing" for fault in lost):
+        return []
+    store.tables.inventory.forget(lost)
+    record_suppressions(store, now)
+    store.save_state()
+    return [
+        f"{fault.name} was missing: its rows are written again from the journals of the runs."
+        for fault in lost
+    ]
 
 
 def _recorded(store: Store) -> dict[tuple[int, str, str], bool]:
@@ -185,10 +254,21 @@ def named_for(run: str, store: Store) -> set[tuple[int, str]]:
 def lacking(
     journal: RunJournal, store: Store, recorded: dict[tuple[int, str, str], bool] | None = None
 ) -> set[tuple[int, str]]:
-    """Whom the table suppressions names for a run, and its journal does not: then it is not what it was."""
+    """Whom the table suppressions names for a run, and its journal does not: then it is not what it was.
+
+    The journal is always written first. So it lacks also whom it says to be untouched, or not yet put back,
+    where the table knows better: then an older version of it stands there.
+    """
     known = _recorded(store) if recorded is None else recorded
-    own = {(entry.list_id, entry.msisdn) for entry in journal.entries.values()}
-    return {(list_id, msisdn) for list_id, msisdn, run in known if run == journal.run} - own
+    own = {(entry.list_id, entry.msisdn): entry for entry in journal.entries.values()}
+    of_run = {
+        (list_id, msisdn): undone for (list_id, msisdn, run), undone in known.items() if run == journal.run
+    }
+    return {key for key, undone in of_run.items() if not _bears_out(own.get(key), undone)}
+
+
+def _bears_out(entry: Entry | None, undone: bool) -> bool:
+    return entry is not None and (entry.state == "undone" or (entry.removed and not undone))
 
 
 def _suppression(entry: Entry, run: str, now: datetime) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class OddRows:
                 "`smsdata sync --replay-rejects` takes back what can be read now, --dismiss-rejects removes "
                 "them."
             )
+        self.report.attention += [str(error) for error in self.store.rejects.faults().values()]
 
     def _rested(self, drained: Drained) -> set[Path]:
         """The rows that lay aside before this run: a look-back brings them again, and says nothing new."""
@@ -161,7 +162,12 @@ class Pipeline:
         self.blame = Blame(client.is_there)
         self.failed = FailedReads(self.state, self.report, client.now)
         self.reader = Reader(
-            client, journal=self._journal, on_page=on_page, blame=self.blame, resting=self.failed.resting
+            client,
+            journal=self._journal,
+            on_page=on_page,
+            blame=self.blame,
+            resting=self.failed.resting,
+            allow_unproved=True,
         )
         self._waiting: dict[str, list[pa.Table]] = {}
 

@@ -27,7 +27,9 @@ SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#767676"
 DASHES = ("-", "--", "-.", ":")
 MARKS = "osD^vXP*"
 CYCLE = (BLUE, ORANGE, GREEN, RED, SKY, PURPLE, "black", GREY)
-_PERIODS = ("hour", "day", "week", "month")
+_PERIODS = ("hour", "day", "week", "month", "quarter", "year")
+_LASTING = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+"""Days that a period lasts, for the width of its hatching."""
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 ROWS = 25
 _LABEL = 36
@@ -52,6 +54,7 @@ def draw_rates(rates: pd.DataFrame, *, first: str, of: str, title: str, what: st
     marks = ("rate, 95% interval", "not yet mature")
     draw_dots(ax, shown, "rate", place, filled=mature, marks=marks, upright=upright)
     if upright:
+        hatch_partial(ax, shown, keys[0])
         date_axis(ax)
     else:
         label_rows(ax, row_labels(shown, keys, of))
@@ -82,6 +85,18 @@ def draw_dots(
             ax.errorbar(
                 x[which], y[which], fmt="o", color=BLUE, mfc=face, ms=6, capsize=3, label=label, **along
             )
+
+
+def hatch_partial(ax: Axes, frame: pd.DataFrame, period: str) -> None:
+    """Hatch the periods that the data do not cover whole, so that the last month is not read as a fall."""
+    if "partial" not in frame or period not in _LASTING:
+        return
+    partial = frame["partial"].fillna(False).to_numpy(bool)
+    for place, begins in enumerate(frame.loc[partial, period]):
+        half = pd.Timedelta(_LASTING[period] / 2, "D")
+        band = ax.axvspan(begins - half, begins + half, facecolor="none", edgecolor=GREY, hatch="//", lw=0)
+        band.set(alpha=0.35, zorder=0)
+        band.set_label("" if place else "partial period")
 
 
 def axes_for(ax: Axes | None, *, rows: int | None = None) -> Axes:

@@ -150,6 +150,7 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for label, which, style in _trend_marks(trend):
         if which.any():
             ax.plot(x[which], trend["rate"][which], ls="", label=label, **style)
+    _axes.hatch_partial(ax, trend, period)
     _axes.date_axis(ax)
     _axes.percent_axis(ax.yaxis)
     outside = int(trend["outside"].isin(["above", "below"]).sum())

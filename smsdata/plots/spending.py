@@ -58,7 +58,7 @@ def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _axes.write_values(ax, shown["spend"].fillna(0), words)
     _axes.label_rows(ax, _axes.row_labels(shown, keys))
     facts = _axes.facts_of(spent, spent["recipients"].sum(), "messages", extra=note)
-    return _axes.finish(ax, "Spend" + _axes.by_words(keys), facts, axis="the account's currency")
+    return _axes.finish(ax, "Spend" + _axes.by_words(keys), facts, axis=_money(spent))
 
 
 def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -173,7 +173,7 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
     extra = f"{campaigns['wasted'].sum():,.2f} wasted in all"
     facts = _axes.facts_of(campaigns, len(campaigns), "campaigns", extra=extra)
-    return _axes.finish(ax, "Avoidable SMS parts", facts, axis="the account's currency")
+    return _axes.finish(ax, "Avoidable SMS parts", facts, axis=_money(campaigns))
 
 
 def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -224,6 +224,10 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _axes.write_values(ax, shown["dead_spend"].fillna(0), words)
     _axes.label_rows(ax, _axes.row_labels(shown, keys))
     facts = _axes.facts_of(costs, costs["recipients"].sum(), "messages", extra=note)
-    return _axes.finish(
-        ax, "Money sent to dead numbers" + _axes.by_words(keys), facts, axis="the account's currency"
-    )
+    return _axes.finish(ax, "Money sent to dead numbers" + _axes.by_words(keys), facts, axis=_money(costs))
+
+
+def _money(frame: pd.DataFrame) -> str:
+    """Name the currency of the amounts."""
+    known = list(frame["currency"].dropna().unique()) if "currency" in frame else []
+    return str(known[0]) if len(known) == 1 else "the account's currency"

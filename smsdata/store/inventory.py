@@ -4,7 +4,7 @@ A reader who finds a file that the manifest does not bear out reads the manifest
 saved another one meanwhile; if it is the same, that is an error. The writer compares once, when it holds the
 lock: files that a crash left ahead of the manifest are named then, files that do not belong are refused to
 whoever would merge into them, and files that are gone stay named, so that nothing covers that up.
-Imports `manifest`, `state`, `seal`, `disk`, `schema` and `errors`.
+Imports `manifest`, `state`, `seal`, `records`, `disk`, `schema` and `errors`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from smsdata.errors import StoreError
 from smsdata.schema.tables import TABLES, table_of
 from smsdata.store.disk import Disk
 from smsdata.store.manifest import Manifest
-from smsdata.store.seal import checksum_of, damaged, encoded, seal_of, unreadable
+from smsdata.store.records import unreadable
+from smsdata.store.seal import checksum_of, damaged, encoded, seal_of
 from smsdata.store.state import OtherFormatError, State, state_from_json
 
 _ON_DEMAND = frozenset({"link_hits", "contact_history", "clients", "transactions"})

@@ -1,6 +1,6 @@
 """Rows that did not fit their table: each set aside in a file of its own, until it can be read after all.
 
-Imports `disk` and `schema.frames`.
+Each file carries a checksum. Imports `disk`, `records`, `errors` and `schema.frames`.
 """
 
 from __future__ import annotations
@@ -8,14 +8,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from smsdata.errors import StoreError
 from smsdata.schema.frames import Reject
 from smsdata.store.disk import Disk
+from smsdata.store.records import damaged_record, read_record, record_bytes, unreadable
+
+_NEEDED = {"table", "endpoint", "raw", "context", "read", "seen_at"}
+_ADVICE = (
+    "The row that it held was never stored: remove it with `smsdata sync --dismiss-rejects`, then run "
+    "`smsdata sync --deep --since` from before it."
+)
 
 
 class Rejects:
@@ -39,20 +47,19 @@ class Rejects:
                 continue
             self._disk.folder(self._folder)
             facts = asdict(reject) | {"read": read, "seen_at": f"{seen_at:%Y-%m-%d %H:%M:%S}"}
-            text = json.dumps(facts, indent=1, default="{:%Y-%m-%d %H:%M:%S}".format)
-            self._disk.replace(path, text.encode())
+            self._disk.replace(path, record_bytes(facts, dates="%Y-%m-%d %H:%M:%S"))
         return kept
 
     def counts(self) -> Counter[str]:
         """How many rows of each table lie aside."""
-        return Counter(path.name.rpartition("-")[0] for path in self._folder.glob("*.json"))
+        return Counter(path.name.rpartition("-")[0] for path in self._files())
 
     def dismiss(self) -> int:
         """Remove them all, and keep none of them again; gives how many they were.
 
         A row that is dismissed comes again with the next look-back: its name, a hash, is remembered.
         """
-        paths = sorted(self._folder.glob("*.json"))
+        paths = self._files()
         if paths:
             names = self._dismissed() | {path.name for path in paths}
             self._disk.replace(self._folder / "dismissed", "\n".join(sorted(names)).encode())
@@ -61,11 +68,40 @@ class Rejects:
         return len(paths)
 
     def _dismissed(self) -> set[str]:
+        path = self._folder / "dismissed"
         try:
-            return set((self._folder / "dismissed").read_text().splitlines())
+            return set(path.read_text(errors="replace").splitlines())
         except FileNotFoundError:
             return set()
+        except OSError as error:
+            raise unreadable(path, error) from None
 
     def all(self) -> dict[Path, dict[str, Any]]:
-        """The rows that were set aside, each with what is wrong with it, by the file that holds it."""
-        return {path: json.loads(path.read_text()) for path in sorted(self._folder.glob("*.json"))}
+        """The rows that were set aside, each with what is wrong with it, by the file that holds it.
+
+        Without those whose file is damaged or cannot be read: `faults` names these.
+        """
+        return {path: facts for path, facts in self._read() if not isinstance(facts, StoreError)}
+
+    def faults(self) -> dict[Path, StoreError]:
+        """The files that are not what was written, or cannot be read."""
+        return {path: error for path, error in self._read() if isinstance(error, StoreError)}
+
+    def _read(self) -> Iterator[tuple[Path, dict[str, Any] | StoreError]]:
+        for path in self._files():
+            try:
+                facts = read_record(path, _ADVICE)
+                if not facts.keys() >= _NEEDED:
+                    raise damaged_record(path, _ADVICE)
+            except StoreError as error:
+                yield path, error
+            else:
+                yield path, facts
+
+    def _files(self) -> list[Path]:
+        try:
+            return sorted(path for path in self._folder.iterdir() if path.suffix == ".json")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise unreadable(self._folder, error) from None

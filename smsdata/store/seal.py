@@ -1,7 +1,7 @@
 """The seal of a Parquet file: checksums of all its bytes, and the mark that says who wrote it.
 
 A damaged file is a `StoreError` that names it; one that the operating system does not hand over is another,
-for nothing is known of its content. Imports `manifest` and `errors`.
+for nothing is known of its content. Imports `manifest`, `records` and `errors`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError
 from smsdata.store.manifest import Mark, Sealed
+from smsdata.store.records import unreadable
 
 _GROUP_ROWS = 50_000
 _SEAL = struct.Struct("<4sII")  # mark, checksum of all before it, checksum of all after it
@@ -132,15 +133,6 @@ def damaged(path: Path) -> StoreError:
         f"{path} is damaged. Restore it from a backup, or remove it and run "
         "`smsdata sync --since` from before its rows.",
         code="DAMAGED",
-    )
-
-
-def unreadable(path: Path, error: OSError) -> StoreError:
-    """The error for a file or folder that the operating system does not hand over."""
-    reason = (error.strerror or type(error).__name__).lower()
-    return StoreError(
-        f"{path} cannot be read: {reason}. Make it readable for this user; nothing is known to be damaged.",
-        code="UNREADABLE",
     )
 
 

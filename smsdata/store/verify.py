@@ -86,6 +86,8 @@ def rows_aside(rejects: Rejects) -> Iterator[Difference]:
             "Run `smsdata sync --replay-rejects` to take back what can be read now, or "
             "`smsdata sync --dismiss-rejects` to remove them.",
         )  # fmt: skip
+    for path, error in rejects.faults().items():
+        yield Difference("rejects", error.code.lower(), path.name, 0, 0, str(error))
 
 
 def key_faults(tables: StoredTables) -> Iterator[Difference]:

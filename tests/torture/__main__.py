@@ -23,7 +23,10 @@ from . import (
     identity,
     kill,
     lateness,
+    live_lists,
     outages,
+    power,
+    sweep,
     year,
 )
 from .tally import Tally
@@ -32,6 +35,8 @@ os.environ["SMSDATA_PROGRESS"] = "0"
 pa.set_cpu_count(1)  # the rows are few: threads would only cost
 KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "kill": lambda seed: [kill.run(seed)],
+    "power": lambda seed: [power.run(seed)],
+    "sweep": lambda seed: [sweep.run(seed)],
     "fault": lambda seed: [fault.run(seed)],
     "drift": lambda seed: [drift.run(seed)],
     "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),
@@ -41,6 +46,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
     "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
+    "live-lists": lambda seed: [live_lists.run(seed)],
 }
 
 

@@ -6,18 +6,20 @@ applies and while it undoes. Nobody but the targets may be touched, each target 
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import orjson
 import pandas as pd
 
 from smsdata import Store, hygiene
 from smsdata.simulator import Once
 from smsdata.store.disk import Disk
+from smsdata.store.records import record_bytes
 from tests.support.hygiene_world import (
     Deadly,
     Killed,
@@ -149,6 +151,12 @@ def strike(template: Template, one: Strike) -> tuple[bool, list[str]]:
 # ---- bugs made on purpose ---------------------------------------------------------------------------------
 
 
+def _sealed_anew(content: bytes | memoryview, changed: dict[str, Any]) -> bytes:
+    entry = json.loads(bytes(content)) | changed
+    entry.pop("checksum")
+    return record_bytes(entry)
+
+
 class _NoIntent(Mortal):
     """What is meant to be done is not written down before it is done."""
 
@@ -161,7 +169,9 @@ class _Early(Mortal):
     """What is meant to be done is written down as done."""
 
     def replace(self, path: Path, content: bytes | memoryview) -> None:
-        super().replace(path, bytes(content).replace(b'"state":"intent"', b'"state":"done"'))
+        if b'"state":"intent"' in bytes(content):
+            content = _sealed_anew(content, {"state": "done"})
+        super().replace(path, content)
 
 
 class _NoBackup(Mortal):
@@ -169,9 +179,8 @@ class _NoBackup(Mortal):
 
     def replace(self, path: Path, content: bytes | memoryview) -> None:
         if b'"state":"intent"' in bytes(content):
-            entry = orjson.loads(content)
-            entry["contact"] |= {"last_name": None, "fields": "{}"}
-            content = orjson.dumps(entry)
+            contact = json.loads(bytes(content))["contact"] | {"last_name": None, "fields": "{}"}
+            content = _sealed_anew(content, {"contact": contact})
         super().replace(path, content)
 
 

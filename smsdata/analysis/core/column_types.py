@@ -51,7 +51,8 @@ def arrow_table(frame: pd.DataFrame) -> pa.Table:
     for name, values in frame.items():
         column = str(name)
         try:
-            arrays[column] = _arrow_column(column, pa.array(values, from_pandas=True))
+            plain = values.dt.start_time if isinstance(values.dtype, pd.PeriodDtype) else values
+            arrays[column] = _arrow_column(column, pa.array(plain, from_pandas=True))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
             continue  # A column of mixed Python objects: a helper that needs it will miss it by name.
     return pa.table(arrays) if arrays else pa.table({"": pa.nulls(len(frame))})

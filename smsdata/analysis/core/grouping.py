@@ -38,7 +38,38 @@ _TIME_SQL = {
     "weekday": f"(({{t}} + {_MONDAY}) % {_WEEK_MICROS} - {{t}} % {DAY_MICROS}) / {DAY_MICROS}",
     "month": "12 * year({date}) + month({date}) - 1",
 }
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+
+
+def _calendar() -> dict[str, tuple[str, str]]:
+    """Give the SQL and the kind of all groupings by time: weeks from any weekday, years from any month."""
+    times = {name: (sql, name) for name, sql in _TIME_SQL.items()}
+    for place, weekday in enumerate(_WEEKDAYS):
+        shift = (3 - place) % 7 * DAY_MICROS
+        times[f"week_from_{weekday}"] = (f"{{t}} - ({{t}} + {shift}) % {_WEEK_MICROS}", "week")
+    month = _TIME_SQL["month"]
+    for place, name in enumerate(_MONTHS):
+        for period, months in (("quarter", 3), ("year", 12)):
+            started = (f"({month}) - (({month}) - {place}) % {months}", "month")
+            times[f"{period}_from_{name}"] = started
+            times.setdefault(period, started)
+    return times
+
+
+_TIMES = _calendar()
 _ALIASES = {"campaign": "message_id", "list": "list_id", "sender": "sender"}
+_OCCASIONS = {
+    *(name for name, (_, kind) in _TIMES.items() if kind in PERIODS),
+    "campaign",
+    "message_id",
+    "id",
+}
+"""Groups that are an occasion themselves: of their days nothing can vary."""
+
 _NEVER_NULL = {"id", "message_id", "campaign"}
 
 
@@ -65,17 +96,18 @@ class Keys:
         Goes at the end; empty without keys.
     names : list of str
         The columns of the result that hold the groups.
+    day : str
+        The local day of a row, where groups last longer than an occasion and it was asked for; else empty.
     """
 
     keys: tuple[Key, ...]
     source: str
+    day: str = ""
 
     @property
     def select(self) -> str:
         """The grouping columns, for right after SELECT."""
-        return "".join(
-            f"CAST({key.sql} AS {_sql_type(key.kind)}) AS {quoted(key.name)}, " for key in self.keys
-        )
+        return "".join(f"{_cast(key)} AS {quoted(key.name)}, " for key in self.keys)
 
     @property
     def group(self) -> str:
@@ -94,11 +126,17 @@ class Keys:
             raise UsageError(f"by={twice} is also a column of the result; rename it before grouping.")
         if not self.keys:
             return frame
-        frame = frame.sort_values(self.names, na_position="last", ignore_index=True)
+        frame = self.in_order(frame)
         return frame.assign(**{key.name: _group_values(frame[key.name], key) for key in self.keys})
 
+    def in_order(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Sort the rows by their groups, missing ones last, and leave the groups as the SQL has them."""
+        return frame.sort_values(self.names, na_position="last", ignore_index=True) if self.keys else frame
 
-def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str = "sent_at") -> Keys:
+
+def group_keys(
+    tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str = "sent_at", days: bool = False
+) -> Keys:
     """Turn ``by`` into SQL.
 
     Parameters
@@ -108,14 +146,18 @@ def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str =
     table : str
         The one to group.
     by : str, sequence of str or None
-        Column names, or "hour", "day", "week" (from Monday), "month" (the local time they begin, a naive
-        ``datetime64[us]``), "hour_of_day" (0-23), "weekday" (0 = Monday), "sender", "campaign" (the send,
+        Column names, or "hour", "day", "week" (from Monday), "month", "quarter", "year" (the local time they
+        begin, a naive ``datetime64[us]``); "week_from_sunday" and other weekdays, "year_from_july" and
+        "quarter_from_july" and other months; "hour_of_day" (0-23), "weekday" (0 = Monday), "sender",
+        "campaign" (the send,
         ``message_id``), "list", "country". A column of that name in the table goes first; but a column
         ``month`` beside the instant is the folder that a file of the store lies in, and no group.
     tz : str
         The IANA time zone in which hours, days, weeks and months begin.
     at : str
         The column of the instant they are taken from.
+    days : bool
+        Whether `Keys.day` is asked for.
 
     Raises
     ------
@@ -126,11 +168,51 @@ def group_keys(tables: Tables, table: str, by: By, *, tz: str = "UTC", at: str =
     kinds = _groupable(tables, table, at)
     local = _local(tables, table, tz, at) if _timed(names, kinds) else ""
     keys = tuple(_group_key(tables, table, kinds, name, local) for name in names)
+    lasting = days and names and not _OCCASIONS & set(names)
+    day = _TIME_SQL["day"].format(t=local or _local(tables, table, tz, at)) if lasting else ""
     if "country" not in names or "country" in kinds:
-        return Keys(keys, f"@{table}")
+        return Keys(keys, f"@{table}", day)
     _add_countries(tables, table)
     joined = f'(SELECT t.*, c."country" FROM @{table} t LEFT JOIN @countries c ON t."msisdn" = c."msisdn")'
-    return Keys(keys, joined)
+    return Keys(keys, joined, day)
+
+
+def partial_periods(
+    keys: Keys, frame: pd.DataFrame, counts: pd.DataFrame, *, present: int, tz: str
+) -> dict[str, pd.Series]:
+    """Tell which periods the data do not cover whole, as a column ``partial``; nothing without periods.
+
+    A period is partial if it ends after the present, or if the data begin within it, more than a day after
+    its own beginning. That nothing was sent in its last days does not make it partial.
+
+    Parameters
+    ----------
+    keys : Keys
+        The groups.
+    frame : DataFrame
+        The groups as they are shown.
+    counts : DataFrame
+        ``first`` of each group, epoch microseconds.
+    present : int
+        Epoch microseconds.
+    tz : str
+        The zone of the periods.
+    """
+    period = next((key for key in keys.keys if key.kind in PERIODS), None)
+    if period is None:
+        return {}
+    begins = pd.DatetimeIndex(frame[period.name])
+    ends = begins + _period_length(period)
+    limits = pd.Series([counts["first"].min(), present], dtype="Int64")
+    first, now = instants(limits).dt.tz_convert(tz).dt.tz_localize(None)
+    cut = (ends > now) | ((begins < first - pd.Timedelta(1, "D")) & (first < ends))
+    return {"partial": pd.Series(cut, index=frame.index, dtype="boolean")}
+
+
+def _period_length(period: Key) -> pd.DateOffset:
+    name = period.name.partition("_from_")[0]
+    hours = {"hour": 1, "day": 24, "week": 168}.get(name, 0)
+    return pd.DateOffset(hours=hours, months={"month": 1, "quarter": 3, "year": 12}.get(name, 0))
 
 
 def check_zone(helper: str, tz: str) -> None:
@@ -154,7 +236,7 @@ def one_of(helper: str, name: str, value: str, allowed: Sequence[str]) -> None:
 
 
 def _timed(names: Iterable[str], kinds: dict[str, str]) -> bool:
-    return any(name in _TIME_SQL and name not in kinds for name in names)
+    return any(name in _TIMES and name not in kinds for name in names)
 
 
 def _groupable(tables: Tables, table: str, at: str) -> dict[str, str]:
@@ -165,14 +247,15 @@ def _groupable(tables: Tables, table: str, at: str) -> dict[str, str]:
 
 def _group_key(tables: Tables, table: str, kinds: dict[str, str], name: str, local: str) -> Key:
     column = name if name in kinds else _ALIASES.get(name, name)
-    if name in _TIME_SQL and name not in kinds:
+    if name in _TIMES and name not in kinds:
         date = f"date_from_unix_date(CAST(floor({local} / {DAY_MICROS}) AS INT))"
-        return Key(name, _TIME_SQL[name].format(t=local, date=date), name)
+        return Key(name, _TIMES[name][0].format(t=local, date=date), _TIMES[name][1])
     if name == "country" and name not in kinds:
         tables.require(table, "msisdn")
         return Key(name, '"country"', "text")
     if column not in kinds and name not in _ALIASES:
-        known = ", ".join([*_TIME_SQL, *_ALIASES, "country", *kinds])
+        times = [word for word in _TIMES if "_from_" not in word] + ["week_from_sunday", "year_from_july"]
+        known = ", ".join([*times, *_ALIASES, "country", *kinds])
         raise UsageError(f"{tables.helper}: by={name!r} is unknown; {table} can be grouped by {known}.")
     tables.require(table, column)
     kind = kinds[column]
@@ -212,6 +295,11 @@ def _offsets(tables: Tables, table: str, tz: str, instant: str) -> list[tuple[in
     return [(int(grid[i]), int(offsets[i])) for i in starts]
 
 
+def _cast(key: Key) -> str:
+    """Write a group's SQL; a time without a zone stays what it is in every engine."""
+    return key.sql if key.kind == "naive" else f"CAST({key.sql} AS {_sql_type(key.kind)})"
+
+
 def _sql_type(kind: str) -> str:
     family = "text" if kind in {"other", "null"} else kind if kind in TYPES else "int"
     return TYPES[family].sql
@@ -223,6 +311,8 @@ def _group_values(values: pd.Series, key: Key) -> Any:
     if key.kind == "month":
         months = values.to_numpy("float64", na_value=np.nan)
         return (months - 12 * 1970).astype("datetime64[M]").astype("datetime64[us]")
+    if key.kind == "naive":
+        return values.astype("datetime64[us]")
     if key.kind in ("hour", "day", "week"):
         return instants(values).dt.tz_localize(None)
     if key.kind in ("text", "other", "null"):

@@ -177,6 +177,10 @@ def explain(frame: pd.DataFrame) -> str:
     >>> print(explain(rates).splitlines()[0])
     delivery_rate: delivered / (delivered + soft + hard + bounced)
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(
+            f"explain takes a frame that a helper, a drain or the store gave, not {frame!r:.60}."
+        )
     if "explain" in frame.attrs:
         return _in_lines(frame, frame.attrs["explain"])
     if "drain" in frame.attrs:

@@ -7,6 +7,8 @@ Every function takes arrays and gives arrays; where there is nothing to count th
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, TypeAlias
@@ -22,7 +24,14 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Numbers: TypeAlias = npt.ArrayLike | Any
 
 
-def wilson(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> tuple[Floats, Floats]:
+def wilson(
+    successes: Numbers,
+    trials: Numbers,
+    *,
+    level: float = 0.95,
+    effect: Numbers = 1.0,
+    freedom: Numbers = np.inf,
+) -> tuple[Floats, Floats]:
     """Give the Wilson score interval of a rate.
 
     Parameters
@@ -31,6 +40,10 @@ def wilson(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> tuple
         Counts, of one shape.
     level : float
         Confidence, between 0 and 1.
+    effect : array of float
+        Design effects: so many trials tell as much as one independent trial.
+    freedom : array of float
+        Degrees of freedom of those; infinite where the trials are independent.
 
     Returns
     -------
@@ -40,7 +53,8 @@ def wilson(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> tuple
     References
     ----------
     Wilson 1927; recommended for small counts and rates near 0 or 1 by Brown, Cai & DasGupta 2001,
-    "Interval Estimation for a Binomial Proportion", Statistical Science 16(2).
+    "Interval Estimation for a Binomial Proportion", Statistical Science 16(2). With the effective sample
+    size, trials / effect, and Student's t: see `effect_of_design`.
 
     Examples
     --------
@@ -48,8 +62,8 @@ def wilson(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> tuple
     >>> low.round(4).tolist(), high.round(4).tolist()
     ([0.5958, nan], [0.9821, nan])
     """
-    z = _quantile(level)
-    n = _as_trials(trials)
+    z = _student(level, freedom)
+    n = _as_trials(trials) / np.asarray(effect, dtype="float64")
     p = rate(successes, trials)
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -65,10 +79,104 @@ def rate(successes: Numbers, trials: Numbers) -> Floats:
     return np.asarray(successes, dtype="float64") / _as_trials(trials)
 
 
+@dataclass(frozen=True)
+class Clusters:
+    """How the trials of groups lie in clusters, such as phone numbers.
+
+    Attributes
+    ----------
+    m : array of float
+        Clusters with a trial.
+    most : array of float
+        Trials of the largest.
+    nn, yn, yy : array of float
+        Sums over the clusters of trials squared, trials times successes, successes squared.
+    """
+
+    m: Floats
+    most: Floats
+    nn: Floats
+    yn: Floats
+    yy: Floats
+
+
+def effect_of_design(
+    successes: Numbers, trials: Numbers, clusters: Mapping[str, Clusters]
+) -> tuple[Floats, Floats]:
+    """Give the design effect of rates whose trials share numbers and days, and its degrees of freedom.
+
+    The design effect is the variance of the rate, as the clusters show it, over the variance that independent
+    trials would have. It is exactly 1 where no cluster has two trials, and never less.
+
+    Parameters
+    ----------
+    successes, trials : array of int
+        Per group.
+    clusters : mapping of str to Clusters
+        By "number", by "day" and, with these two, by "both". By day alone nothing is taken from one day.
+
+    Returns
+    -------
+    effect, freedom : array of float64
+        Freedom is infinite where every cluster has one trial. Where the rate is 0 or 1 the trials show
+        nothing of what numbers share, and those of one number are counted as one piece of evidence.
+
+    References
+    ----------
+    Kish 1965, "Survey Sampling" (design effect, effective sample size); variance of a ratio by
+    linearisation: Cochran 1977, "Sampling Techniques", 3rd edition; rates with n / effect: Rao & Scott 1992,
+    "A Simple Method for the Analysis of Clustered Binary Data", Biometrics 48(2); two ways at once: Cameron,
+    Gelbach & Miller 2011, "Robust Inference With Multiway Clustering", Journal of Business & Economic
+    Statistics 29(2).
+    Counting a rate of 0 or 1 by whole numbers is our own choice, the cautious end of Kish's formula.
+
+    Examples
+    --------
+    >>> four_each = Clusters(*(np.array([x]) for x in (5.0, 4.0, 80.0, 64.0, 64.0)))
+    >>> effect, freedom = effect_of_design([16], [20], {"number": four_each})
+    >>> effect.round(2).tolist(), freedom.tolist()
+    ([4.75], [4.0])
+    """
+    n = _as_trials(trials)
+    p = rate(successes, trials)
+    effect, freedom = np.ones(n.shape), np.full(n.shape, np.inf)
+    sole = [kind for kind in clusters if kind != "both"]
+    if not sole:
+        return effect, freedom
+    alone = p * (1 - p) / np.maximum(n - 1, 1)
+    variances = {kind: _linearised(p, n, found) for kind, found in clusters.items()}
+    total = sum((variances[kind] for kind in sole), np.zeros(n.shape)) - variances.get("both", 0.0)
+    variance = np.maximum(total, np.max([variances[kind] for kind in sole], axis=0))
+    effect = np.divide(variance, alone, out=np.ones(n.shape), where=alone > 0)
+    numbers = clusters.get("number")
+    if numbers is not None:
+        shown = (alone > 0) & ((numbers.m > 1) | (numbers.most <= 1))
+        effect = np.where(shown, effect, numbers.nn / n)
+    for kind in sole:
+        m, repeats = clusters[kind].m, clusters[kind].most > 1
+        rests = repeats & (((m > 1) & (alone > 0)) | (kind == "number"))
+        freedom = np.where(rests, np.minimum(freedom, np.maximum(m - 1, 1)), freedom)
+    return np.clip(np.nan_to_num(effect, nan=1.0), 1.0, np.maximum(np.nan_to_num(n, nan=1.0), 1.0)), freedom
+
+
+def _linearised(p: Floats, n: Floats, found: Clusters) -> Floats:
+    """Give the variance of a ratio from the deviations of clusters; 0 where there is one of them."""
+    m = found.m
+    squares = np.maximum(found.yy - 2 * p * found.yn + p * p * found.nn, 0.0)
+    variance: Floats = np.where(m > 1, m / np.maximum(m - 1, 1) * squares / n**2, 0.0)
+    return variance
+
+
 def newcombe(
-    first: tuple[Numbers, Numbers], second: tuple[Numbers, Numbers], *, level: float = 0.95
+    first: tuple[Numbers, Numbers],
+    second: tuple[Numbers, Numbers],
+    *,
+    level: float = 0.95,
+    effects: tuple[Numbers, Numbers] = (1.0, 1.0),
+    freedoms: tuple[Numbers, Numbers] = (np.inf, np.inf),
+    correlation: Numbers = 0.0,
 ) -> tuple[Floats, Floats, Floats]:
-    """Give the difference of two independent rates, first minus second, with its hybrid score interval.
+    """Give the difference of two rates, first minus second, with its hybrid score interval.
 
     Parameters
     ----------
@@ -76,6 +184,10 @@ def newcombe(
         Counts, arrays of one shape.
     level : float
         Confidence, between 0 and 1.
+    effects, freedoms : pair of array of float
+        As for `wilson`, of each side.
+    correlation : array of float
+        Of the two rates, -1 to 1: what they have in common does not part them.
 
     Returns
     -------
@@ -85,7 +197,8 @@ def newcombe(
     References
     ----------
     Newcombe 1998, "Interval estimation for the difference between independent proportions: comparison of
-    eleven methods", Statistics in Medicine 17, method 10.
+    eleven methods", Statistics in Medicine 17, method 10; with correlation as in "Improved confidence
+    intervals for the difference between binomial proportions based on paired data", the same volume.
 
     Examples
     --------
@@ -94,11 +207,20 @@ def newcombe(
     (0.2, 0.0524, 0.3339)
     """
     p1, p2 = rate(*first), rate(*second)
-    (low1, high1), (low2, high2) = wilson(*first, level=level), wilson(*second, level=level)
+    (low1, high1), (low2, high2) = (
+        wilson(*side, level=level, effect=effect, freedom=freedom)
+        for side, effect, freedom in zip((first, second), effects, freedoms, strict=True)
+    )
     difference = p1 - p2
-    low = difference - np.hypot(p1 - low1, high2 - p2)
-    high = difference + np.hypot(high1 - p1, p2 - low2)
+    low = difference - _third_side(p1 - low1, high2 - p2, correlation)
+    high = difference + _third_side(high1 - p1, p2 - low2, correlation)
     return difference, low, high
+
+
+def _third_side(one: Floats, other: Floats, correlation: Numbers) -> Floats:
+    shared = 2 * np.asarray(correlation) * one * other
+    side: Floats = np.sqrt(np.maximum(one**2 + other**2 - shared, 0.0))
+    return side
 
 
 @dataclass(frozen=True)
@@ -118,6 +240,7 @@ def laney(
     used: Numbers | None = None,
     steady: Numbers | None = None,
     width: float = 3.0,
+    effect: Numbers = 1.0,
 ) -> Chart:
     """Give the Laney p' chart of rates in the order of time.
 
@@ -135,6 +258,8 @@ def laney(
         gives the limits of a plain p chart.
     width : float
         Distance of the limits in sigmas.
+    effect : array of float
+        Design effects of the periods, see `effect_of_design`.
 
     Returns
     -------
@@ -158,7 +283,7 @@ def laney(
         blank = np.full(n.shape, np.nan)
         return Chart(float(rate(k[usable].sum(), n[usable].sum())), blank, blank, float("nan"))
     centre = float(k[usable].sum() / n[usable].sum())
-    sigma = np.sqrt(centre * (1 - centre) / n)
+    sigma = np.sqrt(centre * (1 - centre) / n * np.asarray(effect, dtype="float64"))
     z = np.divide(k / n - centre, sigma, out=np.zeros_like(n), where=sigma > 0)
     chosen = usable & (True if steady is None else np.asarray(steady, dtype=bool))
     sigma_z = float(np.abs(np.diff(z[chosen])).mean() / 1.128) if chosen.sum() > 1 else 1.0
@@ -342,6 +467,44 @@ def _as_trials(trials: Numbers) -> Floats:
     counts = np.asarray(trials, dtype="float64")
     seen: Floats = np.where(counts > 0, counts, np.nan)
     return seen
+
+
+def _student(level: float, freedom: Numbers) -> Floats:
+    """Give the two-sided quantile of Student's t; the normal one at infinite degrees of freedom.
+
+    Hill 1970, "Algorithm 396: Student's t-quantiles", Communications of the ACM 13(10).
+    """
+    _quantile(level)
+    degrees = np.asarray(freedom, dtype="float64")
+    distinct, where = np.unique(degrees, return_inverse=True)
+    values = np.array([_student_at(1 - level, float(n)) for n in distinct])
+    return values[where].reshape(degrees.shape)
+
+
+def _student_at(tails: float, n: float) -> float:
+    normal = NormalDist().inv_cdf(tails / 2)
+    if np.isinf(n):
+        return -normal
+    if n < 2:
+        return 1 / math.tan(tails * math.pi / 2)
+    if n < 3:
+        return math.sqrt(2 / (tails * (2 - tails)) - 2)
+    a = 1 / (n - 0.5)
+    b = 48 / a**2
+    c = ((20700 * a / b - 98) * a - 16) * a + 96.36
+    d = ((94.5 / (b + c) - 3) / b + 1) * math.sqrt(a * math.pi / 2) * n
+    y = (d * tails) ** (2 / n)
+    if y > 0.05 + a:
+        x, y = normal, normal**2
+        c += 0.3 * (n - 4.5) * (x + 0.6) if n < 5 else 0.0
+        c = (((0.05 * d * x - 5) * x - 7) * x - 2) * x + b + c
+        y = (((((0.4 * y + 6.3) * y + 36) * y + 94.5) / c - y - 3) / b + 1) * x
+        y = math.expm1(a * y**2)
+    else:
+        y = ((1 / (((n + 6) / (n * y) - 0.089 * d - 0.822) * (n + 2) * 3) + 0.5 / (n + 4)) * y - 1) * (
+            n + 1
+        ) / (n + 2) + 1 / y
+    return math.sqrt(n * y)
 
 
 def _quantile(level: float) -> float:

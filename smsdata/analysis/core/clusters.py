@@ -1,0 +1,237 @@
+"""Rates of messages that are not independent: which numbers and days they share, and what that costs.
+
+Owns the SQL that counts trials per number and per day of sending, and the words for the interval that
+comes of it. The formulas stand in `statistics`. Imports of smsdata only, within core, the dialect, the
+engine, statistics and, for its types, grouping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from smsdata.analysis.core.dialect import quoted
+from smsdata.analysis.core.engine import Tables
+from smsdata.analysis.core.statistics import Clusters, Floats, effect_of_design, rate, wilson
+
+if TYPE_CHECKING:
+    from smsdata.analysis.core.grouping import Keys
+
+_FEW = 10
+"""Fewer clusters than that are called few: their spread is hardly known."""
+
+RATE_COLUMNS = {"numbers": "Int64", "design_effect": "float64", "interval": "str"}
+"""What every result with an interval says of it."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The trials of a rate, in SQL.
+
+    Attributes
+    ----------
+    source : str
+        What stands after FROM, joins and WHERE included.
+    trial, hit : str
+        Conditions on a row: it counts in the denominator; in the numerator.
+    copies : str
+        How often a row counts.
+    clusters : dict of str to str
+        The SQL of what trials share: "number", "day", or both.
+    """
+
+    source: str
+    trial: str
+    hit: str
+    copies: str
+    clusters: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """The trials of groups, counted.
+
+    Attributes
+    ----------
+    raw : DataFrame
+        The groups as the SQL has them, in the order of `Keys.finish`; ``hits`` and ``trials``.
+    keys : Keys
+        The groups in SQL.
+    trials : Trials
+        The trials in SQL.
+    clusters : dict of str to Clusters
+        What `cluster_counts` gave.
+    """
+
+    raw: pd.DataFrame
+    keys: Keys
+    trials: Trials
+    clusters: dict[str, Clusters]
+
+
+def trials_of(
+    tables: Tables,
+    table: str,
+    keys: Keys,
+    *,
+    trial: str,
+    hit: str,
+    rest: str = "",
+    once: bool = False,
+) -> Trials:
+    """Say what the trials of a rate share: their number, and their day unless the groups are occasions.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables of the running helper.
+    table : str
+        The one whose rows are the trials.
+    keys : Keys
+        The groups, with their days.
+    trial, hit : str
+        Conditions on a row, see `Trials`.
+    rest : str
+        Joins and WHERE.
+    once : bool
+        Whether a row counts once however many ``copies`` it says it has.
+    """
+    clusters = {"number": '"msisdn"'} if tables.has(table, "msisdn") else {}
+    clusters |= {"day": keys.day} if keys.day else {}
+    return Trials(f"{keys.source} {rest}", trial, hit, "1" if once else tables.copies(table), clusters)
+
+
+def cluster_counts(tables: Tables, keys: Keys, trials: Trials) -> dict[str, Clusters]:
+    """Count for each group how its trials lie in clusters: by "number", by "day" and by "both".
+
+    Groups come in the order of `Keys.finish`.
+    """
+    if not trials.clusters:
+        return {}
+    names = "".join(f"{quoted(name)}, " for name in keys.names)
+    group = "GROUP BY " + names.rstrip(", ") if names else ""
+    kinds: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in trials.clusters}
+    if len(kinds) > 1:
+        kinds["both"] = tuple(trials.clusters)
+    parts = [
+        f"""
+        SELECT {names} '{kind}' AS "cluster", count(*) FILTER (WHERE "trials" > 0) AS "m",
+            CAST(coalesce(max("trials"), 0) AS BIGINT) AS "most",
+            CAST(coalesce(sum("trials" * "trials"), 0) AS BIGINT) AS "nn",
+            CAST(coalesce(sum("hits" * "trials"), 0) AS BIGINT) AS "yn",
+            CAST(coalesce(sum("hits" * "hits"), 0) AS BIGINT) AS "yy"
+        FROM {_regrouped(names, kind, within, len(kinds) > 1)} {group}
+        """
+        for kind, within in kinds.items()
+    ]
+    found = tables.query(f"WITH cells AS ({cells_sql(keys, trials)}) {' UNION ALL '.join(parts)}")
+    result = {}
+    for kind in kinds:
+        rows = keys.finish(found[found["cluster"] == kind].reset_index(drop=True))
+        counts = (rows[column].to_numpy("float64") for column in ("m", "most", "nn", "yn", "yy"))
+        result[kind] = Clusters(*counts)
+    return result
+
+
+def rate_intervals(hits: Any, trials: Any, clusters: dict[str, Clusters], *, level: float) -> dict[str, Any]:
+    """Give low, high, numbers, design_effect and interval of the rates of groups.
+
+    Parameters
+    ----------
+    hits, trials : array of int
+        Per group.
+    clusters : dict of str to Clusters
+        What `cluster_counts` gave for the same groups.
+    level : float
+        Confidence, between 0 and 1.
+    """
+    n = np.asarray(trials, dtype="float64")
+    effect, freedom = effect_of_design(hits, n, clusters)
+    low, high = wilson(hits, n, level=level, effect=effect, freedom=freedom)
+    numbers = clusters["number"].m if "number" in clusters else np.full(n.shape, np.nan)
+    return {
+        "low": low,
+        "high": high,
+        "numbers": pd.Series(numbers, dtype="Int64").array,
+        "design_effect": np.where(n > 0, effect if clusters else np.nan, np.nan),
+        "interval": interval_words("Wilson", n, clusters, flat=np.isin(rate(hits, trials), [0.0, 1.0])),
+    }
+
+
+def interval_words(formula: str, n: Floats, clusters: dict[str, Clusters], *, flat: Any) -> pd.Series:
+    """Say which interval it is: the formula, what it is clustered by, and whether of few clusters.
+
+    Parameters
+    ----------
+    formula : str
+        Its name.
+    n : array of float
+        Trials: where there are none, there is no interval.
+    clusters : dict of str to Clusters
+        What `cluster_counts` gave.
+    flat : array of bool
+        Where rates are 0 or 1, days show nothing, and the interval rests on numbers.
+
+    Examples
+    --------
+    >>> interval_words("Wilson", np.array([5.0, 0.0]), {}, flat=False).tolist()
+    ['Wilson, numbers unknown', nan]
+    """
+    shared = {kind: found.most > 1 for kind, found in clusters.items() if kind != "both"}
+    if "day" in shared:
+        shared["day"] = shared["day"] & ~flat
+    words = np.full(n.shape, formula, dtype=object)
+    repeats = shared.get("number", np.zeros(n.shape, dtype=bool))
+    words = (
+        np.where(repeats, words + ", by number", words)
+        if "number" in clusters
+        else words + ", numbers unknown"
+    )
+    if "day" in clusters:
+        days = clusters["day"].m
+        joined = np.where(repeats, " and day", ", by day").astype(object)
+        words = np.where(shared["day"] & (days > 1), words + joined, words)
+        words = np.where((n > 1) & (days == 1), words + ", one day", words)
+    words = np.where(_fewest(clusters, shared, n) < _FEW, words + ", few", words)
+    return pd.Series(words, dtype="str").where(n > 0)
+
+
+def _fewest(clusters: dict[str, Clusters], shared: dict[str, Any], n: Floats) -> Floats:
+    """Give for each group the smallest number of clusters that its interval rests on."""
+    fewest = np.full(n.shape, np.inf)
+    for kind, repeats in shared.items():
+        m = clusters[kind].m
+        rests = repeats & ((m > 1) | (kind == "number"))
+        fewest = np.where(rests, np.minimum(fewest, m), fewest)
+    return fewest
+
+
+def cells_sql(keys: Keys, trials: Trials) -> str:
+    """Write the SQL that counts trials and hits in each group and cluster."""
+    columns = "".join(f"{sql} AS {quoted('cluster_' + kind)}, " for kind, sql in trials.clusters.items())
+    width = len(keys.names) + len(trials.clusters)
+    places = ", ".join(str(n + 1) for n in range(width))
+    n, y = (
+        f"CAST(coalesce(sum({trials.copies}) FILTER (WHERE {condition}), 0) AS BIGINT)"
+        if trials.copies != "1"
+        else f"count(*) FILTER (WHERE {condition})"
+        for condition in (trials.trial, trials.hit)
+    )
+    return f"""
+        SELECT {keys.select} {columns} {n} AS "trials", {y} AS "hits"
+        FROM {trials.source} GROUP BY {places}
+    """
+
+
+def _regrouped(names: str, kind: str, within: tuple[str, ...], crossed: bool) -> str:
+    """Write the SQL of the cells of one kind of cluster: those of number and day together, summed up."""
+    if not crossed or kind == "both":
+        return "cells"
+    column = quoted(f"cluster_{within[0]}")
+    return f"""(
+            SELECT {names} CAST(sum("trials") AS BIGINT) AS "trials", CAST(sum("hits") AS BIGINT) AS "hits"
+            FROM cells GROUP BY {names} {column}
+        ) AS k"""
