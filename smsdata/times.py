@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from smsdata.errors import UsageError
 
+_WORD = re.compile(r"[^\W\d_]{3,}")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -67,6 +68,11 @@ def since(value: str | datetime, now: datetime) -> datetime:
     '2026-11-21T00:00:00+00:00'
     """
     if not isinstance(value, datetime) and not re.match(r"\d{4}-", str(value)):
+        if _WORD.search(str(value)):
+            raise UsageError(
+                f"since={value!r} is a word, which each zone reads otherwise: write 1d for a day back, "
+                f"or the day itself, such as {now - timedelta(days=1):%Y-%m-%d} (UTC)."
+            )
         try:
             return now - duration(str(value))
         except OverflowError:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from subprocess import PIPE
 
 import pandas as pd
@@ -82,7 +83,8 @@ def test_tables_shows_rows_and_times(run):
     assert "messages" in run("tables").stdout
 
 
-def test_tables_of_an_empty_store_says_what_to_do(run):
+def test_tables_of_an_empty_store_says_what_to_do(run, tmp_path):
+    (tmp_path / "store").mkdir()
     done = run("tables")
     assert done.exit_code == 0
     assert "smsdata sync" in done.stdout
@@ -98,7 +100,7 @@ def test_tables_of_an_empty_store_says_what_to_do(run):
         (("sync", "--base-url", "ftp://example.org"), 2, "is not an address"),
         (("sync", "--rate", "fast"), 2, "not a number"),
         (("sync", "--share", "2"), 2, "at most 1"),
-        (("sync", "--tables", "link_hits"), 2, "--message-id"),
+        (("sync", "--tables", "contact_history"), 2, "--msisdn"),
         (("sync", "--store", "/dev/null/store"), 1, "Not a directory"),
         (("simulate", "--fault", "rain=0.1"), 2, "unknown fault 'rain'"),
         (("sync", "--no-such-option"), 2, "No such option"),
@@ -319,3 +321,110 @@ def test_audit_finds_breaches_and_writes_the_evidence(bounced, tmp_path):
     assert printed["breaches"] or printed["active"]
     assert (tmp_path / "evidence" / "audit.md").exists()
     assert "seems to be" in go("audit").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("tables",), ("verify",), ("verify", "--offline"), ("clean",), ("audit",), ("config", "--rebind"),
+     ("undo", "20261122-000000-ab12"), ("clean", "--apply", "plan.json"), ("clean", "--check", "x.csv")],
+)  # fmt: skip
+def test_a_store_that_is_not_there_is_an_error_and_is_not_made(run, tmp_path, words):
+    done = run(*words, "--store", str(tmp_path / "typo"))
+    assert done.exit_code == 2, done.output
+    assert f"there is no store at {tmp_path / 'typo'}" in done.stderr
+    assert "smsdata sync" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_python_reader_of_a_misspelt_store_is_told(tmp_path):
+    typo = tmp_path / "typo"
+    store = Store(typo)
+    for read in (
+        lambda: store.read("messages"), store.verify, lambda: store.scan("dlrs"),
+    ):  # fmt: skip
+        with pytest.raises(smsdata.UsageError, match="there is no store at"):
+            read()
+    assert not typo.exists()
+
+
+@pytest.mark.parametrize("missing", ["SMSDATA_API_KEY", "SMSDATA_API_SECRET"])
+def test_credentials_are_asked_for_before_the_account_is_compared(run, tmp_path, missing):
+    run("sync")
+    before = (tmp_path / "store" / ".smsdata" / "state.json").read_bytes()
+    for words in (("sync",), ("plan",), ("verify",), ("config", "--rebind")):
+        done = run(*words, **{missing: ""})
+        assert done.exit_code == 1, words
+        assert missing in done.stderr
+        assert "another account" not in done.stderr
+    assert (tmp_path / "store" / ".smsdata" / "state.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("tables", "--rate", "5"), "--rate"),
+        (("tables", "--now", "2026-11-22"), "--now"),
+        (("verify", "--offline", "--since", "30d"), "--since"),
+        (("verify", "--offline", "--base-url", "https://example.com"), "--base-url"),
+        (("clean", "--country", "AU"), "--country"),
+        (("clean", "--column", "phone"), "--column"),
+        (("clean", "--yes", "0a1b"), "--yes"),
+        (("clean", "--tier", "exclude"), "--tier"),
+        (("clean", "--count", "1=2"), "--count"),
+        (("clean", "--apply", "p.json", "--max-age", "90d"), "--max-age"),
+        (("clean", "--apply", "p.json", "--out", "q.json"), "--out"),
+        (("clean", "--check", "x.csv", "--apply", "p.json"), "--apply"),
+        (("audit", "--proxy", "http://127.0.0.1:1"), "--proxy"),
+        (("demo", "--base-url", "https://example.com"), "--base-url"),
+        (("simulate", "--store", "x"), "--store"),
+        (("config", "--now", "2026-11-22"), "--now"),
+        (("sync", "--tables", "lists", "--message-id", "7"), "--message-id"),
+        (("sync", "--tables", "dlrs", "--list-id", "7"), "--list-id"),
+        (("sync", "--tables", "dlrs", "--msisdn", "61491570156"), "--msisdn"),
+        (("sync", "--country", "AU"), "--country"),
+        (("sync", "--tables", "lists", "--since", "30d"), "--since"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(run, tmp_path, words, option):
+    done = run(*words)
+    assert done.exit_code == 2, done.output
+    assert f"{option} does nothing here" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_number_is_read_in_any_spelling_or_refused_with_advice(run, gateway, tmp_path):
+    number = str(gateway.account.truth("list_members")[0]["msisdn"])
+    assert number.startswith("61")
+    for words in (["0" + number[2:], "--country", "AU"], [f"+61 {number[2:5]} {number[5:]}"], [number]):
+        done = run("sync", "--tables", "contact_history", "--msisdn", *words)
+        assert done.exit_code == 0, done.output
+    stored = Store(tmp_path / "store").read("contact_history")
+    assert len(stored)
+    refused = run("sync", "--tables", "contact_history", "--msisdn", "0" + number[2:])
+    assert refused.exit_code == 2
+    assert "--country AU" in refused.stderr
+    assert run("sync", "--tables", "contact_history", "--msisdn", "Telstra").exit_code == 2
+
+
+@pytest.mark.parametrize("word", ["yesterday", "today", "last week", "monday"])
+def test_words_for_days_get_advice(run, word):
+    done = run("sync", "--since", word)
+    assert done.exit_code == 2
+    assert "write 1d" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["99999999", "-1"])
+def test_a_port_that_is_none_is_wrong_usage(run, port):
+    done = run("simulate", "--port", port)
+    assert done.exit_code == 2
+    assert "--port" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["config"], ["config", "--json"]])
+def test_a_full_stdout_is_one_line(words):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "smsdata", *words], stdout=full, stderr=PIPE, text=True)
+    assert done.returncode == 1
+    assert "cannot be written to stdout: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -115,4 +116,6 @@ def test_list_members_under_drift_are_complete_or_loud(seed: int, connect: Conne
     drift = Drift(every_pages=4, rows=2, kinds=("join", "edit"), seed=seed, until=6)
     before = {row["msisdn"] for row in account.truth("list_members") if row["list_id"] == list_id}
     client = connect(Gateway(account, limiter=None, drift=drift, max_page=10))
-    assert before <= set(client.list_members(list_id=list_id)["msisdn"])
+    assert before <= set(client.list_members(list_id=list_id, allow_unproved=True)["msisdn"])
+    with suppress(DrainError):  # loud, unless the drift was over in time
+        assert before <= set(client.list_members(list_id=list_id)["msisdn"])

@@ -568,6 +568,7 @@ def test_verify_lists_differences_by_campaign(
 
 def test_verify_goes_by_what_another_process_wrote_meanwhile(tmp_path: Path) -> None:
     ours = Store(tmp_path / "store")
+    ours.path.mkdir()  # a store that is not there is an error
     assert ours.verify() == []
     other = Store(ours.path)
     with other.writing():

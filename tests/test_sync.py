@@ -374,8 +374,8 @@ def test_sync_refuses_another_accounts_store(world, connect):
 
 def test_sync_on_demand_tables_need_what_they_are_about(world, connect):
     account, gateway, store = world
-    with pytest.raises(UsageError, match="--message-id"):
-        sync(connect(gateway), store, tables=["link_hits"])
+    with pytest.raises(UsageError, match="--msisdn"):
+        sync(connect(gateway), store, tables=["contact_history"])
     number = account.truth("messages")[0]["msisdn"]
     sync(connect(gateway), store, tables=["contact_history"], msisdn=number)
     assert stored_rows(store, "contact_history") == counted(account.truth("contact_history", msisdn=number))

@@ -13,19 +13,20 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import wraps
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, cast
 
 import typer
 
-from smsdata.errors import SmsDataError
+from smsdata.errors import ApiError, SmsDataError, UsageError
 from smsdata.gateway.client import Client
 from smsdata.schema.memory import share_arenas
 from smsdata.settings import Settings, settings
-from smsdata.store.store import Store
+from smsdata.store.store import Store, existing_store
 
 app = typer.Typer(
     name="smsdata",
@@ -58,6 +59,16 @@ class CommonOptions:
     now: Annotated[str | None, typer.Option(help="Take this instant as now, for tests.")] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but the result.")] = False
+    given = cast(
+        Mapping[str, str], MappingProxyType({})
+    )  # no option itself: what the command line names: parameter, option
+
+    def refuse_ignored(self, because: str, *names: str) -> None:
+        """Refuse options of the command line that would do nothing; `because` says what makes them idle."""
+        idle = [option for name, option in self.given.items() if name in names]
+        if idle:
+            verb, them = ("does", "it") if len(idle) == 1 else ("do", "them")
+            raise UsageError(f"{', '.join(idle)} {verb} nothing here: {because}. Leave {them} out.")
 
     def settings(self) -> Settings:
         """The settings in force."""
@@ -69,6 +80,7 @@ class CommonOptions:
     def client(self) -> Client:
         """The account."""
         chosen = self.settings()
+        require_credentials(chosen)
         return Client(
             base_url=chosen.base_url, rate=chosen.rate, share=chosen.share, now=self.now,
             ca_bundle=chosen.ca_bundle, proxy=chosen.proxy,
@@ -78,6 +90,10 @@ class CommonOptions:
         """The store."""
         return Store(self.settings().store)
 
+    def existing_store(self) -> Store:
+        """The store, for commands that only read it."""
+        return existing_store(self.settings().store)
+
     def say(self, *lines: str) -> None:
         """Print lines for a person, to stderr."""
         if not self.quiet:
@@ -86,7 +102,43 @@ class CommonOptions:
 
     def show(self, result: dict[str, Any], *lines: str) -> None:
         """Print the result to stdout: as JSON, or as lines."""
-        print(json.dumps(result, default=str) if self.as_json else "\n".join(lines))
+        try:
+            print(json.dumps(result, default=str) if self.as_json else "\n".join(lines), flush=True)
+        except BrokenPipeError:
+            raise
+        except (
+            OSError
+        ) as error:  # a full disk: what is buffered must not fail again at the end of the process
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SmsDataError(f"the result cannot be written to stdout: {error.strerror}.") from None
+
+
+ACCOUNT = ("base_url", "rate", "share", "ca_bundle", "proxy", "now")
+"""The common options that only a command uses which asks the gateway."""
+
+
+def require_credentials(chosen: Settings) -> None:
+    """Refuse to go on without key and secret, before their account is compared with a store's."""
+    missing = [
+        variable
+        for variable, value in (("SMSDATA_API_KEY", chosen.key), ("SMSDATA_API_SECRET", chosen.secret))
+        if not value
+    ]
+    if missing:
+        raise ApiError(
+            f"there are no credentials: set {' and '.join(missing)}; `smsdata config` shows what is set.",
+            code="AUTH_FAILED_NO_DATA",
+        )
+
+
+def _named_options(context: typer.Context) -> dict[str, str]:
+    sources = {one.name or "": context.get_parameter_source(one.name or "") for one in context.command.params}
+    return {
+        one.name or "": one.opts[0]
+        for one in context.command.params
+        if getattr(sources[one.name or ""], "name", "") == "COMMANDLINE"
+    }
 
 
 def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
@@ -106,14 +158,18 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
             )
             for f in fields(CommonOptions)
         ]
+        context = inspect.Parameter(
+            "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        )
 
         @wraps(function)
-        def run(**given: Any) -> None:
+        def run(context: typer.Context, **given: Any) -> None:
             common = CommonOptions(**{f.name: given.pop(f.name) for f in fields(CommonOptions)})
+            object.__setattr__(common, "given", _named_options(context))  # no option of its own
             raise typer.Exit(_exit_code(common, name, lambda: function(common, **given)))
 
         # Typer reads the options from the signature: give it one that holds the common options too.
-        parameters = [*own, *shared]
+        parameters = [context, *own, *shared]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         app.command(name)(run)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from smsdata.cli.app import CommonOptions, command
+from smsdata.cli.app import CommonOptions, command, require_credentials
 from smsdata.settings import mask, without_credentials
 
 
@@ -20,7 +20,10 @@ def config_command(
     ] = False,
 ) -> None:
     """Show each setting and where it came from, the secret masked."""
+    common.refuse_ignored("settings have no time", "now")
     chosen = common.settings()
+    if rebind:
+        require_credentials(chosen)
     shown = {
         name: {"value": value, "from": chosen.sources[name]}
         for name, value in (
@@ -31,7 +34,7 @@ def config_command(
         )
     }  # fmt: skip
     if rebind:
-        store = common.open_store()
+        store = common.existing_store()
         with store.writing():
             store.bind(chosen.account, chosen.base_url, again=True)
         common.say(f"{store.path} now belongs to this account.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from smsdata.cli.app import NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import SafetyError, UsageError
 from smsdata.store.store import Store
 from smsdata.times import since as begin
@@ -50,7 +50,8 @@ def clean_command(
     """Plan which hard-bounced numbers to take off their lists, and carry a plan out."""
     from smsdata.hygiene import plan_file, planning, suppressions
 
-    store = common.open_store()
+    _refuse_ignored_by_clean(common, checks=check is not None, applies=apply is not None)
+    store = common.existing_store()
     if check is not None:
         return _show_removed_before(common, suppressions.check(check, store, country=country, column=column))
     if apply is None:
@@ -64,6 +65,21 @@ def clean_command(
         common.say(*plan_file.advice(plan))
         return 0
     return _carry_out(common, store, apply, yes, tier, _counts_by_list(count))
+
+
+def _refuse_ignored_by_clean(common: CommonOptions, *, checks: bool, applies: bool) -> None:
+    if checks:
+        common.refuse_ignored(
+            "--check only looks up a file", "apply", "yes", "tier", "count", "max_age", "out", *ACCOUNT
+        )
+        return
+    common.refuse_ignored("it is for --check", "country", "column")
+    if applies:
+        common.refuse_ignored("--apply carries out a plan that was made before", "max_age", "out")
+    else:
+        common.refuse_ignored(
+            "it is for --apply, and a plan is made from the store alone", "yes", "tier", "count", *ACCOUNT
+        )
 
 
 def _carry_out(
@@ -165,7 +181,7 @@ def undo_command(
     """Put the contacts of a clean-up run back on their lists."""
     from smsdata.hygiene import undoing
 
-    store = common.open_store()
+    store = common.existing_store()
     with common.client() as client:
         preview = undoing.undo(run, client, store)
         common.say(*preview.lines())
@@ -190,7 +206,8 @@ def audit_command(
     from smsdata import audit as auditing
     from smsdata.hygiene import planning
 
-    store = common.open_store()
+    common.refuse_ignored("only the store is read", *ACCOUNT)
+    store = common.existing_store()
     start = begin(since, datetime.now(UTC)) if since is not None else None
     result = auditing.audit(store, since=start, holidays=_days_off(holidays))
     files = auditing.pack(result, out) if out else []

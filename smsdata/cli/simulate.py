@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from smsdata.cli.app import NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import UsageError
 from smsdata.times import instant
 
@@ -24,6 +24,7 @@ def demo_command(
     seed: Annotated[int, typer.Option(help="Which simulated account.")] = 1,
 ) -> int:
     """Run the main job against a simulated account: no credentials, no network."""
+    common.refuse_ignored("the demo brings its own account", *ACCOUNT)
     from smsdata.demo import run_demo
 
     result = run_demo(store=common.store, pictures=Path(pictures), seed=seed, say=common.say)
@@ -35,7 +36,7 @@ def demo_command(
 def simulate_command(
     common: CommonOptions,
     *,
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8025,
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=0, max=65535)] = 8025,
     seed: Annotated[int, typer.Option(help="Which account.")] = 0,
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault and its probability, such as reset=0.02.")
@@ -48,6 +49,9 @@ def simulate_command(
     ] = False,
 ) -> None:
     """Serve a simulated gateway on this machine; user `demo`, password `demo`."""
+    common.refuse_ignored(
+        "the simulator makes no call and stores nothing", "base_url", "share", "store", "ca_bundle", "proxy"
+    )
     from smsdata.simulator import Account, Faults, Gateway, serve
 
     try:

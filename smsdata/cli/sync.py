@@ -13,8 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
-from smsdata.cli.app import NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import UsageError
+from smsdata.gateway.endpoints import SYNCED
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.report import Report
 from smsdata.ingest.run import plan_sync, sync
@@ -44,15 +45,21 @@ def sync_command(
     message_id: Annotated[int | None, typer.Option(help="Only this send (link_hits, dlrs, optouts).")] = None,
     list_id: Annotated[int | None, typer.Option(help="Only this list (list_members).")] = None,
     msisdn: Annotated[str | None, typer.Option(help="This number's history (contact_history).")] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Country of that number if it has none, such as AU.")
+    ] = None,
 ) -> int:
     """Bring the store up to date with the account, in as few calls as possible."""
+    names = _table_names(tables)
+    _refuse_ignored_by_sync(common, names, msisdn)
+    number = _international_number(msisdn, country)
     store = common.open_store()
     with common.client() as client:
         pace = client.settings.pace
         report = sync(
             client,
             store,
-            tables=_table_names(tables),
+            tables=names,
             since=since,
             deep=deep,
             wait=wait,
@@ -61,13 +68,50 @@ def sync_command(
             on_plan=lambda planned: common.say(*_plan_lines(planned, pace)),
             message_id=message_id,
             list_id=list_id,
-            msisdn=msisdn,
+            msisdn=number,
         )
     common.say(
         *(f"note: {note}" for note in report.notes), *(f"needs a look: {line}" for line in report.attention)
     )
     common.show(report.as_json() | {"store": str(store.path)}, *_sync_lines(report, store))
     return NEEDS_ATTENTION if report.attention else 0
+
+
+_TAKEN_BY = {
+    "message_id": {"link_hits", "dlrs", "optouts"},
+    "list_id": {"list_members"},
+    "msisdn": {"contact_history"},
+}
+_WITHOUT_SPAN = {"lists", "clients"}  # always read whole
+
+
+def _refuse_ignored_by_sync(common: CommonOptions, tables: list[str] | None, msisdn: str | None) -> None:
+    named = set(tables or SYNCED)
+    for option, takers in _TAKEN_BY.items():
+        if not named & takers:
+            common.refuse_ignored(
+                f"name a table that it is for with --tables ({', '.join(sorted(takers))})", option
+            )
+    if msisdn is None:
+        common.refuse_ignored("it says what country the number of --msisdn is of", "country")
+    if named <= _WITHOUT_SPAN:
+        common.refuse_ignored(f"{', '.join(sorted(named))}: always read whole", "since", "deep")
+
+
+def _international_number(msisdn: str | None, country: str | None) -> str | None:
+    """The digits that the gateway knows a number by: another spelling would find nothing there."""
+    if msisdn is None:
+        return None
+    from smsdata.schema.number_spellings import REASONS, to_msisdn
+
+    ((number, reason),) = to_msisdn([msisdn], country).itertuples(index=False)
+    if not reason:
+        return str(number)
+    advice = "add --country AU, or whichever it is of" if reason == "needs a country" else REASONS[reason]
+    raise UsageError(
+        f"--msisdn is not a number that can be read ({reason}): {advice}. Written with its country it needs "
+        "no option, such as 61491570156."
+    )
 
 
 def _table_names(tables: str | None) -> list[str] | None:
@@ -125,7 +169,8 @@ def plan_command(
 @command("tables")
 def tables_command(common: CommonOptions) -> None:
     """Show what the store holds: rows, first, last, size, when it was last synced."""
-    store = common.open_store()
+    common.refuse_ignored("only the store is read", *ACCOUNT)
+    store = common.existing_store()
     summaries = [row for row in (_table_summary(store, name) for name in TABLES) if row["rows"]]
     lines = [f"{'table':<16}{'rows':>12}{'size':>10}  {'first':<17} {'last':<17} {'synced':<17} witness"]
     for row in summaries:
@@ -178,7 +223,9 @@ def verify_command(
     since: Annotated[str | None, typer.Option(help="From when on the gateway is asked.")] = None,
 ) -> int:
     """Check that the store is undamaged and agrees with the gateway."""
-    store = common.open_store()
+    if offline:
+        common.refuse_ignored("with --offline the gateway is not asked", "since", *ACCOUNT)
+    store = common.existing_store()
     with nullcontext() if offline else common.client() as client:
         if client:
             store.bind(client.settings.account, client.settings.base_url)

@@ -178,7 +178,7 @@ def read_page(
         _check_number(whole(block.get("number")), number, rows, claims)
     elif rows or number > 1:
         raise _misfit("the answer has no page block", "FORMAT")
-    if not rows and _rows_due(endpoint, answer, number, before):
+    if not rows and _rows_due(endpoint, answer, number, before, asked or {}):
         lists = [key for key, value in answer.items() if isinstance(value, list) and value]
         there = f"; lists there: {', '.join(lists)}" if lists else ""
         wanted = endpoint.rows or "rows"
@@ -242,12 +242,16 @@ def _only_total(answer: Mapping[str, Any]) -> int | None:
     return whole(totals[0]) if len(totals) == 1 else None
 
 
-def _rows_due(endpoint: Endpoint, answer: Mapping[str, Any], number: int, before: int) -> bool:
+def _rows_due(
+    endpoint: Endpoint, answer: Mapping[str, Any], number: int, before: int, asked: Mapping[str, Any]
+) -> bool:
     """Whether a page that came without rows should have had some, by what its own answer says."""
     claims = _claims_of(endpoint, answer)
     total, count = claims.total, claims.count
     if not endpoint.total_counts_rows:
-        return number == 1 and (bool(whole(answer.get("members_active"))) or (count or 0) > 1)
+        others = asked.get("members") in {"inactive", "none"}  # of whom the count of the active says nothing
+        active = 0 if others else whole(answer.get("members_active"))
+        return number == 1 and (bool(active) or (count or 0) > 1)
     if number == 1:
         counted = total is not None or endpoint.rows in answer or not endpoint.rows
         return bool(total) or (count or 0) > 1 or not counted

@@ -191,10 +191,14 @@ class Client(Caller):
         list_id: int,
         members: str | None = None,
         response_style: str | None = None,
+        allow_unproved: bool = False,
     ) -> pd.DataFrame:
         """Drain ``list_members``: the contacts on one list.
 
         The gateway's get-list. Without `members`, active and inactive ones. Columns: ``docs/tables.md``.
+
+        A long list on which people join and leave while it is read cannot be proved complete: that raises,
+        or with `allow_unproved` gives what two passes saw. ``proved`` is false for rows that one of them saw.
         """
         return drain(
             self,
@@ -202,6 +206,7 @@ class Client(Caller):
             list_id=list_id,
             members=members,
             response_style=response_style,
+            allow_unproved=allow_unproved,
         )
 
     def optouts(self, *, message_id: int, list_id: int | None = None) -> pd.DataFrame:
@@ -347,6 +352,7 @@ def drain(
     start: str | datetime | None = None,
     end: str | datetime | None = None,
     since: str | datetime | None = None,
+    allow_unproved: bool = False,
     **parameters: Any,
 ) -> pd.DataFrame:
     """Drain one table into a frame: all rows there are, or an error.
@@ -360,6 +366,8 @@ def drain(
     start, end, since
         For tables bounded in time: aware datetimes or ISO text (UTC), both ends included; or `since`,
         a duration back from now such as ``"30d"``. Without any, the last 30 days.
+    allow_unproved
+        Give a long list of contacts that keeps changing as two passes saw it, instead of raising.
     **parameters
         What the endpoint needs or takes, such as ``message_id=`` for dlrs, ``list_id=`` for list_members.
 
@@ -392,7 +400,7 @@ def drain(
         reads = slices(read, _not_before_horizon(entry, begin, now), until)
     calls = client.calls
     with progress_bar(table, client.settings.pace) as on_page:
-        drained = _all_of(Reader(client, on_page=on_page), reads)
+        drained = _all_of(Reader(client, on_page=on_page, allow_unproved=allow_unproved), reads)
     frame = _frame(entry, reads, drained)
     frame.attrs["drain"]["calls"] = client.calls - calls
     return frame

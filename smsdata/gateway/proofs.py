@@ -13,6 +13,9 @@ only when something vouches for them. The four proofs, first match wins:
 ``two-passes``
     Two passes with the same keys, unless the gateway keeps claiming more rows than it gives.
 
+A list of contacts on which people join and leave all the time is never the same in two passes. After two it
+is ``unproved``: what both saw is there, what one saw may be; that something is gone cannot be said.
+
 A proof says too whose count bore it out, its witness:
 
 ``independent``
@@ -40,10 +43,12 @@ SINGLE_PAGE = "single-page"
 COUNTERS = "counters"
 BRACKETED = "bracketed"
 TWO_PASSES = "two-passes"
+UNPROVED = "unproved"
 
 INDEPENDENT = "independent"
 CONSISTENT = "consistent"
 
+_FEW_PAGES = 5  # so many are soon read a few times more
 _IDLE_PAGES = 3  # so many pages in a row without a new key, and the gateway has no more
 
 
@@ -207,6 +212,10 @@ class Proofs:
                 return False
             return not claims or rows in claims or max(claims) < rows
         return (self._rows_claimed(current) or 0) <= rows
+
+    def keeps_changing(self, current: Pass) -> bool:
+        """Whether two passes are enough of a list that is not the same in both: it is long, and it lives."""
+        return self.endpoint.table.doubts and len(current.pages) > _FEW_PAGES
 
     def joined(self, together: Pass, current: Pass) -> Pass:
         """The passes since the total last moved, as one."""

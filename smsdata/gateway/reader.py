@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +23,17 @@ from smsdata.errors import ApiError, DrainError
 from smsdata.gateway.answers import Page, checked, read_page
 from smsdata.gateway.blame import ABOUT_ONE_THING, Blame
 from smsdata.gateway.caller import Caller, break_off
-from smsdata.gateway.proofs import BRACKETED, COUNTERS, SINGLE_PAGE, TWO_PASSES, Pass, Proofs, rows_once
+from smsdata.gateway.proofs import (
+    BRACKETED,
+    COUNTERS,
+    SINGLE_PAGE,
+    TWO_PASSES,
+    UNPROVED,
+    Pass,
+    Proofs,
+    row_keys,
+    rows_once,
+)
 from smsdata.gateway.reads import (
     SLICE_PAGES,
     Drained,
@@ -80,6 +90,8 @@ class Reader:
         thing let the others go on.
     resting
         Gives the error of a read that failed before and is not to be tried yet; no call is made for it.
+    allow_unproved
+        Give a long list that keeps changing as it was seen in two passes, with ``unproved`` for a proof.
     """
 
     def __init__(
@@ -90,11 +102,13 @@ class Reader:
         on_page: Callable[[Page], None] | None = None,
         blame: Blame | None = None,
         resting: Callable[[Read], DrainError | None] = lambda _read: None,
+        allow_unproved: bool = False,
     ) -> None:
         self.client = client
         self.journal = journal
         self.blame = blame
         self.resting = resting
+        self.allow_unproved = allow_unproved
         self.on_page = on_page or (lambda _page: None)
 
     def each(self, reads: Iterable[Read], *, after: datetime | None = None) -> Iterator[Drained | Unread]:
@@ -182,6 +196,8 @@ class Reader:
         active = self._members(read, "active", stop)
         for _ in range(_MEMBER_ROUNDS):
             inactive = self._members(read, "inactive", stop)
+            if UNPROVED in (active.proof, inactive.proof):
+                return replace(_members_together(read, active, inactive, active), proof=UNPROVED)
             again = self._members(read, "active", stop)
             if key_hash(table, active.rows) == key_hash(table, again.rows):
                 return _members_together(read, active, inactive, again)
@@ -238,6 +254,7 @@ class _Reading:
         self.client = reader.client
         self.journal = reader.journal if keep else None
         self.on_page = reader.on_page
+        self.allow_unproved = reader.allow_unproved
         self.read = read
         self.entry = read.endpoint
         self.wire = read.wire()
@@ -285,6 +302,8 @@ class _Reading:
                     raise _unproved(self.read, current, attempt + 1)
             if proof:
                 return self._drained(current, proof, resumed=bool(kept))
+            if before is not None and self.proofs.keeps_changing(current):
+                return self._as_seen(before, current)
             before, kept = current, {}
         assert before is not None  # noqa: S101 - there is at least one pass
         raise _unproved(self.read, before, 2 * PASSES)
@@ -404,7 +423,19 @@ class _Reading:
 
     # ---- rows --------------------------------------------------------------------------------------
 
-    def _drained(self, current: Pass, proof: str, *, resumed: bool = False) -> Drained:
+    def _as_seen(self, before: Pass, current: Pass) -> Drained:
+        """What two passes saw of a list that keeps changing; proved is what both saw."""
+        if not self.allow_unproved:
+            raise _keeps_changing(self.read, before, current)
+        together = self.proofs.begun(before.pages[0])
+        for page in [*before.pages[1:], *current.pages]:
+            together.add(page, self.proofs.keys(page))
+        twice = before.keys.keys() & current.keys.keys()
+        return replace(self._drained(together, UNPROVED, twice=twice), beside=current.pages[0].beside)
+
+    def _drained(
+        self, current: Pass, proof: str, *, resumed: bool = False, twice: Set[Any] | None = None
+    ) -> Drained:
         rows, where, copies = rows_once(self.entry, current)
         first = current.pages[0]
         batch = typed_rows(
@@ -414,6 +445,7 @@ class _Reading:
             context=self._context(first),
             where=where,
             copies=copies if proof == TWO_PASSES else None,
+            proved=None if twice is None else [key in twice for key in row_keys(self.entry, rows)],
         )
         inside, outside = rows_inside(batch.rows, self.read)
         return Drained(
@@ -472,6 +504,15 @@ def _let_go(flying: Iterable[Future[Page] | Page]) -> None:
     for future in futures:
         future.cancel()
     wait(future for future in futures if not future.cancelled())
+
+
+def _keeps_changing(read: Read, before: Pass, current: Pass) -> DrainError:
+    once = len(before.keys.keys() ^ current.keys.keys())
+    return DrainError(
+        f"{read.title()}: two passes over {len(current.pages)} pages differ in {once:,} of "
+        f"{current.distinct:,} rows: people join or leave while it is read. Read it again when it is quiet; "
+        "Client.list_members(..., allow_unproved=True) gives what was seen, with a column `proved`."
+    )
 
 
 def _unproved(read: Read, current: Pass, passes: int) -> DrainError:

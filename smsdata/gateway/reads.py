@@ -36,6 +36,7 @@ def typed_rows(
     context: Row | None = None,
     where: Callable[[int], tuple[int, int]] = lambda index: (1, index + 1),
     copies: Sequence[int] | None = None,
+    proved: Sequence[bool] | None = None,
 ) -> Batch:
     """Type the rows that one read of a call brought; see `smsdata.schema.frames.to_arrow`."""
     return to_arrow(
@@ -46,6 +47,7 @@ def typed_rows(
         ignored=endpoint.ignored,
         where=where,
         copies=copies,
+        proved=proved,
         endpoint=endpoint.name,
     )
 
@@ -89,7 +91,8 @@ class Drained:
     """The rows of one read with what proves them complete.
 
     `proof` and `witness` are names in `smsdata.gateway.proofs`. `resumed` tells that some pages come from an
-    earlier run's journal; `outside` counts rows that came from outside the slice of time asked for.
+    earlier run's journal; `outside` counts rows that came from outside the slice of time asked for. `beside`
+    is what stood beside the rows of the last pass, as it began.
     """
 
     read: Read
@@ -101,6 +104,7 @@ class Drained:
     resumed: bool = False
     witness: str = ""
     outside: int = 0
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rows(self) -> pa.Table:

@@ -46,6 +46,8 @@ RULES = {
     "old": "no hard bounce recent enough",
     "unsettled": "the campaign is not reconciled: sync again, an hour or more after its last change",
     "unconfirmed": "seen delivered too, or told by a callback only",
+    "unproved": "seen in one of two passes only over a list that keeps changing: left alone until a read "
+    "proves it",
     "opt-out": "opted out, and still active on the list",
 }
 """Every rule that a row of a plan can name, and what it means."""
@@ -109,7 +111,7 @@ def write_plan(
     about["hash"] = _plan_hash(rows, about, _made_key(store))
     file = Path(path) if path is not None else store.private / "plans" / f"{about['hash'][:12]}.parquet"
     rows.attrs["plan"] = about | {"file": str(file)}
-    disk = Disk(file.parent)
+    disk = store.disk if path is None else Disk(file.parent)
     disk.folder(file.parent)
     whole = io.BytesIO()
     rows.to_parquet(whole, index=False)

@@ -101,6 +101,7 @@ def plan(
         quiet=QUIET,
     )  # fmt: skip
     contacts = evidence.contacts[evidence.contacts["msisdn"].map(is_number).astype(bool)]
+    contacts = contacts.assign(unproved=_is_unproved(store, contacts))
     rows = _ruled(contacts).assign(action="delete", evidence=_listed_bounces(contacts, evidence.bounces))
     return write_plan(store, rows, made_at, path, {"max_age": max_age, "recent": _recent(store, made_at)})
 
@@ -142,6 +143,14 @@ def plan_optouts(
     return write_plan(store, rows, made_at, path, {})
 
 
+def _is_unproved(store: Store, contacts: pd.DataFrame) -> Any:
+    """Tell which contacts were seen in one of two passes only over a list that keeps changing."""
+    members = store.read("list_members", columns=["list_id", "msisdn", "proved"])
+    keys = ["list_id", "msisdn"]
+    seen_once = members.loc[members["proved"].eq(False).fillna(False), keys]
+    return pd.MultiIndex.from_frame(contacts[keys]).isin(pd.MultiIndex.from_frame(seen_once))
+
+
 _RECENT = timedelta(days=30)
 
 
@@ -174,6 +183,7 @@ def _ruled(contacts: pd.DataFrame) -> pd.DataFrame:
         "unconfirmed": none & (contacts["confirmed"] == 0),
         "unsettled": none & (contacts["reconciled"] == 0),
         "old": none,
+        "unproved": contacts["unproved"],
         "re-added": after["last_added"],
         "newest-outcome": after["last_other"],
         "spike": contacts["held"] | (by_calm < by_all),

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
 from smsdata.gateway.endpoints import endpoint
+from smsdata.gateway.proofs import UNPROVED
 from smsdata.gateway.reader import Reader
 from smsdata.gateway.reads import Read
 from smsdata.hygiene.changes import ListId
@@ -23,9 +24,14 @@ from smsdata.store.store import Store
 
 
 def read_again(client: Caller, store: Store, list_id: ListId) -> list[dict[str, Any]]:
-    """Read a list that was changed, and keep its members; gives them."""
-    read = Reader(client).read(Read(endpoint("list_members"), {"list_id": list_id}))
-    if not read.batch.rejects:
+    """Read a list that was changed, and keep its members; gives them.
+
+    Of a list that others change meanwhile nobody counts as gone.
+    """
+    read = Reader(client, allow_unproved=True).read(Read(endpoint("list_members"), {"list_id": list_id}))
+    if read.proof == UNPROVED:
+        store.merge("list_members", read.rows)
+    elif not read.batch.rejects:
         store.apply_snapshot("list_members", read.rows, seen_at=read.seen_at, scope={"list_id": [list_id]})
     rows: list[dict[str, Any]] = read.rows.to_pylist()
     return rows

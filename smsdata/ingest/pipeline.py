@@ -161,7 +161,12 @@ class Pipeline:
         self.blame = Blame(client.is_there)
         self.failed = FailedReads(self.state, self.report, client.now)
         self.reader = Reader(
-            client, journal=self._journal, on_page=on_page, blame=self.blame, resting=self.failed.resting
+            client,
+            journal=self._journal,
+            on_page=on_page,
+            blame=self.blame,
+            resting=self.failed.resting,
+            allow_unproved=True,
         )
         self._waiting: dict[str, list[pa.Table]] = {}
 

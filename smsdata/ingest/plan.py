@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from smsdata import times
 from smsdata.errors import UsageError
+from smsdata.gateway.answers import whole
 from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees
 from smsdata.store.state import Failure, Retry, State
 
@@ -317,12 +318,12 @@ def is_resting(failure: Failure, now: datetime) -> bool:
 def stale_lists(
     lists: Sequence[Mapping[str, Any]], state: State, *, only: Any, any_stored: bool, now: datetime
 ) -> list[int]:
-    """The lists whose members are to be read: whose counters moved, who were not proved; all every week.
+    """The lists whose members are to be read: whose counters moved, whose read failed; all every week.
 
     `only` names the one list that was asked for; `any_stored` says whether members are stored at all.
     """
     lost = any(active > 0 for active, _ in state.members_seen.values()) and not any_stored
-    every = lost or state.is_due("list_members", WEEK, now)
+    every = lost or members_due(state, now)
     rows = [row for row in lists if only is None or row["list_id"] == int(only)]
     if only is not None and not rows:
         raise UsageError(f"the account has no list {only}.")
@@ -336,10 +337,15 @@ def stale_lists(
     ]
 
 
+def members_due(state: State, now: datetime) -> bool:
+    """Whether the members of all lists are due to be read whole."""
+    return state.is_due("list_members", WEEK, now)
+
+
 def list_counters(row: Mapping[str, Any]) -> tuple[int, int]:
     """A list's counters: its active members, and all it ever had; `UNKNOWN` where one could not be read."""
-    active, total = (UNKNOWN if row[n] is None else row[n] for n in ("members_active", "members_total"))
-    return active, total
+    active, total = (whole(row.get(n)) for n in ("members_active", "members_total"))
+    return UNKNOWN if active is None else active, UNKNOWN if total is None else total
 
 
 # ---- how many calls --------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from smsdata.gateway.reads import Drained
 from smsdata.ingest import plan, targets
 from smsdata.ingest.campaigns import campaigns_in, look_at_campaigns, read_campaigns, refresh_answered
 from smsdata.ingest.dlrs import DlrRefresh
+from smsdata.ingest.link_hits import read_link_hits, read_reported_link_hits
 from smsdata.ingest.lists import counters_of_lists, read_daily, read_lists, read_members, stale_members
 from smsdata.ingest.lost_files import LostFiles
 from smsdata.ingest.messages import messages_to_come, read_messages
@@ -173,7 +174,9 @@ class _SyncRun:
                 if tables & needed:
                     step()
             for name in wanted:
-                if name not in SYNCED:
+                if name == "link_hits" and not self.options.one_send:
+                    read_link_hits(self.pipeline, self.options.start(self.client.now()))
+                elif name not in SYNCED:
                     read_on_demand(self.pipeline, self.options, name)
             if "messages" in needed and "dlrs" not in needed:
                 self.report.note("messages: statuses were not refreshed; those follow from dlrs.")
@@ -197,6 +200,7 @@ class _SyncRun:
     def _read_campaigns(self) -> None:
         self.campaigns = read_campaigns(self.pipeline, self.options)
         targets.finish(self.pipeline, self.options, "campaigns")
+        read_reported_link_hits(self.pipeline)
 
     def _announce(self, on_plan: Callable[[Report], None]) -> None:
         """Say what is to come, once lists and campaigns are read: all else follows from those."""
@@ -249,7 +253,8 @@ class _SyncRun:
     def _count_calls(self) -> None:
         spent = self.client.calls_of - self._before
         for name, calls in spent.items():
-            table = {"get-sms-stats": "campaigns", "campaign_replies": "replies"}.get(name, name)
+            asked_for = "campaigns" if "campaigns" in self.options.needed else "link_hits"
+            table = {"get-sms-stats": asked_for, "campaign_replies": "replies"}.get(name, name)
             if name != "get-balance":  # asked for the time
                 self.report.of(table).calls += calls
         self.report.calls = spent.total()

@@ -79,12 +79,34 @@ def schema(table: str) -> pa.Schema:
     return arrow.with_metadata({b"pandas": orjson.dumps(_pandas_metadata(entry))})
 
 
-def with_schema(table: str, rows: pa.Table) -> pa.Table:
-    """Rows of a table, or some of their columns, with its schema: older parts forbid null in more columns."""
+def with_schema(table: str, rows: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
+    """Rows of a table, or some of its columns, with its schema.
+
+    Older parts forbid null in more columns, and lack a column that came later: it is null there.
+    """
     arrow = schema(table)
-    names = [name for name in rows.column_names if name in arrow.names]
+    names = [name for name in (columns or arrow.names) if name in arrow.names]
     due = pa.schema([arrow.field(name) for name in names], metadata=arrow.metadata)
-    return rows if rows.schema.equals(due) else rows.select(names).cast(due)
+    if rows.schema.equals(due):
+        return rows
+    for name in names:
+        if name not in rows.column_names:
+            rows = rows.append_column(name, _later_column(table, name, rows))
+    return rows.select(names).cast(due)
+
+
+def _later_column(table: str, name: str, rows: pa.Table) -> pa.Array:
+    """A column that came later: of what older files call by the wire's name, else null."""
+    (column,) = (one for one in TABLES[table].stored if one.name == name)
+    if column.wire not in rows.column_names:
+        return pa.nulls(rows.num_rows, ARROW[column.kind])
+    made = []
+    for value in rows.column(column.wire).to_pylist():
+        try:
+            made.append(CONVERT[column.kind](value))
+        except ValueError:
+            made.append(None)
+    return pa.array(made, ARROW[column.kind])
 
 
 def _pandas_metadata(entry: Table) -> dict[str, Any]:
@@ -124,6 +146,7 @@ def to_arrow(
     ignored: Collection[str] = (),
     where: Callable[[int], tuple[int, int]] = lambda index: (1, index + 1),
     copies: Sequence[int] | None = None,
+    proved: Sequence[bool] | None = None,
     endpoint: str = "",
 ) -> Batch:
     """Type the rows of one read.
@@ -144,6 +167,8 @@ def to_arrow(
         Tells page and row number of the n-th row, for the rejects.
     copies
         How often the send lists each row's number, where that is not once.
+    proved
+        Which rows are proved, where that is not all of them.
     endpoint
         The name of the call that brought them, for the rejects.
 
@@ -160,7 +185,10 @@ def to_arrow(
     arrays = {column.name: _array(column, whole, same, odd) for column in table.columns}
     if copies is not None and table.copies:
         arrays["copies"] = pa.array(copies, pa.int64())
-    unknown = _unknown_keys({c.wire for c in table.columns} | set(ignored), whole)
+    if proved is not None and table.doubts:
+        arrays["proved"] = pa.array(proved, pa.bool_())
+    wires = {wire for column in table.columns for wire in (column.wire, *column.also)}
+    unknown = _unknown_keys(wires | set(ignored), whole)
     extra = _extra(whole, unknown, odd.raw)
     rejects = tuple(
         Reject(table.name, column, *where(i), reason, rows[i], endpoint, dict(same))
@@ -220,7 +248,16 @@ def _array(column: Column, rows: Sequence[Row], same: Row, odd: _OddValues) -> p
         return _repeated(column, same[column.name], len(rows), odd)
     if column.name == "hit":  # link hits: a running number within the send
         return pa.array(range(1, len(rows) + 1), pa.int64())
-    return _column(column, [row.get(column.wire) for row in rows], odd)
+    return _column(column, _values(column, rows), odd)
+
+
+def _values(column: Column, rows: Sequence[Row]) -> list[Any]:
+    values = [row.get(column.wire) for row in rows]
+    for wire in column.also:
+        if None not in values:
+            break
+        values = [row.get(wire) if value is None else value for value, row in zip(values, rows, strict=True)]
+    return values
 
 
 def _repeated(column: Column, raw: Any, rows: int, odd: _OddValues) -> pa.Array:
@@ -259,7 +296,10 @@ def _assemble(
 ) -> pa.Table:
     arrow = schema(table)
     filled = dict(arrays) | {"extra": pa.array(extra, pa.string())}
-    constant = {"copies": pa.scalar(1, pa.int64()), "synced_at": pa.scalar(synced_at, UTC_TYPE)}
+    constant = {
+        "copies": pa.scalar(1, pa.int64()), "synced_at": pa.scalar(synced_at, UTC_TYPE),
+        "proved": pa.scalar(True),
+    }  # fmt: skip
     for name, value in constant.items():
         filled.setdefault(name, pa.repeat(value, n))
     made = [filled[f.name] if f.name in filled else pa.nulls(n, f.type) for f in arrow]

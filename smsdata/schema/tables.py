@@ -14,18 +14,22 @@ from smsdata.schema.kinds import Kind
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table and the wire key that fills it; see `smsdata.schema.kinds` for the kinds."""
+    """One column of a table and the wire key that fills it; see `smsdata.schema.kinds` for the kinds.
+
+    `also` are other keys that fill it where the first is not there.
+    """
 
     name: str
     kind: Kind
     wire: str
     null: bool = False
+    also: tuple[str, ...] = ()
 
 
-def _col(name: str, kind: Kind = "str", wire: str = "") -> Column:
+def _col(name: str, kind: Kind = "str", wire: str = "", also: tuple[str, ...] = ()) -> Column:
     """Make a column; a name that ends in ``?`` is nullable."""
     plain = name.rstrip("?")
-    return Column(plain, kind, wire or plain, null=name.endswith("?") or kind == "id")
+    return Column(plain, kind, wire or plain, null=name.endswith("?") or kind == "id", also=also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Table:
 
     `key` names the columns of which no two rows share the values; `time` the column that orders the table and
     picks its month folder. `snapshot` tables are replaced by each proved read of the account. Tables with
-    `copies` count how often a send lists one recipient.
+    `copies` count how often a send lists one recipient; those with `doubts` may hold rows not proved.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Table:
     time: str = ""
     snapshot: bool = False
     copies: bool = False
+    doubts: bool = False
 
     @property
     def placing(self) -> frozenset[str]:
@@ -58,12 +63,14 @@ class Table:
 
         ``copies`` counts how often the send lists the number; ``extra`` holds keys that no column takes, as
         JSON; ``synced_at`` is when the row was last seen; ``gone_at`` (snapshots) is when it was noticed to
-        have vanished.
+        have vanished; ``proved`` is false where a row was seen once in a list that changes while it is read
+        (null: stored before this was told apart, from a proved read).
         """
         copies = (Column("copies", "int", ""),) if self.copies else ()
         gone = (Column("gone_at", "utc", "", null=True),) if self.snapshot else ()
+        proved = (Column("proved", "bool", "", null=True),) if self.doubts else ()
         seen = (Column("extra", "json", "", null=True), Column("synced_at", "utc", ""))
-        return self.columns + copies + seen + gone
+        return self.columns + copies + seen + gone + proved
 
 
 _NAMES = (_col("first_name?"), _col("last_name?"))
@@ -155,6 +162,7 @@ _FROM_GATEWAY = (
         name="list_members",
         key=("list_id", "msisdn"),
         snapshot=True,
+        doubts=True,
         columns=(
             _col("list_id", "int"),
             _col("msisdn", "phone"),
@@ -214,8 +222,11 @@ _FROM_GATEWAY = (
         columns=(
             _col("message_id", "int"),
             _col("hit", "int"),  # a running number within the send: hits have no id
-            *(_col(f"{name}?") for name in ("list_id", "mobile", "longcode", "datetime", "link_hits")),
-            *(_col(f"{name}?") for name in ("message", "firstname", "lastname", "user_id")),
+            _col("msisdn?", "phone", "mobile", also=("msisdn", "number")),
+            _col("link?", "str", "link", also=("url", "link_url", "target_url")),
+            _col("clicked_at?", "utc", "datetime", also=("clicked_at", "datetime_entry", "created")),
+            *(_col(f"{name}?") for name in ("list_id", "longcode", "link_hits", "message")),
+            *(_col(f"{name}?") for name in ("firstname", "lastname", "user_id")),
         ),
     ),
     Table(

@@ -20,7 +20,7 @@ once.
 - ``campaigns.fields``: None; the report shows it only when asked for one list.
 - ``list_members``: everybody on a list whatever their status; deleted ones are not there.
 - ``optouts``: recipients whose opt-out flag is set, by reply or by link, whenever that happened.
-- ``link_hits``: text as sent; ``hit`` counts the hits of a send from 1, oldest first.
+- ``link_hits``: ``hit`` counts the hits of a send from 1, oldest first.
 """
 
 from __future__ import annotations
@@ -213,7 +213,9 @@ def _true_link_hits(state: AccountState) -> list[Record]:
     for at, row, url in sorted(state.inbox.link_hits, key=lambda hit: hit[0]):
         message_id = state.sent.sends[state.sent.recipients["send"][row]].message_id
         counts[message_id] += 1
-        rows.append({"message_id": message_id, "hit": counts[message_id]} | hit_row(state, at, row, url))
+        sent = hit_row(state, at, row, url)
+        known = {"msisdn": sent["msisdn"], "link": url, "clicked_at": utc(at)}
+        rows.append({"message_id": message_id, "hit": counts[message_id]} | known)
     return rows
 
 

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from smsdata.errors import LockedError, StoreError
@@ -32,16 +32,18 @@ class Disk:
     def folder(self, path: Path) -> None:
         """Make a folder that only its owner may enter.
 
-        A folder of the store that is there already may have been made by a process that died before its name
-        was durable: the first time, that is made up for.
+        A folder that is there already may have been made by a process that died before its name was durable:
+        the first time, that is made up for. So it is for the store's own folder and those above it, as far as
+        they may be opened.
         """
         with said(path):
             for one in reversed((path, *path.parents)):
                 made = not one.exists()
                 if made:
                     self._mkdir(one)
-                if made or (self.private.parent in one.parents and one not in self._settled):
-                    self._sync_folder(one.parent)
+                if made or one not in self._settled:
+                    with nullcontext() if made else suppress(PermissionError):
+                        self._sync_folder(one.parent)
                     self._settled.add(one)
 
     def settle(self, folder: Path) -> None:
@@ -89,7 +91,8 @@ class Disk:
         """Remove the temporary files of processes that were interrupted; call it under the lock."""
         with said(self.private):
             for left in self.private.glob("tmp-*"):
-                left.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    self._unlink(left)
 
     @contextmanager
     def lock(self, holder: str, wait: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:

@@ -27,7 +27,8 @@ def load_part(part: Path, columns: list[str] | None = None) -> pa.Table:
     """Read the rows of a file, or some of their columns; its checksums are verified."""
     file = _opened(part)
     with named_damage(part):
-        return _unmarked(with_schema(_table_of(part), file.read(columns=columns)))
+        known = columns if columns and set(columns) <= set(file.schema_arrow.names) else None
+        return _unmarked(with_schema(_table_of(part), file.read(columns=known), columns))
 
 
 def _table_of(part: Path) -> str:
@@ -47,7 +48,7 @@ def load_between(part: Path, table: str, columns: list[str], low: int | None, hi
     file = _opened(part)
     with named_damage(part):  # a writer may have replaced the file since its footer was read
         rows = file.read_row_groups(_groups_between(file.metadata, time, low, high), columns=columns)
-        rows = _unmarked(with_schema(table, rows))
+        rows = _unmarked(with_schema(table, rows, columns))
     for bound, keep in ((low, pc.greater_equal), (high, pc.less)):
         if bound is not None:
             stamps = rows.column(time)

@@ -45,7 +45,8 @@ class Scan:
         here = '"gone_at" IS NULL' if TABLES[self.table].snapshot and not self.gone else ""
         where = " AND ".join(condition for condition in (self.where, here) if condition)
         where = f" WHERE {where}" if where else ""
-        return f"(SELECT * FROM read_parquet([{listed}], hive_partitioning = false){where})"
+        files = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
+        return f"(SELECT * FROM {files}{where})"
 
     def with_gone(self) -> Scan:
         """The same scan with vanished rows in it; their ``gone_at`` says so."""

@@ -135,6 +135,8 @@ class State:
     """By list, its counters (active, all) when its members were last read."""
     unproved_lists: set[int] = field(default_factory=set)
     """Lists whose members could not be proved complete when they were last read."""
+    changing_lists: set[int] = field(default_factory=set)
+    """Lists that changed while they were last read whole: their members are stored as two passes saw them."""
     messages_counted_differently: dict[int, list[int]] = field(default_factory=dict)
     """By campaign, the counters that stayed above its messages although those were read again long after."""
     dlrs_counted_differently: dict[int, list[int]] = field(default_factory=dict)
@@ -146,6 +148,9 @@ class State:
 
     failures: dict[str, Failure] = field(default_factory=dict)
     """By name, the reads that the gateway failed or refused; by table, those that it does not offer."""
+
+    hits_seen: dict[int, int] = field(default_factory=dict)
+    """By campaign, how many clicks on its links were counted when they were last read."""
 
     replies_counted_differently: dict[int, list[int]] = field(default_factory=dict)
     """By campaign, the count of replies above what a complete read of them gave."""
@@ -237,9 +242,9 @@ class State:
             self.members_seen.pop(list_id, None)
         self.members_seen.update(counters)
 
-    def mark_unproved(self, lists: set[int]) -> None:
-        """Remember which lists' members could not be proved complete."""
-        self.unproved_lists = set(lists)
+    def mark_unproved(self, lists: set[int], *, changing: Iterable[int] = ()) -> None:
+        """Remember which lists' members could not be proved complete, and which are stored as seen."""
+        self.unproved_lists, self.changing_lists = set(lists), set(changing)
 
     # ---- counters that stored rows do not bear out -----------------------------------------------
 

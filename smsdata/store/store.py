@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,30 @@ def open_store(store: Store | str | Path) -> Store:
     Store('account')
     """
     return store if isinstance(store, Store) else Store(store)
+
+
+def existing_store(store: Store | str | Path) -> Store:
+    """Give a store that is to be read: its folder must be there, for a misspelt name holds no rows.
+
+    Raises
+    ------
+    UsageError
+        There is no folder of that name.
+    """
+    store = open_store(store)
+    try:
+        is_folder = stat.S_ISDIR(store.path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder = False
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{store.path} cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from None
+    if not is_folder:
+        raise UsageError(
+            f"there is no store at {store.path}: correct the name, or let `smsdata sync` make a store there."
+        )
+    return store
 
 
 class Store:
@@ -131,10 +156,11 @@ class Store:
         Raises
         ------
         UsageError
-            Unknown table or column; bounds on a table without time.
+            Unknown table or column; bounds on a table without time; there is no store at this path.
         StoreError
             A file is damaged.
         """
+        existing_store(self)
         rows = self.rows(table, since=since, until=until, columns=None if as_of else columns)
         if as_of is not None:
             if table != "dlrs":
@@ -148,6 +174,7 @@ class Store:
         self, table: str, *, since: str | datetime | None = None, until: str | datetime | None = None
     ) -> Scan:
         """Give the lazy form of a table, for helpers of `smsdata.analysis`; vanished rows are left out."""
+        existing_store(self)
         time_of(table, since, until)
         return scan_between(table, self.tables.inventory.trusted(table), since, until)
 
@@ -185,6 +212,7 @@ class Store:
             Empty when all is well; while a file is damaged, missing or not the one that the store wrote
             last, only such files.
         """
+        existing_store(self)
         if not self._writing:  # another process may have written the state since it was read
             self.__dict__.pop("state", None)
         faults = list(file_faults(self.tables))

@@ -12,7 +12,7 @@ from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account
 from smsdata.store.store import Store
 
-OWN = frozenset({"extra", "synced_at", "gone_at"})
+OWN = frozenset({"extra", "synced_at", "gone_at", "proved"})
 """Columns that a store adds for itself."""
 
 Rows = list[dict[str, Any]]

@@ -12,13 +12,27 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 import stamina
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, outages, year
+from . import (
+    drift,
+    fault,
+    fuzz,
+    histories,
+    hygiene,
+    identity,
+    kill,
+    lateness,
+    live_lists,
+    outages,
+    power,
+    year,
+)
 from .tally import Tally
 
 os.environ["SMSDATA_PROGRESS"] = "0"
 pa.set_cpu_count(1)  # the rows are few: threads would only cost
 KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "kill": lambda seed: [kill.run(seed)],
+    "power": lambda seed: [power.run(seed)],
     "fault": lambda seed: [fault.run(seed)],
     "drift": lambda seed: [drift.run(seed)],
     "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),
@@ -27,6 +41,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "histories": lambda seed: (part.run(seed) for part in (histories, outages)),
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
+    "live-lists": lambda seed: [live_lists.run(seed)],
 }
 
 

@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 
-from . import drift, fault, fuzz, histories, hygiene, identity, kill, lateness, outages, year
+from . import (
+    drift,
+    fault,
+    fuzz,
+    histories,
+    hygiene,
+    identity,
+    kill,
+    lateness,
+    live_lists,
+    outages,
+    power,
+    year,
+)
 
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
@@ -21,6 +34,26 @@ def test_kill_catches(bug: str) -> None:
     tally = kill.run(1, kills=0, names=[workload], kinds=[kind], parts=parts, until_wrong=True)
     assert tally.wrong, str(tally)
     assert kill.kills(tally)
+
+
+def test_power_cuts_lose_nothing_that_was_stored() -> None:
+    tally = power.run(1, every=130, pairs=2, names=("first", "next day"), hygiene_every=250)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["next day: cuts"] >= 2
+    assert tally.fired["apply cut after a change"]
+
+
+POWER = {
+    "no fsync before rename": {"every": 40, "pairs": 0, "names": ("next day",)},
+    "no fsync of the folder after rename": {"every": 40, "pairs": 0, "names": ("next day",)},
+    "a folder that is there is durable": {"every": 4000, "pairs": 12, "names": ("first",)},
+}
+
+
+@pytest.mark.parametrize("bug", power.BUGS)
+def test_power_catches(bug: str) -> None:
+    how: dict[str, Any] = POWER[bug]
+    assert power.run(1, hygiene_every=0, disk=power.BUGS[bug], until_wrong=True, **how).wrong
 
 
 def test_fault_is_one_error_and_loses_nothing() -> None:
@@ -139,3 +172,15 @@ def test_identity_accepts_nothing_about_something_else() -> None:
 @pytest.mark.parametrize("kind", identity.KINDS)
 def test_identity_catches(bug: str, kind: str) -> None:
     assert identity.run(1, seeds=2, kinds=[kind], bug=identity.BUGS[bug], until_wrong=True).wrong
+
+
+def test_live_lists_lose_nobody_and_call_nobody_gone() -> None:
+    tally = live_lists.run(1, accounts=4, nights=4)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["rows once seen"] > 20
+    assert tally.fired["gone"]
+
+
+@pytest.mark.parametrize("bug", live_lists.BUGS)
+def test_live_lists_catch(bug: str) -> None:
+    assert live_lists.run(1, accounts=6, nights=4, night=live_lists.BUGS[bug], until_wrong=True).wrong
