@@ -323,7 +323,7 @@ def opted_out(store: OptOutTables, heard: pd.DataFrame | None = None) -> tuple[p
     replies, messages = store.read("replies"), store.scan("messages")
     if heard is not None and len(heard):
         replies = pd.concat([replies, heard[list(replies.columns)]]).drop_duplicates("id")
-    classified = classify_replies(replies, messages)
+    classified = classify_replies(replies, messages=messages)
     evidence = optouts(
         replies=classified,
         dlrs=store.scan("dlrs"),
@@ -339,7 +339,7 @@ def _classified(replies: Source, messages: Source | None) -> pd.DataFrame:
     columns = set(getattr(replies, "columns", ()))
     if isinstance(replies, pd.DataFrame) and {"kind", "optout_tier"} <= columns:
         return replies
-    return classify_replies(replies, messages)
+    return classify_replies(replies, messages=messages)
 
 
 def _events(tables: Tables) -> pd.DataFrame:

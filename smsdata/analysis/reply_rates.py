@@ -184,8 +184,8 @@ def reply_rate(
 
 
 def time_to_reply(
-    replies: Source,
     messages: Source,
+    replies: Source,
     *,
     by: By = None,
     window: str | timedelta = "72h",
@@ -195,7 +195,7 @@ def time_to_reply(
 
     Parameters
     ----------
-    replies, messages : DataFrame, Scan or Spark DataFrame
+    messages, replies : DataFrame, Scan or Spark DataFrame
         As for `attribute_replies`.
     by : str, sequence of str or None
         Groups of replies by the message they answer: "campaign", "sender", "hour", "day", "week", "month",
@@ -237,11 +237,11 @@ def time_to_reply(
     ...     "id": [5, 6], "msisdn": ["61491570156", "61491570157"], "longcode": "61491570006",
     ...     "received_at": pd.to_datetime(["2026-11-01T00:20", "2026-11-01T02:00"], utc=True),
     ... })
-    >>> time_to_reply(replies, messages)[["replies", "median", "within_1h"]]
+    >>> time_to_reply(messages, replies)[["replies", "median", "within_1h"]]
        replies  median  within_1h
     0        2    70.0        0.5
     """
-    people = from_people(attribute_replies(replies, messages, window=window).dropna(subset="message_id"))
+    people = from_people(attribute_replies(messages, replies, window=window).dropna(subset="message_id"))
     with open_tables("time_to_reply", replies=people.assign(sender=people["longcode"])) as tables:
         keys = group_keys(tables, "replies", by, tz=tz)
         rows = keys.finish(tables.query(f'SELECT {keys.select} "minutes" FROM {keys.source}'))
