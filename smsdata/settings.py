@@ -122,6 +122,10 @@ class Secret:
         )
 
 
+NO_SECRET = Secret("")
+"""Stands where no secret is set."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings in force. The secret is a `Secret`, which shows nowhere.

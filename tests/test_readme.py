@@ -111,7 +111,7 @@ def test_commands_options_and_targets_that_are_named_exist(name: str) -> None:
     known = {"--help", "--version"}.union(*(options(command) for command in COMMANDS.values()))
     for code in re.findall(r"`([^`\n]+)`|^ {4}(.+)$", TEXT[name], re.MULTILINE):
         line = "".join(code)
-        for command in re.findall(r"\bsmsdata ([a-z]+)", line):
+        for command in re.findall(r"\bsmsdata ([a-z][a-z-]*)", line):
             assert command in COMMANDS, line
         if line.startswith(("smsdata", "--")):
             assert set(re.findall(r"(?<!\S)--[\w-]+", line)) <= known, line

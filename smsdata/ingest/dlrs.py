@@ -21,6 +21,7 @@ from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import Campaign, Refresh, SyncOptions
+from smsdata.schema.callback_marks import confirmed, is_marked
 from smsdata.schema.counters import Stored, agrees
 from smsdata.schema.frames import empty, schema, stamped, with_column
 from smsdata.store.state import Counted
@@ -184,9 +185,9 @@ class DlrRefresh:
     # ---- what is stored --------------------------------------------------------------------------
 
     def _dlrs_of(self, campaign: Campaign) -> pa.Table:
-        """The stored dlrs of a campaign."""
+        """The stored dlrs of a campaign that polls have shown as they are."""
         wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
-        return self.store.tables.rows_sharing("dlrs", wanted, "message_id")
+        return confirmed(self.store.tables.rows_sharing("dlrs", wanted, "message_id"))
 
     def _stored(self, campaigns: Sequence[Campaign]) -> dict[int, Stored]:
         """What is stored of the campaigns that the report covers; counted once, before any dlr is read."""
@@ -226,11 +227,14 @@ def _reads_of_optouts(campaign: Campaign) -> list[Read]:
 
 
 def _stored_counts(store: Store, begin: datetime) -> dict[int, Stored]:
-    by = ["message_id", "status", "optout"]
-    counts = _counts_by_campaign(store.tables.grouped("dlrs", by, since=begin, add_up="copies"))
-    for row in store.tables.grouped("optouts", ["message_id"], since=begin, add_up="copies"):
-        have = counts.get(row["message_id"], Stored())
-        counts[row["message_id"]] = replace(have, optouts=row["n"])
+    """What polls have shown of each campaign: what only callbacks told has still to be polled."""
+    by = ["message_id", "status", "optout", "extra"]
+    grouped = store.tables.grouped("dlrs", by, since=begin, add_up="copies")
+    counts = _counts_by_campaign(row for row in grouped if not is_marked(row["extra"]))
+    for row in store.tables.grouped("optouts", ["message_id", "extra"], since=begin, add_up="copies"):
+        if not is_marked(row["extra"]):
+            have = counts.get(row["message_id"], Stored())
+            counts[row["message_id"]] = replace(have, optouts=have.optouts + row["n"])
     return counts
 
 

@@ -11,6 +11,7 @@ from smsdata.errors import UsageError
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
+from smsdata.ingest.callbacks import drop_hits_polled
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import SyncOptions
 
@@ -35,6 +36,8 @@ def read_on_demand(pipeline: Pipeline, options: SyncOptions, table: str) -> None
     for drained in pipeline.read_and_store(table, reads):
         if entry.table.snapshot and drained is not None:
             pipeline.store_snapshot(drained)
+    if table == "link_hits":
+        drop_hits_polled(pipeline.store, [int(options.only["message_id"])])
     return None
 
 

@@ -7,6 +7,7 @@ counter. Imports `gateway`, `schema`, `pipeline` and `plan`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
+from smsdata.schema.callback_marks import is_marked
 
 
 def read_replies(pipeline: Pipeline) -> None:
@@ -82,8 +84,8 @@ def _counts_of_replies(pipeline: Pipeline, campaigns: pa.Table) -> dict[int, int
 def _stored_replies(pipeline: Pipeline, counted: Mapping[int, int]) -> dict[int, int]:
     if not counted:
         return {}
-    return {
-        row["message_id"]: row["n"]
-        for row in pipeline.store.tables.grouped("replies", ["message_id"])
-        if row["message_id"] in counted
-    }
+    counts: Counter[int] = Counter()
+    for row in pipeline.store.tables.grouped("replies", ["message_id", "extra"]):
+        if row["message_id"] in counted and not is_marked(row["extra"]):
+            counts[row["message_id"]] += row["n"]
+    return counts

@@ -21,6 +21,7 @@ from smsdata.gateway.endpoints import SYNCED, endpoint
 from smsdata.gateway.progress import progress_bar
 from smsdata.gateway.reads import Drained
 from smsdata.ingest import plan, targets
+from smsdata.ingest.callbacks import merge_callbacks
 from smsdata.ingest.campaigns import campaigns_in, look_at_campaigns, read_campaigns, refresh_answered
 from smsdata.ingest.dlrs import DlrRefresh
 from smsdata.ingest.link_hits import read_link_hits, read_reported_link_hits
@@ -178,6 +179,7 @@ class _SyncRun:
                     read_link_hits(self.pipeline, self.options.start(self.client.now()))
                 elif name not in SYNCED:
                     read_on_demand(self.pipeline, self.options, name)
+            self._merge_callbacks()
             if "messages" in needed and "dlrs" not in needed:
                 self.report.note("messages: statuses were not refreshed; those follow from dlrs.")
             self.pipeline.finish()
@@ -228,6 +230,10 @@ class _SyncRun:
         if "list_members" in self.options.needed:
             read_members(self.pipeline, self.options, self.lists)
         self.pipeline.store_snapshot(self.lists)
+
+    def _merge_callbacks(self) -> None:
+        """Last: by now the sends that callbacks tell of are stored."""
+        merge_callbacks(self.pipeline.store, self.report, datetime.now(UTC), self.client.settings.secret)
 
     # ---- calls -----------------------------------------------------------------------------------
 

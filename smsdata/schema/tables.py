@@ -299,6 +299,19 @@ _OF_THE_STORE = (
         ),
     ),
     Table(
+        name="list_events",
+        key=("list_id", "msisdn", "action", "occurred_at"),
+        time="occurred_at",
+        columns=(
+            _col("list_id", "int"),
+            _col("msisdn", "phone", "mobile"),
+            _col("action", "str", "type"),
+            _col("occurred_at", "utc", "datetime_entry"),
+            _col("first_name?", "str", "firstname"),
+            _col("last_name?", "str", "lastname"),
+        ),
+    ),
+    Table(
         name="suppressions",
         key=("list_id", "msisdn", "run"),
         columns=(

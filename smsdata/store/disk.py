@@ -87,6 +87,12 @@ class Disk:
             self._unlink(path)
             self._sync_folder(path.parent)
 
+    def move(self, old: Path, new: Path) -> None:
+        """Give a file another name in its folder, durably."""
+        with said(new):
+            self._rename(old, new)
+            self._sync_folder(new.parent)
+
     def clean(self) -> None:
         """Remove the temporary files of processes that were interrupted; call it under the lock."""
         with said(self.private):

@@ -59,12 +59,21 @@ Knows no file: `merging` reads what is stored and writes what comes out. Imports
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from smsdata.schema.callback_marks import (
+    TABLES_WITH_MARKS,
+    of_callback,
+    only_heard,
+    unconfirmed,
+    unmarked,
+    with_status_mark,
+)
 from smsdata.schema.frames import empty, schema, with_column
 from smsdata.schema.status import rank
 from smsdata.store.keys import lasts, matching, rows_without
@@ -114,10 +123,13 @@ def as_observed(dlrs: pa.Table, history: pa.Table) -> pa.Table:
 
 
 def beside_stored(dlrs: pa.Table, stored: pa.Table) -> pa.Table:
-    """Dlrs, row by row beside those stored: with their status as ``was``, last polled at ``was_at``."""
-    return dlrs.append_column("was", stored.column("status")).append_column(
-        "was_at", stored.column("synced_at")
-    )
+    """Dlrs, row by row beside those stored: with their status as ``was``, last polled at ``was_at``.
+
+    ``was_heard`` tells that no poll has shown the stored one yet.
+    """
+    beside = dlrs.append_column("was", stored.column("status"))
+    beside = beside.append_column("was_at", stored.column("synced_at"))
+    return beside.append_column("was_heard", only_heard(stored.column("extra")))
 
 
 def weigh(met: pa.Table, source: str, history_of: HistoryOf, *, callbacks: bool) -> tuple[pa.Table, pa.Table]:
@@ -144,7 +156,7 @@ def weigh(met: pa.Table, source: str, history_of: HistoryOf, *, callbacks: bool)
     if callbacks and source == "polled":
         kept.append(observations(_confirmed(met, history_of), source))
     decided, evidence = _decided(unclear, source, history_of)
-    names = [name for name in met.column_names if name not in {"was", "was_at"}]
+    names = [name for name in met.column_names if name not in {"was", "was_at", "was_heard"}]
     mine, _ = matching(SEND_AND_NUMBER, met, unclear)
     rows = [rows_without(met, mine).select(names), decided.select(names)]
     return pa.concat_tables(rows), pa.concat_tables([*kept, evidence])
@@ -191,7 +203,8 @@ def _decided(unclear: pa.Table, source: str, history_of: HistoryOf) -> tuple[pa.
     shaken = pc.and_(pc.greater_equal(at, met.column("synced_at")), others)
     differs = pc.not_equal(unclear.column("status"), unclear.column("was"))
     denied_rows = _with_a_chosen_match(unclear, mine, pc.and_(polled, denied))
-    before = unclear.filter(pc.and_(differs, pc.invert(denied_rows)))
+    polled_before = pc.and_(differs, pc.invert(unclear.column("was_heard")))  # of others history tells all
+    before = unclear.filter(pc.and_(polled_before, pc.invert(denied_rows)))
     before = with_column(before, "status", before.column("was"))
     before = with_column(before, "synced_at", before.column("was_at"))
     shaken_rows = _with_a_chosen_match(unclear, mine, shaken)
@@ -214,7 +227,11 @@ def _with_a_chosen_match(rows: pa.Table, places: pa.Array, chosen: pa.ChunkedArr
 def merged(table: str, old: pa.Table, new: pa.Table, source: str = "polled") -> pa.Table:
     """Merge rows of the same keys, place by place; which status of a new dlr counts is decided already."""
     later = pc.greater_equal(new.column("synced_at"), old.column("synced_at"))
-    if source != "polled":
+    marks = table in TABLES_WITH_MARKS
+    if marks:
+        heard = only_heard(old.column("extra"))
+        later = pc.or_(later, heard) if source == "polled" else pc.and_(heard, _tells_more(old, new))
+    elif source != "polled":
         later = pa.chunked_array([pa.repeat(False, new.num_rows)])
     arrow = schema(table)
     made = {f.name: pc.if_else(later, new.column(f.name), old.column(f.name)) for f in arrow}
@@ -226,7 +243,32 @@ def merged(table: str, old: pa.Table, new: pa.Table, source: str = "polled") -> 
         made["optout"] = pc.coalesce(pc.or_kleene(*flags), *reversed(flags))
         mine, theirs = old.column("delivered_at"), new.column("delivered_at")
         made["delivered_at"] = pc.coalesce(pc.if_else(pc.less(theirs, mine), theirs, mine), mine, theirs)
+    if marks:
+        made["extra"] = _extra_that_counts(old, new, made, later, source)
     return pa.Table.from_arrays([made[f.name] for f in arrow], schema=arrow)
+
+
+def _tells_more(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:
+    """Of two callbacks that tell of a row: the later event, and of two in one second always the same one."""
+    at, was_at = new.column("synced_at"), old.column("synced_at")
+    first = pc.fill_null(pc.greater(new.column("extra"), old.column("extra")), False)
+    return pc.or_(pc.greater(at, was_at), pc.and_(pc.equal(at, was_at), first))
+
+
+def _extra_that_counts(
+    old: pa.Table, new: pa.Table, made: Mapping[str, Any], later: pa.ChunkedArray, source: str
+) -> pa.ChunkedArray:
+    """What polls say, else what callbacks left; with the mark that polling has still to confirm the row."""
+    mine, theirs = old.column("extra"), new.column("extra")
+    if source == "polled":
+        return pc.if_else(later, pc.coalesce(theirs, of_callback(unmarked(mine))), mine)
+    told = pc.max_element_wise(of_callback(unmarked(mine)), of_callback(unmarked(theirs)))
+    by_polls = pc.if_else(pc.is_null(of_callback(mine)), mine, pa.scalar(None, pa.string()))
+    kept = pc.coalesce(by_polls, told)
+    if "status" in made:
+        moved = pc.fill_null(pc.not_equal(made["status"], old.column("status")), False)
+        kept = pc.if_else(pc.or_(moved, unconfirmed(old)), with_status_mark(kept), kept)
+    return pc.if_else(only_heard(mine), made["extra"], kept)
 
 
 def _status_that_counts(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:

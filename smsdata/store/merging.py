@@ -62,6 +62,14 @@ class Merging:
         self._tables.append(table, rows)
         return pa.concat_tables([*stand, rows])
 
+    def remove(self, table: str, rows: pa.Table) -> None:
+        """Take rows out, by key: only those that another row of the same thing has replaced."""
+        for part in self._tables.holding(table, rows):
+            old = load_part(part)
+            mine, _ = same_keys(table, old, rows)
+            if len(mine):
+                self._tables.write(part, table, rows_without(old, mine))
+
     def observe(self, dlrs: pa.Table, source: str) -> pa.Table:
         """Write what these dlrs tell into ``status_history``; gives them with the status that counts.
 
@@ -73,7 +81,7 @@ class Merging:
         silent = dlrs.filter(pc.is_null(dlrs.column("status")))
         pieces, fresh = [], with_status(dlrs)
         for part in self._tables.holding("dlrs", dlrs):
-            old = with_status(load_part(part, [*SEND_AND_NUMBER, "status", "synced_at"]))
+            old = with_status(load_part(part, [*SEND_AND_NUMBER, "status", "synced_at", "extra"]))
             mine, theirs = same_keys("dlrs", old, fresh)
             pieces.append(beside_stored(fresh.take(theirs), old.take(mine)))
             fresh = rows_without(fresh, theirs)

@@ -13,6 +13,8 @@ import pyarrow as pa
 import stamina
 
 from . import (
+    callback_fuzz,
+    callbacks,
     drift,
     fault,
     fuzz,
@@ -44,6 +46,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],
+    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
 }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from . import (
+    callback_fuzz,
+    callbacks,
     drift,
     fault,
     fuzz,
@@ -196,3 +198,23 @@ def test_live_lists_lose_nobody_and_call_nobody_gone() -> None:
 @pytest.mark.parametrize("bug", live_lists.BUGS)
 def test_live_lists_catch(bug: str) -> None:
     assert live_lists.run(1, accounts=6, nights=4, night=live_lists.BUGS[bug], until_wrong=True).wrong
+
+
+def test_callbacks_that_were_answered_survive_a_kill() -> None:
+    tally = callbacks.run(1, kills=12)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["answered"] > 50
+
+
+@pytest.mark.parametrize("bug", callbacks.BUGS)
+def test_callbacks_catches(bug: str) -> None:
+    tally = callbacks.run(
+        1, kills=100, disks=[callbacks.Forgetful], parts=callbacks.BUGS[bug], until_wrong=True
+    )
+    assert any("answered with 200" in line for line in tally.wrong), str(tally)
+
+
+def test_callbacks_fuzzed_stop_nothing_and_accept_nothing_false() -> None:
+    tally = callback_fuzz.run(1, requests=3000)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["200"] >= 300

@@ -1,0 +1,120 @@
+"""One callback -> a row of its table, by the event alone: what is read of it, what is spare, what is odd.
+
+Imports `schema`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from smsdata.schema.callback_marks import marked_text
+from smsdata.schema.kinds import CONVERT
+
+_KNOWN = {
+    "dlr": ("message_id", "mobile", "datetime", "status", "user_id", "longcode"),
+    "reply": ("message_id", "mobile", "longcode", "datetime_entry", "response", "response_id", "user_id"),
+    "link-hit": (
+        "message_id", "list_id", "mobile", "longcode", "datetime", "link_hits", "message", "firstname",
+        "lastname", "user_id",
+    ),
+    "list": ("type", "datetime_entry", "list_id", "mobile", "firstname", "lastname", "user_id"),
+}  # fmt: skip
+_AHEAD = timedelta(minutes=15)
+_NAMES_A_SECRET = re.compile(r"secret|passw|api_?key|token|auth", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A row of a table, the send it belongs to (0 for none), and the opt-out that it tells of."""
+
+    table: str
+    row: dict[str, Any]
+    send: int = 0
+    optout: dict[str, Any] | None = None
+
+
+def typed(kind: str, pairs: Sequence[tuple[str, str]], received: int) -> Typed:
+    """Type one callback; ValueError where it has no place.
+
+    >>> event = [("message_id", "7"), ("mobile", "61491570156"), ("status", "Delivered")]
+    >>> at = ("datetime", "2026-11-22 09:30:00")
+    >>> one = typed("dlr", [*event, at], 1_795_500_000_000_000)
+    >>> one.row["status"], one.row["delivered_at"].isoformat()
+    ('delivered', '2026-11-22T09:30:00+00:00')
+    """
+    fields = dict(pairs)
+    spare = {
+        name: "" if _NAMES_A_SECRET.search(name) else value
+        for name, value in fields.items()
+        if name not in _KNOWN[kind] and not (name == "is_optout" and value.lower() == "no")
+    }
+    digest = hashlib.sha256(json.dumps([kind, sorted(pairs)]).encode()).hexdigest()
+    extra = marked_text(spare, digest[:16])
+    make = {"dlr": _dlr, "reply": _reply, "link-hit": _link_hit, "list": _list_event}[kind]
+    return make(fields, extra, digest, datetime.fromtimestamp(received / 1e6, UTC))
+
+
+def _dlr(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
+    at = _instant_of(fields, "datetime", received)
+    send, status = _send_of(fields), CONVERT["status"](fields.get("status") or None)
+    row = {
+        "message_id": send, "msisdn": CONVERT["phone"](fields.get("mobile")), "status": status,
+        "delivered_at": at if status == "delivered" else None, "copies": 1, "extra": extra, "synced_at": at,
+    }  # fmt: skip
+    return Typed("dlrs", row, send)
+
+
+def _reply(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
+    at = _instant_of(fields, "datetime_entry", received)
+    number = CONVERT["id"](fields.get("response_id") or "0")
+    send = CONVERT["id"](fields.get("message_id") or "0")
+    sender = CONVERT["party"](fields.get("mobile") or None)
+    row = {
+        "id": number, "message_id": send, "received_at": at, "msisdn": sender,
+        "longcode": fields.get("longcode"), "response": CONVERT["str"](fields.get("response")),
+        "extra": extra, "synced_at": at,
+    }  # fmt: skip
+    left = fields.get("is_optout", "").lower() in {"yes", "1", "true"} and sender.isdigit() and send
+    optout = {"message_id": send, "msisdn": sender, "copies": 1, "extra": extra, "synced_at": at}
+    return Typed("replies", row, send or 0, optout if left else None)
+
+
+def _link_hit(fields: dict[str, str], extra: str, digest: str, received: datetime) -> Typed:
+    at, send = _instant_of(fields, "datetime", received), _send_of(fields)
+    row: dict[str, Any] = {name: fields.get(name) for name in _KNOWN["link-hit"]}
+    hit = -1 - int(digest[:15], 16)  # hits have no id; those of polls count from 1
+    return Typed("link_hits", row | {"message_id": send, "hit": hit, "extra": extra, "synced_at": at}, send)
+
+
+def _list_event(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
+    at = _instant_of(fields, "datetime_entry", received)
+    if not fields.get("type"):
+        raise ValueError("does not say whether a contact came or went")
+    row = {
+        "list_id": CONVERT["int"](fields.get("list_id")), "msisdn": CONVERT["phone"](fields.get("mobile")),
+        "action": fields["type"], "occurred_at": at, "first_name": fields.get("firstname"),
+        "last_name": fields.get("lastname"), "extra": extra, "synced_at": at,
+    }  # fmt: skip
+    return Typed("list_events", row)
+
+
+def _send_of(fields: dict[str, str]) -> int:
+    send = CONVERT["int"](fields.get("message_id"))
+    if send <= 0:
+        raise ValueError("belongs to no send")
+    return int(send)
+
+
+def _instant_of(fields: dict[str, str], name: str, received: datetime) -> datetime:
+    """When something happened: with a time of day, and no later than it was told."""
+    text = fields.get(name)
+    at: datetime = CONVERT["utc"](text)
+    if len(text or "") < 19 or at > received + _AHEAD:
+        raise ValueError("holds no time that can be")
+    return at

@@ -1,0 +1,128 @@
+"""What a receiver has received: counts for its status, and callbacks as they come.
+
+Reads the spool and the store, and changes neither. Imports `store` and `schema`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from smsdata.schema.callbacks import parameters
+from smsdata.store.spool import Callback, Spool, spool_folder
+from smsdata.store.store import Store
+
+DAYS = 7
+_FINAL = frozenset({"delivered", "hard-bounce"})
+_DIGITS = re.compile(r"\d{7,}")
+_TEXTS = frozenset({"response", "message", "firstname", "lastname"})
+
+
+def receiver_status(store: Store, now: datetime | None = None) -> dict[str, Any]:
+    """What was received, what is not merged, and sends that should have been heard of and were not.
+
+    Returns
+    -------
+    dict
+        ``last_hour`` and ``last_day`` count callbacks by kind; ``last`` is when the last one came, None if
+        none did; ``not_merged`` counts those in the spool and ``waiting``, ``odd``, ``refused`` those put
+        aside; ``bytes`` is the size of what is not merged; ``silent_sends`` lists the sends of the last 7
+        days that polling shows final and of which no callback came: their URL was set per message, or the
+        setting is off.
+    """
+    moment = now or datetime.now(UTC)
+    spool = Spool(spool_folder(store.private))
+    hour, day = Counter[str](), Counter[str]()
+    last, not_merged = 0, 0
+    for segment in spool.segments("merged", "sealed", "open"):
+        not_merged += 0 if segment.path.suffix == ".merged" else len(segment.callbacks)
+        for callback in segment.callbacks:
+            age = moment.timestamp() - callback.at / 1e6
+            day[callback.kind] += age < 86_400
+            hour[callback.kind] += age < 3600
+            last = max(last, callback.at)
+    return {
+        "last_hour": dict(+hour), "last_day": dict(+day),
+        "last": datetime.fromtimestamp(last / 1e6, UTC).isoformat() if last else None,
+        "not_merged": not_merged, "bytes": spool.bytes(),
+        **{name: len(spool.aside(name).callbacks) for name in ("waiting", "odd", "refused")},
+        "silent_sends": _silent_sends(store, moment - timedelta(days=DAYS)),
+    }  # fmt: skip
+
+
+def _silent_sends(store: Store, since: datetime) -> list[int]:
+    final = {
+        row["message_id"]
+        for row in store.tables.grouped("dlrs", ["message_id", "status"], since=since)
+        if row["status"] in _FINAL
+    }
+    heard = {
+        row["message_id"]
+        for row in store.tables.grouped("status_history", ["message_id", "source"], since=since)
+        if row["source"] == "callback"
+    }
+    return sorted(final - heard)
+
+
+def status_lines(status: dict[str, Any]) -> list[str]:
+    """A status for a person."""
+    counts = {
+        name: ", ".join(f"{kind} {n:,}" for kind, n in status[name].items())
+        for name in ("last_hour", "last_day")
+    }
+    lines = [
+        f"last hour   {counts['last_hour'] or 'nothing'}",
+        f"last day    {counts['last_day'] or 'nothing'}",
+        f"last one    {status['last'] or 'none yet'}",
+        f"not merged  {status['not_merged']:,} ({status['bytes']:,} bytes)",
+        f"put aside   {status['waiting']:,} wait for polling, {status['odd']:,} cannot be read, "
+        f"{status['refused']:,} have a wrong signature",
+    ]
+    silent = status["silent_sends"]
+    if silent:
+        shown = ", ".join(map(str, silent[:10])) + (
+            f" and {len(silent) - 10:,} more" if len(silent) > 10 else ""
+        )
+        lines.append(
+            f"no callback of {len(silent):,} sends of the last {DAYS} days that polling shows final: "
+            f"{shown}. "
+            "Their URL was set per message, or the account's setting is off."
+        )
+    return lines
+
+
+def shown_callback(callback: Callback, *, clear: bool = False) -> dict[str, Any]:
+    """A callback as it may be shown: numbers but for their last three digits, and texts, only when asked for.
+
+    >>> shown_callback(Callback(0, "dlr", "mobile=61491570156&status=delivered"))["parameters"]
+    {'mobile': '********156', 'status': 'delivered'}
+    """
+    pairs = parameters(callback.query, callback.body, callback.media)
+    fields = {name: value if clear else _masked(name, value) for name, value in pairs}
+    at = datetime.fromtimestamp(callback.at / 1e6, UTC)
+    return {"at": at.isoformat(timespec="seconds"), "kind": callback.kind, "parameters": fields}
+
+
+def _masked(name: str, value: str) -> str:
+    if name in _TEXTS:
+        return f"({len(value)} characters)" if value else ""
+    if name.endswith("_id") or name.startswith("datetime"):
+        return value if re.fullmatch(r"[\d :TZ.-]*", value, re.ASCII) else "(odd)"
+    return _DIGITS.sub(lambda match: "*" * (len(match[0]) - 3) + match[0][-3:], value)
+
+
+def follow(
+    store: Store, *, sleep: Callable[[float], None] = time.sleep, every: float = 0.5
+) -> Iterator[Callback]:
+    """Callbacks as they come, from now on; ends when it is interrupted."""
+    spool = Spool(spool_folder(store.private))
+    seen = {segment.path.stem: len(segment.callbacks) for segment in spool.segments("open", "sealed")}
+    while True:
+        for segment in spool.segments("open", "sealed"):
+            yield from segment.callbacks[seen.get(segment.path.stem, 0) :]
+            seen[segment.path.stem] = len(segment.callbacks)
+        sleep(every)

@@ -1,0 +1,294 @@
+"""Callbacks as they came: durable before they are answered, kept until they are merged.
+
+A spool is a folder of segments. A segment is lines of ``<crc32 of the record> <record>``, where the record is
+one JSON object; it only grows, is closed by a line with the count and the SHA-256 of what stands above it,
+and then changes its name from ``.open`` to ``.sealed``. Whatever is merged is called ``.merged`` until it is
+old. A line that a crash left half written was never answered with 200; it is skipped, and no line after it is
+lost. Imports `disk` and `errors`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from smsdata.errors import LockedError, StoreError
+from smsdata.store.disk import Appender, Disk
+
+SEGMENT_BYTES = 16 * 1024 * 1024
+SEGMENT_SECONDS = 30.0
+_NAME = re.compile(r"segment-(\d{8,})\.(open|sealed|merged)")
+
+
+def spool_folder(private: Path) -> Path:
+    """Where the callbacks of a store lie, below its private folder."""
+    return private / "callbacks"
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One callback as it came: which kind, when, and its parameters untouched.
+
+    `at` is in microseconds since 1970; `query` and `body` hold each byte as one character. `signature` is
+    empty where none came; `checked` tells that it was found to be right.
+    """
+
+    at: int
+    kind: str
+    query: str = ""
+    body: str = ""
+    media: str = ""
+    signature: str = ""
+    checked: bool = False
+
+    def line(self) -> bytes:
+        """The callback as a line of a segment."""
+        record = {
+            "at": self.at, "kind": self.kind, "query": self.query, "body": self.body, "media": self.media,
+            "signature": self.signature, "checked": self.checked,
+        }  # fmt: skip
+        return _line_of({name: value for name, value in record.items() if value or name == "at"})
+
+
+def _line_of(record: dict[str, Any]) -> bytes:
+    text = orjson.dumps(record)
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _record_in(line: bytes) -> dict[str, Any] | None:
+    """The record of a line, None where the line is not what was written."""
+    with suppress(ValueError):
+        if len(line) > 10 and line[8:9] == b" " and int(line[:8], 16) == zlib.crc32(line[9:]):
+            record = orjson.loads(line[9:])
+            return record if isinstance(record, dict) else None
+    return None
+
+
+@dataclass(slots=True)
+class Segment:
+    """What a segment holds: its callbacks, how many lines are damaged, whether its seal is right."""
+
+    path: Path
+    callbacks: list[Callback] = field(default_factory=list)
+    damaged: int = 0
+    sealed: bool = False
+
+
+def _parsed(path: Path, content: bytes) -> Segment:
+    segment = Segment(path)
+    end = 0
+    for line in content.split(b"\n"):
+        record = _record_in(line) if line else {}
+        if record is None:
+            segment.damaged += 1
+        elif "seal" in record:
+            whole = hashlib.sha256(content[:end]).hexdigest() == record["seal"]
+            segment.sealed = whole and record["count"] == len(segment.callbacks)
+        elif record:
+            segment.callbacks.append(Callback(**record))
+        end += len(line) + 1
+    if not content.endswith(b"\n") and segment.damaged:
+        segment.damaged -= 1  # the last line of a crash: nobody was told that it is there
+    return segment
+
+
+class Spool:
+    """The callbacks of one store.
+
+    Parameters
+    ----------
+    folder
+        Where the segments lie; made when first written to.
+    disk
+        How durable files are written; for tests.
+    segment_bytes, segment_seconds
+        How large and how old a segment may become before it is sealed.
+    clock
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        disk: Disk | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+        segment_seconds: float = SEGMENT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder = folder
+        self.disk = disk or Disk(folder)
+        self._most = segment_bytes
+        self._oldest = segment_seconds
+        self._clock = clock
+        self._open: Appender | None = None
+        self._digest = hashlib.sha256()
+        self._count = 0
+        self._begun = 0.0
+
+    # ---- writing: one process, which holds the lock ----------------------------------------------
+
+    @contextmanager
+    def receiving(self, holder: str) -> Iterator[None]:
+        """Be the one process that adds callbacks; seals what others left open, and at the end its own.
+
+        Raises
+        ------
+        LockedError
+            When another process receives into this spool.
+        """
+        for folder in (self.folder.parent.parent, self.folder.parent, self.folder):
+            self.disk.folder(folder)
+        try:
+            with self.disk.lock(holder, 0.0):
+                self.disk.clean()
+                self.recover()
+                try:
+                    yield
+                finally:
+                    with suppress(StoreError):  # what was answered is durable, sealed or not
+                        self.seal()
+        except LockedError as error:
+            raise LockedError(f"{self.folder}: {str(error).replace('the store', 'the spool')}") from None
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Add lines and make them durable, all with one fsync.
+
+        Raises
+        ------
+        StoreError
+            When nobody knows whether they are durable. The segment is left as it is, since a failed fsync
+            is never tried again; the next call begins another one.
+        """
+        appender = self._open or self._begin()
+        block = b"".join(lines)
+        try:
+            appender.add(block)
+            appender.sync()
+        except StoreError:
+            self._abandon()
+            raise
+        self._digest.update(block)
+        self._count += len(lines)
+        if appender.size >= self._most:
+            with suppress(StoreError):
+                self.seal()
+
+    def seal_when_old(self) -> None:
+        """Seal the open segment once it is old enough, so that it can be merged and removed."""
+        if self._open and self._count and self._clock() - self._begun >= self._oldest:
+            self.seal()
+
+    def seal(self) -> None:
+        """Close the open segment with its count and checksum."""
+        appender = self._open
+        if appender is None:
+            return
+        try:
+            appender.add(self._trailer(self._count, self._digest.hexdigest()))
+            appender.sync()
+            self._forget()
+            self.disk.move(appender.path, appender.path.with_suffix(".sealed"))
+        except StoreError:
+            self._abandon()
+            raise
+
+    def recover(self) -> None:
+        """Seal the segments that a crash or a full disk left open, without their half written lines."""
+        for path in self._named("open"):
+            if self._open and path == self._open.path:
+                continue
+            segment = _parsed(path, path.read_bytes())
+            content = b"".join(callback.line() for callback in segment.callbacks)
+            if segment.damaged:  # not of a crash: keep it as evidence of a damaged disk
+                self.disk.replace(path.with_suffix(".damaged"), path.read_bytes())
+            if content:
+                trailer = self._trailer(len(segment.callbacks), hashlib.sha256(content).hexdigest())
+                self.disk.replace(path.with_suffix(".sealed"), content + trailer)
+            self.disk.remove(path)
+
+    def _begin(self) -> Appender:
+        with suppress(StoreError):
+            self.recover()
+        number = 1 + max((int(match[1]) for match in map(_NAME.fullmatch, self._names()) if match), default=0)
+        self._open = self.disk.append(self.folder / f"segment-{number:08}.open")
+        self._digest = hashlib.sha256()
+        self._count = 0
+        self._begun = self._clock()
+        return self._open
+
+    def _abandon(self) -> None:
+        """Leave the open segment; without a durable line in it, it is litter on a disk that may be full."""
+        appender, empty = self._open, not self._count
+        self._forget()
+        if appender and empty:
+            with suppress(StoreError):
+                self.disk.remove(appender.path)
+
+    def _forget(self) -> None:
+        appender, self._open, self._count = self._open, None, 0
+        if appender:
+            with suppress(OSError):
+                appender.close()
+
+    @staticmethod
+    def _trailer(count: int, digest: str) -> bytes:
+        return _line_of({"seal": digest, "count": count})
+
+    # ---- reading: any process --------------------------------------------------------------------
+
+    def _names(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []
+
+    def _named(self, state: str) -> list[Path]:
+        matches = [match for match in map(_NAME.fullmatch, self._names()) if match and match[2] == state]
+        return [self.folder / match[0] for match in matches]
+
+    def segments(self, *states: str) -> Iterator[Segment]:
+        """The segments in some states, such as ``"open"`` and ``"sealed"``, in order."""
+        for path in sorted(path for state in states for path in self._named(state)):
+            for name in (path, path.with_suffix(".sealed"), path.with_suffix(".merged")):
+                with suppress(FileNotFoundError):  # it was sealed since it was listed
+                    yield _parsed(name, name.read_bytes())
+                    break
+
+    def mark_merged(self, segment: Segment) -> None:
+        """A sealed segment is merged: its callbacks stand in the store."""
+        if segment.path.suffix == ".sealed":
+            with suppress(FileNotFoundError):
+                self.disk.move(segment.path, segment.path.with_suffix(".merged"))
+
+    def forget_merged(self, before: float) -> None:
+        """Remove the merged segments that were last changed before an instant, in seconds since 1970."""
+        for path in self._named("merged"):
+            if path.stat().st_mtime < before:
+                self.disk.remove(path)
+
+    def bytes(self) -> int:
+        """How large all that is not merged is."""
+        return sum(path.stat().st_size for state in ("open", "sealed") for path in self._named(state))
+
+    # ---- callbacks that have no place yet ----------------------------------------------------------
+
+    def aside(self, name: str) -> Segment:
+        """What was put aside under a name: callbacks that wait, or that cannot be read."""
+        path = self.folder / f"{name}.aside"
+        return _parsed(path, path.read_bytes()) if path.exists() else Segment(path)
+
+    def put_aside(self, name: str, callbacks: Sequence[Callback]) -> None:
+        """Put callbacks aside under a name, in the place of those that were there; each once."""
+        lines = sorted({callback.line() for callback in callbacks})
+        path = self.folder / f"{name}.aside"
+        if lines:
+            self.disk.replace(path, b"".join(lines))
+        else:
+            self.disk.remove(path)

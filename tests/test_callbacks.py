@@ -1,0 +1,379 @@
+"""From the spool into the store: any order, any number of times, and polling has the last word."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from smsdata import Client, Store, sync
+from smsdata.errors import StoreError
+from smsdata.ingest.callbacks import CallbackCounts, ingest_callbacks
+from smsdata.ingest.report import Report
+from smsdata.schema.frames import schema
+from smsdata.settings import Secret
+from smsdata.simulator import Account, Gateway
+from smsdata.store.spool import Callback, Spool, spool_folder
+from tests.support.callers import dlr, query, reply, signature
+from tests.support.comparison import differences
+
+Made = tuple[Account, Gateway, Store]
+AT = "2026-11-22 00:05:00"
+NOW_MICROS = int(time.time() * 1e6)
+
+
+def put(store: Store, *callbacks: tuple[str, dict[str, str]], **options: Any) -> None:
+    """Receive callbacks, as the receiver does."""
+    spool = Spool(spool_folder(store.private))
+    with spool.receiving("a test"):
+        received = {"at": NOW_MICROS} | options
+        spool.append(
+            [Callback(kind=kind, query=query(fields), **received).line() for kind, fields in callbacks]
+        )
+
+
+def ingest(store: Store, secret: str = "") -> tuple[CallbackCounts, Report]:
+    return ingest_callbacks(store, secret=Secret(secret))
+
+
+def one(store: Store, table: str, **key: Any) -> dict[str, Any]:
+    rows = [row for row in store.rows(table).to_pylist() if all(row[name] == v for name, v in key.items())]
+    assert len(rows) == 1, (table, len(rows))
+    row: dict[str, Any] = rows[0]
+    return row
+
+
+@pytest.fixture
+def stored(world: Made) -> dict[str, Any]:
+    """A delivered dlr that polling has shown."""
+    _, _, store = world
+    return next(row for row in store.rows("dlrs").to_pylist() if row["status"] == "delivered")
+
+
+# ---- dlrs ------------------------------------------------------------------------------------------------
+
+
+def test_delivered_at_comes_from_callbacks_and_the_earliest_counts(
+    world: Made, stored: dict[str, Any]
+) -> None:
+    store = world[2]
+    late, early = ("2026-11-22 00:07:00", AT)
+    for at in (late, early, late):
+        put(store, ("dlr", dlr(stored["message_id"], stored["msisdn"], at)))
+        counts, report = ingest(store)
+        assert counts.merged == {"dlr": 1}
+        assert not report.attention
+    row = one(store, "dlrs", message_id=stored["message_id"], msisdn=stored["msisdn"])
+    assert f"{row['delivered_at']:%Y-%m-%d %H:%M:%S}" == early
+    assert {name: row[name] for name in row if name != "delivered_at"} == {
+        name: stored[name] for name in row if name != "delivered_at"
+    }
+    assert store.verify() == []
+
+
+def test_own_parameters_are_kept_as_extra(world: Made, stored: dict[str, Any]) -> None:
+    store = world[2]
+    fields = dlr(stored["message_id"], stored["msisdn"], AT, campaign="spring", api_key="CANARY")
+    put(store, ("dlr", fields))
+    ingest(store)
+    row = one(store, "dlrs", message_id=stored["message_id"], msisdn=stored["msisdn"])
+    assert '"campaign":"spring"' in row["extra"]
+    assert "CANARY" not in row["extra"]
+
+
+def test_a_send_whose_dlrs_came_only_from_callbacks_is_polled_all_the_same(
+    world: Made, connect: Callable[..., Client]
+) -> None:
+    account, gateway, store = world
+    numbers = [61491570200 + n for n in range(12)]
+    send = account.send_campaign(numbers=numbers)
+    account.advance(hours=80)
+    with connect(gateway) as client:
+        sync(client, store, tables=["campaigns"])
+        truth = [row for row in account.truth("dlrs") if row["message_id"] == send]
+        assert len(truth) == 12
+        put(store, *(("dlr", dlr(send, row["msisdn"], AT, row["status"])) for row in truth))
+        counts, _ = ingest(store)
+        assert counts.merged == {"dlr": 12}
+        heard = [row for row in store.rows("dlrs").to_pylist() if row["message_id"] == send]
+        assert {row["status"] for row in heard} == {row["status"] for row in truth}
+        report = sync(client, store)
+    assert report.tables["dlrs"].calls >= 1
+    polled = [row for row in store.rows("dlrs").to_pylist() if row["message_id"] == send]
+    assert [row["extra"] for row in polled] == [None] * 12
+    history = [row for row in store.rows("status_history").to_pylist() if row["message_id"] == send]
+    assert {row["source"] for row in history} == {"polled", "callback"}
+    delivered = [row for row in polled if row["status"] == "delivered"]
+    assert delivered
+    assert all(row["delivered_at"] for row in delivered)
+
+
+def test_a_status_that_only_a_callback_told_is_polled_and_polling_wins(
+    world: Made, connect: Callable[..., Client], stored: dict[str, Any]
+) -> None:
+    """A forged hard bounce of a delivered number changes nothing for good, and nothing is removed for it."""
+    account, gateway, store = world
+    pending = account.send_campaign(numbers=[61491570300 + n for n in range(6)])
+    with connect(gateway) as client:
+        sync(client, store)
+        mobile = 61491570300
+        put(store, ("dlr", dlr(pending, mobile, AT, "hard-bounce")))
+        put(store, ("dlr", dlr(stored["message_id"], stored["msisdn"], AT, "hard-bounce")))
+        ingest(store)
+        assert one(store, "dlrs", message_id=pending, msisdn=str(mobile))["status"] == "hard-bounce"
+        assert one(store, "dlrs", **{k: stored[k] for k in ("message_id", "msisdn")})["status"] == "delivered"
+        account.advance(hours=80)
+        sync(client, store)
+        sync(client, store)
+    truth = {(r["message_id"], r["msisdn"]): r["status"] for r in account.truth("dlrs")}
+    row = one(store, "dlrs", message_id=pending, msisdn=str(mobile))
+    assert row["status"] == truth[pending, str(mobile)]
+    assert row["extra"] is None
+
+
+def test_a_stranger_in_a_send_does_not_stand_for_its_recipient(
+    world: Made, connect: Callable[..., Client]
+) -> None:
+    """As many callback rows as the counters promise, about other numbers: all true rows are polled."""
+    account, gateway, store = world
+    send = account.send_campaign(numbers=[61491570400 + n for n in range(4)])
+    account.advance(hours=80)
+    with connect(gateway) as client:
+        sync(client, store, tables=["campaigns"])
+        words = [row["status"] for row in account.truth("dlrs") if row["message_id"] == send]
+        put(store, *(("dlr", dlr(send, 61491570500 + n, AT, word)) for n, word in enumerate(words)))
+        ingest(store)
+        sync(client, store)
+        calls = sync(client, store).calls
+    assert not any(one.missing for one in differences(store, account, ["dlrs"]).values())
+    assert calls <= 10  # and the strangers do not make it poll for ever
+
+
+def test_callbacks_about_a_send_that_is_not_known_wait_for_it(
+    world: Made, connect: Callable[..., Client]
+) -> None:
+    account, gateway, store = world
+    send = account.send_campaign(numbers=[61491570600, 61491570601])
+    put(store, ("dlr", dlr(send, 61491570600, AT)))
+    counts, _ = ingest(store)
+    assert (counts.waiting, sum(counts.merged.values())) == (1, 0)
+    account.advance(hours=80)
+    with connect(gateway) as client:
+        sync(client, store)
+    assert one(store, "dlrs", message_id=send, msisdn="61491570600")["delivered_at"]
+    assert ingest(store)[0].waiting == 0
+
+
+# ---- replies, opt-outs, hits, list changes ---------------------------------------------------------------
+
+
+def test_polled_and_called_back_replies_are_one(world: Made, connect: Callable[..., Client]) -> None:
+    account, gateway, store = world
+    sender = int(account.truth("messages")[0]["msisdn"])
+    account.inbound(sender, "Are you open?")
+    true = max(account.truth("replies"), key=lambda row: row["id"])
+    at = str(true["received_at"]).replace("T", " ")[:19]
+    fields = reply(
+        true["id"], true["message_id"] or "0", sender, at, true["response"], longcode=true["longcode"]
+    )
+    put(store, ("reply", fields))
+    ingest(store)
+    assert one(store, "replies", id=true["id"])["response"] == "Are you open?"
+    put(store, ("reply", fields))
+    account.advance(hours=1)
+    with connect(gateway) as client:
+        sync(client, store)
+    assert one(store, "replies", id=true["id"])["extra"] is None
+    put(store, ("reply", {name: v for name, v in fields.items() if name != "response_id"}))
+    counts, _ = ingest(store)
+    assert (counts.waiting, counts.odd) == (0, 0)
+    assert not differences(store, account, ["replies"])
+
+
+def test_reply_without_an_id_waits_for_polling(world: Made) -> None:
+    store = world[2]
+    before = store.count("replies")
+    put(store, ("reply", reply("", 0, 61491570156, AT)))
+    counts, _ = ingest(store)
+    assert (counts.waiting, store.count("replies")) == (1, before)
+
+
+def test_optout_of_a_reply_is_stored_with_its_send(world: Made, stored: dict[str, Any]) -> None:
+    store = world[2]
+    taken = {(row["message_id"], row["msisdn"]) for row in store.rows("optouts").to_pylist()}
+    row = next(r for r in store.rows("dlrs").to_pylist() if (r["message_id"], r["msisdn"]) not in taken)
+    put(store, ("reply", reply(99_999_999, row["message_id"], row["msisdn"], AT, "STOP", is_optout="yes")))
+    ingest(store)
+    optout = one(store, "optouts", message_id=row["message_id"], msisdn=row["msisdn"])
+    assert optout["sent_at"] == row["sent_at"]
+    assert optout["extra"].endswith('"source":"callback"}')
+
+
+def test_hits_are_one_whichever_way_they_came(world: Made, stored: dict[str, Any]) -> None:
+    store = world[2]
+    send = stored["message_id"]
+    hit = {
+        "message_id": str(send),
+        "list_id": "7",
+        "mobile": "61491570156",
+        "longcode": "",
+        "datetime": AT,
+        "link_hits": "1",
+    }
+    other = hit | {"datetime": "2026-11-22 00:06:00"}
+    put(store, ("link-hit", hit), ("link-hit", other), ("link-hit", hit))
+    ingest(store)
+    assert store.count("link_hits") == 2
+    heard = next(row for row in store.rows("link_hits").to_pylist() if row["datetime"] == AT)
+    polled = pa.Table.from_pylist([heard | {"hit": 1, "extra": None}], schema=schema("link_hits"))
+    with store.writing():
+        store.merge("link_hits", polled)
+    put(store, ("link-hit", hit))
+    ingest(store)
+    assert sorted((row["hit"] > 0, row["datetime"]) for row in store.rows("link_hits").to_pylist()) == [
+        (False, other["datetime"]), (True, AT),
+    ]  # fmt: skip
+
+
+def test_list_changes_go_to_a_table_of_their_own(world: Made) -> None:
+    store = world[2]
+    joined = {
+        "type": "add",
+        "datetime_entry": AT,
+        "list_id": "7",
+        "mobile": "61491570156",
+        "firstname": "Mia",
+    }
+    left = joined | {"type": "delete", "datetime_entry": "2026-11-22 00:06:00", "Shoe size": "7"}
+    put(store, ("list", left), ("list", joined), ("list", joined))
+    ingest(store)
+    rows = store.rows("list_events").to_pylist()
+    assert [(row["action"], row["first_name"]) for row in rows] == [("add", "Mia"), ("delete", "Mia")]
+    assert '"Shoe size":"7"' in rows[1]["extra"]
+
+
+# ---- odd ones --------------------------------------------------------------------------------------------
+
+ODD: list[tuple[str, dict[str, str]]] = [
+    ("dlr", {}),
+    ("dlr", dlr(0, 61491570156, AT)),
+    ("dlr", dlr(7, "Telstra", AT)),
+    ("dlr", dlr(7, 61491570156, "0000-00-00 00:00:00")),
+    ("dlr", dlr(7, 61491570156, "2026-11-22")),
+    ("dlr", dlr(7, 61491570156, "2126-11-22 00:00:00")),
+    ("dlr", dlr(10**30, 61491570156, AT)),
+    ("dlr", dlr(7, 61491570156, AT, "")),
+    ("reply", reply("x", 7, 61491570156, AT)),
+    ("list", {"list_id": "7", "mobile": "61491570156", "datetime_entry": AT}),
+    ("link-hit", {"mobile": "61491570156", "datetime": AT}),
+]
+
+
+def test_odd_callbacks_are_kept_and_counted_and_stop_nothing(world: Made, stored: dict[str, Any]) -> None:
+    store = world[2]
+    good = ("dlr", dlr(stored["message_id"], stored["msisdn"], AT, "delivered"))
+    put(store, *ODD, good)
+    counts, report = ingest(store)
+    assert (counts.merged, counts.odd, counts.waiting) == ({"dlr": 1}, len(ODD), 0)
+    assert any(f"{len(ODD)} cannot be read" in line for line in report.attention)
+    again, report = ingest(store)
+    assert (again.odd, report.attention) == (len(ODD), [])
+    assert len(Spool(spool_folder(store.private)).aside("odd").callbacks) == len(ODD)
+
+
+def test_a_status_never_seen_is_kept_as_it_is(world: Made) -> None:
+    store = world[2]
+    send = store.rows("campaigns").to_pylist()[0]
+    put(store, ("dlr", dlr(send["message_id"], 61491570700, AT, "expired")))
+    ingest(store)
+    assert one(store, "dlrs", message_id=send["message_id"], msisdn="61491570700")["status"] == "expired"
+
+
+def test_signatures_that_nobody_checked_are_checked_by_whoever_has_the_secret(
+    world: Made, stored: dict[str, Any]
+) -> None:
+    store = world[2]
+    good, bad = (dlr(stored["message_id"], stored["msisdn"], at) for at in (AT, "2026-11-22 00:01:00"))
+    put(store, ("dlr", good), signature=signature(good, "word"))
+    put(store, ("dlr", bad), signature=signature(good, "word"))
+    assert ingest(store)[0].waiting == 2
+    counts, report = ingest(store, "word")
+    assert (counts.merged, counts.refused, counts.waiting) == ({"dlr": 1}, 1, 0)
+    assert any("wrong signature" in line for line in report.attention)
+    row = one(store, "dlrs", message_id=stored["message_id"], msisdn=stored["msisdn"])
+    assert f"{row['delivered_at']:%H:%M}" == "00:05"
+
+
+def test_a_store_of_nobody_takes_no_rows(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    put(store, ("list", {"type": "add", "datetime_entry": AT, "list_id": "7", "mobile": "61491570156"}))
+    with pytest.raises(StoreError, match="smsdata sync"):
+        ingest(store)
+    assert len(list(Spool(spool_folder(store.private)).segments("sealed"))) == 1
+
+
+# ---- any order -------------------------------------------------------------------------------------------
+
+
+def events(store: Store, count: int, rng: random.Random) -> list[tuple[str, dict[str, str]]]:
+    """Callbacks of every kind about what is stored and what is not, many of them twice or in conflict."""
+    dlrs, sends = store.rows("dlrs").to_pylist(), store.rows("campaigns").to_pylist()
+    made: list[tuple[str, dict[str, str]]] = []
+    while len(made) < count:
+        at = f"2026-11-21 {rng.randrange(24):02}:{rng.randrange(60):02}:{rng.randrange(60):02}"
+        known, send = rng.choice(dlrs), rng.choice(sends)["message_id"]
+        mobile = rng.choice([known["msisdn"], str(61491570100 + rng.randrange(30))])
+        send = rng.choice([known["message_id"], send, 77 + rng.randrange(3)])
+        status = rng.choice(["pending", "delivered", "soft-bounce", "hard-bounce", "queued"])
+        more = {"campaign": str(rng.randrange(3))} if rng.random() < 0.3 else {}
+        number = rng.choice(["", str(5_000_000 + rng.randrange(200))])
+        stop = {"is_optout": rng.choice(["yes", "no"])} | more
+        text, word = rng.choice(["Yes", "STOP"]), rng.choice(["add", "delete"])
+        hit = {"message_id": str(send), "mobile": mobile, "datetime": at, "link_hits": "1"}
+        change = {"type": word, "datetime_entry": at[:14] + "00:00", "list_id": "7", "mobile": mobile}
+        choices = [
+            ("dlr", dlr(send, mobile, at, status) | more),
+            ("dlr", dlr(send, mobile, at, status) | more),
+            ("reply", reply(number, send, mobile, at, text) | stop),
+            ("link-hit", hit | more),
+            ("list", change | {"firstname": rng.choice(["Mia", "Lea"])} | more),
+            rng.choice(ODD),
+        ]
+        made.append(rng.choice(choices))
+    return made + rng.sample(made, count // 10)
+
+
+def contents(store: Store) -> dict[str, Iterable[Any]]:
+    tables = ("dlrs", "messages", "replies", "optouts", "link_hits", "list_events", "status_history")
+    rows = {table: sorted(map(repr, store.rows(table).to_pylist())) for table in tables}
+    aside = Spool(spool_folder(store.private))
+    return rows | {name: [c.line() for c in aside.aside(name).callbacks] for name in ("waiting", "odd")}
+
+
+def replayed(base: Path, target: Path, made: list[tuple[str, dict[str, str]]], pieces: int) -> Store:
+    shutil.copytree(base, target)
+    store = Store(target)
+    step = -(-len(made) // pieces)
+    for start in range(0, len(made), step):
+        put(store, *made[start : start + step])
+        ingest(store)
+    return store
+
+
+@pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.torture)])
+def test_ten_random_orders_leave_the_same_rows(world: Made, tmp_path: Path, count: int) -> None:
+    store = world[2]
+    rng = random.Random(5)
+    made = events(store, count, rng)
+    first = contents(replayed(store.path, tmp_path / "first", made, 1))
+    assert all(first.values())
+    for n in range(9):
+        rng.shuffle(made)
+        other = contents(replayed(store.path, tmp_path / f"{n}", made, rng.choice([1, 2, 5])))
+        assert {name for name in first if first[name] != other[name]} == set()

@@ -1,0 +1,357 @@
+"""The receiver as the gateway meets it: addresses, signatures, limits, a disk in trouble, logs."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from smsdata.errors import LockedError, UsageError
+from smsdata.receiver.addresses import GRACE, Addresses
+from smsdata.receiver.application import MOST_BODY, MOST_LINE, MOST_PARAMETERS, CallbackApplication, Rules
+from smsdata.receiver.server import listening_socket, receiving_in_thread
+from smsdata.settings import Secret
+from smsdata.store.disk import Disk
+from smsdata.store.spool import Callback, Spool
+from tests.support.callers import dlr, fire, query, reply, signature
+
+SECRET = "CANARY-SECRET"
+AT = "2026-11-22 09:30:00"
+ONE = dlr(7, 61491570156, AT)
+
+
+class Served:
+    """A receiver in this process."""
+
+    def __init__(self, folder: Path, base: str, addresses: Addresses) -> None:
+        self.folder, self.base, self.addresses = folder, base, addresses
+
+    def url(self, kind: str = "dlr") -> str:
+        return self.addresses.urls(self.base)[kind]
+
+    def kept(self) -> list[Callback]:
+        return [one for segment in Spool(self.folder).segments("open", "sealed") for one in segment.callbacks]
+
+
+@contextmanager
+def served(
+    folder: Path, *, disk: Disk | None = None, rules: Rules | None = None, **options: float
+) -> Iterator[Served]:
+    addresses = Addresses(folder)
+    addresses.token()
+    spool = Spool(folder, disk=disk, **options)  # type: ignore[arg-type]
+    with receiving_in_thread(CallbackApplication(addresses, rules or Rules()), spool) as base:
+        yield Served(folder, base, addresses)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store" / ".smsdata" / "callbacks"
+
+
+@pytest.fixture
+def receiver(folder: Path) -> Iterator[Served]:
+    with served(folder) as one:
+        yield one
+
+
+def raw(base: str, request: bytes, *, patience: float = 10) -> bytes:
+    """Bytes as they are, and what comes back until the other side closes or falls silent."""
+    parts = urlsplit(base)
+    with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=patience) as connection:
+        answer = b""
+        try:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65536):
+                answer += piece
+        except OSError:
+            pass
+        return answer
+
+
+# ---- what is kept ----------------------------------------------------------------------------------------
+
+
+def test_every_kind_is_kept_as_it_came(receiver: Served) -> None:
+    odd = {"response": "Grüße & Ümlaute/100% 👍", "empty": "", "mein_feld": "a b"}
+    for kind in ("dlr", "reply", "link-hit", "list"):
+        assert fire(receiver.url(kind), odd) == 200
+        assert fire(receiver.url(kind), odd, form=True) == 200
+    kept = receiver.kept()
+    assert [one.kind for one in kept] == [kind for kind in ("dlr", "reply", "link-hit", "list") for _ in "ab"]
+    assert {one.query or one.body for one in kept} == {query(odd)}
+
+
+def test_files_are_for_their_owner_only_and_sealed_at_the_end(folder: Path) -> None:
+    with served(folder) as one:
+        assert fire(one.url(), ONE) == 200
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (segment,) = Spool(folder).segments("sealed")
+    assert segment.sealed
+
+
+def test_segments_are_sealed_by_size_and_by_age(folder: Path) -> None:
+    now = [0.0]
+    spool = Spool(folder, segment_bytes=300, segment_seconds=30, clock=lambda: now[0])
+    with spool.receiving("me"):
+        for n in range(7):
+            spool.append([Callback(n, "dlr", "x" * 100).line()])
+        assert len(list(spool.segments("sealed"))) == 2
+        spool.append([Callback(9, "dlr").line()])
+        spool.seal_when_old()
+        assert list(spool.segments("open"))
+        now[0] = 31
+        spool.seal_when_old()
+        assert not list(spool.segments("open"))
+    assert [one.at for s in spool.segments("sealed") for one in s.callbacks] == [*range(7), 9]
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"a": "b"}, ONE | {"message_id": ""}, ONE | {"datetime": "yesterday"}]
+)
+def test_odd_callbacks_are_accepted(receiver: Served, fields: dict[str, str]) -> None:
+    assert fire(receiver.url(), fields) == 200
+    assert len(receiver.kept()) == 1
+
+
+# ---- where -----------------------------------------------------------------------------------------------
+
+
+def test_unknown_addresses_are_refused(receiver: Served) -> None:
+    token = receiver.addresses.token()
+    wrong = [
+        f"/{token[:-1]}/dlr",
+        f"/{token}x/dlr",
+        "//dlr",
+        "/dlr",
+        f"/{token}/",
+        f"/{token}/other",
+        f"/{token}",
+    ]
+    assert {fire(receiver.base + path, ONE) for path in wrong} == {404}
+    assert fire(f"{receiver.base}/behind/a/proxy/{token}/dlr", ONE) == 200
+    assert b" 405 " in raw(receiver.base, f"DELETE /{token}/dlr HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    assert len(receiver.kept()) == 1
+
+
+def test_health_needs_no_token(receiver: Served) -> None:
+    assert fire(receiver.base + "/health", {}) == 200
+
+
+def test_rotate_keeps_the_old_address_for_26_hours(folder: Path) -> None:
+    now = [1e9]
+    addresses = Addresses(folder, clock=lambda: now[0])
+    running = Addresses(folder, clock=lambda: now[0])
+    first = addresses.token()
+    assert running.is_good(first)
+    second = addresses.rotate()
+    os.utime(folder / "addresses.json", ns=(1, 1))  # an edit within one tick of the clock of files
+    third = addresses.rotate()
+    assert len({first, second, third}) == 3
+    assert all(running.is_good(one) for one in (third, second, first))
+    now[0] += GRACE - 1
+    assert all(running.is_good(one) for one in (first, second, third))
+    now[0] += 2
+    assert [running.is_good(one) for one in (first, second, third)] == [False, False, True]
+    assert not running.is_good("")
+
+
+# ---- signatures ------------------------------------------------------------------------------------------
+
+SIGNED = reply(5, 7, 61491570156, AT, "ja/né 👍 & co", **{"campaign": "a b"})
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_signature_that_is_there_is_checked(folder: Path, form: bool) -> None:
+    with served(folder, rules=Rules(Secret(SECRET))) as one:
+        good = signature(SIGNED, SECRET)
+        assert fire(one.url("reply"), SIGNED, form=form, x_transmitsms_signature=good) == 200
+        for bad in ("", "00", good[:-1], signature(SIGNED, "other"), signature({}, SECRET), "ü" * 64):
+            sent = bad.encode().decode("latin-1")
+            assert fire(one.url("reply"), SIGNED, form=form, x_transmitsms_signature=sent) == 403, bad
+        assert fire(one.url("reply"), SIGNED, form=form) == 200  # nobody demanded one
+        assert [kept.checked for kept in one.kept()] == [True, False]
+
+
+def test_signature_is_demanded(folder: Path) -> None:
+    with served(folder, rules=Rules(Secret(SECRET), required=True)) as one:
+        assert fire(one.url(), ONE) == 403
+        assert fire(one.url(), {}, x_transmitsms_signature=signature({}, SECRET)) == 403
+        swapped = dict(reversed(ONE.items()))
+        assert fire(one.url(), swapped, x_transmitsms_signature=signature(ONE, SECRET)) == 403
+        assert fire(one.url(), ONE, x_transmitsms_signature=signature(ONE, SECRET)) == 200
+        assert len(one.kept()) == 1
+
+
+def test_signature_is_kept_where_there_is_no_secret(receiver: Served) -> None:
+    assert fire(receiver.url(), ONE, x_transmitsms_signature="abc") == 200
+    assert [(one.signature, one.checked) for one in receiver.kept()] == [("abc", False)]
+
+
+# ---- limits ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_too_large_is_refused_and_the_next_one_is_not(receiver: Served) -> None:
+    assert fire(receiver.url(), {"a": "b" * MOST_LINE}) == 414
+    assert fire(receiver.url(), {str(n): "" for n in range(MOST_PARAMETERS + 1)}) == 413
+    assert fire(receiver.url(), {"response": "😀" * 1000}) == 200
+    path = urlsplit(receiver.url()).path
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {MOST_BODY * 40}\r\n\r\n".encode()
+    assert b" 413 " in raw(receiver.base, head + b"x" * (MOST_BODY + 70_000))
+    endless = b"GET / HTTP/1.1\r\nHost: a\r\nX-A: " + b"y" * 400_000
+    assert b" 200 " not in raw(receiver.base, endless)
+    assert fire(receiver.url(), ONE) == 200
+    assert len(receiver.kept()) == 2
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [b"", b"\r\n\r\n", b"GET\r\n\r\n", b"\x00\xff" * 50, b"GET / HTTP/9.9\r\n\r\n",
+     b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+     b"GET /%zz?%zz HTTP/1.1\r\nHost: a\r\n\r\n", b"GET http://[/ HTTP/1.1\r\n\r\n",
+     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+)  # fmt: skip
+def test_what_is_no_request_does_not_stop_it(receiver: Served, request_bytes: bytes) -> None:
+    assert b" 200 " not in raw(receiver.base, request_bytes)
+    assert b" 500 " not in raw(receiver.base, request_bytes)
+    assert fire(receiver.url(), ONE) == 200
+
+
+# ---- disks -----------------------------------------------------------------------------------------------
+
+
+class Filling(Disk):
+    """A disk that is full, or cannot fsync, as long as a test says so."""
+
+    full = failing = False
+
+    def _write(self, handle: int, content: bytes | memoryview) -> None:
+        if self.full:
+            super()._write(handle, memoryview(content)[: len(content) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super()._write(handle, content)
+
+    def _fsync(self, handle: int) -> None:
+        if self.failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super()._fsync(handle)
+
+
+@pytest.mark.parametrize("trouble", ["full", "failing"])
+def test_a_disk_in_trouble_answers_503_and_goes_on_by_itself(folder: Path, trouble: str) -> None:
+    disk = Filling(folder)
+    with served(folder, disk=disk) as one:
+        assert fire(one.url(), dlr(1, 61491570156, AT)) == 200
+        setattr(disk, trouble, True)
+        assert {fire(one.url(), dlr(2, 61491570156, AT)) for _ in range(5)} == {503}
+        assert fire(one.base + "/health", {}) == 503
+        setattr(disk, trouble, False)
+        assert fire(one.url(), dlr(3, 61491570156, AT)) == 200
+        assert fire(one.base + "/health", {}) == 200
+        assert len(list(folder.glob("*.open"))) == 1
+    answered = {query(dlr(n, 61491570156, AT)) for n in (1, 3)}
+    assert answered <= {kept.query for kept in one.kept()}
+    assert not list(folder.glob("*.open"))
+
+
+def test_a_line_that_rotted_costs_itself_alone(folder: Path) -> None:
+    spool = Spool(folder)
+    with spool.receiving("me"):
+        spool.append([Callback(n, "dlr", f"message_id={n}").line() for n in range(1, 6)])
+    (path,) = folder.glob("*.sealed")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"message_id=3")] ^= 1
+    path.write_bytes(content)
+    (segment,) = spool.segments("sealed")
+    assert ([one.at for one in segment.callbacks], segment.damaged, segment.sealed) == (
+        [1, 2, 4, 5],
+        1,
+        False,
+    )
+
+
+def test_one_process_receives(receiver: Served) -> None:
+    with pytest.raises(LockedError, match="spool is being written"), Spool(receiver.folder).receiving("me"):
+        pass
+
+
+# ---- logs and the command ----------------------------------------------------------------------------------
+
+
+def test_nothing_of_a_callback_is_in_any_log(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with served(folder, rules=Rules(Secret(SECRET))) as one:
+        token = one.addresses.token()
+        canary = reply(5, 7, 61491570156, AT, "CANARYTEXT", password="CANARYWORD")
+        assert fire(one.url("reply"), canary) == 200
+        assert fire(one.url("reply"), canary, form=True) == 200
+        assert fire(one.url("reply"), canary, x_transmitsms_signature="CANARYSIGN") == 403
+        assert fire(one.base + "/61491570156/dlr", canary) == 404
+        raw(
+            one.base,
+            f"GET /{token}/dlr?mobile=61491570156 HTTP/1.1\r\nBad Header: CANARYTEXT\r\n\r\n".encode(),
+        )
+    assert "reply 200" in caplog.text
+    for word in ("61491570156", "CANARY", token):
+        assert word not in caplog.text
+
+
+def test_port_that_is_taken_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"port {port} of 127.0.0.1 cannot be used"):
+            listening_socket("127.0.0.1", port)
+    for host, number in (("no.such.host.invalid", 0), ("127.0.0.1", 99999999), ("127.0.0.1", -1)):
+        with pytest.raises(UsageError, match="cannot be used"):
+            listening_socket(host, number)
+
+
+def started(store: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SMSDATA_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "smsdata", "listen", "--store", str(store), *words],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean | environment,
+    )  # fmt: skip
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def test_listen_receives_without_credentials_and_ends_in_order(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shown = started(store, "--show-url", "--json", "--public-url", "https://sms.example.org/callbacks/")
+    urls = json.loads(shown.communicate(timeout=60)[0])
+    assert list(urls) == ["dlr", "reply", "link-hit", "list"]
+    listening = started(store, "--port", "0")
+    base = next(word for word in first_line(listening).split() if word.startswith("http://"))
+    assert fire(base + urlsplit(urls["dlr"]).path.removeprefix("/callbacks"), ONE) == 200
+    second = started(store, "--port", "0")
+    _, refused = second.communicate(timeout=60)
+    assert (second.returncode, len(refused.splitlines())) == (4, 1)
+    listening.terminate()
+    _, said = listening.communicate(timeout=60)
+    assert "Traceback" not in said
+    assert "GET dlr 200" in said
+    assert urlsplit(urls["dlr"]).path.split("/")[2] not in said
+
+
+def test_listen_demands_a_secret_for_signatures(tmp_path: Path) -> None:
+    process = started(tmp_path / "store", "--require-signature", "--port", "0")
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, len(said.splitlines())) == (2, 1)
+    assert "SMSDATA_API_SECRET" in said
