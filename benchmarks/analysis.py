@@ -218,7 +218,7 @@ def hard_sql(folder: str) -> int:
 def replies_ours(folder: str) -> int:
     from smsdata.analysis.replies import attribute_replies
 
-    return len(attribute_replies(scan(folder, "replies"), scan(folder)))
+    return len(attribute_replies(scan(folder), scan(folder, "replies")))
 
 
 def replies_sql(folder: str) -> int:

@@ -218,11 +218,12 @@ def audit(
 
 
 def _what_was_read(store: Store, since: str | datetime | None) -> dict[str, datetime | None]:
-    """What the store can see: where messages and replies begin, and until when they were read."""
+    """What the store sees: from when on messages and replies are there, and until when without a gap."""
     cursors = store.state.cursors
     if "messages" not in cursors:
         raise UsageError(f"{store.path} holds no messages yet: run `smsdata sync` first.")
-    first = store.state.kept_from.get("messages", cursors["messages"])
+    covered = store.state.covered("messages")
+    first = covered[0].start if covered else cursors["messages"]
     begin = first if since is None else max(first, instant(since, "since"))
     replies = store.tables.min_max("replies", ["received_at"]).get("received_at")
     return {

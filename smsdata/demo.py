@@ -169,7 +169,7 @@ def _serve(stack: ExitStack, account: Account, port: int) -> str:
 def _results(store: Store, now: datetime) -> dict[str, pd.DataFrame]:
     """Make the frames that the answers and the pictures are taken from."""
     dlrs, replies, messages = (store.scan(name) for name in ("dlrs", "replies", "messages"))
-    classes = analysis.classify_replies(replies, messages)
+    classes = analysis.classify_replies(replies, messages=messages)
     bounced = analysis.hard_bounced(dlrs, replies, campaigns=store.scan("campaigns"), include_cleared=True)
     return {
         "delivery": analysis.delivery_rate(messages, now=now),

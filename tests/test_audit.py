@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from smsdata import Store, UsageError, hygiene, sync
 from smsdata.audit import Audit, audit, pack
 from smsdata.simulator import Account, Gateway
+from smsdata.store.coverage import Span
 from tests.support.clients import connected
 
 
@@ -213,3 +214,16 @@ def test_as_json_is_plain(off: tuple[Account, Store, Audit]) -> None:
 def test_lines_name_nobody(off: tuple[Account, Store, Audit]) -> None:
     numbers: Callable[[str], bool] = lambda line: any(m in line for m in off[2].optouts["msisdn"])  # noqa: E731
     assert not any(numbers(line) for line in off[2].lines())
+
+
+def test_audit_goes_by_what_was_read_not_by_what_was_set_out_to_be(tmp_path: Path) -> None:
+    """A run that was interrupted has set out from August, and read from November on."""
+    store = Store(tmp_path / "store")
+    begin, end = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+    with store.writing():
+        store.bind("account", "http://127.0.0.1:8025/")
+        store.state.keep_from("messages", datetime(2026, 8, 1, tzinfo=UTC))
+        store.state.cover("messages", Span(begin, end))
+        store.save_state()
+    made = audit(store)
+    assert (made.first, made.last) == (begin, end)

@@ -32,7 +32,7 @@ ODD = [
     "9999-12-31T23:59:59-12:00", "999999d", "61491570156", "0491570156", "messages", "messages,messages",
     ",", "AU", "en\nfr", "'; DROP",
 ]  # fmt: skip
-SERVING = {"simulate", "demo"}  # with a value that fits they run on
+SERVING = {"simulate", "demo", "listen"}  # with a value that fits they run on
 Words = tuple[str, ...]
 
 

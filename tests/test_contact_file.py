@@ -139,3 +139,10 @@ def test_clean_check_needs_a_look_where_a_number_was_not_read(
     printed = json.loads(done.stdout)
     assert (len(printed["found"]), printed["unreadable"]) == (found, unreadable)
     assert "column mobile:" in CliRunner().invoke(app, words).stderr
+
+
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/zero", "/dev/null"])
+def test_check_refuses_a_device_that_never_ends(device: str, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with store.writing(), pytest.raises(UsageError, match="is a device"):
+        check(device, store)

@@ -14,6 +14,8 @@ from smsdata.analysis import (
     delivery_rate,
     delivery_trend,
     explain,
+    optout_rate,
+    reply_rate,
     time_quantiles,
     time_to_deliver,
 )
@@ -488,3 +490,22 @@ def test_delivery_rate_by_naive_times_and_periods():
     assert delivery_rate(data, by="period", now=NOW)["period"].tolist()[0] == pd.Timestamp("2026-11-01")
     assert delivery_rate(data, by=["own", "period"], now=NOW)["n"].tolist() == [2, 1]
     assert len(compare_rates(data, by="own", now=NOW)) == 1
+
+
+def test_mature_only_leaves_out_the_fresh_in_every_helper():
+    old, fresh = pd.Timestamp("2026-11-01", tz="UTC"), pd.Timestamp("2026-11-21", tz="UTC")
+    data = pd.DataFrame({
+        "id": [1, 2], "message_id": [1, 2], "msisdn": ["61491570156", "61491570157"], "sender": "61491570006",
+        "status": "delivered", "sent_at": [old, fresh], "optout": False,
+        "delivered_at": [old + pd.Timedelta(9, "s"), fresh + pd.Timedelta(9, "s")],
+    })  # fmt: skip
+    replies = data.rename(columns={"sent_at": "received_at", "sender": "longcode"}).drop(columns="status")
+    assert delivery_rate(data, now=NOW, mature_only=True)["n"].tolist() == [1]
+    assert delivery_trend(data, now=NOW, mature_only=True)["settled"].tolist() == [1]
+    assert time_to_deliver(data, now=NOW, mature_only=True)["delivered"].tolist() == [1]
+    left = optout_rate(data, by=None, now=NOW, mature_only=True)
+    assert left[["delivered", "numbers"]].to_numpy().tolist() == [[1, 1]]
+    answered = reply_rate(data, replies, now=NOW, mature_only=True)
+    assert answered[["delivered", "numbers"]].to_numpy().tolist() == [[1, 1]]
+    late = reply_rate(data, replies, now="2026-11-26", window="8d", mature_only=True)
+    assert late["delivered"].tolist() == [1]

@@ -370,7 +370,7 @@ def test_reply_rate_draws_replied_over_delivered() -> None:
 
 def test_time_to_reply_draws_median_and_spread() -> None:
     """The dot is the median, the line reaches from the tenth to the ninetieth percentile."""
-    times = analysis.time_to_reply(replies("Yes", "No", "Thanks"), messages())
+    times = analysis.time_to_reply(messages(), replies("Yes", "No", "Thanks"))
     ax = plots.time_to_reply(times)
     assert points(ax) == [(times["median"][0] * 60, 0.0)]
     (segment,) = ax.collections[0].get_segments()
@@ -380,7 +380,7 @@ def test_time_to_reply_draws_median_and_spread() -> None:
 
 def test_reply_windows_draws_three_shares() -> None:
     """What a longer window gains, and what it costs."""
-    found = analysis.reply_windows(replies("Yes", "No"), messages())
+    found = analysis.reply_windows(messages(), replies("Yes", "No"))
     ax = plots.reply_windows(found)
     assert legend(ax) == ["attributed", "ambiguous, of those attributed", "the gateway agrees"]
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["4h", "24h", "72h", "8d"]
@@ -534,8 +534,8 @@ NOTHING: dict[str, Callable[[], Axes]] = {
     "bounce_history": lambda: plots.bounce_history(analysis.bounce_history(messages().iloc[:0])),
     "spent_on_dead": lambda: plots.spent_on_dead(analysis.spent_on_dead(messages().iloc[:0], campaigns())),
     "reply_rate": lambda: plots.reply_rate(analysis.reply_rate(messages().iloc[:0], replies("Yes"), now=NOW)),
-    "time_to_reply": lambda: plots.time_to_reply(analysis.time_to_reply(replies("Yes").iloc[:0], messages())),
-    "reply_windows": lambda: plots.reply_windows(analysis.reply_windows(replies("Yes").iloc[:0], messages())),
+    "time_to_reply": lambda: plots.time_to_reply(analysis.time_to_reply(messages(), replies("Yes").iloc[:0])),
+    "reply_windows": lambda: plots.reply_windows(analysis.reply_windows(messages(), replies("Yes").iloc[:0])),
     "classify_replies": lambda: plots.classify_replies(analysis.classify_replies(replies("Yes").iloc[:0])),
     "optout_rate": lambda: plots.optout_rate(analysis.optout_rate(messages().iloc[:0], now=NOW)),
     "optouts": lambda: plots.optouts(analysis.optouts(replies=replies("Yes"))),

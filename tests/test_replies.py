@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Iterator
 from datetime import timedelta
@@ -92,7 +93,7 @@ def oracle(replies: pd.DataFrame, messages: pd.DataFrame, seconds: int) -> dict[
 
 
 def test_attribute_replies_takes_the_last_message_from_the_same_number() -> None:
-    found = attribute_replies(REPLIES, MESSAGES).set_index("id")
+    found = attribute_replies(MESSAGES, REPLIES).set_index("id")
     assert found["message_id"].astype(object).where(found["message_id"].notna(), None).to_dict() == {
         100: 11, 101: 11, 102: None, 103: None, 104: 12,
     }  # fmt: skip
@@ -104,7 +105,7 @@ def test_attribute_replies_takes_the_last_message_from_the_same_number() -> None
 
 
 def test_attribute_replies_gives_the_documented_dtypes_with_and_without_rows() -> None:
-    full, empty = attribute_replies(REPLIES, MESSAGES), attribute_replies(REPLIES[:0], MESSAGES[:0])
+    full, empty = attribute_replies(MESSAGES, REPLIES), attribute_replies(MESSAGES[:0], REPLIES[:0])
     assert full.dtypes.astype(str).to_dict() == empty.dtypes.astype(str).to_dict()
     assert str(full["received_at"].dtype) == "datetime64[us, UTC]"
     assert str(full["message_id"].dtype) == "Int64"
@@ -117,7 +118,7 @@ def test_attribute_replies_agrees_with_a_search_over_all_pairs(seed: int, window
     messages, replies = random_frames(seed)
     seconds = {"20m": 1200, "3h": 3 * HOUR, "50h": 50 * HOUR}[window]
     expected = oracle(replies, messages, seconds)
-    found = attribute_replies(replies, messages, window=window)
+    found = attribute_replies(messages, replies, window=window)
     got = {
         row.id: (None if pd.isna(row.answered_id) else int(row.answered_id), row.outbound)
         for row in rows_of(found)
@@ -159,8 +160,8 @@ def test_attribute_replies_reads_a_scan_like_a_frame(tmp_path: Path) -> None:
     for name, frame in frames.items():
         frame.to_parquet(tmp_path / f"{name}.parquet")
     scans = {name: ParquetScan(tmp_path / f"{name}.parquet", frame) for name, frame in frames.items()}
-    expected = attribute_replies(REPLIES, MESSAGES)
-    pd.testing.assert_frame_equal(attribute_replies(scans["replies"], scans["messages"]), expected)
+    expected = attribute_replies(MESSAGES, REPLIES)
+    pd.testing.assert_frame_equal(attribute_replies(scans["messages"], scans["replies"]), expected)
 
 
 class ParquetScan:
@@ -173,37 +174,37 @@ class ParquetScan:
 
 def test_attribute_replies_takes_a_missing_reference_of_zero_as_none() -> None:
     zero = REPLIES.assign(message_id=pd.array([0] * 5, dtype="Int64"))
-    assert attribute_replies(zero, MESSAGES)["gateway_message_id"].isna().all()
-    without = attribute_replies(REPLIES.drop(columns="message_id"), MESSAGES)
+    assert attribute_replies(MESSAGES, zero)["gateway_message_id"].isna().all()
+    without = attribute_replies(MESSAGES, REPLIES.drop(columns="message_id"))
     assert without["gateway_message_id"].isna().all()
 
 
 @pytest.mark.parametrize("column", ["id", "msisdn", "sender", "sent_at", "message_id"])
 def test_attribute_replies_names_a_missing_column(column: str) -> None:
     with pytest.raises(UsageError, match=f"attribute_replies: messages has no column '{column}'"):
-        attribute_replies(REPLIES, MESSAGES.drop(columns=column))
+        attribute_replies(MESSAGES.drop(columns=column), REPLIES)
 
 
 def test_attribute_replies_refuses_bad_frames_and_windows() -> None:
     naive = REPLIES.assign(received_at=REPLIES["received_at"].dt.tz_localize(None))
     with pytest.raises(UsageError, match="naive"):
-        attribute_replies(naive, MESSAGES)
+        attribute_replies(MESSAGES, naive)
     with pytest.raises(UsageError, match="repeat the key"):
-        attribute_replies(REPLIES, pd.concat([MESSAGES, MESSAGES]))
+        attribute_replies(pd.concat([MESSAGES, MESSAGES]), REPLIES)
     with pytest.raises(UsageError, match="repeat the key"):
-        attribute_replies(pd.concat([REPLIES, REPLIES]), MESSAGES)
+        attribute_replies(MESSAGES, pd.concat([REPLIES, REPLIES]))
     for window in ("soon", "0h", timedelta(0), "-1d"):
         with pytest.raises(UsageError, match="no length of time"):
-            attribute_replies(REPLIES, MESSAGES, window=window)
+            attribute_replies(MESSAGES, REPLIES, window=window)
 
 
 def test_reply_windows_equals_attributing_with_each_window() -> None:
     messages, replies = random_frames(3)
     replies = replies.assign(message_id=pd.array([1] * len(replies), dtype="Int64"))
     windows = ("20m", "3h", "50h")
-    table = reply_windows(replies, messages, windows=windows).set_index("window")
+    table = reply_windows(messages, replies, windows=windows).set_index("window")
     for window in windows:
-        alone = attribute_replies(replies, messages, window=window)
+        alone = attribute_replies(messages, replies, window=window)
         row = table.loc[window]
         assert row["attributed"] == alone["message_id"].notna().sum()
         assert row["ambiguous"] == alone["ambiguous"].sum()
@@ -212,11 +213,11 @@ def test_reply_windows_equals_attributing_with_each_window() -> None:
 
 
 def test_reply_windows_of_nothing_has_counts_of_zero_and_no_shares() -> None:
-    table = reply_windows(REPLIES[:0], MESSAGES)
+    table = reply_windows(MESSAGES, REPLIES[:0])
     assert table["replies"].tolist() == [0, 0, 0, 0]
     assert table["attributed_share"].isna().all()
     with pytest.raises(UsageError, match="windows is empty"):
-        reply_windows(REPLIES, MESSAGES, windows=())
+        reply_windows(MESSAGES, REPLIES, windows=())
 
 
 def test_reply_rate_counts_delivered_messages_of_senders_that_can_receive() -> None:
@@ -260,7 +261,7 @@ def test_reply_rate_refuses_an_unknown_grouping() -> None:
 
 
 def test_time_to_reply_gives_quantiles_of_those_who_replied() -> None:
-    row = time_to_reply(REPLIES, MESSAGES).iloc[0]
+    row = time_to_reply(MESSAGES, REPLIES).iloc[0]
     minutes = [60.0, 72 * 60.0, 0.0]
     assert row["replies"] == 3
     assert [row["p10"], row["median"], row["p90"]] == pytest.approx(np.quantile(minutes, [0.1, 0.5, 0.9]))
@@ -269,17 +270,17 @@ def test_time_to_reply_gives_quantiles_of_those_who_replied() -> None:
 
 
 def test_time_to_reply_groups_by_the_answered_message() -> None:
-    table = time_to_reply(REPLIES, MESSAGES, by=["campaign", "day"], tz="Australia/Sydney")
+    table = time_to_reply(MESSAGES, REPLIES, by=["campaign", "day"], tz="Australia/Sydney")
     assert table["campaign"].tolist() == [11, 12]
     assert table["day"].tolist() == [pd.Timestamp("2026-11-02")] * 2
     assert table["replies"].tolist() == [2, 1]
 
 
 def test_time_to_reply_of_nothing_is_missing() -> None:
-    row = time_to_reply(REPLIES[:0], MESSAGES).iloc[0]
+    row = time_to_reply(MESSAGES, REPLIES[:0]).iloc[0]
     assert row["replies"] == 0
     assert row[["p10", "median", "p90", "within_1h", "within_24h"]].isna().all()
-    assert len(time_to_reply(REPLIES[:0], MESSAGES, by="campaign")) == 0
+    assert len(time_to_reply(MESSAGES, REPLIES[:0], by="campaign")) == 0
 
 
 def test_classify_replies_reads_the_instruction_of_the_answered_message() -> None:
@@ -287,7 +288,7 @@ def test_classify_replies_reads_the_instruction_of_the_answered_message() -> Non
     replies = replies_of(
         [(1, None, 25, A, OURS, "NO"), (2, None, 25, B, OURS, "NO"), (3, None, 25, C, OTHER, "NO")]
     )
-    found = classify_replies(replies, messages)
+    found = classify_replies(replies, messages=messages)
     assert found["kind"].tolist() == ["optout", "no", "no"]
     assert found["optout_tier"].astype(object).where(found["optout_tier"].notna(), None).tolist() == [
         2,
@@ -300,10 +301,10 @@ def test_classify_replies_reads_the_instruction_of_the_answered_message() -> Non
 def test_classify_replies_prefers_the_text_in_the_reply_and_the_gateways_reference() -> None:
     messages = MESSAGES.assign(message=["Unsub: reply NO"] + ["Coming?"] * 5)
     named = replies_of([(1, 10, 25, A, OURS, "NO")])
-    assert classify_replies(named, messages)["message_id"].tolist() == [10]
-    assert classify_replies(named, messages)["optout_tier"].tolist() == [2]
+    assert classify_replies(named, messages=messages)["message_id"].tolist() == [10]
+    assert classify_replies(named, messages=messages)["optout_tier"].tolist() == [2]
     holding = named.assign(original_message="Coming on Friday?")
-    assert classify_replies(holding, messages)["kind"].tolist() == ["no"]
+    assert classify_replies(holding, messages=messages)["kind"].tolist() == ["no"]
 
 
 def test_classify_replies_takes_no_text_as_empty_and_keeps_dtypes() -> None:
@@ -313,14 +314,15 @@ def test_classify_replies_takes_no_text_as_empty_and_keeps_dtypes() -> None:
         100: "empty", 101: "empty", 102: "optout", 103: "optout", 104: "wrong_person",
     }  # fmt: skip
     assert found["review"].to_dict() == {100: False, 101: False, 102: False, 103: True, 104: True}
-    empty = classify_replies(REPLIES[:0], MESSAGES)
+    empty = classify_replies(REPLIES[:0], messages=MESSAGES)
     assert (
-        empty.dtypes.astype(str).to_dict() == classify_replies(REPLIES, MESSAGES).dtypes.astype(str).to_dict()
+        empty.dtypes.astype(str).to_dict()
+        == classify_replies(REPLIES, messages=MESSAGES).dtypes.astype(str).to_dict()
     )
 
 
 def test_threads_lays_out_conversations_and_cuts_them_at_silence() -> None:
-    found = threads(REPLIES, MESSAGES, gap="24h")
+    found = threads(MESSAGES, REPLIES, gap="24h")
     a = found[(found["msisdn"] == A) & (found["number"] == OURS)]
     assert a["direction"].tolist() == ["out", "out", "in"]
     assert a["thread"].tolist() == [1, 1, 1]  # a silence of exactly the gap does not cut
@@ -333,15 +335,26 @@ def test_threads_lays_out_conversations_and_cuts_them_at_silence() -> None:
 
 
 def test_threads_of_nothing_is_an_empty_frame_with_dtypes() -> None:
-    assert threads(REPLIES[:0], MESSAGES).dtypes.astype(str).to_dict() == (
-        threads(REPLIES, MESSAGES).dtypes.astype(str).to_dict()
+    assert threads(MESSAGES, REPLIES[:0]).dtypes.astype(str).to_dict() == (
+        threads(MESSAGES, REPLIES).dtypes.astype(str).to_dict()
     )
 
 
 def test_reply_rate_and_time_to_reply_leave_out_what_telephones_write() -> None:
     replies = REPLIES.assign(response=["Liked “Hi”", "I'm driving", "Hm", "?", "Hi"])
     assert reply_rate(MESSAGES, replies)["replied"].sum() == 1
-    assert time_to_reply(replies, MESSAGES)["replies"].sum() == 1
+    assert time_to_reply(MESSAGES, replies)["replies"].sum() == 1
     kinds = classify_replies(replies).set_index("id")
     assert kinds["sign"].to_dict()[100] == "tapback"
     assert kinds["kind"].to_dict()[101] == "auto_reply"
+
+
+def test_helpers_take_messages_before_replies() -> None:
+    """One order everywhere, in the signatures and in effect: the other way round is refused, not misread."""
+    for helper in (attribute_replies, reply_windows, time_to_reply, threads, reply_rate):
+        given = list(inspect.signature(helper).parameters)
+        assert given[:2] == ["messages", "replies"], helper.__name__
+        with pytest.raises(UsageError, match="has no column"):
+            helper(REPLIES, MESSAGES)
+    by_name = inspect.signature(classify_replies).parameters["messages"].kind
+    assert by_name is inspect.Parameter.KEYWORD_ONLY

@@ -62,8 +62,8 @@ PERIODS = ["hour", "hour_of_day", "day", "weekday", "week", "month"]
 
 CASES: dict[str, list[Case]] = {
     "attribute_replies": [
-        lambda t: attribute_replies(t("replies"), t("messages")),
-        lambda t: attribute_replies(t("replies"), t("messages"), window="8d"),
+        lambda t: attribute_replies(t("messages"), t("replies")),
+        lambda t: attribute_replies(t("messages"), t("replies"), window="8d"),
     ],
     "avoidable_parts": [lambda t: avoidable_parts(t("campaigns"))],
     "bounce_history": [
@@ -72,7 +72,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "bounce_kinds": [lambda t: bounce_kinds(t("receipts"), t("campaigns"))],
     "classify_replies": [
-        lambda t: classify_replies(t("replies"), t("messages")),
+        lambda t: classify_replies(t("replies"), messages=t("messages")),
         lambda t: classify_replies(t("replies")),
     ],
     "compare_rates": [lambda t: compare_rates(t("messages"), by="sender", mature_only=True)],
@@ -127,7 +127,7 @@ CASES: dict[str, list[Case]] = {
         lambda t: reply_rate(t("messages"), t("replies")),
         lambda t: reply_rate(t("messages"), t("replies"), by=["campaign", "country", "week"], tz=SYDNEY),
     ],
-    "reply_windows": [lambda t: reply_windows(t("replies"), t("messages"))],
+    "reply_windows": [lambda t: reply_windows(t("messages"), t("replies"))],
     "segments": [lambda t: segments(t("messages"))],
     "sent_after_optout": [
         lambda t: sent_after_optout(t("messages"), optouts(replies=t("replies"), dlrs=t("dlrs"))),
@@ -137,14 +137,14 @@ CASES: dict[str, list[Case]] = {
         lambda t: spent_on_dead(t("dlrs"), t("campaigns")),
         lambda t: spent_on_dead(t("dlrs"), t("campaigns"), by=["week", "country"], tz=SYDNEY),
     ],
-    "threads": [lambda t: threads(t("replies"), t("messages"), gap="24h")],
+    "threads": [lambda t: threads(t("messages"), t("replies"), gap="24h")],
     "time_to_deliver": [
         lambda t: time_to_deliver(t("receipts")),
         lambda t: time_to_deliver(t("receipts"), status_history=t("history"), by=["month", "country"]),
     ],
     "time_to_reply": [
-        lambda t: time_to_reply(t("replies"), t("messages")),
-        lambda t: time_to_reply(t("replies"), t("messages"), by=["sender", "month"], tz=SYDNEY),
+        lambda t: time_to_reply(t("messages"), t("replies")),
+        lambda t: time_to_reply(t("messages"), t("replies"), by=["sender", "month"], tz=SYDNEY),
     ],
     "time_to_settle": [
         lambda t: time_to_settle(t("dlrs"), t("status_history")),

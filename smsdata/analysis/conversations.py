@@ -51,12 +51,12 @@ _THREADED = """
 """
 
 
-def threads(replies: Source, messages: Source, *, gap: str | timedelta = "72h") -> pd.DataFrame:
+def threads(messages: Source, replies: Source, *, gap: str | timedelta = "72h") -> pd.DataFrame:
     """Lay out the conversations: messages and replies between two numbers, in order of time.
 
     Parameters
     ----------
-    replies, messages : DataFrame, Scan or Spark DataFrame
+    messages, replies : DataFrame, Scan or Spark DataFrame
         As for `attribute_replies`; ``response`` and ``message`` give the text.
     gap : str or timedelta
         A longer silence begins a new thread.
@@ -89,7 +89,7 @@ def threads(replies: Source, messages: Source, *, gap: str | timedelta = "72h") 
     ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "message_id": [10],
     ...     "received_at": pd.to_datetime(["2026-11-01T09:05"], utc=True), "response": ["Yes"],
     ... })
-    >>> threads(replies, messages)[["thread", "direction", "text"]]
+    >>> threads(messages, replies)[["thread", "direction", "text"]]
        thread direction     text
     0       1       out  Coming?
     1       1        in      Yes

@@ -277,6 +277,7 @@ def delivery_trend(
     count: str = "delivered",
     tz: str = "UTC",
     now: datetime | str | None = None,
+    mature_only: bool = False,
     width: float = 3.0,
 ) -> pd.DataFrame:
     """Tell which days (hours, weeks, months) stand out from the usual variation of delivery.
@@ -289,7 +290,7 @@ def delivery_trend(
         The periods.
     count : {"delivered", "soft_bounced", "hard_bounced", "bounced"}
         Whose share of the settled messages is charted.
-    tz, now
+    tz, now, mature_only
         As for `delivery_rate`.
     width : float
         Distance of the limits from the centre in sigmas.
@@ -344,7 +345,7 @@ def delivery_trend(
     if not width > 0:
         raise UsageError(f"delivery_trend: width={width!r} is no distance; give sigmas above 0, like 3.")
     with open_tables("delivery_trend", messages=messages) as tables:
-        counted = _status_counts(tables, by=by, tz=tz, now=now, mature_only=False, hit=count)
+        counted = _status_counts(tables, by=by, tz=tz, now=now, mature_only=mature_only, hit=count)
         frame = _charted(_rates(counted, 0.95), by, count, width)
         return explained(
             frame,

@@ -17,7 +17,7 @@ import pandas as pd
 
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.dialect import quoted
-from smsdata.analysis.core.engine import MICROS, Source, Tables, open_tables
+from smsdata.analysis.core.engine import MATURE, MICROS, Source, Tables, open_tables
 from smsdata.analysis.core.grouping import By, Keys, group_keys
 from smsdata.analysis.core.provenance import derived, explained, scope
 from smsdata.analysis.core.statistics import Floats, aalen_johansen, log_log, turnbull
@@ -58,6 +58,7 @@ def time_to_deliver(
     by: By = None,
     tz: str = "UTC",
     now: datetime | str | None = None,
+    mature_only: bool = False,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Tell what share of all messages is delivered within a time: the curve, bounces and pending included.
@@ -71,7 +72,7 @@ def time_to_deliver(
         ``message_id``, ``msisdn``, ``status``, ``observed_at``: when bounces were first seen. A bounce whose
         time is not known can no longer be delivered, and stays at risk until ``now``: with every message's
         age known, that gives the same curve in the long run.
-    by, tz, now, level
+    by, tz, now, mature_only, level
         As for `delivery_rate`; pending messages are followed up to ``now``.
 
     Returns
@@ -127,7 +128,10 @@ def time_to_deliver(
     with open_tables("time_to_deliver", dlrs=dlrs, status_history=status_history) as tables:
         keys = _time_keys(tables, by, tz)
         present = tables.now(now, "dlrs")
-        times = keys.finish(tables.query(_times_sql(tables, keys), present=present))
+        oldest = present - MATURE if mature_only else present
+        times = keys.finish(
+            tables.query(_times_sql(tables, keys, mature_only), present=present, oldest=oldest)
+        )
         frame = _receipt_curves(times, keys.names, level)
         _warn_of_clocks(times, keys.names)
         return explained(
@@ -287,7 +291,7 @@ def _time_keys(tables: Tables, by: By, tz: str) -> Keys:
     return group_keys(tables, "dlrs", by, tz=tz)
 
 
-def _times_sql(tables: Tables, keys: Keys) -> str:
+def _times_sql(tables: Tables, keys: Keys, mature_only: bool) -> str:
     """Reduce to how many were delivered, bounced or last seen open at each second after sending."""
     seen = '"seen"' if "status_history" in tables else "CAST(NULL AS BIGINT)"
     names = "".join(f"{quoted(name)}, " for name in keys.names)
@@ -307,6 +311,7 @@ def _times_sql(tables: Tables, keys: Keys) -> str:
                 unix_micros("sent_at") AS "sent", "status",
                 {tables.copies("dlrs")} AS "weight"
             FROM {keys.source} AS d {_first_bounces(tables)}
+            {'WHERE unix_micros("sent_at") <= :oldest' if mature_only else ""}
         )
         SELECT {names} "kind",
             CASE WHEN "until" > "sent" THEN CAST(floor(("until" - "sent") / {MICROS}) AS BIGINT) ELSE 0 END

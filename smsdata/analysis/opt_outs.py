@@ -187,6 +187,7 @@ def optout_rate(
     by: By = "campaign",
     tz: str = "UTC",
     now: datetime | str | None = None,
+    mature_only: bool = False,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Tell what share of the people reached opted out, by campaign or any other grouping.
@@ -207,6 +208,8 @@ def optout_rate(
         IANA time zone in which hours, days, weeks and months begin.
     now : aware datetime, ISO text or None
         The present, for ``mature``; default: the latest ``synced_at``, else the clock.
+    mature_only : bool
+        Count only messages sent more than 73 hours ago.
     level : float
         Confidence of the interval, 0 to 1.
 
@@ -258,6 +261,7 @@ def optout_rate(
         tables.add("asked", _asked_to_stop(classified))
         keys = group_keys(tables, "dlrs", by, tz=tz, days=True)
         present = tables.now(now, "dlrs")
+        old = f'WHERE unix_micros("sent_at") <= {present - MATURE}' if mature_only else ""
         counts = keys.finish(
             tables.query(f"""
                 SELECT {keys.select}
@@ -271,14 +275,14 @@ def optout_rate(
                     min(unix_micros("sent_at")) AS "first",
                     max(unix_micros("sent_at")) AS "last"
                 FROM {keys.source}
-                {_ASKED}
+                {_ASKED} {old}
                 {keys.group}
             """)
         )
         partial = partial_periods(keys, counts, counts, present=present, tz=tz)
         left = '"status" = \'delivered\' AND ("optout" OR "asked_number" IS NOT NULL)'
         asked = {"trial": "\"status\" = 'delivered'", "hit": left}
-        trials = trials_of(tables, "dlrs", keys, rest=_ASKED, once=True, **asked)
+        trials = trials_of(tables, "dlrs", keys, rest=f"{_ASKED} {old}", once=True, **asked)
         full = counts.assign(
             pending_share=rate(counts["pending"], counts["recipients"]),
             rate=rate(counts["optouts"], counts["delivered"]),
@@ -319,7 +323,7 @@ def opted_out(store: OptOutTables, heard: pd.DataFrame | None = None) -> tuple[p
     replies, messages = store.read("replies"), store.scan("messages")
     if heard is not None and len(heard):
         replies = pd.concat([replies, heard[list(replies.columns)]]).drop_duplicates("id")
-    classified = classify_replies(replies, messages)
+    classified = classify_replies(replies, messages=messages)
     evidence = optouts(
         replies=classified,
         dlrs=store.scan("dlrs"),
@@ -335,7 +339,7 @@ def _classified(replies: Source, messages: Source | None) -> pd.DataFrame:
     columns = set(getattr(replies, "columns", ()))
     if isinstance(replies, pd.DataFrame) and {"kind", "optout_tier"} <= columns:
         return replies
-    return classify_replies(replies, messages)
+    return classify_replies(replies, messages=messages)
 
 
 def _events(tables: Tables) -> pd.DataFrame:

@@ -92,16 +92,16 @@ _TOUCHES = """
 """
 
 
-def attribute_replies(replies: Source, messages: Source, *, window: str | timedelta = "72h") -> pd.DataFrame:
+def attribute_replies(messages: Source, replies: Source, *, window: str | timedelta = "72h") -> pd.DataFrame:
     """Tell which message each reply answers: the last one sent to that number from the number it replied to.
 
     Parameters
     ----------
+    messages : DataFrame, Scan or Spark DataFrame
+        The table messages: ``id``, ``message_id``, ``msisdn``, ``sender``, ``sent_at``.
     replies : DataFrame, Scan or Spark DataFrame
         The table replies: ``id``, ``msisdn``, ``longcode``, ``received_at``; ``response`` and ``message_id``
         where there.
-    messages : DataFrame, Scan or Spark DataFrame
-        The table messages: ``id``, ``message_id``, ``msisdn``, ``sender``, ``sent_at``.
     window : str or timedelta
         How long after a message a reply may come: "90m", "72h", "8d". Both ends count.
 
@@ -146,7 +146,7 @@ def attribute_replies(replies: Source, messages: Source, *, window: str | timede
     ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": ["Yes"],
     ...     "received_at": pd.to_datetime(["2026-11-02T00:30"], utc=True),
     ... })
-    >>> attribute_replies(replies, messages)[["id", "message_id", "minutes", "outbound", "ambiguous"]]
+    >>> attribute_replies(messages, replies)[["id", "message_id", "minutes", "outbound", "ambiguous"]]
        id  message_id  minutes  outbound  ambiguous
     0   5          11     30.0         2       True
     """
@@ -165,13 +165,13 @@ def attribute_replies(replies: Source, messages: Source, *, window: str | timede
 
 
 def reply_windows(
-    replies: Source, messages: Source, *, windows: Sequence[str] = ("4h", "24h", "72h", "8d")
+    messages: Source, replies: Source, *, windows: Sequence[str] = ("4h", "24h", "72h", "8d")
 ) -> pd.DataFrame:
     """Tell how much the attribution of replies depends on the length of the window.
 
     Parameters
     ----------
-    replies, messages : DataFrame, Scan or Spark DataFrame
+    messages, replies : DataFrame, Scan or Spark DataFrame
         As for `attribute_replies`.
     windows : sequence of str
         Windows to compare.
@@ -207,7 +207,7 @@ def reply_windows(
     ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006",
     ...     "received_at": pd.to_datetime(["2026-11-02"], utc=True),
     ... })
-    >>> reply_windows(replies, messages)["attributed"].tolist()
+    >>> reply_windows(messages, replies)["attributed"].tolist()
     [0, 1, 1, 1]
     """
     lengths = {window: length(window, "reply_windows") for window in windows}
@@ -234,7 +234,7 @@ def reply_windows(
 
 
 def classify_replies(
-    replies: Source, messages: Source | None = None, *, window: str | timedelta = "72h"
+    replies: Source, *, messages: Source | None = None, window: str | timedelta = "72h"
 ) -> pd.DataFrame:
     """Tell what each reply says: opt-out, opt-in, yes, no, question and other kinds.
 

@@ -63,6 +63,7 @@ def reply_rate(
     window: str | timedelta = "72h",
     tz: str = "UTC",
     now: datetime | str | None = None,
+    mature_only: bool = False,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Tell what share of the people who could reply did.
@@ -80,6 +81,8 @@ def reply_rate(
         IANA time zone in which hours, days, weeks and months begin.
     now : aware datetime, ISO text or None
         The present, for ``mature``; default: the latest ``synced_at``, else the clock.
+    mature_only : bool
+        Count only messages sent more than 73 hours, and more than the window, ago.
     level : float
         Confidence of the interval, 0 to 1.
 
@@ -132,10 +135,11 @@ def reply_rate(
     within = length(window, "reply_rate")
     with open_tables("reply_rate", messages=messages, replies=replies) as tables:
         tables.require("messages", "status")
-        keys = group_keys(tables, "messages", by, tz=tz, days=True)
-        present = tables.now(now, "messages")
+        keys, present = group_keys(tables, "messages", by, tz=tz, days=True), tables.now(now, "messages")
         answered = from_people(attributed(tables, within))["answered_id"].dropna().value_counts()
         tables.add("answers", _answers_by_row(answered))
+        young = present - max(MATURE, within)
+        rest = _REACHED + (f' AND unix_micros("sent_at") <= {young}' if mature_only else "")
         counts = keys.finish(
             tables.query(f"""
                 SELECT {keys.select}
@@ -147,18 +151,18 @@ def reply_rate(
                         AS "replies",
                     min(unix_micros("sent_at")) AS "first",
                     max(unix_micros("sent_at")) AS "last"
-                FROM {keys.source} {_REACHED}
+                FROM {keys.source} {rest}
                 {keys.group}
             """)
         )
         partial = partial_periods(keys, counts, counts, present=present, tz=tz)
         reached = "\"status\" = 'delivered'"
         asked = {"trial": reached, "hit": f'{reached} AND "answers" IS NOT NULL'}
-        trials = trials_of(tables, "messages", keys, rest=_REACHED, once=True, **asked)
+        trials = trials_of(tables, "messages", keys, rest=rest, once=True, **asked)
         full = counts.assign(
             pending_share=rate(counts["pending"], counts["recipients"]),
             rate=rate(counts["replied"], counts["delivered"]),
-            mature=counts["last"] <= present - max(MATURE, within),
+            mature=counts["last"] <= young,
             n=counts["delivered"],
             **rate_intervals(
                 counts["replied"], counts["delivered"], cluster_counts(tables, keys, trials), level=level
@@ -180,8 +184,8 @@ def reply_rate(
 
 
 def time_to_reply(
-    replies: Source,
     messages: Source,
+    replies: Source,
     *,
     by: By = None,
     window: str | timedelta = "72h",
@@ -191,7 +195,7 @@ def time_to_reply(
 
     Parameters
     ----------
-    replies, messages : DataFrame, Scan or Spark DataFrame
+    messages, replies : DataFrame, Scan or Spark DataFrame
         As for `attribute_replies`.
     by : str, sequence of str or None
         Groups of replies by the message they answer: "campaign", "sender", "hour", "day", "week", "month",
@@ -233,11 +237,11 @@ def time_to_reply(
     ...     "id": [5, 6], "msisdn": ["61491570156", "61491570157"], "longcode": "61491570006",
     ...     "received_at": pd.to_datetime(["2026-11-01T00:20", "2026-11-01T02:00"], utc=True),
     ... })
-    >>> time_to_reply(replies, messages)[["replies", "median", "within_1h"]]
+    >>> time_to_reply(messages, replies)[["replies", "median", "within_1h"]]
        replies  median  within_1h
     0        2    70.0        0.5
     """
-    people = from_people(attribute_replies(replies, messages, window=window).dropna(subset="message_id"))
+    people = from_people(attribute_replies(messages, replies, window=window).dropna(subset="message_id"))
     with open_tables("time_to_reply", replies=people.assign(sender=people["longcode"])) as tables:
         keys = group_keys(tables, "replies", by, tz=tz)
         rows = keys.finish(tables.query(f'SELECT {keys.select} "minutes" FROM {keys.source}'))

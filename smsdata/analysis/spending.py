@@ -314,7 +314,7 @@ def segments(messages: Source) -> pd.DataFrame:
         - ``template`` (str): the text with "[...]" where texts like it have other words, such as names; texts
           like no other are their own. ``groupby("template")`` counts them;
         - ``empty_field`` (str): where a merge field was left empty ("Hi ,") or not filled in ("{{name}}");
-          missing where none shows.
+          missing where none shows. Texts of campaigns still have the placeholders that messages have filled.
 
     Raises
     ------

@@ -16,6 +16,7 @@ import typer
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import SafetyError, UsageError
 from smsdata.store.store import Store
+from smsdata.times import instant
 from smsdata.times import since as begin
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ def clean_command(
     ] = None,
     max_age: Annotated[str, typer.Option(help="How old the evidence may be.")] = "90d",
     out: Annotated[str | None, typer.Option(help="Where to put the plan file.")] = None,
+    backtest: Annotated[
+        str | None,
+        typer.Option(help="What today's rules would have removed at this time, and what came of it."),
+    ] = None,
     check: Annotated[
         str | None, typer.Option(help="Which numbers of this CSV file were removed before.")
     ] = None,
@@ -48,33 +53,51 @@ def clean_command(
     ] = None,
 ) -> int:
     """Plan which hard-bounced numbers to take off their lists, and carry a plan out."""
-    from smsdata.hygiene import plan_file, planning, suppressions
+    from smsdata.hygiene import backtesting, plan_file, planning, suppressions
 
-    _refuse_ignored_by_clean(common, checks=check is not None, applies=apply is not None)
+    _refuse_ignored_by_clean(
+        common, checks=check is not None, applies=apply is not None, backtests=backtest is not None
+    )
     store = common.existing_store()
     if check is not None:
         return _show_removed_before(common, suppressions.check(check, store, country=country, column=column))
+    if backtest is not None:
+        looked = backtesting.backtest(store, backtest, max_age=max_age)
+        common.show(looked.as_json(), *looked.lines())
+        return 0
     if apply is None:
         plan = planning.plan(store, max_age=max_age, path=out)
+        back = backtesting.usual_backtest(store, instant(plan.attrs["plan"]["made_at"]))
         about = plan.attrs["plan"]
         summary = about | {
             "contacts": plan["tier"].value_counts().to_dict(),
             "advice": plan_file.advice(plan),
+            "backtest": back,
         }
         common.show(summary, plan_file.summary(plan).rstrip())
-        common.say(*plan_file.advice(plan))
+        common.say(*plan_file.advice(plan), *back)
         return 0
     return _carry_out(common, store, apply, yes, tier, _counts_by_list(count))
 
 
-def _refuse_ignored_by_clean(common: CommonOptions, *, checks: bool, applies: bool) -> None:
+def _refuse_ignored_by_clean(common: CommonOptions, *, checks: bool, applies: bool, backtests: bool) -> None:
     if checks:
         common.refuse_ignored(
-            "--check only looks up a file", "apply", "yes", "tier", "count", "max_age", "out", *ACCOUNT
+            "--check only looks up a file",
+            "apply",
+            "yes",
+            "tier",
+            "count",
+            "max_age",
+            "out",
+            "backtest",
+            *ACCOUNT,
         )
         return
     common.refuse_ignored("it is for --check", "country", "column")
-    if applies:
+    if backtests:
+        common.refuse_ignored("--backtest changes nothing", "apply", "yes", "tier", "count", "out", *ACCOUNT)
+    elif applies:
         common.refuse_ignored("--apply carries out a plan that was made before", "max_age", "out")
     else:
         common.refuse_ignored(

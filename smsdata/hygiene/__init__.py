@@ -19,12 +19,14 @@ a campaign is quiet), `analysis` (for the evidence) and what lies below. Read in
     second_look   what speaks against a change right before it is made
     applying      carry a plan out
     undoing       put back what a run removed
+    backtesting   what today's rules would have removed earlier, and what came of it
     contact_file  a file of contacts: encoding, separator, columns of phone numbers
     suppressions  check an import against what was removed
 """
 
 from smsdata.analysis.opt_outs import opted_out
 from smsdata.hygiene.applying import apply
+from smsdata.hygiene.backtesting import Backtest, backtest
 from smsdata.hygiene.caps import account_cap, beyond_caps, cap
 from smsdata.hygiene.changes import ListId, one_list
 from smsdata.hygiene.plan_file import RULES, advice, load, summary
@@ -35,11 +37,13 @@ from smsdata.hygiene.undoing import undo
 
 __all__ = [
     "RULES",
+    "Backtest",
     "HygieneReport",
     "ListId",
     "account_cap",
     "advice",
     "apply",
+    "backtest",
     "beyond_caps",
     "cap",
     "check",

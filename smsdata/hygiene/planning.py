@@ -7,6 +7,7 @@ changes and plan_file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -86,24 +87,58 @@ def plan(
     """
     store = open_store(store)
     made_at = last_heard(store) if now is None else instant(now, "now")
-    names = ("dlrs", "campaigns", "status_history", "replies", "list_members", "lists")
-    tables: dict[str, Any] = {name: store.scan(name) for name in names}
-    messages = store.scan("messages")
+    names = ("dlrs", "campaigns", "status_history", "replies", "list_members", "lists", "messages")
+    tables = {name: store.scan(name) for name in names}
+    members = store.read("list_members", columns=["list_id", "msisdn", "proved"])
+    once = members.loc[members["proved"].eq(False).fillna(False), ["list_id", "msisdn"]]
+    rows = ruled_contacts(tables, made_at, max_age=max_age, hold_spikes=hold_spikes, seen_once=once)
+    return write_plan(store, rows, made_at, path, {"max_age": max_age, "recent": _recent(store, made_at)})
+
+
+def ruled_contacts(
+    tables: Mapping[str, Any],
+    made_at: datetime,
+    *,
+    max_age: str,
+    hold_spikes: bool,
+    seen_once: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Judge every active contact with bounces by what some tables say.
+
+    Parameters
+    ----------
+    tables
+        ``dlrs``, ``campaigns``, ``status_history``, ``replies``, ``list_members``, ``lists`` and
+        ``messages``, as frames or scans.
+    made_at
+        When that was so.
+    max_age, hold_spikes
+        As for `plan`.
+    seen_once
+        ``list_id`` and ``msisdn`` of those that one of two passes over a list saw.
+
+    Returns
+    -------
+    DataFrame
+        The columns of a plan, by tier, list and number.
+    """
+    others = {name: table for name, table in tables.items() if name != "messages"}
     known = hard_bounced(
         tables["dlrs"],
         tables["replies"],
         status_history=tables["status_history"],
-        messages=messages,
+        messages=tables["messages"],
         hold_spikes=hold_spikes,
     )
     evidence = contact_evidence(
-        known, **tables, messages=messages, judge_days=hold_spikes, since=made_at - duration(max_age),
-        quiet=QUIET,
+        known, **others, messages=tables["messages"], judge_days=hold_spikes,
+        since=made_at - duration(max_age), quiet=QUIET,
     )  # fmt: skip
     contacts = evidence.contacts[evidence.contacts["msisdn"].map(is_number).astype(bool)]
-    contacts = contacts.assign(unproved=_is_unproved(store, contacts))
-    rows = _ruled(contacts).assign(action="delete", evidence=_listed_bounces(contacts, evidence.bounces))
-    return write_plan(store, rows, made_at, path, {"max_age": max_age, "recent": _recent(store, made_at)})
+    keys = ["list_id", "msisdn"]
+    once = pd.MultiIndex.from_frame(contacts[keys].iloc[:0] if seen_once is None else seen_once)
+    contacts = contacts.assign(unproved=pd.MultiIndex.from_frame(contacts[keys]).isin(once))
+    return _ruled(contacts).assign(action="delete", evidence=_listed_bounces(contacts, evidence.bounces))
 
 
 def plan_optouts(
@@ -141,14 +176,6 @@ def plan_optouts(
     )  # fmt: skip
     rows = rows[rows["msisdn"].map(is_number).astype(bool)].sort_values(["list_id", "msisdn"])
     return write_plan(store, rows, made_at, path, {})
-
-
-def _is_unproved(store: Store, contacts: pd.DataFrame) -> Any:
-    """Tell which contacts were seen in one of two passes only over a list that keeps changing."""
-    members = store.read("list_members", columns=["list_id", "msisdn", "proved"])
-    keys = ["list_id", "msisdn"]
-    seen_once = members.loc[members["proved"].eq(False).fillna(False), keys]
-    return pd.MultiIndex.from_frame(contacts[keys]).isin(pd.MultiIndex.from_frame(seen_once))
 
 
 _RECENT = timedelta(days=30)

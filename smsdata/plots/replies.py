@@ -42,7 +42,7 @@ def reply_windows(windows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
     ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
     ... })
-    >>> ax = reply_windows(analysis.reply_windows(replies, messages))
+    >>> ax = reply_windows(analysis.reply_windows(messages, replies))
     >>> [label.get_text() for label in ax.get_xticklabels()]
     ['4h', '24h', '72h', '8d']
     """

@@ -83,7 +83,7 @@ def time_to_reply(times: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ...     "id": [5], "msisdn": "61491570156", "longcode": "61491570006", "response": "STOP",
     ...     "received_at": pd.to_datetime(["2026-11-01T00:05"], utc=True),
     ... })
-    >>> ax = time_to_reply(analysis.time_to_reply(replies, messages, by="sender"))
+    >>> ax = time_to_reply(analysis.time_to_reply(messages, replies, by="sender"))
     >>> ax.get_title(loc="left"), ax.get_yticklabels()[0].get_text()
     ('Time to reply by sender', '61491570006 (n = 1)')
     """

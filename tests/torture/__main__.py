@@ -45,8 +45,8 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "histories": lambda seed: (part.run(seed) for part in (histories, outages)),
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
-    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
     "live-lists": lambda seed: [live_lists.run(seed)],
+    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
 }
 
 

@@ -188,6 +188,18 @@ def test_identity_catches(bug: str, kind: str) -> None:
     assert identity.run(1, seeds=2, kinds=[kind], bug=identity.BUGS[bug], until_wrong=True).wrong
 
 
+def test_live_lists_lose_nobody_and_call_nobody_gone() -> None:
+    tally = live_lists.run(1, accounts=4, nights=4)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["rows once seen"] > 20
+    assert tally.fired["gone"]
+
+
+@pytest.mark.parametrize("bug", live_lists.BUGS)
+def test_live_lists_catch(bug: str) -> None:
+    assert live_lists.run(1, accounts=6, nights=4, night=live_lists.BUGS[bug], until_wrong=True).wrong
+
+
 def test_callbacks_that_were_answered_survive_a_kill() -> None:
     tally = callbacks.run(1, kills=12)
     assert not tally.wrong, str(tally)
@@ -206,15 +218,3 @@ def test_callbacks_fuzzed_stop_nothing_and_accept_nothing_false() -> None:
     tally = callback_fuzz.run(1, requests=3000)
     assert not tally.wrong, str(tally)
     assert tally.fired["200"] >= 300
-
-
-def test_live_lists_lose_nobody_and_call_nobody_gone() -> None:
-    tally = live_lists.run(1, accounts=4, nights=4)
-    assert not tally.wrong, str(tally)
-    assert tally.fired["rows once seen"] > 20
-    assert tally.fired["gone"]
-
-
-@pytest.mark.parametrize("bug", live_lists.BUGS)
-def test_live_lists_catch(bug: str) -> None:
-    assert live_lists.run(1, accounts=6, nights=4, night=live_lists.BUGS[bug], until_wrong=True).wrong

@@ -1,0 +1,226 @@
+"""What today's rules would have removed at an earlier time, and what came of those numbers since.
+
+The rules see what the store believed then: statuses that it had seen by then, messages and replies of before,
+contacts that were on a list. Whoever was delivered to or replied later would have been removed alive. Makes
+no call. Imports of smsdata only `analysis`, `store`, `times`, `errors` and, within hygiene, planning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from smsdata.analysis.core.statistics import wilson
+from smsdata.errors import UsageError
+from smsdata.hygiene.planning import last_heard, ruled_contacts
+from smsdata.store.store import Store, open_store
+from smsdata.times import instant
+
+_NEVER: Any = pd.Timestamp("NaT").tz_localize(UTC)
+
+USUAL = timedelta(days=60)
+"""How far back the line under every plan looks."""
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What came of the numbers that the rules of today would have removed at an earlier time.
+
+    Attributes
+    ----------
+    at : datetime
+        The time that was gone back to.
+    removed : int
+        Numbers of the tier "remove".
+    known : int
+        Those of them that were written to again, with a result, or that replied.
+    alive : int
+        Those of the known that were delivered to or replied: removing them would have been wrong.
+    delivered, replied, re_added : int
+        Numbers delivered to, that replied, that were put on a list again since; one can be in each.
+    low, high : float
+        95% Wilson score interval of alive / known, shares of 0 to 1; NaN without any known.
+    held : int
+        Numbers that the rules kept because a day of theirs stands out, or cannot be judged: an outage?
+    """
+
+    at: datetime
+    removed: int
+    known: int
+    alive: int
+    delivered: int
+    replied: int
+    re_added: int
+    low: float
+    high: float
+    held: int
+
+    @property
+    def unknown(self) -> int:
+        """Numbers to which nobody wrote again: whether they live cannot be known."""
+        return self.removed - self.known
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        shares = {name: None if pd.isna(value) else round(value, 4) for name, value in
+                  (("low", self.low), ("high", self.high))}  # fmt: skip
+        return asdict(self) | {"at": self.at.isoformat(), "unknown": self.unknown} | shares
+
+    def lines(self) -> list[str]:
+        """The same in words."""
+        if not self.removed:
+            lines = [f"backtest {self.at:%Y-%m-%d}: today's rules would have removed nobody then."]
+        else:
+            share = f", {self.low:.1%} to {self.high:.1%} of such numbers" if self.known else ""
+            lines = [
+                f"backtest {self.at:%Y-%m-%d}: today's rules would have removed {self.removed:,} numbers; "
+                f"{self.known:,} have a result since, of which {self.alive:,} live{share} "
+                f"({self.delivered:,} delivered to, {self.replied:,} replied, {self.re_added:,} put on a "
+                f"list again); of {self.unknown:,} it cannot be known: nobody wrote to them again."
+            ]
+        if self.held:
+            lines.append(
+                f"backtest {self.at:%Y-%m-%d}: {self.held:,} numbers were kept because the day of a bounce "
+                "stands out or cannot be judged: an outage?"
+            )
+        return lines
+
+
+def backtest(
+    store: Store | str | Path, at: datetime | str, *, max_age: str = "90d", hold_spikes: bool = True
+) -> Backtest:
+    """Tell what today's rules would have removed at an earlier time, and what came of it.
+
+    Parameters
+    ----------
+    store
+        The store, or its folder.
+    at
+        The time to go back to, such as ``"2026-08-01"``.
+    max_age, hold_spikes
+        As for `plan`.
+
+    Returns
+    -------
+    Backtest
+        Counts of numbers and a 95% interval; see there.
+
+    Raises
+    ------
+    UsageError
+        When the store had seen no status by then, or the time lies after what it heard last.
+
+    Notes
+    -----
+    A status counts from when the store first saw it (table status_history), so a time before the first sync
+    cannot be gone back to. Of lists, whoever was on one then and has not changed since is known; one that was
+    removed by hygiene is taken from the table suppressions.
+
+    References
+    ----------
+    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
+    """
+    store = open_store(store)
+    then = instant(at, "at")
+    tables = _believed(store, then)
+    rows = ruled_contacts(tables, then, max_age=max_age, hold_spikes=hold_spikes)
+    removed = set(rows.loc[rows["tier"] == "remove", "msisdn"])
+    held = set(rows.loc[rows["rule"].isin(["spike", "too-few-days"]), "msisdn"]) - removed
+    return _what_came_of(store, then, removed, len(held))
+
+
+def usual_backtest(store: Store, made_at: datetime) -> list[str]:
+    """The lines under a plan: two months back, or why that cannot be said."""
+    try:
+        return backtest(store, made_at - USUAL).lines()
+    except UsageError as error:
+        return [f"backtest: {error}"]
+
+
+# ---- what was believed then ------------------------------------------------------------------------
+
+
+def _believed(store: Store, then: datetime) -> dict[str, pd.DataFrame]:
+    if then > last_heard(store):
+        raise UsageError(f"at={then:%Y-%m-%d %H:%M} lies after what the store heard last.")
+    history = store.read("status_history")
+    first = history["observed_at"].min()
+    history = history[history["observed_at"] <= then]
+    if history.empty:
+        since = "has seen none yet" if pd.isna(first) else f"saw its first on {first:%Y-%m-%d}"
+        raise UsageError(f"the store knew no status by {then:%Y-%m-%d}: it {since}. Take a later time.")
+    dlrs = store.read("dlrs", as_of=then, until=then)
+    whole = store.read("dlrs", until=then, columns=["message_id", "sent_at", "copies"])
+    return {
+        "dlrs": dlrs.assign(synced_at=then),
+        "campaigns": _campaigns_then(store, then, dlrs, whole),
+        "status_history": history,
+        "replies": store.read("replies", until=then),
+        "list_members": _members_then(store, then),
+        "lists": store.read("lists").assign(gone_at=_NEVER),
+        "messages": store.read("messages", until=then),
+    }
+
+
+def _campaigns_then(store: Store, then: datetime, dlrs: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+    """The sends with the counters that their receipts had then; those not seen whole are left out."""
+    campaigns = store.read("campaigns", until=then).set_index("message_id", drop=False)
+    counts = dlrs.pivot_table(
+        index="message_id", columns="status", values="copies", aggfunc="sum", fill_value=0
+    )
+    seen = dlrs.groupby("message_id")["copies"].sum()
+    due = whole.groupby("message_id")["copies"].sum()
+    complete = seen[seen == due.reindex(seen.index)].index
+    campaigns = campaigns[campaigns.index.isin(complete)]
+    words = {"pending": ["pending"], "delivered": ["delivered"], "hard_bounced": ["hard-bounce"],
+             "soft_bounced": ["soft-bounce", "bounced"]}  # fmt: skip
+    for column, statuses in words.items():
+        there = [status for status in statuses if status in counts.columns]
+        campaigns[column] = counts[there].sum(axis=1).reindex(campaigns.index).fillna(0).astype("Int64")
+    return campaigns.assign(synced_at=then).reset_index(drop=True)
+
+
+def _members_then(store: Store, then: datetime) -> pd.DataFrame:
+    """Who was on a list then, as active; with those whom hygiene removed since."""
+    members = store.read("list_members")
+    there = members["created_at"].isna() | (members["created_at"] <= then)
+    there &= members["gone_at"].isna() | (members["gone_at"] > then)
+    taken = store.read("suppressions")
+    taken = taken[(taken["done_at"] > then) & (taken["action"] == "delete")][["list_id", "msisdn"]]
+    kept = members[there].assign(gone_at=_NEVER)
+    kept.loc[kept["msisdn"].isin(taken["msisdn"]), "status"] = "active"
+    more = taken.drop_duplicates().merge(kept[["list_id", "msisdn"]], how="left", indicator=True)
+    more = more.loc[more["_merge"] == "left_only", ["list_id", "msisdn"]].assign(status="active")
+    rows = pd.concat([kept, more], ignore_index=True) if len(more) else kept
+    return rows.astype({"list_id": "int64"})
+
+
+# ---- what came of it -------------------------------------------------------------------------------
+
+
+def _what_came_of(store: Store, then: datetime, removed: set[str], held: int) -> Backtest:
+    later = store.read("dlrs", since=then, columns=["msisdn", "sent_at", "status"])
+    later = later[later["msisdn"].isin(removed)]
+    replies = store.read("replies", since=then, columns=["msisdn", "received_at"])
+    members = store.read("list_members", columns=["msisdn", "created_at"])
+    delivered = set(later.loc[later["status"] == "delivered", "msisdn"])
+    judged = set(later.loc[later["status"].isin(["delivered", "hard-bounce"]), "msisdn"])
+    replied = set(replies["msisdn"]) & removed
+    alive = delivered | replied
+    (low,), (high,) = wilson([len(alive)], [len(judged | alive)])
+    return Backtest(
+        at=then.astimezone(UTC),
+        removed=len(removed),
+        known=len(judged | alive),
+        alive=len(alive),
+        delivered=len(delivered),
+        replied=len(replied),
+        re_added=len(set(members.loc[members["created_at"] > then, "msisdn"]) & removed),
+        low=float(low),
+        high=float(high),
+        held=held,
+    )

@@ -1,0 +1,85 @@
+"""Today's rules on the store of then, beside a store that was really stopped then; and what came of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smsdata import Client, Store, UsageError, hygiene, sync
+from smsdata.simulator import Account, Gateway
+from tests.support.sync_world import present
+
+Connect = Callable[..., Client]
+
+
+def lived(
+    connect: Connect, folder: Path, seed: int, nights: int, stop: int
+) -> tuple[Account, Store, Store, datetime]:
+    """An account with dead numbers, synced each night; and its store as it was after `stop` nights."""
+    account = Account(seed=seed, campaigns=8, recipients=150, singles=0, inbound=0, lists=2, days=30,
+                      dead=0.06, clients=0)  # fmt: skip
+    gateway = Gateway(account, limiter=None)
+    account.schedule(days=nights, campaigns=nights // 3, recipients=120, singles=0, inbound=0)
+    store, then = Store(folder / "store"), present(account)
+    for night in range(nights):
+        account.advance(hours=24)
+        sync(connect(gateway), store)
+        if night == stop:
+            shutil.copytree(store.path, folder / "stopped")
+            then = present(account)
+    return account, store, Store(folder / "stopped"), then
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_backtest_removes_what_a_store_that_stopped_then_would_have(
+    connect: Connect, tmp_path: Path, seed: int
+) -> None:
+    _, store, stopped, then = lived(connect, tmp_path, seed, nights=24, stop=14)
+    witness = hygiene.plan(stopped, now=then)
+    due = set(witness.loc[witness["tier"] == "remove", "msisdn"])
+    looked = hygiene.backtest(store, then)
+    assert due, "nobody is removed: the test would prove nothing"
+    assert looked.removed == len(due)
+
+
+def test_backtest_counts_who_lived_on(connect: Connect, tmp_path: Path) -> None:
+    account, store, _, then = lived(connect, tmp_path, seed=1, nights=24, stop=14)
+    before = hygiene.backtest(store, then)
+    witness = hygiene.plan(Store(tmp_path / "stopped"), now=then)
+    risen = sorted(witness.loc[witness["tier"] == "remove", "msisdn"])[:2]
+    send = account.send_campaign(numbers=risen, text="Still there?")
+    account.advance(hours=1)
+    for msisdn in risen:
+        account.set_status(send, msisdn, "delivered")
+    account.reply(send, risen[0], "yes")
+    account.advance(days=5)
+    sync(connect(Gateway(account, limiter=None)), store)
+    looked = hygiene.backtest(store, then)
+    assert (looked.removed, looked.delivered) == (before.removed, before.delivered + 2)
+    assert looked.replied == before.replied + 1
+    assert looked.alive >= 2
+    assert looked.low < looked.alive / looked.known < looked.high
+    assert looked.known + looked.unknown == looked.removed
+    assert f"{looked.removed:,} numbers" in looked.lines()[0]
+    assert looked.as_json()["alive"] == looked.alive
+
+
+def test_backtest_before_the_first_sync_says_since_when(connect: Connect, tmp_path: Path) -> None:
+    account, store, *_ = lived(connect, tmp_path, seed=1, nights=3, stop=1)
+    with pytest.raises(UsageError, match="knew no status by"):
+        hygiene.backtest(store, present(account) - timedelta(days=20))
+    with pytest.raises(UsageError, match="after what the store heard last"):
+        hygiene.backtest(store, present(account) + timedelta(days=1))
+
+
+def test_backtest_interval_of_nobody_known_is_missing() -> None:
+    looked = hygiene.Backtest(pd.Timestamp("2026-08-01", tz="UTC"), 3, 0, 0, 0, 0, 0, np.nan, np.nan, 2)
+    assert looked.unknown == 3
+    assert looked.as_json()["low"] is None
+    assert "an outage?" in looked.lines()[1]
