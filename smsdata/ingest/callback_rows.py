@@ -56,7 +56,7 @@ def typed(kind: str, pairs: Sequence[tuple[str, str]], received: int) -> Typed:
     }
     digest = hashlib.sha256(json.dumps([kind, sorted(pairs)]).encode()).hexdigest()
     extra = marked_text(spare, digest[:16])
-    make = {"dlr": _dlr, "reply": _reply, "link-hit": _link_hit, "list": _list_event}[kind]
+    make = {"dlr": _dlr, "reply": _reply_event, "link-hit": _link_hit, "list": _list_event}[kind]
     return make(fields, extra, digest, datetime.fromtimestamp(received / 1e6, UTC))
 
 
@@ -70,7 +70,7 @@ def _dlr(fields: dict[str, str], extra: str, _digest: str, received: datetime) -
     return Typed("dlrs", row, send)
 
 
-def _reply(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
+def _reply_event(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
     at = _instant_of(fields, "datetime_entry", received)
     number = CONVERT["id"](fields.get("response_id") or "0")
     send = CONVERT["id"](fields.get("message_id") or "0")
@@ -87,7 +87,9 @@ def _reply(fields: dict[str, str], extra: str, _digest: str, received: datetime)
 
 def _link_hit(fields: dict[str, str], extra: str, digest: str, received: datetime) -> Typed:
     at, send = _instant_of(fields, "datetime", received), _send_of(fields)
-    row: dict[str, Any] = {name: fields.get(name) for name in _KNOWN["link-hit"]}
+    beside = ("list_id", "longcode", "link_hits", "message", "firstname", "lastname", "user_id")
+    row: dict[str, Any] = {name: fields.get(name) for name in beside} | {"clicked_at": at, "link": None}
+    row["msisdn"] = CONVERT["phone"](fields["mobile"]) if fields.get("mobile") else None
     hit = -1 - int(digest[:15], 16)  # hits have no id; those of polls count from 1
     return Typed("link_hits", row | {"message_id": send, "hit": hit, "extra": extra, "synced_at": at}, send)
 

@@ -232,7 +232,7 @@ def drop_hits_polled(store: Store, sends: Sequence[int]) -> None:
     asked = pa.table({"message_id": pa.array(sends, pa.int64())})
     rows = store.tables.rows_sharing("link_hits", asked, "message_id")
     heard = only_heard(rows.column("extra")).to_pylist()
-    names = ("message_id", "mobile", "datetime")
+    names = ("message_id", "msisdn", "clicked_at")
     same = list(zip(*(rows.column(name).to_pylist() for name in names), strict=True))
     polled = {one for one, only in zip(same, heard, strict=True) if not only}
     twice = [only and one in polled for one, only in zip(same, heard, strict=True)]
