@@ -90,7 +90,8 @@ def differing(account, change=lambda data: data, trials=TRIALS):
 
 @pytest.mark.parametrize("account", ACCOUNTS)
 def test_compare_rates_finds_no_difference_where_there_is_none(account):
-    assert differing(account, trials=2 * TRIALS) <= 0.09
+    trials = 2 * TRIALS if account is same_numbers else TRIALS  # its share is nearest to the bound
+    assert differing(account, trials=trials) <= 0.09
 
 
 @pytest.mark.parametrize("account", [same_numbers, other_days])
