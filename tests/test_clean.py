@@ -168,7 +168,8 @@ def test_clean_after_a_first_sync_says_to_sync_again(person: Callable[..., Perso
     made = person(syncs=1, dead=0.2)
     done = made.run("clean")
     assert done.exit_code == 0
-    (line,) = done.stderr.splitlines()
+    line, back = done.stderr.splitlines()
+    assert back.startswith("backtest: the store knew no status by")
     assert "cannot be judged yet" in line
     assert "`smsdata sync` again in an hour" in line
     assert line in done.stdout

@@ -79,18 +79,19 @@ def independent(rng):
 ACCOUNTS = [same_numbers, other_days, shared_numbers, shared_numbers_and_days, few_days, independent]
 
 
-def differing(account, change=lambda data: data):
+def differing(account, change=lambda data: data, trials=TRIALS):
     """Give the share of A/A trials in which the senders are said to differ."""
     rng = np.random.default_rng(20261126)
     found = [
-        compare_rates(change(account(rng)), by="sender", now=NOW)["differs"].iloc[0] for _ in range(TRIALS)
+        compare_rates(change(account(rng)), by="sender", now=NOW)["differs"].iloc[0] for _ in range(trials)
     ]
     return np.mean(np.asarray(found, dtype=bool))
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
 def test_compare_rates_finds_no_difference_where_there_is_none(account):
-    assert differing(account) <= 0.09
+    trials = 2 * TRIALS if account is same_numbers else TRIALS  # its share is nearest to the bound
+    assert differing(account, trials=trials) <= 0.09
 
 
 @pytest.mark.parametrize("account", [same_numbers, other_days])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 
 from smsdata import Client, Store, sync
 from smsdata.gateway.endpoints import endpoint
+from smsdata.ingest.callbacks import ingest_callbacks
 from smsdata.schema.frames import to_arrow, with_schema
 from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account, Gateway
+from smsdata.store.spool import Callback, Spool, spool_folder
 from smsdata.times import instant
+from tests.support.callers import query
 
 Connect = Callable[..., Client]
 NOW, AT = instant("2026-11-22"), "2026-11-20 01:02:03"
@@ -60,6 +64,21 @@ def test_sync_reads_the_clicks_of_the_sends_whose_count_moved(world: Any) -> Non
     sync(client, store, tables=["link_hits"])
     assert calls_of(gateway, "/get-link-hits.json") == reads + 1
     assert stored(store) == true(account)
+
+
+def test_clicks_that_were_called_back_before_are_not_doubled_by_polling(world: Any) -> None:
+    account, _, client, store = world
+    hits = true(account)
+    spool = Spool(spool_folder(store.private))
+    with spool.receiving("a test"):
+        for row in hits:
+            who = {"message_id": str(row["message_id"]), "mobile": row["msisdn"]}
+            fields = who | {"datetime": str(row["clicked_at"]).replace("T", " ")[:19], "link_hits": "1"}
+            spool.append([Callback(at=int(time.time() * 1e6), kind="link-hit", query=query(fields)).line()])
+    ingest_callbacks(store)
+    assert store.count("link_hits")
+    sync(client, store, tables=["link_hits"])
+    assert stored(store) == hits
 
 
 def test_plain_sync_asks_nobody_for_clicks(world: Any) -> None:

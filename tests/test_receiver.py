@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -70,9 +70,10 @@ def raw(base: str, request: bytes, *, patience: float = 10) -> bytes:
     parts = urlsplit(base)
     with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=patience) as connection:
         answer = b""
-        try:
+        with suppress(OSError):  # what was answered before the other side closed can still be read
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
+        try:
             while piece := connection.recv(65536):
                 answer += piece
         except OSError:

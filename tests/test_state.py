@@ -118,6 +118,7 @@ def test_state_keeps_every_field_in_its_file() -> None:
     state, empty = full(), State()
     note_witness(state, "dlrs", "independent")  # format 1 knew none
     state.mark_unproved({5}, changing={6})
+    state.hits_seen[7] = 3
     assert all(
         getattr(state, f.name) != getattr(empty, f.name) for f in fields(State) if f.name != "manifest"
     )

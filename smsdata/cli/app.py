@@ -225,10 +225,12 @@ def _exit_code(common: CommonOptions, name: str, work: Callable[[], int | None])
         _close_stdout()
         return 1
     except SmsDataError as error:
-        return _failed(common.as_json, str(error), error.exit_code, error.code, error.status)
+        return _say_failure(common.as_json, str(error), error.exit_code, error.code, error.status)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _failed(common.as_json, f"{where}{error.strerror or error}. Correct that and run it again.", 1)
+        return _say_failure(
+            common.as_json, f"{where}{error.strerror or error}. Correct that and run it again.", 1
+        )
     except Exception as error:  # a fault of ours: its text may hold somebody's number
         if os.environ.get("SMSDATA_TRACEBACK"):
             raise
@@ -237,11 +239,11 @@ def _exit_code(common: CommonOptions, name: str, work: Callable[[], int | None])
             f"unexpected {type(error).__name__} in {Path(at.filename).name} line {at.lineno}, a fault of "
             "smsdata: please report it. SMSDATA_TRACEBACK=1 shows all of it, which may hold phone numbers."
         )
-        return _failed(common.as_json, text, 1, "UNEXPECTED")
+        return _say_failure(common.as_json, text, 1, "UNEXPECTED")
     return code
 
 
-def _failed(as_json: bool, text: str, exit_code: int, code: str = "", status: int | None = None) -> int:
+def _say_failure(as_json: bool, text: str, exit_code: int, code: str = "", status: int | None = None) -> int:
     """Say why a command failed: in one line, and with --json in one object too."""
     if as_json:
         with suppress(OSError):

@@ -351,7 +351,7 @@ def break_off(caller: Caller) -> None:
         one.break_off()
 
 
-def _after_fork() -> None:
+def _drop_connections() -> None:
     """A child process opens connections of its own: on shared ones, answers would be mixed up."""
     for caller in list(_CALLERS):
         caller._lock = threading.Lock()
@@ -361,7 +361,7 @@ def _after_fork() -> None:
 
 
 _CALLERS: weakref.WeakSet[Caller] = weakref.WeakSet()
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(after_in_child=_drop_connections)
 
 
 def _in_flight(per_second: float) -> int:

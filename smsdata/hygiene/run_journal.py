@@ -264,10 +264,10 @@ def lacking(
     of_run = {
         (list_id, msisdn): undone for (list_id, msisdn, run), undone in known.items() if run == journal.run
     }
-    return {key for key, undone in of_run.items() if not _bears_out(own.get(key), undone)}
+    return {key for key, undone in of_run.items() if not _agrees_with_table(own.get(key), undone)}
 
 
-def _bears_out(entry: Entry | None, undone: bool) -> bool:
+def _agrees_with_table(entry: Entry | None, undone: bool) -> bool:
     return entry is not None and (entry.state == "undone" or (entry.removed and not undone))
 
 

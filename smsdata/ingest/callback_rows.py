@@ -21,7 +21,7 @@ _KNOWN = {
     "reply": ("message_id", "mobile", "longcode", "datetime_entry", "response", "response_id", "user_id"),
     "link-hit": (
         "message_id", "list_id", "mobile", "longcode", "datetime", "link_hits", "message", "firstname",
-        "lastname", "user_id", "link",
+        "lastname", "user_id",
     ),
     "list": ("type", "datetime_entry", "list_id", "mobile", "firstname", "lastname", "user_id"),
 }  # fmt: skip
@@ -39,12 +39,12 @@ class Typed:
     optout: dict[str, Any] | None = None
 
 
-def typed_callback(kind: str, pairs: Sequence[tuple[str, str]], received: int) -> Typed:
+def typed(kind: str, pairs: Sequence[tuple[str, str]], received: int) -> Typed:
     """Type one callback; ValueError where it has no place.
 
     >>> event = [("message_id", "7"), ("mobile", "61491570156"), ("status", "Delivered")]
     >>> at = ("datetime", "2026-11-22 09:30:00")
-    >>> one = typed_callback("dlr", [*event, at], 1_795_500_000_000_000)
+    >>> one = typed("dlr", [*event, at], 1_795_500_000_000_000)
     >>> one.row["status"], one.row["delivered_at"].isoformat()
     ('delivered', '2026-11-22T09:30:00+00:00')
     """
@@ -56,11 +56,11 @@ def typed_callback(kind: str, pairs: Sequence[tuple[str, str]], received: int) -
     }
     digest = hashlib.sha256(json.dumps([kind, sorted(pairs)]).encode()).hexdigest()
     extra = marked_text(spare, digest[:16])
-    make = {"dlr": _dlr_heard, "reply": _reply_heard, "link-hit": _hit_heard, "list": _list_event_heard}[kind]
+    make = {"dlr": _dlr, "reply": _reply_event, "link-hit": _link_hit, "list": _list_event}[kind]
     return make(fields, extra, digest, datetime.fromtimestamp(received / 1e6, UTC))
 
 
-def _dlr_heard(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
+def _dlr(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
     at = _instant_of(fields, "datetime", received)
     send, status = _send_of(fields), CONVERT["status"](fields.get("status") or None)
     row = {
@@ -70,7 +70,7 @@ def _dlr_heard(fields: dict[str, str], extra: str, _digest: str, received: datet
     return Typed("dlrs", row, send)
 
 
-def _reply_heard(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
+def _reply_event(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
     at = _instant_of(fields, "datetime_entry", received)
     number = CONVERT["id"](fields.get("response_id") or "0")
     send = CONVERT["id"](fields.get("message_id") or "0")
@@ -85,16 +85,16 @@ def _reply_heard(fields: dict[str, str], extra: str, _digest: str, received: dat
     return Typed("replies", row, send or 0, optout if left else None)
 
 
-def _hit_heard(fields: dict[str, str], extra: str, digest: str, received: datetime) -> Typed:
+def _link_hit(fields: dict[str, str], extra: str, digest: str, received: datetime) -> Typed:
     at, send = _instant_of(fields, "datetime", received), _send_of(fields)
-    row: dict[str, Any] = {name: fields.get(name) for name in _KNOWN["link-hit"]}
-    row |= {"msisdn": CONVERT["phone"](fields.get("mobile")), "clicked_at": at}
-    row = {name: value for name, value in row.items() if name not in {"mobile", "datetime"}}
+    beside = ("list_id", "longcode", "link_hits", "message", "firstname", "lastname", "user_id")
+    row: dict[str, Any] = {name: fields.get(name) for name in beside} | {"clicked_at": at, "link": None}
+    row["msisdn"] = CONVERT["phone"](fields["mobile"]) if fields.get("mobile") else None
     hit = -1 - int(digest[:15], 16)  # hits have no id; those of polls count from 1
     return Typed("link_hits", row | {"message_id": send, "hit": hit, "extra": extra, "synced_at": at}, send)
 
 
-def _list_event_heard(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
+def _list_event(fields: dict[str, str], extra: str, _digest: str, received: datetime) -> Typed:
     at = _instant_of(fields, "datetime_entry", received)
     if not fields.get("type"):
         raise ValueError("does not say whether a contact came or went")

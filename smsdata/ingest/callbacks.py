@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from smsdata.errors import LockedError, StoreError
 from smsdata.gateway.signatures import signature_is_right
-from smsdata.ingest.callback_rows import Typed, typed_callback
+from smsdata.ingest.callback_rows import Typed, typed
 from smsdata.ingest.report import Report
 from smsdata.schema.callback_marks import only_heard
 from smsdata.schema.callbacks import parameters
@@ -155,7 +155,7 @@ class _Sorting:
                     self.refused.append(callback)
                     continue
             try:
-                readable.append((callback, typed_callback(callback.kind, pairs, callback.at)))
+                readable.append((callback, typed(callback.kind, pairs, callback.at)))
             except ValueError:
                 self.odd.append(callback)
         sent_at = self._sends({event.send for _, event in readable if event.send})

@@ -83,7 +83,7 @@ class Segment:
     sealed: bool = False
 
 
-def _segment_of(path: Path, content: bytes) -> Segment:
+def _parsed_line(path: Path, content: bytes) -> Segment:
     segment = Segment(path)
     end = 0
     for line in content.split(b"\n"):
@@ -207,7 +207,7 @@ class Spool:
         for path in self._named("open"):
             if self._open and path == self._open.path:
                 continue
-            segment = _segment_of(path, path.read_bytes())
+            segment = _parsed_line(path, path.read_bytes())
             content = b"".join(callback.line() for callback in segment.callbacks)
             if segment.damaged:  # not of a crash: keep it as evidence of a damaged disk
                 self.disk.replace(path.with_suffix(".damaged"), path.read_bytes())
@@ -258,7 +258,7 @@ class Spool:
         for path in sorted(path for state in states for path in self._named(state)):
             for name in (path, path.with_suffix(".sealed"), path.with_suffix(".merged")):
                 with suppress(FileNotFoundError):  # it was sealed since it was listed
-                    yield _segment_of(name, name.read_bytes())
+                    yield _parsed_line(name, name.read_bytes())
                     break
 
     def mark_merged(self, segment: Segment) -> None:
@@ -282,7 +282,7 @@ class Spool:
     def aside(self, name: str) -> Segment:
         """What was put aside under a name: callbacks that wait, or that cannot be read."""
         path = self.folder / f"{name}.aside"
-        return _segment_of(path, path.read_bytes()) if path.exists() else Segment(path)
+        return _parsed_line(path, path.read_bytes()) if path.exists() else Segment(path)
 
     def put_aside(self, name: str, callbacks: Sequence[Callback]) -> None:
         """Put callbacks aside under a name, in the place of those that were there; each once."""
