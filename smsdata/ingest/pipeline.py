@@ -246,6 +246,7 @@ class Pipeline:
         """
         until, under_way = self.until(), self.state.slices.get(table)
         oldest = _oldest(table, until)
+        let_go_of_what_is_gone(self, table, oldest)
         if under_way is not None and under_way.start >= oldest - timedelta(minutes=30):
             yield from self._read_span(table, under_way)
             if under_way.end >= until:  # there is nothing newer; the margin is left to the next run, as ever
@@ -342,6 +343,26 @@ def _oldest(table: str, now: datetime) -> datetime:
     """From when on the gateway may be asked for rows of a table."""
     allowed = endpoint(table).limit
     return plan.oldest_kept(now) if allowed and allowed.horizon else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def let_go_of_what_is_gone(pipeline: Pipeline, table: str, oldest: datetime) -> None:
+    """Begin a table where the gateway still keeps it; say so where more than the margin was never read."""
+    state = pipeline.state
+    first = state.kept_from[table]
+    lost = list(gaps(state.covered(table), first, oldest)) if first < oldest else []
+    if not lost:
+        return
+    state.keep_from(table, max(first, lost[-1].end))
+    spans = ", ".join(
+        f"{gone.start:%Y-%m-%d %H:%M} to {gone.end:%Y-%m-%d %H:%M}"
+        for gone in lost
+        if gone.end - gone.start > plan.LEEWAY
+    )
+    if spans:
+        pipeline.report.attention.append(
+            f"{table}: those of {spans} were never read and are gone: the gateway keeps 12 months. Run "
+            "`smsdata sync` more often."
+        )
 
 
 def _note_new_statuses(report: Report, waiting: Mapping[str, pa.Table]) -> None:

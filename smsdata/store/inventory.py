@@ -270,6 +270,10 @@ class Inventory:
         """The files that are gone, table by table."""
         return [fault for fault in self.faults(*TABLES) if fault.what == "missing"]
 
+    def refused(self) -> list[FileFault]:
+        """The files that are there and are not as the manifest says; only while the store is written."""
+        return [fault for faults in self._refused.values() for fault in faults]
+
     def forget(self, lost: Iterable[FileFault]) -> None:
         """Name files no more that are gone: their rows were read again, or nobody can bring them back."""
         for fault in lost:
