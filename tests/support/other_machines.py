@@ -1,0 +1,47 @@
+"""Python in a process of its own, on a machine that lacks something."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+
+NO_ZONES = """
+import sys
+sys.modules["tzdata"] = None
+import pyarrow.compute as pc
+def refuse(*arguments, **options):
+    raise RuntimeError("this asks for the machine's zones")
+for name in ("strftime", "strptime", "year", "month", "day", "hour", "floor_temporal", "local_timestamp"):
+    setattr(pc, name, refuse)
+"""
+"""Python before anything else on a machine without zones; they must not be in its environment either."""
+
+_HIDDEN = 'mount -t tmpfs none /usr/share/zoneinfo 2>/dev/null && exec "$@"'
+
+
+def without_zones() -> list[str]:
+    """What stands before a command to hide the system's zones from it too, where the kernel lets us."""
+    hide = ["unshare", "-rm", "sh", "-c", _HIDDEN, "sh"]
+    try:
+        able = subprocess.run([*hide, "true"], check=False, capture_output=True).returncode == 0
+    except OSError:
+        able = False
+    return hide if able else []
+
+
+def in_python(
+    script: str, *words: object, folder: Path, before: list[str] | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in another process; `before` is what its command line begins with."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SMSDATA_")}
+    settings: dict[str, Any] = {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])}
+    return subprocess.run(
+        [*(before or []), sys.executable, "-c", script, *map(str, words)],
+        capture_output=True, text=True, cwd=folder, env=kept | settings | environment, timeout=120,
+        check=False,
+    )  # fmt: skip

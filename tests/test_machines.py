@@ -1,0 +1,78 @@
+"""Machines unlike ours: odd names of folders, no zones, no room, no temporary folder, closed streams."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from smsdata import Store, analysis
+from smsdata.errors import UsageError
+from smsdata.simulator import Account, Gateway
+from tests.support.other_machines import NO_ZONES, in_python, without_zones
+
+World = tuple[Account, Gateway, Store]
+
+# ---- names of folders ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["a*b", "a?b", "a[b]c", "[!a]", "a[x", "**", "{a,b}", "a'b", "a\\b", "~a", "%s"]
+)
+def test_scan_reads_the_store_in_a_folder_of_any_name_and_no_other(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for other in ("axxb", "axb", "abc", "b"):  # which patterns would find too
+        shutil.copytree(world[2].path, tmp_path / other)
+    world[2].path.rename(name)
+    store = Store(Path(name) if name.startswith("~") else tmp_path / name)
+    counted = analysis.delivery_rate(store.scan("messages"))["n"].sum()
+    assert counted == len(store.read("messages")) > 0
+
+
+def test_scan_refuses_the_names_that_duckdb_cannot_open(world: World, tmp_path: Path) -> None:
+    world[2].path.rename(tmp_path / "a\\*")
+    with pytest.raises(UsageError, match="move the store"):
+        analysis.delivery_rate(Store(tmp_path / "a\\*").scan("messages"))
+
+
+# ---- zones -----------------------------------------------------------------------------------------------
+
+_ON_ITS_OWN = """
+import sys
+from smsdata import Store, analysis, sync
+from smsdata.errors import UsageError
+from smsdata.simulator import Gateway
+from tests.support.clients import connected
+from tests.support.sync_world import small_account
+store = Store(sys.argv[1])
+sync(connected(Gateway(small_account(), limiter=None)), store, since="100d")
+messages, replies = store.scan("messages"), store.scan("replies")
+print(len(store.read("messages")), store.verify())
+print(len(analysis.delivery_rate(messages, by="day")), len(analysis.classify_replies(replies)) > 0)
+print(len(analysis.delivery_rate(store.read("messages", since="2026-10-01"), by="month")) > 0)
+try:
+    analysis.delivery_rate(messages, by="day", tz="Australia/Sydney")
+except UsageError as error:
+    print(error)
+"""
+
+
+def test_a_machine_without_zones_syncs_and_counts_in_utc(tmp_path: Path) -> None:
+    done = in_python(
+        NO_ZONES + _ON_ITS_OWN, tmp_path / "store", folder=tmp_path, before=without_zones(), PYTHONTZPATH=""
+    )
+    assert done.stderr == ""
+    first, second, third, last = done.stdout.splitlines()
+    assert first.endswith(" []")
+    assert int(first.split()[0]) > 0
+    assert second.endswith(" True")
+    assert third == "True"
+    assert "pip install tzdata" in last
+
+
+def test_a_machine_with_zones_names_what_one_looks_like(world: World) -> None:
+    with pytest.raises(UsageError, match="write it like 'Australia/Sydney'"):
+        analysis.delivery_rate(world[2].scan("messages"), by="day", tz="Sydney")
