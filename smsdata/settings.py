@@ -188,7 +188,7 @@ def settings(**given: Any) -> Settings:
         base_url=_checked_url(values["base_url"]),
         rate=_positive("rate", values["rate"]),
         share=_positive("share", values["share"], most=1.0),
-        store=Path(values["store"]),
+        store=expanded(values["store"]),
         sources=sources,
         ca_bundle=_existing_file("ca_bundle", values["ca_bundle"]),
         proxy=_checked_proxy(values["proxy"]),
@@ -266,9 +266,32 @@ def canonical_url(url: str) -> str:
 
 
 def _existing_file(name: str, value: Any) -> str:
-    if value and not Path(value).expanduser().is_file():
+    if value and not expanded(value).is_file():
         raise UsageError(f"{name} is {str(value)!r}; there is no such file.")
-    return str(Path(value).expanduser()) if value else ""
+    return str(expanded(value)) if value else ""
+
+
+def expanded(path: str | Path) -> Path:
+    """A path as it was given, its ``~`` or ``~user`` taken for a home as a shell takes it.
+
+    Raises
+    ------
+    UsageError
+        There is no home that ``~`` could mean.
+
+    Examples
+    --------
+    >>> expanded("data/store").as_posix(), expanded("~/sms").is_absolute()
+    ('data/store', True)
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        if Path(path).parts[0] != "~":  # a user whom nobody knows: a name like any other
+            return Path(path)
+        raise UsageError(
+            f"{path}: ~ means nothing here, for HOME is not set. Write the whole path."
+        ) from None
 
 
 def _checked_proxy(url: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from smsdata import Store, analysis
+from smsdata import Store, analysis, hygiene
 from smsdata.errors import UsageError
+from smsdata.settings import settings
 from smsdata.simulator import Account, Gateway
-from tests.support.other_machines import NO_ZONES, in_python, without_zones
+from tests.support.other_machines import NO_ZONES, ROOT, in_python, without_zones
 
 World = tuple[Account, Gateway, Store]
 
@@ -36,6 +39,28 @@ def test_scan_refuses_the_names_that_duckdb_cannot_open(world: World, tmp_path: 
     world[2].path.rename(tmp_path / "a\\*")
     with pytest.raises(UsageError, match="move the store"):
         analysis.delivery_rate(Store(tmp_path / "a\\*").scan("messages"))
+
+
+def test_tilde_in_a_path_is_a_home(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert settings(store="~/store").store == Store("~/store").path == tmp_path / "store"
+    planned = hygiene.plan(Store("~/store"), path="~/mine.parquet")
+    assert (tmp_path / "mine.parquet").is_file()
+    assert hygiene.load("~/mine.parquet", "~/store").equals(planned)
+    (tmp_path / "numbers.csv").write_text("mobile\n61491570156\n61491570157\n")
+    assert hygiene.check("~/numbers.csv", "~/store").empty
+    assert not (tmp_path / "~").exists()
+    monkeypatch.setenv("SMSDATA_STORE", "~nobody-here/store")
+    assert settings().store == Path("~nobody-here/store")
+
+
+def test_tilde_without_a_home_is_one_line(tmp_path: Path) -> None:
+    script = "import pwd, runpy\ndef none(uid): raise KeyError\npwd.getpwuid = none\n"
+    script += "runpy.run_module('smsdata', run_name='__main__')"
+    done = in_python(script, "tables", "--store", "~/store", folder=tmp_path, before=["env", "-u", "HOME"])
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "HOME is not set" in done.stderr
 
 
 # ---- zones -----------------------------------------------------------------------------------------------
@@ -76,3 +101,18 @@ def test_a_machine_without_zones_syncs_and_counts_in_utc(tmp_path: Path) -> None
 def test_a_machine_with_zones_names_what_one_looks_like(world: World) -> None:
     with pytest.raises(UsageError, match="write it like 'Australia/Sydney'"):
         analysis.delivery_rate(world[2].scan("messages"), by="day", tz="Sydney")
+
+
+# ---- root ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("user", "allowed"), [("0", True), ("1000", False)])
+def test_make_lab_starts_for_root_too(tmp_path: Path, user: str, allowed: bool) -> None:
+    (tmp_path / "id").write_text(f"#!/bin/sh\necho {user}\n")
+    (tmp_path / "id").chmod(0o755)
+    made = subprocess.run(
+        ["make", "--dry-run", "lab"], cwd=ROOT, text=True, capture_output=True, check=True,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    (line,) = [line for line in made.stdout.splitlines() if "jupyter lab" in line]
+    assert ("--allow-root" in line) == allowed

@@ -2,7 +2,7 @@
 
 The hash is keyed: only who can read the private folder of the store can make one, so that a plan that was
 changed cannot be given the hash that fits. Owns the columns and rules of a plan, its key, its file and its
-summary; decides nothing. Imports of smsdata only `store` and `errors`.
+summary; decides nothing. Imports of smsdata only `store`, `settings` and `errors`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smsdata.errors import SafetyError, UsageError
+from smsdata.settings import expanded
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store, open_store
 
@@ -107,10 +108,11 @@ def write_plan(
         "key_in": str(store.private.resolve()),
     }
     if path is not None:
-        _require_free(Path(path), store)
+        path = expanded(path)
+        _require_free(path, store)
     rows = rows[list(PLAN_COLUMNS)].astype(PLAN_COLUMNS).reset_index(drop=True)
     about["hash"] = _plan_hash(rows, about, _made_key(store))
-    file = Path(path) if path is not None else store.private / "plans" / f"{about['hash'][:12]}.parquet"
+    file = path if path is not None else store.private / "plans" / f"{about['hash'][:12]}.parquet"
     rows.attrs["plan"] = about | {"file": str(file)}
     disk = store.disk if path is None else Disk(file.parent)
     disk.folder(file.parent)
@@ -187,7 +189,7 @@ def load(plan: pd.DataFrame | str | Path, store: Store | str | Path | None = Non
         When there is no such file.
     """
     if not isinstance(plan, pd.DataFrame):
-        plan = _read_frame(Path(plan))
+        plan = _read_frame(expanded(plan))
     about = plan.attrs.get("plan")
     if not isinstance(about, dict) or list(plan.columns) != list(PLAN_COLUMNS):
         raise SafetyError("this is no plan; make one with `smsdata clean`.")

@@ -8,7 +8,7 @@ Layout, for readers without smsdata too::
 
 Rows arrive in the journal, are merged by key, then the state (cursors) is replaced: a crash between any two
 of these steps loses nothing, and doing the steps again doubles nothing. Knows nothing of HTTP. Imports the
-other modules of `smsdata.store`, `schema`, `times` and `errors`.
+other modules of `smsdata.store`, `schema`, `settings`, `times` and `errors`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 from smsdata.errors import StoreError, UsageError
 from smsdata.schema.frames import stamped, to_pandas
 from smsdata.schema.tables import TABLES
-from smsdata.settings import canonical_url
+from smsdata.settings import canonical_url, expanded
 from smsdata.store.disk import Disk
 from smsdata.store.evidence import as_observed
 from smsdata.store.journal import PageJournal
@@ -94,7 +94,7 @@ class Store:
     Parameters
     ----------
     path
-        The store's folder; made when something is first written.
+        The store's folder, a ``~`` in it is a home; made when something is first written.
     disk
         How durable files are written; for tests.
     part_rows
@@ -108,7 +108,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path, *, disk: Disk | None = None, part_rows: int = PART_ROWS) -> None:
-        self.path = Path(path)
+        self.path = expanded(path)
         self.private = self.path / ".smsdata"
         self.disk = disk or Disk(self.private)
         self.tables = StoredTables(self.path, self.disk, part_rows)
