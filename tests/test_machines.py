@@ -87,7 +87,11 @@ except UsageError as error:
 
 def test_a_machine_without_zones_syncs_and_counts_in_utc(tmp_path: Path) -> None:
     done = in_python(
-        NO_ZONES + _ON_ITS_OWN, tmp_path / "store", folder=tmp_path, before=without_zones(), PYTHONTZPATH=""
+        NO_ZONES + _ON_ITS_OWN,
+        tmp_path / "store",
+        folder=tmp_path,
+        before=without_zones(),
+        environment={"PYTHONTZPATH": ""},
     )
     assert done.stderr == ""
     first, second, third, last = done.stdout.splitlines()

@@ -8,17 +8,15 @@ Layout, for readers without smsdata too::
 
 Rows arrive in the journal, are merged by key, then the state (cursors) is replaced: a crash between any two
 of these steps loses nothing, and doing the steps again doubles nothing. Knows nothing of HTTP. Imports the
-other modules of `smsdata.store`, `schema`, `settings`, `times` and `errors`.
+other modules of `smsdata.store`, `schema`, `settings`, `times`, `machine` and `errors`.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.errors import StoreError, UsageError
+from smsdata.machine import posix_locks, this_process
 from smsdata.schema.frames import stamped, to_pandas
 from smsdata.schema.tables import TABLES
 from smsdata.settings import canonical_url, expanded
@@ -243,12 +242,10 @@ class Store:
         StoreError
             When the folder cannot be written.
         """
+        posix_locks()
         self.disk.folder(self.path)
         self.disk.folder(self.private)
-        holder = (
-            f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        )
-        with self.disk.lock(holder, wait):
+        with self.disk.lock(this_process(), wait):
             self.disk.clean()
             self.__dict__.pop("state", None)
             self.disk.settle(self.private)  # what we read of it may not be safe from a loss of power yet

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 ROOT = Path(__file__).parent.parent.parent
 
 NO_ZONES = """
@@ -35,13 +38,37 @@ def without_zones() -> list[str]:
 
 
 def in_python(
-    script: str, *words: object, folder: Path, before: list[str] | None = None, **environment: str
+    script: str,
+    *words: object,
+    folder: Path,
+    before: Sequence[str] = (),
+    environment: Mapping[str, str] = NOTHING,
 ) -> subprocess.CompletedProcess[str]:
     """Run a script in another process; `before` is what its command line begins with."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SMSDATA_")}
     settings: dict[str, Any] = {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])}
     return subprocess.run(
-        [*(before or []), sys.executable, "-c", script, *map(str, words)],
-        capture_output=True, text=True, cwd=folder, env=kept | settings | environment, timeout=120,
+        [*before, sys.executable, "-c", script, *map(str, words)],
+        capture_output=True, text=True, cwd=folder, env=kept | settings | dict(environment), timeout=120,
         check=False,
     )  # fmt: skip
+
+
+WINDOWS = """
+import os, sys
+sys.modules["fcntl"] = sys.modules["pwd"] = sys.modules["grp"] = None
+for name in ("register_at_fork", "getuid", "geteuid", "O_NOFOLLOW", "O_DIRECTORY", "O_NONBLOCK", "fork"):
+    delattr(os, name)
+"""
+"""Python before anything else on a machine that is no POSIX."""
+
+NO_TEMPORARY_FOLDER = """
+import tempfile
+tempfile._candidate_tempdir_list = lambda: []
+"""
+
+COMMAND = """
+import runpy
+runpy.run_module("smsdata", run_name="__main__")
+"""
+"""The command line, after such a beginning; its words are those of the script."""
