@@ -22,6 +22,7 @@ import pyarrow as pa
 from smsdata.errors import SafetyError, UsageError
 from smsdata.settings import expanded
 from smsdata.store.disk import Disk
+from smsdata.store.ownership import make_store_folders
 from smsdata.store.store import Store, open_store
 
 Action = Literal["delete", "optout"]
@@ -131,7 +132,7 @@ def _made_key(store: Store) -> bytes:
     """Give the key of the store's plans; it is made when it is first needed."""
     file = store.private / _KEY
     if not file.exists():
-        store.disk.folder(store.private)
+        make_store_folders(store.disk, store.path)
         store.disk.replace(file, secrets.token_bytes(_KEY_BYTES))
     return _key_in(store.private)
 

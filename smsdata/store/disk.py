@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ class Disk:
         self._guard = threading.Lock()
 
     def folder(self, path: Path) -> None:
-        """Make a folder that only its owner may enter.
+        """Make a folder that only its owner may enter, or in a shared one its group.
 
         A folder that is there already may have been made by a process that died before its name was durable:
         the first time, that is made up for. So it is for the store's own folder and those above it, as far as
@@ -79,6 +80,7 @@ class Disk:
     def _fill(self, path: Path, content: bytes | memoryview) -> None:
         handle = self._open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
+            _let_group_in(handle, path)
             self._write(handle, content)
             self._fsync(handle)
         finally:
@@ -90,6 +92,7 @@ class Disk:
             handle = self._open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             try:
                 require_plain(handle)
+                _let_group_in(handle, path)
                 self._sync_folder(path.parent)
             except BaseException:
                 os.close(handle)
@@ -133,6 +136,7 @@ class Disk:
             with ExitStack() as lock:
                 with said(path):
                     require_plain(handle)
+                    _let_group_in(handle, path)
                     what = "the store is being written by"
                     lock.enter_context(held_lock(handle, path, what, holder=holder, wait=wait, sleep=sleep))
                 yield
@@ -160,6 +164,8 @@ class Disk:
 
     def _mkdir(self, path: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
+        if is_shared(path.parent):
+            path.chmod(0o2770)
 
     def _truncate(self, handle: int, size: int) -> None:
         os.ftruncate(handle, size)
@@ -223,6 +229,20 @@ class Appender:
         with self._guard:
             handle, self._handle = self._handle, -1
             os.close(handle)
+
+
+def is_shared(folder: Path) -> bool:
+    """Whether a group shares a folder: what is put there is the group's to read and write too."""
+    marks = stat.S_ISGID | stat.S_IWGRP
+    return folder.stat().st_mode & marks == marks
+
+
+def _let_group_in(handle: int, path: Path) -> None:
+    """Let the group of a shared folder read and write a file of ours in it, whatever the umask says."""
+    if is_shared(path.parent):
+        facts = os.fstat(handle)
+        if facts.st_uid == os.geteuid() and stat.S_IMODE(facts.st_mode) != 0o660:
+            os.fchmod(handle, 0o660)
 
 
 @contextmanager

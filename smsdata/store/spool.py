@@ -4,7 +4,7 @@ A spool is a folder of segments. A segment is lines of ``<crc32 of the record> <
 one JSON object; it only grows, is closed by a line with the count and the SHA-256 of what stands above it,
 and then changes its name from ``.open`` to ``.sealed``. Whatever is merged is called ``.merged`` until it is
 old. A line that a crash left half written was never answered with 200; it is skipped, and no line after it is
-lost. Imports `disk` and `errors`.
+lost. Imports `disk`, `ownership` and `errors`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import orjson
 
 from smsdata.errors import LockedError, StoreError
 from smsdata.store.disk import Appender, Disk
+from smsdata.store.ownership import make_store_folders
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 30.0
@@ -146,8 +147,8 @@ class Spool:
         LockedError
             When another process receives into this spool.
         """
-        for folder in (self.folder.parent.parent, self.folder.parent, self.folder):
-            self.disk.folder(folder)
+        make_store_folders(self.disk, self.folder.parent.parent)
+        self.disk.folder(self.folder)
         try:
             with self.disk.lock(holder, 0.0):
                 self.disk.clean()

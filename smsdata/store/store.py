@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.errors import StoreError, UsageError
-from smsdata.machine import posix_locks, this_process
+from smsdata.machine import this_process
 from smsdata.schema.frames import stamped, to_pandas
 from smsdata.schema.tables import TABLES
 from smsdata.settings import canonical_url, expanded
@@ -34,6 +34,7 @@ from smsdata.store.evidence import as_observed
 from smsdata.store.journal import PageJournal
 from smsdata.store.keys import rows_without, same_keys
 from smsdata.store.merging import Merging
+from smsdata.store.ownership import make_store_folders, refuse_foreign_store
 from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
@@ -70,6 +71,8 @@ def existing_store(store: Store | str | Path) -> Store:
     ------
     UsageError
         There is no folder of that name.
+    StoreError
+        It is a folder of others; see `smsdata.store.ownership`.
     """
     store = open_store(store)
     try:
@@ -84,6 +87,7 @@ def existing_store(store: Store | str | Path) -> Store:
         raise UsageError(
             f"there is no store at {store.path}: correct the name, or let `smsdata sync` make a store there."
         )
+    refuse_foreign_store(store.path)
     return store
 
 
@@ -242,9 +246,7 @@ class Store:
         StoreError
             When the folder cannot be written.
         """
-        posix_locks()
-        self.disk.folder(self.path)
-        self.disk.folder(self.private)
+        make_store_folders(self.disk, self.path)
         with self.disk.lock(this_process(), wait):
             self.disk.clean()
             self.__dict__.pop("state", None)
