@@ -23,6 +23,7 @@ from smsdata.errors import SafetyError, UsageError
 from smsdata.settings import expanded
 from smsdata.store.disk import Disk
 from smsdata.store.ownership import make_store_folders
+from smsdata.store.plain_files import read_plain
 from smsdata.store.store import Store, open_store
 
 Action = Literal["delete", "optout"]
@@ -139,13 +140,13 @@ def _made_key(store: Store) -> bytes:
 
 def _key_in(private: Path) -> bytes:
     try:
-        key = (private / _KEY).read_bytes()
+        key = read_plain(private / _KEY)
     except PermissionError:
         raise SafetyError(
             f"{private / _KEY} cannot be read: make it readable for this user. Without it no plan "
             "can be trusted."
         ) from None
-    except OSError:
+    except (OSError, ValueError):
         key = b""
     if len(key) != _KEY_BYTES:
         raise SafetyError(
@@ -165,10 +166,17 @@ def _require_free(file: Path, store: Store) -> None:
             load(file, store)
         except (SafetyError, UsageError):
             raise UsageError(f"{file} is there and is no plan of this store: nothing was replaced.") from None
-        if page.exists() and not page.read_bytes().startswith(_TITLE.encode()):
+        if page.exists() and not _is_summary(page):
             raise UsageError(f"{page} is there and is no summary of a plan: nothing was replaced.")
     elif page.exists() or page.is_symlink():
         raise UsageError(f"{page} is there and belongs to no plan: nothing was replaced.")
+
+
+def _is_summary(page: Path) -> bool:
+    try:
+        return read_plain(page).startswith(_TITLE.encode())
+    except ValueError:
+        return False
 
 
 def load(plan: pd.DataFrame | str | Path, store: Store | str | Path | None = None) -> pd.DataFrame:
@@ -210,7 +218,7 @@ def load(plan: pd.DataFrame | str | Path, store: Store | str | Path | None = Non
 
 def _read_frame(file: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(io.BytesIO(file.read_bytes()))
+        return pd.read_parquet(io.BytesIO(read_plain(file)))
     except FileNotFoundError:
         raise UsageError(f"{file}: there is no such plan.") from None
     except PermissionError:

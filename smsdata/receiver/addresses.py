@@ -1,6 +1,6 @@
 """Where the gateway may call: one unguessable word in the path, and for a day the words before it.
 
-Imports `store.disk`, `store.ownership`, `schema.callbacks` and `errors`.
+Imports `store.disk`, `store.ownership`, `schema.callbacks`, `store.plain_files` and `errors`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from smsdata.errors import StoreError
 from smsdata.schema.callbacks import KINDS
 from smsdata.store.disk import Disk
 from smsdata.store.ownership import make_store_folders
+from smsdata.store.plain_files import read_plain
 
 GRACE = 26 * 3600.0
 """How long a word is good for after it was changed, in seconds: the gateway's last retry comes after 24 h."""
@@ -88,7 +89,7 @@ class Addresses:
         if changed == self._read_at:
             return False
         try:
-            kept = orjson.loads(self._path.read_bytes())
+            kept = orjson.loads(read_plain(self._path))
             retired = {str(word).encode(): float(since) for word, since in kept["retired"].items()}
             self._current, self._retired = str(kept["token"]).encode(), retired
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -75,8 +75,8 @@ def _refuse_others(folder: Path, facts: os.stat_result, owner: int | None, group
         )
     if facts.st_uid not in {os.geteuid(), 0, owner} and facts.st_gid != group:
         raise StoreError(
-            f"{folder} belongs to {_user_name(facts.st_uid)}, and you are {_user_name(os.geteuid())}: "
-            f"use another --store, or accept that owner with SMSDATA_STORE_OWNER={facts.st_uid}, or the group "
+            f"{folder} belongs to {_user_name(facts.st_uid)}, and you are {_user_name(os.geteuid())}: use "
+            f"another --store, or accept that owner with SMSDATA_STORE_OWNER={facts.st_uid}, or the group "
             "that shares it with SMSDATA_STORE_GROUP."
         )
 
