@@ -129,7 +129,7 @@ def ingest_callbacks_command(
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
 ) -> int:
     """Merge received callbacks into the store, without a call to the gateway; sync does it too."""
-    counts, report = ingest_callbacks(common.open_store(), secret=common.settings().secret, wait=wait)
+    counts, report = ingest_callbacks(common.existing_store(), secret=common.settings().secret, wait=wait)
     common.say(
         *(f"note: {note}" for note in report.notes), *(f"needs a look: {line}" for line in report.attention)
     )
