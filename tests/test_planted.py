@@ -36,17 +36,21 @@ def _giant(path: Path) -> None:
 PLANTED: dict[str, Callable[[Path], None]] = {"pipe": _pipe, "giant": _giant, "folder": Path.mkdir}
 
 
+class WaitsForEverError(BaseException):
+    """No error that anybody would take for one of the operating system."""
+
+
 @contextmanager
 def _watched() -> Iterator[None]:
     """End what waits for ever, or wants all memory: both would be the fault that is looked for."""
 
     def late(number: int, frame: Any) -> None:
-        raise TimeoutError("it waits for ever")
+        raise WaitsForEverError
 
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (16 << 30, before[1]))
     old = signal.signal(signal.SIGALRM, late)
-    signal.alarm(20)
+    signal.alarm(60)
     try:
         yield
     finally:
