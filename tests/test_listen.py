@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pyarrow as pa
 import pytest
 
@@ -22,7 +24,7 @@ from smsdata.cli.app import run
 from smsdata.receiver.watching import follow
 from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Gateway
-from smsdata.store.spool import Callback, Spool, spool_folder
+from smsdata.store.spool import STATES, Callback, Spool, spool_folder
 from tests.support.callers import dlr, fire, query, reply
 
 Made = tuple[Account, Gateway, Store]
@@ -352,3 +354,34 @@ def test_listen_demands_a_secret_for_signatures(tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert (process.returncode, len(said.splitlines())) == (2, 1)
     assert "SMSDATA_API_SECRET" in said
+
+
+def test_the_twin_rehearses_what_listen_receives(tmp_path: Path, folder: Path) -> None:
+    """Two commands: what a person texts the simulated account is a signed callback, and on disk."""
+    urls = json.loads(ran("listen", "--show-url", "--json", "--store", str(folder))[1])
+    demo = {"SMSDATA_API_SECRET": "demo", "HOME": str(tmp_path)}
+    listening = started(folder, "--require-signature", "--port", "0", **demo)
+    base = next(word for word in first_line(listening).split() if word.startswith("http://"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    twin = subprocess.Popen(
+        [sys.executable, "-m", "smsdata", "simulate", "--port", str(port), "--now", "2026-01-05", "--sign",
+         "--callback", f"reply={base}{urlsplit(urls['reply']).path}?from=the+twin"],
+        stderr=subprocess.PIPE, text=True, env=os.environ | demo,
+    )  # fmt: skip
+    assert "simulated gateway" in first_line(twin)
+    with tailing(folder, "--json", "--clear") as tail:
+        said = {"mobile": "447700900999", "response": "JOIN & more"}
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:  # it may still be starting
+            client.post(f"http://127.0.0.1:{port}/__twin/inbound", data=said).raise_for_status()
+        (line,) = _shown(tail, 1)
+    for process in (twin, listening):
+        process.terminate()
+        process.communicate(timeout=60)
+    told = json.loads(line)["parameters"]
+    assert (told["from"], told["mobile"], told["response"]) == ("the twin", "447700900999", "JOIN & more")
+    assert told["datetime_entry"] == "2026-01-05 00:00:00"
+    kept = [
+        one for part in Spool(spool_folder(folder / ".smsdata")).segments(*STATES) for one in part.callbacks
+    ]
+    assert [one.checked for one in kept] == [True]
