@@ -242,7 +242,11 @@ class Store:
             When another process holds it; the message names it.
         StoreError
             When the folder cannot be written.
+        UsageError
+            When `wait` is no number of seconds.
         """
+        if not wait >= 0:
+            raise UsageError(f"wait={wait:g} is no number of seconds: write 0 or more.")
         self.disk.folder(self.path)
         self.disk.folder(self.private)
         holder = (
