@@ -224,7 +224,7 @@ class Store:
         until = self.state.cursors.get("messages")
         return [
             *key_faults(self.tables),
-            *rows_aside(self.rejects),
+            *rows_aside(self.rejects, self.state.rejects),
             *unfinished(self.state),
             *counter_faults(self.tables, self.state, "messages", until=until),
             *(one for table in _COUNTED for one in counter_faults(self.tables, self.state, table)),
