@@ -6,13 +6,13 @@ needs.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import UsageError
+from smsdata.settings import expanded
 from smsdata.times import instant
 
 
@@ -27,7 +27,7 @@ def demo_command(
     common.refuse_ignored("the demo brings its own account", *ACCOUNT)
     from smsdata.demo import run_demo
 
-    result = run_demo(store=common.store, pictures=Path(pictures), seed=seed, say=common.say)
+    result = run_demo(store=common.store, pictures=expanded(pictures), seed=seed, say=common.say)
     common.show(result.as_json(), *result.lines())
     return NEEDS_ATTENTION if result.attention else 0
 
