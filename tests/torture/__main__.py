@@ -14,6 +14,7 @@ import stamina
 
 from . import (
     callback_fuzz,
+    callback_orders,
     callbacks,
     drift,
     fault,
@@ -47,7 +48,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],
-    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
+    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz, callback_orders)),
     "live-week": lambda seed: [live_week.run(seed)],
 }
 
