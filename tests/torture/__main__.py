@@ -13,6 +13,7 @@ import pyarrow as pa
 import stamina
 
 from . import (
+    backtests,
     callback_fuzz,
     callbacks,
     drift,
@@ -45,6 +46,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "histories": lambda seed: (part.run(seed) for part in (histories, outages)),
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
+    "backtest": lambda seed: [backtests.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],
     "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
 }

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from . import (
+    backtests,
     callback_fuzz,
     callbacks,
     drift,
@@ -172,6 +173,19 @@ def test_hygiene_removes_each_target_once_and_nobody_else() -> None:
 @pytest.mark.parametrize("bug", hygiene.BUGS)
 def test_hygiene_catches(bug: str) -> None:
     assert hygiene.run(1, every=100, disk=hygiene.BUGS[bug], refusals=(0.0,), until_wrong=True).wrong
+
+
+def test_backtest_covers_the_truth_and_warns_of_outages() -> None:
+    tally = backtests.run(1, accounts=6)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["removed alive"] > 5
+    assert tally.fired["with an outage"] >= 2
+
+
+@pytest.mark.parametrize("bug", backtests.BUGS)
+def test_backtest_catches(bug: str) -> None:
+    look, accounts, writes_to = backtests.BUGS[bug]
+    assert backtests.run(1, accounts=accounts, look=look, writes_to=writes_to, until_wrong=True).wrong
 
 
 def test_identity_accepts_nothing_about_something_else() -> None:
