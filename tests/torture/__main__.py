@@ -14,6 +14,7 @@ import stamina
 
 from . import (
     backtests,
+    between,
     callback_fuzz,
     callbacks,
     drift,
@@ -43,7 +44,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),
     "lateness": lambda seed: [lateness.run(seed)],
     "fuzz": lambda seed: [fuzz.run(seed)],
-    "histories": lambda seed: (part.run(seed) for part in (histories, outages)),
+    "histories": lambda seed: (part.run(seed) for part in (histories, outages, between)),
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
     "backtest": lambda seed: [backtests.run(seed)],

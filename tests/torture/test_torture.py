@@ -8,6 +8,7 @@ import pytest
 
 from . import (
     backtests,
+    between,
     callback_fuzz,
     callbacks,
     drift,
@@ -161,6 +162,19 @@ def test_outages_remove_nobody_alive() -> None:
 @pytest.mark.parametrize("bug", outages.BUGS)
 def test_outages_catch(bug: str) -> None:
     assert outages.run(1, accounts=8, plan=outages.BUGS[bug]).wrong
+
+
+def test_between_plan_and_apply_nobody_is_overruled() -> None:
+    tally = between.run(1, accounts=5)
+    assert not tally.wrong, str(tally)
+    assert min(tally.fired[f"deeds: {deed}"] for deed in ("START", "joined again", "reply")) > 2
+    assert min(tally.fired["removed"], tally.fired["opted out"]) > 5
+
+
+@pytest.mark.parametrize("bug", between.BUGS)
+def test_between_catches(bug: str) -> None:
+    plan, broken = between.BUGS[bug]
+    assert between.run(1, accounts=12, plan=plan, bug=broken, until_wrong=True).wrong
 
 
 def test_hygiene_removes_each_target_once_and_nobody_else() -> None:
