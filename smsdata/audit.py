@@ -17,7 +17,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from smsdata import plots
-from smsdata.analysis.breaches import sent_after_optout
+from smsdata.analysis.breaches import WORKING_DAYS, sent_after_optout
 from smsdata.analysis.opt_outs import opted_out
 from smsdata.errors import UsageError
 from smsdata.schema.csv_text import csv_text
@@ -27,7 +27,7 @@ from smsdata.times import instant
 
 Verdict = Literal["on", "off", "unclear"]
 
-_RULES = ("AU", "US")
+_RULES = {"AU": "Australia", "US": "the United States"}
 _ACTIVE = ["list_id", "msisdn", "first_optout_at", "source"]
 _WHY = {
     "flag": "after a message with the gateway's opt-out flag and before the flag was read: an opt-out by a "
@@ -119,11 +119,8 @@ class Audit:
 
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""
-        late = {rule: int(self.breaches[f"{rule.lower()}_past_deadline"].sum()) for rule in _RULES}
-        breaches = f"{len(self.breaches):,} messages were sent to a number after it had opted out"
-        breaches += (
-            f": {late['AU']:,} past the Australian deadline, {late['US']:,} past that of the United States."
-        )
+        breaches = f"{len(self.breaches):,} messages were sent to a number after it had opted out, "
+        breaches += "; ".join(self._by_deadline(rule) for rule in _RULES) + "."
         if self.breaches.empty:
             breaches = "No breach was found in this window; nothing is said about what lies outside it."
         return [
@@ -140,6 +137,14 @@ class Audit:
             f"{self.goo.still_active:,} of their places on lists are active, "
             f"{self.goo.no_longer_active:,} are not.",
         ]
+
+    def _by_deadline(self, rule: str) -> str:
+        """Tell how many breaches came before the deadline of a country and past it, and how long it is."""
+        late = int(self.breaches[f"{rule.lower()}_past_deadline"].sum())
+        return (
+            f"{len(self.breaches) - late:,} before and {late:,} past the deadline of {_RULES[rule]} "
+            f"({WORKING_DAYS[rule]} working days)"
+        )
 
     def _possibly(self) -> str:
         """Tell what "possible" means, and how many messages there are of each kind."""
@@ -240,7 +245,7 @@ def _after(messages: Any, evidence: pd.DataFrame, holidays: Collection[date]) ->
         rule: sent_after_optout(messages, evidence, rule=rule, holidays=holidays, include_review=True)
         for rule in _RULES
     }
-    whole = frames[_RULES[0]]
+    whole = frames["AU"]
     for rule, frame in frames.items():
         for column in ("deadline_at", "past_deadline"):
             whole[f"{rule.lower()}_{column}"] = frame[column]
@@ -329,7 +334,8 @@ _FILES = {
     "for a person to read",
 }
 _PICTURES = {
-    "breaches.png": "Messages sent after a certain opt-out: when, and how late; the deadline is Australia's",
+    "breaches.png": "Messages sent after a certain opt-out: when, and how late; the deadline is "
+    "Australia's, 5 working days, and lies in the grey band",
     "optouts.png": "Opt-outs by first evidence; those by a flag stand at the time of the flagged message",
 }
 _HOW_TO_READ = """\
@@ -349,7 +355,7 @@ All times are UTC. The files hold phone numbers: hand them only to those who may
 spreadsheet import `msisdn` and the ids as text. What might be taken for a formula, at
 the beginning of a text or after a separator or line break in it, has ' before it.
 """
-_TWICE = ["deadline_at", "past_deadline", "breach"]
+_TWICE = ["deadline_at", "working_days", "past_deadline", "breach"]
 """Columns that say what those of a country say."""
 
 

@@ -169,7 +169,9 @@ def test_sent_after_optout_counts_from_when_the_opt_out_had_certainly_happened()
     flagged = dlrs_of((10, A, "2026-08-01T09:00", "delivered", True)).assign(synced_at=utc(["2026-11-20"]))
     for gone in (optouts(list_members=listed("2026-11-20T00:00")), optouts(dlrs=flagged)):
         found = sent_after_optout(sent((12, A, "2026-11-21T00:00")), gone)
-        assert found[["certain", "hours_after", "breach"]].to_numpy().tolist() == [[True, 24, "immediate"]]
+        assert found[["certain", "hours_after", "breach"]].to_numpy().tolist() == [
+            [True, 24, "before the deadline"]
+        ]
     possible = sent_after_optout(sent((11, A, "2026-11-19T00:00")), optouts(dlrs=flagged))
     assert possible[["certain", "breach"]].to_numpy().tolist() == [[False, "past deadline"]]
 
@@ -253,8 +255,9 @@ def test_sent_after_optout_counts_working_days(
     just_before, at_the_end = (end - pd.Timedelta("1s")).isoformat(), end.isoformat()
     found = breaches(stopped, [just_before, at_the_end], rule=rule, holidays=holidays)
     assert found["deadline_at"].tolist() == [end, end]
-    assert found["breach"].tolist() == ["immediate", "past deadline"]
+    assert found["breach"].tolist() == ["before the deadline", "past deadline"]
     assert found["past_deadline"].tolist() == [False, True]
+    assert found["working_days"].tolist() == [{"AU": 5, "US": 10}[rule]] * 2
 
 
 def test_sent_after_optout_takes_other_days_and_zones() -> None:

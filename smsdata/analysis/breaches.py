@@ -35,6 +35,7 @@ _BREACHES = {
     "certain": "bool",
     "hours_after": "float64",
     "deadline_at": "utc",
+    "working_days": "int64",
     "past_deadline": "bool",
     "breach": "str",
 }
@@ -86,7 +87,8 @@ def sent_after_optout(
           at least that long; else from the earliest time it may have happened, so at most that long;
         - ``deadline_at`` (datetime64[us, UTC]): the end of the last working day to act, counted from the same
           time;
-        - ``past_deadline`` (bool); ``breach`` (str): "immediate" or "past deadline".
+        - ``working_days`` (int64): how many of them the deadline leaves; ``past_deadline`` (bool); ``breach``
+          (str): "before the deadline" or "past deadline".
 
     Raises
     ------
@@ -118,9 +120,9 @@ def sent_after_optout(
     ...     "sent_at": pd.to_datetime(["2026-11-04T01:00", "2026-11-12T01:00"], utc=True),
     ... })
     >>> sent_after_optout(messages, gone)[["message_id", "hours_after", "breach"]]
-       message_id  hours_after         breach
-    0          11         48.0      immediate
-    1          12        240.0  past deadline
+       message_id  hours_after               breach
+    0          11         48.0  before the deadline
+    1          12        240.0        past deadline
     """
     days, zone = _clock(rule, working_days, tz)
     with open_tables("sent_after_optout", messages=messages, optouts=optouts) as tables:
@@ -136,7 +138,8 @@ def sent_after_optout(
             hours_after=(rows["sent_at"] - rows["since"]) / 3.6e9,
             deadline_at=deadline,
             past_deadline=past,
-            breach=np.where(past, "past deadline", "immediate"),
+            working_days=days,
+            breach=np.where(past, "past deadline", "before the deadline"),
         )
         return explained(
             typed(full, _BREACHES),
