@@ -79,7 +79,7 @@ def _draw_deadlines(ax: Axes, breaches: pd.DataFrame, days: pd.Series) -> None:
     """Show as a band how many days after the opt-out the deadlines are, and name the working days."""
     if breaches.empty:
         return
-    left = (breaches["deadline_at"] - breaches["sent_at"]) / pd.Timedelta(days=1) + days
+    left = (breaches["deadline_at"] - breaches["sent_at"]).dt.total_seconds() / 86_400 + days
     working = ", ".join(f"{count:,}" for count in sorted(breaches["working_days"].unique()))
     low, high = left.min(), left.max()
     span = f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f}"
