@@ -64,6 +64,8 @@ class Audit:
         ``first_optout_at`` (datetime64[us, UTC]), ``source``, ``scope`` (str).
     goo : GlobalOptOut
         Whether Global Opt Out is on; if so, every opt-out counts for the whole account.
+    flags : int
+        Opt-out flags of the gateway, one per flagged message; one person may have several.
     messages : int
         Messages looked at.
     first, last : datetime or None
@@ -80,6 +82,7 @@ class Audit:
     possible: pd.DataFrame
     active: pd.DataFrame
     goo: GlobalOptOut
+    flags: int
     messages: int
     first: datetime | None
     last: datetime | None
@@ -93,18 +96,20 @@ class Audit:
 
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""
-        breaches = f"{len(self.breaches):,} messages were sent to a number after it had opted out, "
+        breaches = f"{len(self.breaches):,} messages were sent to {_persons(self.breaches)} "
+        breaches += "after they had opted out, "
         breaches += "; ".join(self._by_deadline(rule) for rule in _RULES) + "."
         if self.breaches.empty:
             breaches = "No breach was found in this window; nothing is said about what lies outside it."
         return [
             f"Looked at {self.messages:,} messages sent from {_in_utc(self.first)} to {_in_utc(self.last)}, "
             f"and at replies from {_in_utc(self.replies_from)} to {_in_utc(self.replies_until)}.",
-            f"{self.optouts['msisdn'].nunique():,} numbers with evidence of an opt-out, "
-            f"{self.optouts.loc[self.optouts['certain'], 'msisdn'].nunique():,} of them certain.",
+            f"{_persons(self.optouts)} (phone numbers) with evidence of an opt-out, "
+            f"{self.optouts.loc[self.optouts['certain'], 'msisdn'].nunique():,} of them certain; "
+            f"the gateway's opt-out flag stands on {self.flags:,} messages of theirs.",
             breaches,
             self._possibly(),
-            f"{self.active['msisdn'].nunique():,} numbers opted out and are still active on a list "
+            f"{_persons(self.active)} opted out and are still active on a list "
             f"({len(self.active):,} places).",
             self.goo.line(),
         ]
@@ -125,7 +130,10 @@ class Audit:
         kinds = "; ".join(
             f"{counts[why]:,} were sent {words}" for why, words in _WHY.items() if why in counts
         )
-        return f"{len(self.possible):,} more messages are possible breaches, for a person to judge: {kinds}."
+        return (
+            f"{len(self.possible):,} more messages, to {_persons(self.possible)}, are possible breaches, "
+            f" for somebody to judge: {kinds}."
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values: counts, windows, the breaches and the numbers still active."""
@@ -135,7 +143,9 @@ class Audit:
             "last": _iso_or_none(self.last),
             "replies_from": _iso_or_none(self.replies_from),
             "replies_until": _iso_or_none(self.replies_until),
-            "optouts": len(self.optouts),
+            "persons": self.optouts["msisdn"].nunique(),
+            "persons_certain": self.optouts.loc[self.optouts["certain"], "msisdn"].nunique(),
+            "flags": self.flags,
             "possible": len(self.possible),
             "possible_by": {str(k): int(v) for k, v in self.possible["why"].value_counts().items()},
             "global_opt_out": {k: None if v != v else v for k, v in vars(self.goo).items()},
@@ -189,9 +199,18 @@ def audit(
         possible=possible,
         active=places.loc[places["active"], _ACTIVE].reset_index(drop=True),
         goo=goo,
+        flags=_flags(store),
         messages=len(store.read("messages", since=since, columns=["id"])),
         **window,
     )  # fmt: skip
+
+
+def _flags(store: Store) -> int:
+    """How many messages carry the opt-out flag, in either table."""
+    key = ["message_id", "msisdn"]
+    dlrs = store.read("dlrs", columns=[*key, "optout"])
+    flagged = dlrs.loc[dlrs["optout"].fillna(False), key]
+    return len(pd.concat([flagged, store.read("optouts", columns=key)]).drop_duplicates())
 
 
 def _what_was_read(store: Store, since: str | datetime | None) -> dict[str, datetime | None]:
@@ -352,6 +371,11 @@ def _page(result: Audit, files: list[str]) -> str:
         "",
         *pictures,
     ])  # fmt: skip
+
+
+def _persons(frame: pd.DataFrame) -> str:
+    count = frame["msisdn"].nunique()
+    return f"{count:,} person{'' if count == 1 else 's'}"
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -241,6 +241,18 @@ def test_as_json_is_plain(off: tuple[Account, Store, Audit]) -> None:
     assert all("\n" not in line for line in off[2].lines())
 
 
+def test_audit_tells_persons_and_flags_apart(tmp_path: Path) -> None:
+    account = Account(seed=2, goo=False)
+    found = audit(read(account, tmp_path))
+    flags = {(row["message_id"], row["msisdn"]) for row in account.truth("optouts")}
+    assert found.flags == len(flags) > len({msisdn for _, msisdn in flags})
+    told, lines = found.as_json(), "\n".join(found.lines())
+    assert (told["persons"], told["flags"]) == (found.optouts["msisdn"].nunique(), len(flags))
+    assert f"{told['persons']:,} persons (phone numbers) with evidence" in lines
+    assert f"flag stands on {len(flags):,} messages" in lines
+    assert f"messages were sent to {found.breaches['msisdn'].nunique():,} persons" in lines
+
+
 def test_lines_name_nobody(off: tuple[Account, Store, Audit]) -> None:
     numbers: Callable[[str], bool] = lambda line: any(m in line for m in off[2].optouts["msisdn"])  # noqa: E731
     assert not any(numbers(line) for line in off[2].lines())

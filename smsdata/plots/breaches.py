@@ -70,7 +70,7 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
                 )
     _draw_deadlines(ax, breaches, days)
     _axes.date_axis(ax)
-    extra = f"{breaches['msisdn'].nunique():,} numbers"
+    extra = f"{breaches['msisdn'].nunique():,} persons"
     facts = _axes.facts_of(breaches, len(breaches), "messages", extra=extra)
     return _axes.finish(ax, "Sent after an opt-out", facts, share="days after the opt-out")
 
