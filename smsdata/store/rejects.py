@@ -51,9 +51,18 @@ class Rejects:
             self._disk.replace(path, record_bytes(facts, dates="%Y-%m-%d %H:%M:%S"))
         return kept
 
+    def names(self) -> set[str]:
+        """The names of their files."""
+        return {path.name for path in self._files()}
+
     def counts(self) -> Counter[str]:
         """How many rows of each table lie aside."""
         return Counter(path.name.rpartition("-")[0] for path in self._files())
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove the files of rows that were read after all."""
+        for path in paths:
+            self._disk.remove(path)
 
     def dismiss(self) -> int:
         """Remove them all, and keep none of them again; gives how many they were.
@@ -64,8 +73,7 @@ class Rejects:
         if paths:
             names = self._dismissed() | {path.name for path in paths}
             self._disk.replace(self._folder / "dismissed", "\n".join(sorted(names)).encode())
-        for path in paths:
-            self._disk.remove(path)
+        self.remove(paths)
         return len(paths)
 
     def _dismissed(self) -> set[str]:

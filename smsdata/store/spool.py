@@ -29,6 +29,8 @@ from smsdata.store.records import unreadable
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 30.0
+STATES = ("open", "sealed", "merged")
+"""Through which a segment goes."""
 _NAME = re.compile(r"segment-(\d{8,})\.(open|sealed|merged)")
 
 
@@ -268,9 +270,9 @@ class Spool:
         matches = [match for match in map(_NAME.fullmatch, self._names()) if match and match[2] == state]
         return [self.folder / match[0] for match in matches]
 
-    def segments(self, *states: str) -> Iterator[Segment]:
-        """The segments in some states, such as ``"open"`` and ``"sealed"``, in order."""
-        for path in sorted(path for state in states for path in self._named(state)):
+    def segments(self, *states: str, first: str = "") -> Iterator[Segment]:
+        """The segments in some states, such as ``"open"`` and ``"sealed"``, in order, from one name on."""
+        for path in sorted(path for state in states for path in self._named(state) if path.stem >= first):
             for name in (path, path.with_suffix(".sealed"), path.with_suffix(".merged")):
                 with suppress(FileNotFoundError):  # it was sealed since it was listed
                     yield _parsed_line(name, _content_of_segment(name))

@@ -227,7 +227,7 @@ class Store:
         until = self.state.cursors.get("messages")
         return [
             *key_faults(self.tables),
-            *rows_aside(self.rejects),
+            *rows_aside(self.rejects, self.state.rejects),
             *unfinished(self.state),
             *counter_faults(self.tables, self.state, "messages", until=until),
             *(one for table in _COUNTED for one in counter_faults(self.tables, self.state, table)),
@@ -245,7 +245,11 @@ class Store:
             When another process holds it; the message names it.
         StoreError
             When the folder cannot be written.
+        UsageError
+            When `wait` is no number of seconds.
         """
+        if not wait >= 0:
+            raise UsageError(f"wait={wait:g} is no number of seconds: write 0 or more.")
         make_store_folders(self.disk, self.path)
         with self.disk.lock(this_process(), wait):
             self.disk.clean()
