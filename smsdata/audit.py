@@ -22,6 +22,7 @@ from smsdata.analysis.opt_outs import opted_out
 from smsdata.errors import UsageError
 from smsdata.opt_out_switch import GlobalOptOut, judge_global_opt_out
 from smsdata.schema.csv_text import csv_text
+from smsdata.settings import expanded
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
@@ -290,7 +291,7 @@ def pack(result: Audit, folder: str | Path) -> list[Path]:
     StoreError
         When the folder cannot be written.
     """
-    place = Path(folder)
+    place = expanded(folder)
     disk = Disk(place)
     disk.folder(place)
     files = {f"{name}.csv": _csv(getattr(result, name)) for name in _FILES}
@@ -334,8 +335,8 @@ CFR 64.1200(a)(10)) after the opt-out. This is not legal advice.
 
 All times are UTC. The files hold phone numbers: hand them only to those who may see them, and have a
 spreadsheet import `msisdn` and the ids as text, in pandas `dtype="str"`, in DuckDB
-`all_varchar = true`. What might be taken for a formula, at the beginning of a text or after a separator or line
-break in it, has ' before it.
+`all_varchar = true`. What might be taken for a formula, at the beginning of a text or after a separator or
+line break in it, has ' before it.
 """
 _TWICE = ["deadline_at", "working_days", "past_deadline", "breach"]
 """Columns that say what those of a country say."""

@@ -160,3 +160,50 @@ def test_sync_names_a_file_that_is_damaged(connect, tmp_path, account, table):
     account.advance(hours=1)
     report = sync(connect(gateway), store)
     assert [line for line in report.attention if part.name in line and table in line]
+
+
+def test_sync_reads_inactive_members_apart_where_all_leaves_them_out(connect, tmp_path, account):
+    gateway = Gateway(account, limiter=None)
+
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        if call != "get-list" or sent.get("members") != "all":
+            return None
+        rows = [row for row in answer["members"] if row["status"] == "active"]
+        return answer | {"members": rows}
+
+    through = Tampered(gateway, change)
+    store = Store(tmp_path / "store")
+    for _ in range(2):
+        report = sync(connect(None, through=through), store)
+        assert report.attention == []
+        assert any("leaves inactive members out" in note for note in report.notes)
+        assert differences(store, account, ["list_members"]) == {}
+        account.advance(days=8)
+
+
+def test_sync_says_what_a_long_list_counts_that_it_does_not_give(connect, tmp_path):
+    account = Account(seed=2, campaigns=0, singles=0, inbound=0, lists=0, days=30)
+    list_id = account.contacts.add_list("Long")
+    for n in range(200):
+        account.contacts.add_member(list_id, 61491570000 + n)
+
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        return answer | {"members_active": 207} if call == "get-list" else None
+
+    through = Tampered(Gateway(account, limiter=None, max_page=25), change)
+    store = Store(tmp_path / "store")
+    report = sync(connect(None, through=through), store)
+    assert (
+        f"list {list_id} gave 200 active members in two passes alike, and counts 207" in report.attention[0]
+    )
+    assert store.read("list_members")["gone_at"].isna().all()
+
+
+def test_sync_deep_of_members_reads_them_again(connect, tmp_path, account):
+    gateway = Gateway(account, limiter=None)
+    store = Store(tmp_path / "store")
+    sync(connect(gateway), store)
+    lists = len(account.contacts.lists)
+    before = len([call for call in gateway.calls if call.path.endswith("get-list.json")])
+    sync(connect(gateway), store, tables=["list_members"], deep=True)
+    assert len([call for call in gateway.calls if call.path.endswith("get-list.json")]) >= before + lists

@@ -199,6 +199,8 @@ class Reader:
             if UNPROVED in (active.proof, inactive.proof):
                 return replace(_members_together(read, active, inactive, active), proof=UNPROVED)
             again = self._members(read, "active", stop)
+            if again.proof == UNPROVED:
+                return replace(_members_together(read, active, inactive, again), proof=UNPROVED)
             if key_hash(table, active.rows) == key_hash(table, again.rows):
                 return _members_together(read, active, inactive, again)
             active = again

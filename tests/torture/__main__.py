@@ -24,6 +24,7 @@ from . import (
     kill,
     lateness,
     live_lists,
+    live_week,
     outages,
     power,
     sweep,
@@ -47,6 +48,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "hygiene": lambda seed: [hygiene.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],
     "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
+    "live-week": lambda seed: [live_week.run(seed)],
 }
 
 
