@@ -334,15 +334,17 @@ Deadlines: the end of the 5th working day (Australia, ACMA) and of the 10th busi
 CFR 64.1200(a)(10)) after the opt-out. This is not legal advice.
 
 All times are UTC. The files hold phone numbers: hand them only to those who may see them, and have a
-spreadsheet import `msisdn` and the ids as text. What might be taken for a formula, at
-the beginning of a text or after a separator or line break in it, has ' before it.
+spreadsheet import `msisdn` and the ids as text, in pandas `dtype="str"`, in DuckDB
+`all_varchar = true`. What might be taken for a formula, at the beginning of a text or after a separator or
+line break in it, has ' before it.
 """
 _TWICE = ["deadline_at", "working_days", "past_deadline", "breach"]
 """Columns that say what those of a country say."""
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    return csv_text(frame.drop(columns=_TWICE, errors="ignore")).encode()
+    """As CSV; the mark at its beginning tells spreadsheets that it is UTF-8."""
+    return b"\xef\xbb\xbf" + csv_text(frame.drop(columns=_TWICE, errors="ignore")).encode()
 
 
 def _picture(ax: Any) -> bytes:
