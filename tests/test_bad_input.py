@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -324,3 +326,42 @@ def test_repeated_rows_are_refused_or_change_nothing(name: str) -> None:
             pd.testing.assert_frame_equal(run(name, doubled), expected)
         else:
             refused(name, doubled, f"{len(frame)} rows of {table} repeat the key", "drop_duplicates")
+
+
+KEYS = {"id", "message_id", "msisdn", "list_id", "longcode", "number"}
+"""The columns of which a store never has a null."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("how_many", ["one", "all"])
+def test_values_that_could_not_be_read_are_worked_with_or_refused(name: str, how_many: str) -> None:
+    """A store holds null where the gateway's value did not fit: no traceback, the same columns and types."""
+    tables = CASES[name].tables(name)
+    full = run(name, tables)
+    for table, frame in tables.items():
+        for column in sorted(set(frame.columns) - KEYS):
+            cells = frame[column].astype(object)
+            cells.iloc[: 1 if how_many == "one" else None] = None
+            if not isinstance(frame[column].dtype, np.dtype) or frame[column].dtype.kind not in "biu":
+                cells = cells.astype(frame[column].dtype)
+            elif frame[column].dtype.kind == "b":
+                cells = cells.astype("boolean")
+            else:
+                cells = cells.astype("Int64")
+            found = worked_or_refused(name, tables | {table: frame.assign(**{column: cells})})
+            if found is not None:
+                assert list(found.columns) == list(full.columns), (table, column)
+                assert found.dtypes.astype(str).to_dict() == full.dtypes.astype(str).to_dict(), (
+                    table,
+                    column,
+                )
+
+
+def worked_or_refused(name: str, tables: dict[str, Any]) -> pd.DataFrame | None:
+    """What a helper gives; None where it refuses in one line."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            return run(name, tables)
+        except UsageError as error:
+            return None if "\n" not in str(error) else pytest.fail(str(error))
