@@ -27,7 +27,8 @@ def demo_command(
     common.refuse_ignored("the demo brings its own account", *ACCOUNT)
     from smsdata.demo import run_demo
 
-    result = run_demo(store=common.store, pictures=expanded(pictures), seed=seed, say=common.say)
+    place = "data/demo/store" if seed == 1 else f"data/demo/store-{seed}"
+    result = run_demo(store=common.store or place, pictures=expanded(pictures), seed=seed, say=common.say)
     common.show(result.as_json(), *result.lines())
     return NEEDS_ATTENTION if result.attention else 0
 

@@ -275,13 +275,14 @@ def advice(plan: pd.DataFrame) -> list[str]:
         lines.append(
             f"{unsettled:,} of {len(plan):,} contacts cannot be judged yet: a bounce counts once its "
             "campaign is more than 98 h old and two syncs at least an hour apart saw the same. Run "
-            "`smsdata sync` again in an hour, then `smsdata clean`."
+            f"`smsdata sync` again {_from_when(plan)}, then `smsdata clean`."
         )
     if waiting:
         lines.append(
             f"Not enough days to judge: {waiting:,} numbers wait. Fewer than 8 days like theirs are stored "
             "(the account's, the sender's or the number range's), so that an outage would look the same. A "
-            "hard bounce at least 72 h later decides, or more days."
+            f"hard bounce at least 72 h later decides: of a message sent from {_next_bounce(plan)} on; "
+            "or more days."
         )
     if tiers - {"review"} and unsound(plan):
         lines.append(f"It would be refused: {unsound(plan)}; as a rule the evidence is wrong then.")
@@ -292,6 +293,23 @@ def advice(plan: pd.DataFrame) -> list[str]:
     elif not plan.empty and not unsettled and not waiting:
         lines.append("Nothing can be applied: every contact needs a person, by the rule that the plan names.")
     return lines
+
+
+def _from_when(plan: pd.DataFrame) -> str:
+    """Say when the campaigns that are waited for are at rest, by what is known now."""
+    about = plan.attrs["plan"]
+    settles = about.get("settles")
+    if not settles:
+        return "in an hour"
+    first, last = (max(str(settles[name]), str(about["made_at"])) for name in ("first", "last"))
+    moments = [f"{pd.Timestamp(one).ceil('min'):%Y-%m-%d %H:%M} UTC" for one in dict.fromkeys([first, last])]
+    return f"after {moments[0]}" + (f" (for all of them: after {moments[1]})" if len(moments) > 1 else "")
+
+
+def _next_bounce(plan: pd.DataFrame) -> str:
+    """Say from when on another bounce decides for every number that waits for days."""
+    waiting = plan.loc[plan["rule"] == "too-few-days", "first_bounce"]
+    return f"{(waiting.max() + timedelta(hours=72)).ceil('min'):%Y-%m-%d %H:%M} UTC"
 
 
 def summary(plan: pd.DataFrame) -> str:

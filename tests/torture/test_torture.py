@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from . import (
+    backtests,
+    between,
     callback_fuzz,
     callback_orders,
     callbacks,
@@ -164,6 +166,19 @@ def test_outages_catch(bug: str) -> None:
     assert outages.run(1, accounts=8, plan=outages.BUGS[bug]).wrong
 
 
+def test_between_plan_and_apply_nobody_is_overruled() -> None:
+    tally = between.run(1, accounts=5)
+    assert not tally.wrong, str(tally)
+    assert min(tally.fired[f"deeds: {deed}"] for deed in ("START", "joined again", "reply")) > 2
+    assert min(tally.fired["removed"], tally.fired["opted out"]) > 5
+
+
+@pytest.mark.parametrize("bug", between.BUGS)
+def test_between_catches(bug: str) -> None:
+    plan, broken = between.BUGS[bug]
+    assert between.run(1, accounts=12, plan=plan, bug=broken, until_wrong=True).wrong
+
+
 def test_hygiene_removes_each_target_once_and_nobody_else() -> None:
     tally = hygiene.run(1, every=25, refusals=(0.0,))
     assert not tally.wrong, str(tally)
@@ -174,6 +189,19 @@ def test_hygiene_removes_each_target_once_and_nobody_else() -> None:
 @pytest.mark.parametrize("bug", hygiene.BUGS)
 def test_hygiene_catches(bug: str) -> None:
     assert hygiene.run(1, every=100, disk=hygiene.BUGS[bug], refusals=(0.0,), until_wrong=True).wrong
+
+
+def test_backtest_covers_the_truth_and_warns_of_outages() -> None:
+    tally = backtests.run(1, accounts=6)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["removed alive"] > 5
+    assert tally.fired["with an outage"] >= 2
+
+
+@pytest.mark.parametrize("bug", backtests.BUGS)
+def test_backtest_catches(bug: str) -> None:
+    look, accounts, writes_to = backtests.BUGS[bug]
+    assert backtests.run(1, accounts=accounts, look=look, writes_to=writes_to, until_wrong=True).wrong
 
 
 def test_identity_accepts_nothing_about_something_else() -> None:
