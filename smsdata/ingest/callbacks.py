@@ -20,7 +20,7 @@ from smsdata.errors import LockedError, StoreError
 from smsdata.gateway.signatures import signature_is_right
 from smsdata.ingest.callback_rows import Typed, typed
 from smsdata.ingest.report import Report
-from smsdata.schema.callback_marks import only_heard
+from smsdata.schema.callback_marks import confirmed, only_heard
 from smsdata.schema.callbacks import parameters
 from smsdata.schema.frames import schema
 from smsdata.settings import NO_SECRET, Secret
@@ -214,13 +214,15 @@ class _Sorting:
         )
 
     def _polled_replies(self, events: Sequence[Typed]) -> set[tuple[str, datetime]]:
-        """Sender and time of the stored replies around those that came without an id."""
+        """Sender and time of the replies that polling showed, around those that came without an id."""
         times = [event.row["received_at"] for event in events if event.row["id"] is None]
         if not times:
             return set()
         names = ["msisdn", "received_at"]
         until = max(times) + timedelta(seconds=1)
-        rows = self._store.rows("replies", since=min(times), until=until, columns=names)
+        rows = confirmed(
+            self._store.rows("replies", since=min(times), until=until, columns=[*names, "extra"])
+        )
         return set(zip(*(rows.column(name).to_pylist() for name in names), strict=True))
 
 

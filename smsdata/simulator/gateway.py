@@ -363,7 +363,7 @@ class Gateway:
     def _page(self, call: str, listing: Listing, query: Query) -> Record:
         """One page of a paginated call."""
         number, size = query.integer("page") or 1, query.integer("max") or 10
-        self._check_paging(query, listing)
+        _refuse_paging(query, listing, reseller=self.reseller)
         for kind, limit in (("clamp10", 10), ("clamp25", 25)):
             if self.faults.strikes(kind, call, number):
                 size = min(size, limit)
@@ -377,14 +377,6 @@ class Gateway:
         answer[listing.total] = len(view.keys) if view.total is None else view.total
         answer |= {listing.rows: view.build(keys)} | view.beside | {"error": _success()}
         return self._spoil(call, listing, answer, number)
-
-    def _check_paging(self, query: Query, listing: Listing) -> None:
-        """Refuse page 0, pages of no rows and the reseller's calls of an account that is none."""
-        if listing.reseller and not self.reseller:
-            raise Refused("NO_ACCESS", "This feature is not enabled for the account.")
-        for name in ("page", "max"):
-            if query.integer(name) == 0:
-                raise Refused("FIELD_INVALID", f"{name} must be at least 1.")
 
     def _drift(self, call: str, query: Query) -> None:
         """Let the account change before every so many pages."""
@@ -416,3 +408,12 @@ class Gateway:
 
 def _success() -> Record:
     return {"code": "SUCCESS", "description": "OK"}
+
+
+def _refuse_paging(query: Query, listing: Listing, *, reseller: bool) -> None:
+    """Refuse page 0, pages of no rows and the reseller's calls of an account that is none."""
+    if listing.reseller and not reseller:
+        raise Refused("NO_ACCESS", "This feature is not enabled for the account.")
+    for name in ("page", "max"):
+        if query.integer(name) == 0:
+            raise Refused("FIELD_INVALID", f"{name} must be at least 1.")
