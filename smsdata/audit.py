@@ -21,6 +21,7 @@ from smsdata.analysis.breaches import sent_after_optout
 from smsdata.analysis.opt_outs import opted_out
 from smsdata.errors import UsageError
 from smsdata.schema.csv_text import csv_text
+from smsdata.settings import expanded
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
@@ -305,7 +306,7 @@ def pack(result: Audit, folder: str | Path) -> list[Path]:
     StoreError
         When the folder cannot be written.
     """
-    place = Path(folder)
+    place = expanded(folder)
     disk = Disk(place)
     disk.folder(place)
     files = {f"{name}.csv": _csv(getattr(result, name)) for name in _FILES}

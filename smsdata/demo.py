@@ -24,6 +24,7 @@ from smsdata.gateway.client import Client
 from smsdata.hygiene.planning import plan
 from smsdata.ingest.report import Report
 from smsdata.ingest.run import sync
+from smsdata.settings import expanded
 from smsdata.simulator import Account, Gateway, running, transport
 from smsdata.store.store import Store
 
@@ -142,7 +143,7 @@ def run_demo(
     StoreError
         If a store is given and the port that it belongs to is taken, or a folder cannot be written.
     """
-    place = Path(store) if store else Path(tempfile.mkdtemp(prefix="smsdata-demo-")) / "store"
+    place = expanded(store) if store else Path(tempfile.mkdtemp(prefix="smsdata-demo-")) / "store"
     account = Account(seed)
     key = _USER if seed == 1 else f"{_USER}-{seed}"  # so that no store takes the rows of two accounts
     say("Starting a simulated gateway on this machine and reading its account ...")

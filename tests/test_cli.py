@@ -103,6 +103,9 @@ def test_tables_of_an_empty_store_says_what_to_do(run, tmp_path):
         (("sync", "--tables", "contact_history"), 2, "--msisdn"),
         (("sync", "--store", "/dev/null/store"), 1, "Not a directory"),
         (("simulate", "--fault", "rain=0.1"), 2, "unknown fault 'rain'"),
+        (("simulate", "--callback", "dlrs=http://127.0.0.1:1"), 2, "unknown callback 'dlrs'"),
+        (("simulate", "--callback", "dlr"), 2, "has no address"),
+        (("simulate", "--callback", "dlr=ftp://a"), 2, "has no address"),
         (("sync", "--no-such-option"), 2, "No such option"),
     ],
 )

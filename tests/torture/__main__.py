@@ -26,6 +26,7 @@ from . import (
     kill,
     lateness,
     live_lists,
+    live_week,
     outages,
     power,
     sweep,
@@ -50,6 +51,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "backtest": lambda seed: [backtests.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],
     "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
+    "live-week": lambda seed: [live_week.run(seed)],
 }
 
 

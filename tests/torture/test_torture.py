@@ -20,6 +20,7 @@ from . import (
     kill,
     lateness,
     live_lists,
+    live_week,
     outages,
     power,
     sweep,
@@ -246,3 +247,26 @@ def test_callbacks_fuzzed_stop_nothing_and_accept_nothing_false() -> None:
     tally = callback_fuzz.run(1, requests=3000)
     assert not tally.wrong, str(tally)
     assert tally.fired["200"] >= 300
+
+
+def test_live_week_ends_with_what_the_twin_knows() -> None:
+    tally = live_week.run(1, messages=150, kills=0.05)
+    assert not tally.wrong, str(tally)
+    assert min(tally.fired["kills"], tally.fired["calls while it was down"], tally.fired["hits"]) >= 3
+    assert tally.fired["times of delivery answered"] > 100
+
+
+LIVE_WEEK = {
+    "answer before fsync": "answered with 200 and are not there",
+    "what waits is forgotten": "answered with 200 and are not there",
+    "an open segment passes for merged": "answered with 200 and are not there",
+    "polled hits do not take the place of those heard": "hits polled are not those of the twin",
+}
+
+
+@pytest.mark.parametrize("bug", live_week.BUGS)
+def test_live_week_catches(bug: str) -> None:
+    how: dict[str, Any] = {"disks": [callbacks.Forgetful], "bug": live_week.BUGS[bug]}
+    kills = 0.2 if bug == "answer before fsync" else 0.05  # it only shows in an answer just before the end
+    tally = live_week.run(1, messages=150, kills=kills, quiet=2, **how)
+    assert any(LIVE_WEEK[bug] in line for line in tally.wrong), str(tally)
