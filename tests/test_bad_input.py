@@ -115,8 +115,9 @@ CASES: dict[str, Case] = {
         {
             "messages": "message_id msisdn sent_at",
             "optouts": "msisdn source certain first_optout_at known_at possible_at flag_message_id review_at"
-            " cleared_at",
-        }
+            " cleared_at scope scope_sender scope_senders last_stop_at scope_lists",
+            "dlrs": "message_id msisdn",
+        },
     ),
     "spent_on_dead": Case({"dlrs": DLRS, "campaigns": COUNTERS}),
     "threads": Case({"replies": f"{REPLIES} response", "messages": f"{MESSAGES} message"}),

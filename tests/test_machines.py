@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ import pytest
 from smsdata import Store, analysis, hygiene
 from smsdata.errors import UsageError
 from smsdata.settings import settings
-from smsdata.simulator import Account, Gateway
+from smsdata.simulator import Account, Gateway, running
 from tests.support.other_machines import NO_ZONES, ROOT, in_python, without_zones
+from tests.support.sync_world import small_account
 
 World = tuple[Account, Gateway, Store]
 
@@ -120,3 +123,83 @@ def test_make_lab_starts_for_root_too(tmp_path: Path, user: str, allowed: bool) 
     )  # fmt: skip
     (line,) = [line for line in made.stdout.splitlines() if "jupyter lab" in line]
     assert ("--allow-root" in line) == allowed
+
+
+# ---- streams that nobody reads ---------------------------------------------------------------------------
+
+CREDENTIALS = {"SMSDATA_API_KEY": "demo", "SMSDATA_API_SECRET": "demo"}
+_SYNC_WORDS = ["sync", "--store", "store", "--rate", "5000", "--share", "1"]
+
+
+def _unread_pipe() -> int:
+    read, write = os.pipe()
+    os.close(read)
+    return write
+
+
+@pytest.mark.parametrize("stderr", ["unread", "full", "closed"])
+def test_sync_goes_on_when_nobody_takes_its_words(tmp_path: Path, stderr: str) -> None:
+    account = small_account()
+    target = _unread_pipe() if stderr == "unread" else os.open("/dev/full", os.O_WRONLY)
+    with running(Gateway(account, limiter=None)) as address:
+        done = subprocess.run(
+            [sys.executable, "-m", "smsdata", *_SYNC_WORDS, "--base-url", address, "--json"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=target, check=False,
+            preexec_fn=(lambda: os.close(2)) if stderr == "closed" else None,
+            env=os.environ | {"PYTHONPATH": f"{ROOT}"} | CREDENTIALS,
+        )  # fmt: skip
+    os.close(target)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["tables"]["messages"]["rows"] > 0
+    assert len(Store(tmp_path / "store").read("messages")) > 0
+
+
+@pytest.mark.parametrize("stderr", ["unread", "full", "closed"])
+@pytest.mark.parametrize("words", [["--store", "nowhere"], ["--no-such-option"]])
+def test_exit_codes_stay_when_nobody_takes_the_words(tmp_path: Path, stderr: str, words: list[str]) -> None:
+    target = _unread_pipe() if stderr == "unread" else os.open("/dev/full", os.O_WRONLY)
+    done = subprocess.run(
+        [sys.executable, "-m", "smsdata", "tables", *words], cwd=tmp_path, check=False,
+        stderr=target, preexec_fn=(lambda: os.close(2)) if stderr == "closed" else None,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}"},
+    )  # fmt: skip
+    os.close(target)
+    assert done.returncode == 2
+
+
+def test_closed_streams_are_never_given_to_files_of_the_store(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from smsdata.cli.app import main
+sys.argv = ["smsdata", "config"]
+try:
+    main()
+finally:
+    handles = [os.readlink(f"/proc/self/fd/{n}") for n in range(3)]
+    with open("seen", "w") as seen:
+        print(handles, file=seen)
+"""
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, check=False, preexec_fn=lambda: os.closerange(0, 3),
+        env=os.environ | {"PYTHONPATH": f"{ROOT}"},
+    )  # fmt: skip
+    assert (tmp_path / "seen").read_text() == f"{['/dev/null'] * 3}\n"
+
+
+@pytest.mark.parametrize("begin", ["sys.stderr = sys.stdout = None", "sys.stderr.close()"])
+def test_client_and_sync_need_no_stderr(tmp_path: Path, begin: str) -> None:
+    script = f"""
+import sys
+from smsdata import Store, sync
+from smsdata.simulator import Gateway
+from tests.support.clients import connected
+from tests.support.sync_world import small_account
+{begin}
+client = connected(Gateway(small_account(), limiter=None))
+sync(client, Store("store"))
+assert len(client.messages(since="90d")) > 0
+open("done", "w").close()
+"""
+    in_python(script, folder=tmp_path, environment={"SMSDATA_PROGRESS": "1"})
+    assert (tmp_path / "done").exists()
+    assert len(Store(tmp_path / "store").read("messages")) > 0

@@ -322,7 +322,11 @@ def test_sent_after_optout_tells_the_breaches_apart_by_shape() -> None:
     out = analysis.optouts(replies=replies("STOP"))
     breaches = analysis.sent_after_optout(messages(), out)
     ax = plots.sent_after_optout(breaches)
-    assert legend(ax) == ["immediate (1)", "past deadline (1)"]
+    assert legend(ax) == [
+        "before the deadline (1)",
+        "past deadline (1)",
+        "deadline: 5 working days, here 7.5 days after the opt-out",
+    ]
     assert [line.get_marker() for line in ax.lines] == ["o", "D"]
     assert [round(float(line.get_ydata()[0]), 2) for line in ax.lines] == [6.96, 17.96]
     assert "n = 2 messages" in ax.get_xlabel()

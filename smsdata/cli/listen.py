@@ -132,13 +132,13 @@ def _receive(common: CommonOptions, host: str, port: int, *, required: bool) -> 
         raise UsageError("--require-signature needs the API secret: set SMSDATA_API_SECRET.")
     folder = spool_folder(common.open_store().private)
     addresses = Addresses(folder)
-    if not common.quiet:
-        _log_to_stderr()
     if is_public(host):
         common.say(f"{host} can be reached by others, without TLS: put a TLS proxy in front of it.")
 
     def begin(base: str) -> None:
         addresses.token()  # not before the port is ours: a wrong command line makes no store
+        if not common.quiet:
+            _log_to_stderr()
         common.say(
             f"Receiving callbacks at {base} until Ctrl-C; `smsdata listen --show-url` prints the URLs."
         )

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -346,12 +347,16 @@ class Gateway:
             listing = LISTINGS[call]
             body = self._mixups.answer(call, listing, query, page, lambda q: self._page(call, listing, q))
         else:
-            body = ANSWERS[call](self.account.state, query) | {"error": _success()}
+            body = self._mixups.single(call, query, partial(self._one, call), reads=call not in CHANGES)
         if call in CHANGES:
             self.applied.append((call, query.params))
         lost = self.faults.strikes("lost_answer", call, page)
         cut = self.faults.strikes("truncate", call, page)
         return self._json(body, action="reset" if lost else "truncate" if cut else "")
+
+    def _one(self, call: str, query: Query) -> Record:
+        """The answer of a call about one thing."""
+        return ANSWERS[call](self.account.state, query) | {"error": _success()}
 
     # -- pages ----------------------------------------------------------------------------------------
 

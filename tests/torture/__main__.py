@@ -16,6 +16,7 @@ from . import (
     backtests,
     between,
     callback_fuzz,
+    callback_orders,
     callbacks,
     drift,
     fault,
@@ -50,7 +51,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "hygiene": lambda seed: [hygiene.run(seed)],
     "backtest": lambda seed: [backtests.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],
-    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
+    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz, callback_orders)),
     "live-week": lambda seed: [live_week.run(seed)],
 }
 

@@ -10,6 +10,7 @@ from . import (
     backtests,
     between,
     callback_fuzz,
+    callback_orders,
     callbacks,
     drift,
     fault,
@@ -249,6 +250,23 @@ def test_callbacks_fuzzed_stop_nothing_and_accept_nothing_false() -> None:
     tally = callback_fuzz.run(1, requests=3000)
     assert not tally.wrong, str(tally)
     assert tally.fired["200"] >= 300
+
+
+@pytest.mark.parametrize("bug", callback_fuzz.BUGS)
+def test_callback_fuzz_catches(bug: str) -> None:
+    assert callback_fuzz.run(1, requests=600, bugs=[callback_fuzz.BUGS[bug]]).wrong
+
+
+def test_callback_orders_leave_the_same_store() -> None:
+    tally = callback_orders.run(5, count=400)
+    assert not tally.wrong, str(tally)
+    assert tally.fired == {"orders": 9, "events": 440}
+
+
+@pytest.mark.parametrize("bug", callback_orders.BUGS)
+def test_callback_orders_catch(bug: str) -> None:
+    tally = callback_orders.run(5, count=1500, orders=3, bugs=[callback_orders.BUGS[bug]])
+    assert any("order" in line for line in tally.wrong), str(tally)
 
 
 def test_live_week_ends_with_what_the_twin_knows() -> None:
