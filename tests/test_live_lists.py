@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 
 from smsdata import Client, DrainError, Store, hygiene, sync
+from smsdata.gateway.answers import Page
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Reader
 from smsdata.gateway.reads import Read
 from smsdata.ingest.list_ends import Moves
 from smsdata.simulator import Account, Drift, Gateway
 from tests.support.comparison import differences
+from tests.support.tampering import Tampered
 
 Connect = Callable[..., Client]
 PAGE = 25
@@ -130,6 +132,27 @@ def test_few_moves_are_seen_at_the_ends_of_a_list(
     assert store.read("list_members")["proved"].all()
 
 
+def test_opt_outs_of_a_long_list_settle_without_reading_it_whole(connect: Connect, tmp_path: Path) -> None:
+    """Who opts out while a list is read is found among its inactive members by the next run."""
+    account, list_id = account_of(600)
+    gateway = Gateway(account, limiter=None, max_page=PAGE)
+    client, store = connect(gateway), Store(tmp_path / "store")
+    for n in range(20, 80):
+        account.contacts.optout_member(61491570000 + n, list_id)
+    sync(client, store)
+    for n in (300, 150, 90):  # none of them at an end of the inactive ones
+        account.contacts.optout_member(61491570000 + n, list_id)
+    account.contacts.optout_member(61491570010, list_id)
+    account.advance(hours=1)
+    before = get_list_calls(gateway)
+    sync(client, store)
+    assert get_list_calls(gateway) - before <= 5
+    assert differences(store, account) == {}
+    before = get_list_calls(gateway)
+    sync(client, store)
+    assert get_list_calls(gateway) == before, "nothing moved"
+
+
 def test_moves_that_the_ends_do_not_show_have_the_list_read_whole(connect: Connect, tmp_path: Path) -> None:
     account, list_id = account_of(600)
     gateway = Gateway(account, limiter=None, max_page=PAGE)
@@ -196,3 +219,24 @@ def test_reader_gives_nothing_unproved_unless_it_is_asked_to(connect: Connect) -
     true = {row["msisdn"] for row in account.truth("list_members")}
     assert not set(rows["msisdn"]) <= true, "some that were seen have left"
     assert seen.proof == "unproved"
+
+
+def test_reader_claims_no_proof_where_the_second_reading_of_the_active_has_none(connect: Connect) -> None:
+    """A gateway that refuses all members at once, on a list that changes only while it is read again."""
+    account, list_id = account_of(600)
+    gateway = Gateway(account, limiter=None, max_page=PAGE)
+    refusal = {"error": {"code": "FIELD_INVALID", "description": "members"}}
+    client = connect(
+        gateway,
+        through=Tampered(gateway, lambda _, sent, __: refusal if sent.get("members") == "all" else None),
+    )
+    pages = 0
+
+    def begin(page: Page) -> None:
+        nonlocal pages
+        pages += 1
+        if pages == 27:  # the active ones took 25 pages, the inactive ones one
+            gateway.drift = Drift(5, 1, ("join",), seconds=1)
+
+    read = Read(endpoint("list_members"), {"list_id": list_id})
+    assert Reader(client, allow_unproved=True, on_page=begin).read(read).proof == "unproved"

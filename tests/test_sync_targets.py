@@ -114,7 +114,7 @@ def test_sync_reads_the_replies_of_a_send_whose_counter_says_more_once(world, co
     assert store.verify() == []
 
 
-@pytest.mark.parametrize("off", [900, 11 * 3600, 7 * 86400, -11 * 3600, -7 * 86400])
+@pytest.mark.parametrize("off", [900, 11 * 3600, 7 * 86400, 40 * 86400, -11 * 3600, -7 * 86400, -40 * 86400])
 def test_sync_cursors_stay_behind_the_earlier_clock(connect, tmp_path, off):
     account, store = small_account(), Store(tmp_path / "store")
     far = {"base_url": FAR, "wall": lambda: present(account)}

@@ -50,7 +50,8 @@ def read_ends(client: Caller, list_id: int, moves: Moves, stored: pa.Table) -> p
     active = stored.filter(pc.equal(stored.column("status"), "active")).column("msisdn")
     try:
         new = _at_the_ends(client, entry, list_id, {}, moves.joined, pages=3) if moves.joined else None
-        gone = _at_the_ends(client, entry, list_id, {"members": "inactive"}, moves.left, pages=2)
+        inactive = {"members": "inactive"}  # who opted out may stand anywhere among them
+        gone = _at_the_ends(client, entry, list_id, inactive, moves.left, pages=2 if moves.joined else 5)
     except ApiError as error:
         if error.retryable:
             raise
@@ -85,7 +86,7 @@ def _at_the_ends(
     others = []
     for number in numbers:
         others.append(client.page(entry, dict(entry.fixed) | asked, number, (number - 1) * len(first.rows)))
-        if len(others[-1].rows) >= count:
+        if not which and len(others[-1].rows) >= count:
             break
     rows = [row for page in (first, *others) for row in page.rows]
     batch = typed_rows(

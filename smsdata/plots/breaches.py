@@ -58,7 +58,7 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
             rows = (breaches["breach"] == breach).to_numpy(bool) & (certain == sure)
             if rows.any():
                 label = f"{breach}{'' if sure else ', not certain'} ({rows.sum():,})"
-                face = color if sure else "white"
+                face = color if sure else _axes.paper(ax)
                 ax.plot(
                     breaches["sent_at"][rows],
                     days[rows],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from smsdata.plots import _axes
 
@@ -110,4 +111,5 @@ def classify_replies(replies: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     total = max(len(replies), 1)
     _axes.write_values(ax, counts["size"], [f"{count:,} ({count / total:.0%})" for count in counts["size"]])
     _axes.label_rows(ax, [_axes.in_words(kind) for kind in counts.index])
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return _axes.finish(ax, "What replies say", _axes.facts_of(replies, len(replies), "replies"))
