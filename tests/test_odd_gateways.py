@@ -207,3 +207,23 @@ def test_sync_deep_of_members_reads_them_again(connect, tmp_path, account):
     before = len([call for call in gateway.calls if call.path.endswith("get-list.json")])
     sync(connect(gateway), store, tables=["list_members"], deep=True)
     assert len([call for call in gateway.calls if call.path.endswith("get-list.json")]) >= before + lists
+
+
+def test_sync_settles_where_the_gateway_takes_a_final_status_back(connect, tmp_path, account):
+    gateway = Gateway(account, limiter=None)
+    store = Store(tmp_path / "store")
+    sync(connect(gateway), store, since="100d")
+    recent = [one for one in account.sends if one.sent_at > account.now - 20 * 86400]
+    send = max(recent, key=lambda one: len(one.rows))
+    delivered = [row for row in account.truth("dlrs") if row["message_id"] == send.message_id]
+    msisdn = next(int(row["msisdn"]) for row in delivered if row["status"] == "delivered")
+    account.set_status(send.message_id, msisdn, "soft-bounce")
+    account.advance(hours=1)
+    report = sync(connect(gateway), store)
+    assert [line for line in report.attention if "taken back" in line and str(send.message_id) in line]
+    before = len(gateway.calls)
+    assert sync(connect(gateway), store).attention == []
+    assert len(gateway.calls) - before <= 6
+    listed = [one for one in store.verify() if one.table == "dlrs"]
+    assert {one.what for one in listed} == {"delivered", "soft-bounce"}
+    assert all("took back" in one.advice for one in listed)

@@ -23,7 +23,7 @@ from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import Campaign, Refresh, SyncOptions
 from smsdata.ingest.whose_rows import drop_foreign_recipients, refuse_another_sends
 from smsdata.schema.callback_marks import confirmed, is_marked
-from smsdata.schema.counters import Stored, agrees
+from smsdata.schema.counters import Stored, agrees, disagreements
 from smsdata.schema.frames import empty, schema, stamped, with_column
 from smsdata.store.state import Counted
 from smsdata.store.store import Store
@@ -38,6 +38,7 @@ class DlrRefresh:
         self.state = pipeline.state
         self.options = options
         self._counts: tuple[datetime, dict[int, Stored]] | None = None
+        self._borne_out: set[int] = set()  # read in full by this run, and as all counters say
 
     def steps(self, campaigns: list[Campaign]) -> list[Refresh]:
         """What has to be read of each campaign, by its counters and what is stored."""
@@ -64,6 +65,7 @@ class DlrRefresh:
         fallback = self._read([s for s in steps if s.way == "parts"], _reads_of_parts, self._take_parts)
         full = [replace(s, way="full") for s in steps if s.way == "full" or s.campaign in fallback]
         self._read(full, _reads_in_full, self._take_full)
+        self._remember_lower_ranks([s.campaign for s in full if s.campaign.message_id in stored])
         if "optouts" in self.options.needed:
             by_parts = [s for s in steps if s.way == "parts" and s.campaign not in fallback]
             lacking = [s for s in by_parts if _lacks_optouts(s.campaign, stored)]
@@ -135,6 +137,8 @@ class DlrRefresh:
         if borne_out and stored.recipients > campaign.recipients:
             drop_foreign_recipients(self.store, self.pipeline.report, campaign, drained)
         self.state.forget("dlrs", campaign.message_id)
+        if borne_out:
+            self._borne_out.add(campaign.message_id)
         if self.pipeline.odd_rows.note_for_retry(drained) or borne_out or drained.resumed:
             return
         self.state.remember("dlrs", campaign.message_id, campaign.counters)
@@ -147,6 +151,32 @@ class DlrRefresh:
             self.pipeline.report.attention.append(
                 f"dlrs of campaign {campaign.message_id}: a complete read does not add up to the report's "
                 "counters. It is read again when they move; `smsdata verify` lists it."
+            )
+
+    def _remember_lower_ranks(self, campaigns: Sequence[Campaign]) -> None:
+        """Remember counters that a complete read bore out, and the store does not: a final status went down.
+
+        The status that ranks higher stays, whatever comes after it: nothing tells a correction from an answer
+        that is old.
+        """
+        self.pipeline.commit([])
+        asked = {c.message_id: c for c in campaigns if c.message_id in self._borne_out}
+        wanted = pa.table({"message_id": pa.array(list(asked), pa.int64())})
+        rows = (
+            confirmed(self.store.tables.rows_sharing("dlrs", wanted, "message_id"))
+            if asked
+            else empty("dlrs")
+        )
+        for message_id, have in _counted(rows).items():
+            wrong = disagreements(asked[message_id], have)
+            if not wrong:
+                continue
+            self.state.remember("dlrs", message_id, asked[message_id].counters)
+            kept = ", ".join(f"{stored - due:,} {word}" for word, stored, due in wrong if stored > due)
+            self.pipeline.report.attention.append(
+                f"dlrs of campaign {message_id}: the gateway has taken back what it had said of some "
+                f"messages. The status that ranks higher stays ({kept}); `status_history` has both, and "
+                "`smsdata verify` lists it."
             )
 
     def _take_parts(self, campaign: Campaign, drained: list[Drained]) -> bool:
@@ -254,9 +284,14 @@ def _counts_by_campaign(grouped: Iterable[Mapping[str, Any]]) -> dict[int, Store
 
 def _counts_of_one(dlrs: pa.Table) -> Stored:
     """The dlrs of one campaign, not yet stored, counted likewise."""
+    return next(iter(_counted(dlrs).values()), Stored())
+
+
+def _counted(dlrs: pa.Table) -> dict[int, Stored]:
+    """Dlrs by campaign, counted."""
     by = ["message_id", "status", "optout"]
     grouped = dlrs.group_by(by).aggregate([("copies", "sum")]).rename_columns([*by, "n"])
-    return next(iter(_counts_by_campaign(grouped.to_pylist()).values()), Stored())
+    return _counts_by_campaign(grouped.to_pylist())
 
 
 def _lacks_optouts(campaign: Campaign, stored: Mapping[int, Stored]) -> bool:

@@ -157,10 +157,17 @@ def counter_faults(
             if table == "replies" and state.remembered("replies", campaign["message_id"]) == [due]:
                 continue
             yield Difference(
-                table, what, f"message_id={campaign['message_id']}", have, due,
-                f"Run `smsdata sync`; if it stays, "
-                f"`smsdata sync --deep --since {campaign['sent_at']:%Y-%m-%d}`.",
-            )  # fmt: skip
+                table, what, f"message_id={campaign['message_id']}", have, due, _remedy(state, campaign)
+            )
+
+
+def _remedy(state: State, campaign: dict[str, Any]) -> str:
+    if state.remembered("dlrs", campaign["message_id"]) == Counters.of_row(campaign).counters:
+        return (
+            "A complete read did not change it: the counters count otherwise, or the gateway took back a "
+            "status that ranks higher (`status_history`). It is read again when they move; ask the provider."
+        )
+    return f"Run `smsdata sync`; if it stays, `smsdata sync --deep --since {campaign['sent_at']:%Y-%m-%d}`."
 
 
 def _stored_by_send(tables: StoredTables, table: str) -> dict[int, Counter[str]]:
