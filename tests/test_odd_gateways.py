@@ -227,3 +227,13 @@ def test_sync_settles_where_the_gateway_takes_a_final_status_back(connect, tmp_p
     listed = [one for one in store.verify() if one.table == "dlrs"]
     assert {one.what for one in listed} == {"delivered", "soft-bounce"}
     assert all("took back" in one.advice for one in listed)
+
+
+def test_sync_does_not_say_that_nothing_is_listed_where_a_total_lies(connect, tmp_path, account):
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        return answer | {"total": answer["total"] + 1} if call == "get-user-sms-sent" else None
+
+    through = Tampered(Gateway(account, limiter=None), change)
+    report = sync(connect(None, through=through), Store(tmp_path / "store"), since="20d")
+    assert report.tables["messages"].unproved
+    assert not [line for line in report.attention if "lists none" in line]

@@ -41,7 +41,8 @@ def _read_late_messages(pipeline: Pipeline, campaigns: Sequence[Campaign]) -> No
     if "messages" in pipeline.state.pending.compare_from:  # once a week those of 30 days are asked for again
         plan.forget_recent(pipeline.state, "messages", {c.message_id: c.sent_at for c in campaigns}, now)
     late = plan.late_campaigns(campaigns, stored, pipeline.state, first=first, now=now)
-    if late and not pipeline.store.count("messages"):
+    proved = not pipeline.report.of("messages").unproved  # else what was listed could not be stored
+    if late and proved and not pipeline.store.count("messages"):
         _owe_all_messages(pipeline, late)
         return
     reads = [
