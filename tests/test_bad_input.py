@@ -333,15 +333,14 @@ KEYS = {"id", "message_id", "msisdn", "list_id", "longcode", "number"}
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("how_many", ["one", "all"])
-def test_values_that_could_not_be_read_are_worked_with_or_refused(name: str, how_many: str) -> None:
+def test_values_that_could_not_be_read_are_worked_with_or_refused(name: str) -> None:
     """A store holds null where the gateway's value did not fit: no traceback, the same columns and types."""
     tables = CASES[name].tables(name)
     full = run(name, tables)
     for table, frame in tables.items():
         for column in sorted(set(frame.columns) - KEYS):
             cells = frame[column].astype(object)
-            cells.iloc[: 1 if how_many == "one" else None] = None
+            cells.iloc[::2] = None
             if not isinstance(frame[column].dtype, np.dtype) or frame[column].dtype.kind not in "biu":
                 cells = cells.astype(frame[column].dtype)
             elif frame[column].dtype.kind == "b":
