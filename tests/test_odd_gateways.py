@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from smsdata import Store
+from smsdata.ingest.reconcile import verify
 from smsdata.ingest.run import sync
 from smsdata.simulator import Account, Gateway
 from tests.support.comparison import differences
@@ -237,3 +238,49 @@ def test_sync_does_not_say_that_nothing_is_listed_where_a_total_lies(connect, tm
     report = sync(connect(None, through=through), Store(tmp_path / "store"), since="20d")
     assert report.tables["messages"].unproved
     assert not [line for line in report.attention if "lists none" in line]
+
+
+NOT_THERE = {"error": {"code": "NOT_IMPLEMENTED", "description": "no such call"}}
+
+
+@pytest.mark.parametrize(
+    "call", ["get-message-report", "get-user-sms-sent", "get-lists", "get-user-sms-responses"]
+)
+def test_sync_takes_one_missing_answer_of_a_known_call_for_a_failure(connect, tmp_path, account, call):
+    through = Tampered(Gateway(account, limiter=None), lambda name, *_: NOT_THERE if name == call else None)
+    through.on = False
+    store = Store(tmp_path / "store")
+    sync(connect(None, through=through), store, since="100d")
+    account.send_campaign(numbers=[61491570006, 61491570156])
+    account.advance(hours=5)
+    through.on = True
+    report = sync(connect(None, through=through), store)
+    assert report.attention
+    assert not any("not offered" in note for note in report.notes)
+    through.on = False
+    account.advance(hours=20)
+    assert sync(connect(None, through=through), store).attention == []
+    assert differences(store, account) == {}
+
+
+def test_sync_without_a_report_of_sends_is_not_well(connect, tmp_path, account):
+    change = lambda name, *_: NOT_THERE if name == "get-message-report" else None  # noqa: E731
+    through = Tampered(Gateway(account, limiter=None), change)
+    store = Store(tmp_path / "store")
+    assert sync(connect(None, through=through), store).attention
+    assert [one for one in store.verify() if one.table == "campaigns"]
+
+
+def test_verify_names_what_was_not_read_and_goes_on_without_counts_of_messages(connect, tmp_path, account):
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        if call == "get-lists":
+            return answer | {"lists_total": answer["lists_total"] + 1}
+        return NOT_THERE if call == "get-sms-sent-count" else None
+
+    through = Tampered(Gateway(account, limiter=None), change)
+    store = Store(tmp_path / "store")
+    with connect(None, through=through) as client:
+        assert sync(client, store).attention
+        told = verify(store, client)
+    assert ("get-lists", "not read") in {(one.table, one.what) for one in told}
+    assert [one.where for one in told if one.what == "not offered"] == ["get-sms-sent-count"]

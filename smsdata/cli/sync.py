@@ -229,11 +229,14 @@ def verify_command(
             store.bind(client.settings.account, client.settings.base_url)
         differences = verify(store, client, since=since)
     lines = [str(difference) for difference in differences]
+    wrong = [difference for difference in differences if difference.what != "not offered"]
     good = "All is well: files, keys, and every campaign's rows agree with its counters" + (
-        "." if offline else ", as do the gateway's counts of messages."
+        "." if offline or differences else ", as do the gateway's counts of messages."
     )
+    if not wrong:
+        lines.append(good)
     common.show(
         {"differences": [asdict(difference) for difference in differences], "offline": offline},
-        *(lines or [good]),
+        *lines,
     )
-    return NEEDS_ATTENTION if differences else 0
+    return NEEDS_ATTENTION if wrong else 0

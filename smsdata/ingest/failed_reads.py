@@ -16,6 +16,8 @@ from smsdata.ingest import plan
 from smsdata.ingest.report import Report
 from smsdata.store.state import Failure, State, note_failure
 
+_CORE = frozenset({"campaigns", "messages", "dlrs"})
+
 
 class FailedReads:
     """What could not be read, kept in the state until it is read.
@@ -51,7 +53,7 @@ class FailedReads:
         read: Read = outcome.about
         table = self.report.of(read.endpoint.table.name)
         tried = not isinstance(outcome, DrainError)
-        if is_not_offered(read.endpoint, outcome):
+        if is_not_offered(read.endpoint, outcome) and not self._was_offered(read):
             name = read.endpoint.name
             failure = self._kept(name, outcome.code, weekly=True) if tried else self.state.failures[name]
             table.not_offered = True
@@ -64,12 +66,22 @@ class FailedReads:
         text = f"{read.title()}: {text}"
         if tried and read.start is None:  # a slice of time is read by every run until it is stored
             self._kept(read.name(), outcome.code)
+        elif outcome.code == "PROOF" and read.start is None:  # tried by every run
+            note_failure(self.state, read.name(), Failure(1, self.now(), outcome.code))
+            self.changed = True
         kept = self.state.failures.get(read.name())
         if kept is not None:
             again = f"{kept.not_before:%Y-%m-%d %H:%M} UTC" if kept.tries > 1 else "the next run"
             text = f"{text.rstrip('.')}. It is tried again from {again} on."
         table.unproved.append(text)
         self.report.attention.append(text)
+
+    def _was_offered(self, read: Read) -> bool:
+        """Whether a call has answered before, or all else hangs on it: that it is missing is a failure."""
+        name = read.endpoint.name
+        if name in self.state.failures:  # it was missing when it was first asked for
+            return False
+        return name in _CORE or (name == read.endpoint.table.name and name in self.state.witnesses)
 
     def note_success(self, read: Read) -> None:
         """Forget that a read failed."""

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from smsdata import times
+from smsdata.errors import ApiError
 from smsdata.gateway.caller import Caller
 from smsdata.store.store import Store, open_store
 from smsdata.store.verify import FILE_FAULTS, Difference
 
 _SPAN = timedelta(days=7)  # the widest that get-sms-sent-count answers
+_NOT_OFFERED = frozenset({"NOT_IMPLEMENTED", "NO_ACCESS"})
 _WIRE = "%Y-%m-%d %H:%M:%S"
 
 
@@ -43,7 +45,15 @@ def verify(
     differences = store.verify()
     if client is None or any(difference.what in FILE_FAULTS for difference in differences):
         return differences
-    return [*differences, *_weeks_counted_differently(store, client, since)]
+    try:
+        return [*differences, *_weeks_counted_differently(store, client, since)]
+    except ApiError as error:
+        if error.code not in _NOT_OFFERED and error.status != 404:
+            raise
+        advice = (
+            "This gateway does not count messages week by week; only the counters of sends were compared."
+        )
+        return [*differences, Difference("messages", "not offered", "get-sms-sent-count", 0, 0, advice)]
 
 
 def _weeks_counted_differently(

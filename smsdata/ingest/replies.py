@@ -57,8 +57,8 @@ def read_lacking_replies(pipeline: Pipeline, campaigns: pa.Table) -> None:
             pipeline.state.forget("replies", campaign)
     if not lacking:
         return
-    proved = not pipeline.report.of("replies").unproved  # else what was listed could not be stored
-    if proved and not pipeline.store.count("replies") and _owe_all_replies(pipeline, lacking):
+    listed = not pipeline.report.of("replies").unproved  # else what was listed could not be stored
+    if listed and not pipeline.store.count("replies") and _owe_all_replies(pipeline, lacking):
         return
     reads = [_replies_to(send, count) for send, count in sorted(lacking.items())]
     proved = [

@@ -39,7 +39,16 @@ from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
 from smsdata.store.state import State, next_generation, state_as_json
-from smsdata.store.verify import Difference, counter_faults, file_faults, key_faults, rows_aside, unfinished
+from smsdata.store.verify import (
+    Difference,
+    counter_faults,
+    failed_reads,
+    file_faults,
+    key_faults,
+    rows_aside,
+    run_faults,
+    unfinished,
+)
 from smsdata.times import instant
 
 if TYPE_CHECKING:
@@ -228,7 +237,9 @@ class Store:
         return [
             *key_faults(self.tables),
             *rows_aside(self.rejects, self.state.rejects),
+            *run_faults(self.private),
             *unfinished(self.state),
+            *failed_reads(self.state),
             *counter_faults(self.tables, self.state, "messages", until=until),
             *(one for table in _COUNTED for one in counter_faults(self.tables, self.state, table)),
         ]

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smsdata.errors import StoreError
@@ -20,6 +21,7 @@ from smsdata.store.coverage import Span, gaps, joined
 from smsdata.store.files import load_part
 from smsdata.store.inventory import FileFault
 from smsdata.store.keys import firsts
+from smsdata.store.records import read_record
 from smsdata.store.rejects import Rejects
 from smsdata.store.state import State
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from smsdata.store.parts import StoredTables
 
 
+_UNCOUNTED = frozenset({"unfinished", "not read", "not offered"})
 FILE_FAULTS = frozenset({"damaged", "missing", "unreadable", "older", "foreign", "state is older"})
 """What can be the matter with a file."""
 
@@ -35,7 +38,8 @@ FILE_FAULTS = frozenset({"damaged", "missing", "unreadable", "older", "foreign",
 class Difference:
     """Something in the store that is not as it should be.
 
-    `what` is one of `FILE_FAULTS`, ``"keys"``, ``"unfinished"``, a status, ``"optouts"`` or ``"replies"``;
+    `what` is one of `FILE_FAULTS`, ``"keys"``, ``"unfinished"``, ``"not read"``, ``"not offered"``,
+    a status, ``"optouts"`` or ``"replies"``;
     `where` a file, a span of time or ``message_id=...``;
     `stored` stands where `expected` is due; `advice` says what to do.
     """
@@ -50,7 +54,7 @@ class Difference:
     def __str__(self) -> str:
         counts = (
             ""
-            if self.what in FILE_FAULTS | {"unfinished"}
+            if self.what in FILE_FAULTS | _UNCOUNTED
             else f" stored {self.stored:,}, expected {self.expected:,}"
         )
         return f"{self.table} {self.where}: {self.what}{counts}. {self.advice}"
@@ -97,6 +101,31 @@ def rows_aside(rejects: Rejects, known: Set[str]) -> Iterator[Difference]:
         )  # fmt: skip
     for path, error in rejects.faults().items():
         yield Difference("rejects", error.code.lower(), path.name, 0, 0, str(error))
+
+
+def failed_reads(state: State) -> Iterator[Difference]:
+    """What the gateway failed or kept from being proved when it was last read; numbers of people left out."""
+    for name, failure in sorted(state.failures.items()):
+        call, asked, query = name.partition("?")
+        if asked:
+            ids = [part for part in query.split("&") if part.partition("=")[0].endswith("_id")]
+            yield Difference(
+                call, "not read", ", ".join(ids) or "whole", 0, 0,
+                f"It failed at {failure.tries} tries ({failure.code}): run `smsdata sync`, which tries again "
+                f"from {failure.not_before:%Y-%m-%d %H:%M} UTC on.",
+            )  # fmt: skip
+
+
+def run_faults(private: Path) -> Iterator[Difference]:
+    """The journals of runs of `clean` that are not what was written."""
+    for path in sorted((private / "runs").rglob("*.json")) if (private / "runs").is_dir() else ():
+        try:
+            read_record(path, "Restore it from a backup: `smsdata undo` refuses this run.")
+        except FileNotFoundError:
+            continue
+        except StoreError as error:
+            where = path.relative_to(private.parent).as_posix()
+            yield Difference("runs", error.code.lower(), where, 0, 0, str(error))
 
 
 def key_faults(tables: StoredTables) -> Iterator[Difference]:
