@@ -104,6 +104,17 @@ def test_classify_text_reads_the_corpus_of_many_languages(part: str, seen: float
             "tapback",
         ),
         ("I'm driving right now", "", "auto_reply", None, "automatic"),
+        ('"STOP"', "Shoes! Reply STOP to end.", "optout", 1, "keyword"),
+        (
+            "PARAR",
+            "A caminho. Responda PARAR para deixar na agência.",
+            "other",
+            3,
+            "asked for something else",
+        ),
+        ("крај", "Popust 25%. Odjava: pošaljite KRAJ", "optout", 2, "asked"),
+        ("WIEDER", "Sie erhalten keine Nachrichten mehr. Mit WIEDER neu anmelden.", "optin", None, "keyword"),
+        ("STRAT", "You will get no more messages. Reply START to come back.", "optin", None, "misspelt"),
         ("opt me back in", "", "optin", None, "put back"),
     ],
 )
