@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from smsdata.analysis.reply_phrases import concepts, normal, skeleton, wants_back
+from smsdata.analysis.reply_phrases import concepts, lexicon, normal, skeleton, wants_back
 
 
 def fold(text: str) -> str:
@@ -103,7 +103,7 @@ _DECLINE_ASKED = (
 _NEVER_LEAVING = _words(
     "yes, y, ja, si, sim, oui, tak, はい, start, unstop, help, info",
     "to, this, with, the, us, a, of, i, you, back, here, by, at, any",
-    "reply, rply, txt, text, sms, send, call, visit, click, link, http, https, www",
+    "reply, rply, txt, text, sms, mms, send, call, visit, click, link, http, https, www",
 )
 
 
@@ -111,8 +111,9 @@ _NEVER_LEAVING = _words(
 class WordsAsked:
     """The words that a message names, by what they are for; `other` are those with another meaning.
 
-    `mentioned` are the words of an instruction where letters have no capitals to tell the one that is meant:
-    a reply that is nothing else may be it. `gone` is whether the message says that its reader has opted out.
+    `unclear` are those of `other` of which only that is known. `mentioned` are the words of an instruction
+    where letters have no capitals to tell the one that is meant: a reply that is nothing else may be it.
+    `gone` is whether the message says that its reader has opted out.
     """
 
     leave: frozenset[str]
@@ -120,8 +121,19 @@ class WordsAsked:
     confirm: frozenset[str]
     decline: frozenset[str]
     other: frozenset[str]
+    unclear: frozenset[str]
     mentioned: frozenset[str]
     gone: bool
+
+
+def _of_grammar(words: frozenset[str]) -> frozenset[str]:
+    """Give the words among these that an instruction is made of: not, send, messages, want, please."""
+    return frozenset(
+        word
+        for word in words
+        if normal(word) in lexicon().bare["Z"]
+        or set("".join(concepts(normal(word)).values())) & set("NVMWPE")
+    )
 
 
 def _matched_words(patterns: tuple[re.Pattern[str], ...], folded: str) -> frozenset[str]:
@@ -135,17 +147,20 @@ def words_asked(message: str) -> WordsAsked:
     folded = fold(message)
     shorthand = {fold(word) for word in _matched_words((_LEAVE_SHORTHAND,), message)}
     leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
-    named, other, back, gone = _named_words(message)
+    named, other, unclear, back, gone = _named_words(message)
     named -= _NEVER_LEAVING
     loose = frozenset(word for word in named if _CASELESS.search(word) and not _quoted(word, message))
     leave |= named - loose
-    other -= leave
+    loose -= _of_grammar(loose)
+    unclear -= leave | other
+    other = (other | unclear) - leave
     return WordsAsked(
         leave=frozenset(leave - other),
         join=_matched_words(_JOIN_ASKED, folded) | back,
         confirm=_matched_words(_CONFIRM_ASKED, folded),
         decline=_matched_words(_DECLINE_ASKED, folded) - leave,
         other=frozenset(other),
+        unclear=frozenset(unclear),
         mentioned=loose - other,
         gone=gone,
     )
@@ -154,42 +169,75 @@ def words_asked(message: str) -> WordsAsked:
 # -- instructions in any language: a word that stands out, in a sentence that says what it is for --
 
 _SENTENCE = re.compile(r"(?<=[.!。！\n،])\s*(?!\d)|(?<=[?？؟])\s*(?=\S+[.!]?\s)")
+_OPENING, _CLOSING = "「『“”\"'«‘„【", "」』”\"'»’“】"
 _STANDS_OUT = re.compile(
-    r"[「『“”\"'«‘]([^「」『』“”\"'«»‘’]{1,20})[」』“”\"'»’]|[^\W_\u3040-\u9fff\uac00-\ud7af]+"
-    r"|[\u3040-\u9fff\uac00-\ud7af]+"
+    rf"[{_OPENING}]([^{_OPENING}{_CLOSING}]{{1,20}})[{_CLOSING}]"
+    r"|[^\W_\u3040-\u9fff\uac00-\ud7af]+|[\u3040-\u9fff\uac00-\ud7af]+"
 )
 _CASELESS = re.compile(r"[\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_LEAVES = re.compile(r"[UXA]|S.{0,2}[MV]|[MV].{0,2}S|S.?$|D|N.{0,3}[RVMWE]|M.{0,3}N|E.{0,2}[MR]|[RM].{0,2}E")
+_LEAVES = re.compile(
+    r"[UXA]|F.{0,3}M|M.{0,3}F|S.{0,2}[MV]|[MV].{0,2}S|S.{0,2}$|D|N.{0,3}[RVMWE]|M.{0,3}N|E.{0,2}[MR]|[RM].{0,2}E"
+)
 _STAYS = re.compile(r"[OG]")
-_GONE = re.compile(r"[UJ]|D.?[PL]|L.?D")
+_GONE = re.compile(r"[UJXA]|D.?[PL]|L.{0,2}D|N.{0,3}M|M.{0,2}N|S.?M|EM")
+# Between two instructions of one sentence: "Reply PAUSE to skip a week, END to leave".
+_NEXT_ONE = re.compile(r"[,;،、；，]\s*")
+# Before the purpose of a word ("STOP to hold it at the depot"), in languages that have such a word.
+_PURPOSE = re.compile(
+    r"\b(?:to|um|para|pour|per|om|aby|zeby|чтобы|чтоб|щоб|за|for at|for a|for att|ha|jos|pentru|για|icin"
+    r"|untuk|kwa|kama|de|da|da bi|if|wenn|si|se|als|hvis|om du|jesli|если|якщо)\s"
+)
+_NO_WORDS = frozenset({"sms", "mms", "qc", "ok", "url", "id"})
 
 
-def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], bool]:
-    """Give the words that stand out: for leaving, for something else.
+@dataclass(frozen=True)
+class _Named:
+    """A clause of a message, and its words that stand out: plainly, and where letters have no capitals."""
+
+    clause: str
+    plain: frozenset[str]
+    loose: frozenset[str]
+
+    def codes(self) -> list[str]:
+        """Give the concepts of the clause without the words that stand out plainly."""
+        return _best_codes(normal(self.clause))
+
+    def tells(self, codes: list[str]) -> bool:
+        """Tell whether it says that the reader has left, rather than how to leave."""
+        asks = bool(self.plain) or (self.loose and any("V" in code for code in codes))
+        return not asks and any(_GONE.search(code) for code in codes)
+
+
+def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], bool]:
+    """Give the words that stand out: for leaving, for something else, for an unknown purpose.
 
     For coming back; and whether one has left.
     """
     leave: set[str] = set()
     other: set[str] = set()
+    unclear: set[str] = set()
     back: set[str] = set()
     gone = False
     for sentence in _paired(_SENTENCE.split(message)):
-        words = _standing_out(sentence)
-        codes = _best_codes(normal(sentence))
-        if any("J" in code for code in codes) or (words and gone and wants_back(normal(sentence))):
-            back |= words
-        elif any(_STAYS.search(code) for code in codes):
-            other |= words
-        elif any(_LEAVES.search(code) for code in codes):
-            leave |= words
-        elif gone:
-            back |= words
-        gone |= any(_GONE.search(code) for code in codes) and not words
-    return frozenset(leave), frozenset(other), frozenset(back - leave), gone or bool(back - leave)
+        for named in _clauses_with_words(sentence):
+            words, codes = named.plain | named.loose, named.codes()
+            if any("J" in code for code in codes) or (words and gone and wants_back(normal(named.clause))):
+                back |= words
+            elif any(_STAYS.search(code) for code in codes):
+                other |= words
+            elif any(_LEAVES.search(code) for code in codes) and not (gone and named.plain):
+                leave |= words
+            elif gone:
+                back |= words
+            elif len(named.plain) == 1 and _PURPOSE.search(fold(named.clause)):
+                unclear |= named.plain
+            gone |= "?" not in sentence and named.tells(codes)
+    back -= leave
+    return frozenset(leave), frozenset(other), frozenset(unclear), frozenset(back), gone or bool(back)
 
 
 def _quoted(word: str, message: str) -> bool:
-    return re.search(rf"[「『“\"'«‘]{re.escape(word)}[」』”\"'»’]", fold(message)) is not None
+    return re.search(rf"[{_OPENING}]{re.escape(word)}[{_CLOSING}]", fold(message)) is not None
 
 
 def _paired(sentences: list[str]) -> list[str]:
@@ -203,20 +251,42 @@ def _paired(sentences: list[str]) -> list[str]:
     return paired
 
 
-def _standing_out(sentence: str) -> set[str]:
-    """Give the words in capitals or quotes; where letters have no capitals, the words of the sentence."""
-    words: set[str] = set()
+def _clauses_with_words(sentence: str) -> list[_Named]:
+    """Give the sentence and the words that stand out; its clauses where more than one has such a word."""
+    clauses = [_standing_out(clause) for clause in _NEXT_ONE.split(sentence)]
+    several = len(clauses) > 1 and all(clause.plain for clause in clauses)
+    return clauses if several else [_standing_out(sentence)]
+
+
+def _standing_out(sentence: str) -> _Named:
+    """Find the words in capitals or quotes; where letters have no capitals, the words of the sentence."""
+    plain: set[str] = set()
+    loose: set[str] = set()
+    spans: list[tuple[int, int]] = []
+    unmarked = "".join(c for c in sentence if unicodedata.category(c)[0] != "M")
     before = ""
-    for match in _STANDS_OUT.finditer(sentence):
+    for match in _STANDS_OUT.finditer(unmarked):
         word = match[1] or match[0]
-        if match[1] or (word.isupper() and len(word) <= 14) or (word.isdigit() and len(word) <= 2):
-            words.add(fold(word.strip()))
+        capital = word.isupper() and len(word) <= 14 and fold(word) not in _NO_WORDS
+        number = word.isdigit() and len(word) <= 2 and not _beside_a_sign(unmarked, match)
+        if match[1] or capital or number:
+            plain.add(fold(word.strip()))
+            spans.append(match.span())
             if before and before.isupper():
-                words.add(fold(f"{before} {word}"))
+                plain.add(fold(f"{before} {word}"))
         elif _CASELESS.search(word):
-            words.add(fold(word))
+            loose.add(fold(word))
         before = word
-    return words
+    rest = unmarked
+    for start, end in reversed(spans):
+        rest = f"{rest[:start]} {rest[end:]}"
+    return _Named(rest, frozenset(plain), frozenset(loose))
+
+
+def _beside_a_sign(text: str, number: re.Match[str]) -> bool:
+    """Tell whether a number is a price, a share or an hour, not a word to send."""
+    around = text[max(number.start() - 2, 0) : number.start()] + text[number.end() : number.end() + 2]
+    return any(c in "%€$£¥₹₽٪:.,-+/" for c in around.strip(". "))
 
 
 def _best_codes(folded: str) -> list[str]:
@@ -226,12 +296,34 @@ def _best_codes(folded: str) -> list[str]:
     return [code for code in codes.values() if len(code) - code.count(".") == most]
 
 
+@lru_cache(maxsize=65536)
+def _spellings(word: str) -> frozenset[str]:
+    """Give a word as letters that look alike, and as Latin letters that sound alike: "крај" is "kraj"."""
+    folded = normal(word)
+    sounded = folded.translate(_SOUNDS) if len(folded) > 2 else ""
+    return frozenset({skeleton(folded), re.sub("[yj]", "i", sounded)} - {""})
+
+
+_SOUNDS = str.maketrans(
+    dict(
+        zip(
+            "абвгдезийклмнопрстуфыэіјαβγδεζηικλμνοπρσςτυφω",
+            "abvgdeziiklmnoprstufyeijavgdeziiklmnoprsstyfo",
+            strict=True,
+        )
+    )
+    | {"ж": "z", "х": "h", "ц": "c", "ч": "c", "ш": "s", "щ": "st", "ъ": "a", "ь": "", "ю": "iu", "я": "ia"}
+    | {"љ": "lj", "њ": "nj", "џ": "dz", "ћ": "c", "ђ": "d", "є": "e", "ї": "i", "ґ": "g", "ё": "e"}
+    | {"θ": "th", "ξ": "x", "χ": "h", "ψ": "ps"}
+)
+
+
 def named_in(word: str, names: frozenset[str]) -> bool:
     """Tell whether a word of a reply is one of those named.
 
-    Spelled the same or with letters that look alike.
+    Spelled the same, with letters that look alike, or in the letters of another script.
     """
-    return word in names or skeleton(normal(word)) in {skeleton(normal(name)) for name in names}
+    return word in names or any(not _spellings(word).isdisjoint(_spellings(name)) for name in names)
 
 
 def optout_words(message: str) -> frozenset[str]:

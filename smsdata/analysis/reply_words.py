@@ -261,6 +261,14 @@ _YES = _any(
     r"^(?:si|vale|claro|oui|d'accord|ja|va bene|certo|sim|co|vang|نعم|да)\b",
     r"^(?:好|可以|是的)|^[👍✅👌]",
 )
+# After "you get no more messages": a yes, but not an "ok".
+_ASSENT = re.compile(
+    r"^(?:yes|y|yep|yeah|yup|si|oui|ja|sim|da|tak|ano|igen|taip|nai|evet|oo|opo|ya|ndiyo|haan|ναι|да|так|نعم|بله|כן|हां"
+    r"|はい|네|ใช|是的)(?:$|[\s.,!])"
+)
+_REFUSED_RETURN = re.compile(
+    r"\b(?:no|not|don'?t|ne|nie|nem|non|nao|nicht|nicht mehr|не|لا) (?:\w+ )?(?:vuelv|volv|back)"
+)
 _NO = _any(
     r"^(?:no|n|non|nein|nao|nee|khong|لا|нет)(?:$|\s*[.,!])",
     r"^(?:no|n|non|nein|nao|nee) (?:sorry|thanks|thank|not|i|i'm|we|can|puedo|mi)\b",
@@ -297,17 +305,23 @@ def _all_leave(bare: tuple[str, ...], leave: frozenset[str]) -> bool:
 
 
 _SIGNS_IN_WORDS = re.compile(r"(?<=\w)[$@€|](?=\w)|(?<!\S)[$@€](?=[a-z])")
+# Where Chinese, Japanese or Korean letters meet others: "回复R", "N이요".
+_EASTERN = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_SCRIPT_TURNS = re.compile(rf"(?<=[{_EASTERN}])(?=[a-z0-9])|(?<=[a-z0-9])(?=[{_EASTERN}])")
 # Carriers act on these whatever a message says they are for: a person should see that.
 _ALWAYS_MEANT = _words("stop, stopp, unsubscribe, unsub, arret, стоп, стop")
 
 
 def _bare_spellings(folded: str) -> list[str]:
     """Give the whole reply as a keyword might be written: as it stands, without politeness, in one."""
-    joined = _SIGNS_IN_WORDS.sub(lambda match: skeleton(match[0]), folded)
-    tokens = [t if t.isdigit() else skeleton(t) for t in words_of(joined)]
+    joined = _SIGNS_IN_WORDS.sub(lambda match: skeleton(match[0]), _SCRIPT_TURNS.sub(" ", folded))
+    written = words_of(joined)
+    tokens = [t if t.isdigit() else skeleton(t) for t in written]
     polite = lexicon().bare["Z"]
     bare = list(dict.fromkeys(t for t in tokens if t not in polite))
     spellings = [" ".join(tokens), " ".join(dict.fromkeys(tokens)), " ".join(bare)]
+    if not joined.isascii() and len(bare) == 1:
+        spellings += [t for t in written if skeleton(t) == bare[0]]
     if 1 < len(tokens) <= 3 and all(len(t) < 5 for t in tokens):
         spellings.append("".join(tokens))
     return [spelling for spelling in spellings if spelling]
@@ -318,7 +332,8 @@ def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> R
     if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
         return ReplyClass("no", 3, "asked for something else")
     if _means_something_else((bare, *_bare_spellings(normal(folded))), asked):
-        return ReplyClass("other", 3 if bare in _ALWAYS_MEANT else None, "asked for something else")
+        doubtful = bare in _ALWAYS_MEANT or named_in(bare, asked.unclear)
+        return ReplyClass("other", 3 if doubtful else None, "asked for something else")
     if _is_keyword(tokens, _OPT_OUT, _PLAIN_WORDS):
         return ReplyClass("optout", 1, "keyword")
     if bare in asked.leave or _all_leave(_without_politeness(tokens), asked.leave):
@@ -345,6 +360,8 @@ def _lexicon_keyword(spellings: list[str], asked: WordsAsked) -> ReplyClass | No
         return ReplyClass("optout", 1, "keyword")
     if any(named_in(spelling, asked.join) for spelling in spellings):
         return ReplyClass("optin", None, "asked")
+    if any(_near(spelling, word) for spelling in spellings for word in asked.join):
+        return ReplyClass("optin", None, "misspelt")
     joins = any(spelling in words["B"] and _unmistakable(spelling) for spelling in spellings)
     return ReplyClass("optin", None, "keyword") if joins else None
 
@@ -379,8 +396,8 @@ def _is_tapback(folded: str, answered: str) -> bool:
         return "T" in reading.marks and bool(_PICTURE.search(folded)) and len(words_of(folded)) <= 7
     whole = normal(answered).strip()
     cited = quote[1].strip(' .…"“”„«»')
-    same = bool(cited) and (cited in whole or (len(whole) > 12 and whole[:12] in cited))
-    return same or "T" in reading.marks
+    same = len(cited) > 12 and (cited in whole or whole[:12] in cited)
+    return (same and len(words_of(rest)) < 4) or "T" in reading.marks
 
 
 def _without_additions(text: str, answered: str) -> str:
@@ -400,8 +417,12 @@ def _optin_class(reading: Reading, folded: str, gone: bool) -> ReplyClass | None
         back or speaks_of_return(folded) or bool(reading.marks & set("SU")) or gone
     )
     once_more = back and (gone or bool(reading.marks & set("RLMWUP"))) and (gone or "N" not in reading.marks)
-    after_leaving = gone and "?" not in folded and (speaks_of_return(folded) or bool(_YES.search(folded)))
-    if "J" in reading.marks or undoes or once_more or after_leaving:
+    after_leaving = gone and "?" not in folded and (speaks_of_return(folded) or bool(_ASSENT.search(folded)))
+    wishes = (
+        gone and "W" in reading.marks and bool(reading.marks & set("RMV")) and not reading.marks & set("NFSD")
+    )
+    again = "J" in reading.marks and not _REFUSED_RETURN.search(folded)
+    if again or undoes or once_more or after_leaving or wishes:
         return ReplyClass("optin", None, "put back")
     return None
 
