@@ -29,7 +29,7 @@ notebooks-check: $(READY)
 	SMSDATA_PROGRESS=0 $(BIN)/pytest --nbval notebooks -n 2 --dist loadfile
 
 lab: $(READY)
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Run the notebooks again and keep what they print.
 notebooks: $(READY)

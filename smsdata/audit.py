@@ -2,7 +2,7 @@
 
 Owns what the audit looks at and how it says what it cannot see. Changes nothing and makes no call; the way to
 opt numbers out is `smsdata.hygiene.plan_optouts`. Not legal advice. Imports of smsdata only `analysis`,
-`plots`, `store`, `times` and `errors`.
+`plots`, `store`, `opt_out_switch`, `times` and `errors`.
 """
 
 from __future__ import annotations
@@ -12,57 +12,32 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from smsdata import plots
-from smsdata.analysis.breaches import sent_after_optout
+from smsdata.analysis.breaches import WORKING_DAYS, sent_after_optout
 from smsdata.analysis.opt_outs import opted_out
 from smsdata.errors import UsageError
+from smsdata.opt_out_switch import GlobalOptOut, judge_global_opt_out
 from smsdata.schema.csv_text import csv_text
+from smsdata.settings import expanded
 from smsdata.store.disk import Disk
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 
-Verdict = Literal["on", "off", "unclear"]
-
-_RULES = ("AU", "US")
-_ACTIVE = ["list_id", "msisdn", "first_optout_at", "source"]
+_RULES = {"AU": "Australia", "US": "the United States"}
+_ACTIVE = ["list_id", "msisdn", "first_optout_at", "source", "scope"]
 _WHY = {
-    "flag": "after a message with the gateway's opt-out flag and before the flag was read: an opt-out by a "
-    "link has no time of its own, so they may also have been sent before it",
-    "list": "to a number that a list shows as opted out, which has no time either",
-    "review": "after a reply that may mean stop, which a person has to read",
+    "may have been sent before": "while only a flag or a list status tells of the opt-out, which was read "
+    "later: an opt-out by a link has no time of its own",
+    "another sender": "from another number or name of yours than the one the opt-out was written to",
+    "another list": "to another list than the one the opt-out concerns",
+    "scope not known": "where the store does not tell whether the opt-out reaches that sender or list",
+    "for review": "after a reply that may mean stop, which a person has to read",
 }
-"""Why a message is only possibly a breach, by the evidence."""
-
-_ENOUGH_NUMBERS = 3
-"""So many numbers must agree before Global Opt Out is said to be on."""
-
-
-@dataclass(frozen=True)
-class GlobalOptOut:
-    """Whether Global Opt Out seems to be on, and the counts that say so.
-
-    Attributes
-    ----------
-    verdict : {"on", "off", "unclear"}
-        "off": a message was delivered after an opt-out by reply, or such a number is active on a list. "on":
-        at least three such numbers are on lists and active on none, and nothing was delivered to them since.
-    opted_out : int
-        Numbers that opted out by reply, by the gateway's word too, and did not come back.
-    delivered_after : int
-        Messages delivered to them more than an hour later; one confirmation within the hour is usual.
-    still_active, no_longer_active : int
-        Their places on lists, by status.
-    """
-
-    verdict: Verdict
-    opted_out: int
-    delivered_after: int
-    still_active: int
-    no_longer_active: int
+"""Why a message is only possibly a breach."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +58,15 @@ class Audit:
         for Australia and the United States ``au_deadline_at``, ``us_deadline_at`` (datetime64[us, UTC]) and
         ``au_past_deadline``, ``us_past_deadline`` (bool).
     possible : DataFrame
-        The same for messages that may have been sent before the opt-out, or where a person has to read the
-        reply; ``source`` tells which: "flag" or "list", or "review".
+        The same for messages that may have been sent before the opt-out, or outside its scope, or where a
+        person has to read the reply; ``why`` tells which.
     active : DataFrame
         Numbers that opted out and are still active on a list: ``list_id`` (int64), ``msisdn`` (str), and
-        ``first_optout_at`` (datetime64[us, UTC]), ``source`` (str).
+        ``first_optout_at`` (datetime64[us, UTC]), ``source``, ``scope`` (str).
     goo : GlobalOptOut
-        Whether Global Opt Out seems to be on.
+        Whether Global Opt Out is on; if so, every opt-out counts for the whole account.
+    flags : int
+        Opt-out flags of the gateway, one per flagged message; one person may have several.
     messages : int
         Messages looked at.
     first, last : datetime or None
@@ -106,6 +83,7 @@ class Audit:
     possible: pd.DataFrame
     active: pd.DataFrame
     goo: GlobalOptOut
+    flags: int
     messages: int
     first: datetime | None
     last: datetime | None
@@ -119,37 +97,44 @@ class Audit:
 
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""
-        late = {rule: int(self.breaches[f"{rule.lower()}_past_deadline"].sum()) for rule in _RULES}
-        breaches = f"{len(self.breaches):,} messages were sent to a number after it had opted out"
-        breaches += (
-            f": {late['AU']:,} past the Australian deadline, {late['US']:,} past that of the United States."
-        )
+        breaches = f"{len(self.breaches):,} messages were sent to {_persons(self.breaches)} "
+        breaches += "after they had opted out, "
+        breaches += "; ".join(self._by_deadline(rule) for rule in _RULES) + "."
         if self.breaches.empty:
             breaches = "No breach was found in this window; nothing is said about what lies outside it."
         return [
             f"Looked at {self.messages:,} messages sent from {_in_utc(self.first)} to {_in_utc(self.last)}, "
             f"and at replies from {_in_utc(self.replies_from)} to {_in_utc(self.replies_until)}.",
-            f"{self.optouts['msisdn'].nunique():,} numbers with evidence of an opt-out, "
-            f"{self.optouts.loc[self.optouts['certain'], 'msisdn'].nunique():,} of them certain.",
+            f"{_persons(self.optouts)} (phone numbers) with evidence of an opt-out, "
+            f"{self.optouts.loc[self.optouts['certain'], 'msisdn'].nunique():,} of them certain; "
+            f"the gateway's opt-out flag stands on {self.flags:,} messages of theirs.",
             breaches,
             self._possibly(),
-            f"{self.active['msisdn'].nunique():,} numbers opted out and are still active on a list "
+            f"{_persons(self.active)} opted out and are still active on a list "
             f"({len(self.active):,} places).",
-            f"Global Opt Out seems to be {self.goo.verdict}: {self.goo.opted_out:,} numbers opted out by "
-            f"reply, {self.goo.delivered_after:,} messages were delivered to them more than an hour later, "
-            f"{self.goo.still_active:,} of their places on lists are active, "
-            f"{self.goo.no_longer_active:,} are not.",
+            self.goo.line(),
         ]
+
+    def _by_deadline(self, rule: str) -> str:
+        """Tell how many breaches came before the deadline of a country and past it, and how long it is."""
+        late = int(self.breaches[f"{rule.lower()}_past_deadline"].sum())
+        return (
+            f"{len(self.breaches) - late:,} before and {late:,} past the deadline of {_RULES[rule]} "
+            f"({WORKING_DAYS[rule]} working days)"
+        )
 
     def _possibly(self) -> str:
         """Tell what "possible" means, and how many messages there are of each kind."""
         if self.possible.empty:
             return "No other message is a possible breach."
-        counts = self.possible["source"].value_counts()
+        counts = self.possible["why"].value_counts()
         kinds = "; ".join(
-            f"{counts[source]:,} were sent {why}" for source, why in _WHY.items() if source in counts
+            f"{counts[why]:,} were sent {words}" for why, words in _WHY.items() if why in counts
         )
-        return f"{len(self.possible):,} more messages are possible breaches, for a person to judge: {kinds}."
+        return (
+            f"{len(self.possible):,} more messages, to {_persons(self.possible)}, are possible breaches, "
+            f" for somebody to judge: {kinds}."
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values: counts, windows, the breaches and the numbers still active."""
@@ -159,10 +144,12 @@ class Audit:
             "last": _iso_or_none(self.last),
             "replies_from": _iso_or_none(self.replies_from),
             "replies_until": _iso_or_none(self.replies_until),
-            "optouts": len(self.optouts),
+            "persons": self.optouts["msisdn"].nunique(),
+            "persons_certain": self.optouts.loc[self.optouts["certain"], "msisdn"].nunique(),
+            "flags": self.flags,
             "possible": len(self.possible),
-            "possible_by": {str(k): int(v) for k, v in self.possible["source"].value_counts().items()},
-            "global_opt_out": vars(self.goo),
+            "possible_by": {str(k): int(v) for k, v in self.possible["why"].value_counts().items()},
+            "global_opt_out": {k: None if v != v else v for k, v in vars(self.goo).items()},
         }
         return about | {"breaches": _records(self.breaches), "active": _records(self.active)}
 
@@ -199,7 +186,8 @@ def audit(
     window = _what_was_read(store, since)
     messages = store.scan("messages", since=since)
     evidence, replies = opted_out(store)
-    after = _after(messages, evidence, holidays)
+    goo = judge_global_opt_out(store, replies)
+    after = _after(messages, evidence, holidays, store.scan("dlrs"), account_wide=goo.verdict == "on")
     certain = after["certain"].to_numpy(bool)
     breaches, possible = (after[keep].reset_index(drop=True) for keep in (certain, ~certain))
     places = _places(store, evidence)
@@ -211,10 +199,19 @@ def audit(
         breaches=breaches,
         possible=possible,
         active=places.loc[places["active"], _ACTIVE].reset_index(drop=True),
-        goo=_global_opt_out(evidence, breaches, places),
+        goo=goo,
+        flags=_flags(store),
         messages=len(store.read("messages", since=since, columns=["id"])),
         **window,
     )  # fmt: skip
+
+
+def _flags(store: Store) -> int:
+    """How many messages carry the opt-out flag, in either table."""
+    key = ["message_id", "msisdn"]
+    dlrs = store.read("dlrs", columns=[*key, "optout"])
+    flagged = dlrs.loc[dlrs["optout"].fillna(False), key]
+    return len(pd.concat([flagged, store.read("optouts", columns=key)]).drop_duplicates())
 
 
 def _what_was_read(store: Store, since: str | datetime | None) -> dict[str, datetime | None]:
@@ -234,13 +231,23 @@ def _what_was_read(store: Store, since: str | datetime | None) -> dict[str, date
     }
 
 
-def _after(messages: Any, evidence: pd.DataFrame, holidays: Collection[date]) -> pd.DataFrame:
+def _after(
+    messages: Any, evidence: pd.DataFrame, holidays: Collection[date], dlrs: Any, *, account_wide: bool
+) -> pd.DataFrame:
     """Every message after an opt-out, with the deadlines of both countries."""
     frames = {
-        rule: sent_after_optout(messages, evidence, rule=rule, holidays=holidays, include_review=True)
+        rule: sent_after_optout(
+            messages,
+            evidence,
+            rule=rule,
+            holidays=holidays,
+            include_review=True,
+            account_wide=account_wide,
+            dlrs=dlrs,
+        )
         for rule in _RULES
     }
-    whole = frames[_RULES[0]]
+    whole = frames["AU"]
     for rule, frame in frames.items():
         for column in ("deadline_at", "past_deadline"):
             whole[f"{rule.lower()}_{column}"] = frame[column]
@@ -251,34 +258,13 @@ def _places(store: Store, evidence: pd.DataFrame) -> pd.DataFrame:
     """Where on lists the numbers stand that opted out, by the gateway's or their own word, and stay out."""
     polled = evidence["reply_at"].notna() | evidence["flag_at"].notna()
     gone = evidence[evidence["certain"] & evidence["cleared_at"].isna() & polled]
-    gone = gone.assign(by_reply=_by_reply(gone))
     members, lists = store.read("list_members"), store.read("lists")
     members = members[members["gone_at"].isna()]
     members = members[members["list_id"].isin(lists.loc[lists["gone_at"].isna(), "list_id"])]
-    columns = ["msisdn", "first_optout_at", "source", "by_reply"]
+    columns = ["msisdn", "first_optout_at", "source", "scope"]
     places = members[["list_id", "msisdn", "status"]].merge(gone[columns], on="msisdn")
     places = places.assign(active=places["status"].str.lower() == "active")
     return places.sort_values(["list_id", "msisdn"], ignore_index=True)
-
-
-def _by_reply(evidence: pd.DataFrame) -> pd.Series[bool]:
-    """Who opted out by a reply that the gateway took for one: it flagged a message of theirs."""
-    return evidence["reply_at"].notna() & evidence["flag_at"].notna()
-
-
-def _global_opt_out(evidence: pd.DataFrame, breaches: pd.DataFrame, places: pd.DataFrame) -> GlobalOptOut:
-    """Judge from the numbers that opted out by reply: with the switch on, nothing reaches them any more."""
-    replied = evidence[_by_reply(evidence) & evidence["cleared_at"].isna() & evidence["certain"]]
-    later = breaches[breaches["msisdn"].isin(replied["msisdn"]) & (breaches["hours_after"] > 1)]
-    delivered = int((later["status"] == "delivered").sum())
-    mine = places[places["by_reply"]]
-    active, left = int(mine["active"].sum()), int((~mine["active"]).sum())
-    verdict: Verdict = "unclear"
-    if delivered or active:
-        verdict = "off"
-    elif mine["msisdn"].nunique() >= _ENOUGH_NUMBERS:
-        verdict = "on"
-    return GlobalOptOut(verdict, replied["msisdn"].nunique(), delivered, active, left)
 
 
 # ---- the evidence pack -------------------------------------------------------------------------------
@@ -305,7 +291,7 @@ def pack(result: Audit, folder: str | Path) -> list[Path]:
     StoreError
         When the folder cannot be written.
     """
-    place = Path(folder)
+    place = expanded(folder)
     disk = Disk(place)
     disk.folder(place)
     files = {f"{name}.csv": _csv(getattr(result, name)) for name in _FILES}
@@ -321,7 +307,8 @@ def pack(result: Audit, folder: str | Path) -> list[Path]:
 
 _FILES = {
     "breaches": "the messages sent after a certain opt-out; `hours_after` counts from `known_at`",
-    "possible": "the messages that a person has to judge; `source` tells why: flag, list or review",
+    "possible": "the messages that a person has to judge; `why` tells the reason, "
+    "`scope` how far the opt-out reaches",
     "active": "who opted out and is still active on which list",
     "optouts": "all evidence of opt-outs, by number: `known_at` is when it had certainly happened, "
     "`possible_at` the earliest it may have, `cleared_at` a later START; times are empty where none is known",
@@ -329,7 +316,8 @@ _FILES = {
     "for a person to read",
 }
 _PICTURES = {
-    "breaches.png": "Messages sent after a certain opt-out: when, and how late; the deadline is Australia's",
+    "breaches.png": "Messages sent after a certain opt-out: when, and how late; the deadline is "
+    "Australia's, 5 working days, and lies in the grey band",
     "optouts.png": "Opt-outs by first evidence; those by a flag stand at the time of the flagged message",
 }
 _HOW_TO_READ = """\
@@ -349,7 +337,7 @@ All times are UTC. The files hold phone numbers: hand them only to those who may
 spreadsheet import `msisdn` and the ids as text. What might be taken for a formula, at
 the beginning of a text or after a separator or line break in it, has ' before it.
 """
-_TWICE = ["deadline_at", "past_deadline", "breach"]
+_TWICE = ["deadline_at", "working_days", "past_deadline", "breach"]
 """Columns that say what those of a country say."""
 
 
@@ -384,6 +372,11 @@ def _page(result: Audit, files: list[str]) -> str:
         "",
         *pictures,
     ])  # fmt: skip
+
+
+def _persons(frame: pd.DataFrame) -> str:
+    count = frame["msisdn"].nunique()
+    return f"{count:,} person{'' if count == 1 else 's'}"
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

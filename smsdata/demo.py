@@ -21,12 +21,15 @@ from matplotlib.figure import Figure
 from smsdata import analysis, plots
 from smsdata.errors import StoreError
 from smsdata.gateway.client import Client
+from smsdata.hygiene.planning import plan
 from smsdata.ingest.report import Report
 from smsdata.ingest.run import sync
+from smsdata.settings import expanded
 from smsdata.simulator import Account, Gateway, running, transport
 from smsdata.store.store import Store
 
 _DAYS = 90
+_LATER = 5  # days until the second sync: 98 h after the last send `clean` can judge all of them
 _RATE = 1000.0
 _PORT = 8027  # fixed, so that the same store serves the demo again: a store belongs to one base URL
 _USER = "demo"
@@ -68,7 +71,7 @@ class Demo:
     Attributes
     ----------
     report : Report
-        What the sync did.
+        What the last sync did.
     store : Path
         Where the rows are.
     pictures : tuple of Path
@@ -103,6 +106,7 @@ class Demo:
             *_number_lines(self.answers["numbers"]),
             *_reply_lines(self.answers["replies"]),
             "",
+            f"The same contacts: smsdata clean --store {self.store}",
             f"Rows in Parquet: {self.store}  (pandas.read_parquet('{self.store}/messages') opens them)",
             *(f"Picture:         {path}" for path in self.pictures),
             "",
@@ -114,7 +118,9 @@ class Demo:
 def run_demo(
     *, store: str | None = None, pictures: Path, seed: int = 1, say: Callable[..., None] = print
 ) -> Demo:
-    """Sync a simulated account and answer the three questions.
+    """Sync a simulated account, again five days later on its clock, and answer the three questions.
+
+    On a store of an earlier run only the second sync is made.
 
     Parameters
     ----------
@@ -137,32 +143,42 @@ def run_demo(
     StoreError
         If a store is given and the port that it belongs to is taken, or a folder cannot be written.
     """
-    place = Path(store) if store else Path(tempfile.mkdtemp(prefix="smsdata-demo-")) / "store"
+    place = expanded(store) if store else Path(tempfile.mkdtemp(prefix="smsdata-demo-")) / "store"
     account = Account(seed)
+    key = _USER if seed == 1 else f"{_USER}-{seed}"  # so that no store takes the rows of two accounts
     say("Starting a simulated gateway on this machine and reading its account ...")
     with ExitStack() as stack:
-        base_url = _serve(stack, account, _PORT if store else 0)
-        client = stack.enter_context(_connect(account, base_url))
-        report = sync(client, Store(place), since=f"{_DAYS}d")
-    say(f"{report.calls} calls, {sum(table.rows for table in report.tables.values()):,} rows.")
+        base_url = _serve(stack, account, _PORT if store else 0, key)
+        if not Store(place).state.account:
+            with _connect(account, base_url, key=key) as client:
+                say(_told(sync(client, Store(place), since=f"{_DAYS}d")))
+        account.advance(days=_LATER)
+        with _connect(account, base_url, key=key) as client:
+            report = sync(client, Store(place), since=f"{_DAYS + _LATER}d")
+    say(f"{_LATER} days later on its clock: {_told(report)}")
     results = _results(Store(place), account.time)
     return Demo(report, place, _draw(results, pictures), _answers(results))
 
 
-def _connect(account: Account, base_url: str, wire: httpx.BaseTransport | None = None) -> Client:
+def _told(report: Report) -> str:
+    return f"{report.calls} calls, {sum(table.rows for table in report.tables.values()):,} rows."
+
+
+def _connect(
+    account: Account, base_url: str, wire: httpx.BaseTransport | None = None, *, key: str = _USER
+) -> Client:
     return Client(
-        key=_USER, secret=_USER, base_url=base_url, rate=_RATE, share=1, transport=wire, now=account.time
+        key=key, secret=_USER, base_url=base_url, rate=_RATE, share=1, transport=wire, now=account.time
     )
 
 
-def _serve(stack: ExitStack, account: Account, port: int) -> str:
+def _serve(stack: ExitStack, account: Account, port: int, key: str) -> str:
     """Serve the account until the stack closes, and give its base URL."""
     try:
-        return stack.enter_context(running(Gateway(account, limiter=None), port=port))
+        return stack.enter_context(running(Gateway(account, limiter=None, key=key, secret=_USER), port=port))
     except OSError:
         raise StoreError(
-            f"port {port}, to which a demo's store belongs, is taken: end what listens there, or leave out "
-            "--store."
+            f"port {port}, to which a demo's store belongs, is taken: end what listens there, and try again."
         ) from None
 
 
@@ -175,6 +191,7 @@ def _results(store: Store, now: datetime) -> dict[str, pd.DataFrame]:
         "delivery": analysis.delivery_rate(messages, now=now),
         "weeks": analysis.delivery_rate(messages, by="week", now=now),
         "numbers": bounced,
+        "plan": plan(store),
         "classes": classes,
         "reply_rate": analysis.reply_rate(messages, replies, now=now),
         "optouts": analysis.optouts(
@@ -189,10 +206,18 @@ def _results(store: Store, now: datetime) -> dict[str, pd.DataFrame]:
 def _answers(results: dict[str, pd.DataFrame]) -> dict[str, Any]:
     replies, optouts = results["classes"], results["optouts"]
     out = optouts[optouts["certain"] & optouts["cleared_at"].isna()]
-    numbers = results["numbers"]["tier"].value_counts()
+    contacts, bounced = results["plan"], results["numbers"]
+    tiers = contacts["tier"].value_counts()
+    leaving = contacts[contacts["tier"] == "remove"]
+    dead = set(bounced.loc[bounced["tier"] == "remove", "msisdn"])
     return {
         "delivery": _json_values(results["delivery"].iloc[0]),
-        "numbers": {tier: int(numbers.get(tier, 0)) for tier in ("remove", "exclude", "review", "cleared")},
+        "numbers": {
+            **{tier: int(tiers.get(tier, 0)) for tier in ("remove", "exclude", "review")},
+            "distinct": int(leaving["msisdn"].nunique()),
+            "lists": int(leaving["list_id"].nunique()),
+            "on_no_list": len(dead - set(contacts["msisdn"])),
+        },
         "replies": {
             **_json_values(results["reply_rate"].iloc[0]),
             "received": len(replies),
@@ -219,17 +244,25 @@ def _delivery_lines(a: dict[str, Any]) -> list[str]:
         "",
         f"1. Delivery rate: {_percent(a['rate'])} = {a['delivered']:,} of {a['settled']:,} settled messages "
         f"(95% interval {_percent(a['low'])} to {_percent(a['high'])}).",
-        f"   Sent {_date_of(a['first'])} to {_date_of(a['last'])}: {a['n']:,}; {a['pending']:,} pending "
-        f"({a['pending_share'] or 0:.2%}), so of all between {_percent(a['bound_low'])} and "
-        f"{_percent(a['bound_high'])} arrive.",
+        f"   Sent {_date_of(a['first'])} to {_date_of(a['last'])}: {a['n']:,}; {_pending_words(a)}.",
     ]
+
+
+def _pending_words(a: dict[str, Any]) -> str:
+    if not a["pending"]:
+        return "none is pending any more"
+    return (
+        f"{a['pending']:,} pending ({a['pending_share']:.2%}), so of all between {_percent(a['bound_low'])} "
+        f"and {_percent(a['bound_high'])} arrive"
+    )
 
 
 def _number_lines(a: dict[str, int]) -> list[str]:
     return [
-        f"2. Numbers to remove: {a['remove']:,}, hard-bounced on several days or never alive.",
-        f"   {a['exclude']:,} more bounced on one day (leave them out and see), {a['review']:,} to review, "
-        f"{a['cleared']:,} alive since.",
+        f"2. Contacts to remove: {a['remove']:,} ({a['distinct']:,} numbers on {a['lists']:,} lists), "
+        "hard-bounced on several days or never alive.",
+        f"   {a['exclude']:,} more bounced on one day (leave them out and see), {a['review']:,} to review; "
+        f"{a['on_no_list']:,} other dead numbers are active on no list.",
     ]
 
 

@@ -28,12 +28,14 @@ _ENVIRONMENT = {
     "rate": "SMSDATA_RATE",
     "share": "SMSDATA_SHARE",
     "store": "SMSDATA_STORE",
+    "store_owner": "SMSDATA_STORE_OWNER",
+    "store_group": "SMSDATA_STORE_GROUP",
     "ca_bundle": "SMSDATA_CA_BUNDLE",
     "proxy": "SMSDATA_PROXY",
 }
 _DEFAULTS = {
     "base_url": DEFAULT_BASE_URL, "rate": 2.0, "share": 0.5, "store": "data/store",
-    "ca_bundle": "", "proxy": "",
+    "ca_bundle": "", "proxy": "", "store_owner": "", "store_group": "",
 }  # fmt: skip
 
 
@@ -143,6 +145,8 @@ class Settings:
     sources: Mapping[str, str]
     ca_bundle: str = ""
     proxy: str = ""
+    store_owner: str = ""
+    store_group: str = ""
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r}, rate={self.rate:g}, share={self.share:g})"
@@ -188,11 +192,23 @@ def settings(**given: Any) -> Settings:
         base_url=_checked_url(values["base_url"]),
         rate=_positive("rate", values["rate"]),
         share=_positive("share", values["share"], most=1.0),
-        store=Path(values["store"]),
+        store=expanded(values["store"]),
         sources=sources,
         ca_bundle=_existing_file("ca_bundle", values["ca_bundle"]),
         proxy=_checked_proxy(values["proxy"]),
+        store_owner=values["store_owner"],
+        store_group=values["store_group"],
     )
+
+
+def store_sharing() -> tuple[str, str]:
+    """Which other owner of a store is accepted, and with which group a store is shared; empty for none.
+
+    These two are facts of a machine, not of a call: they are taken from the environment alone.
+    """
+    owner, _ = _lookup("store_owner", None, _ENVIRONMENT["store_owner"])
+    group, _ = _lookup("store_group", None, _ENVIRONMENT["store_group"])
+    return owner, group
 
 
 def _lookup(name: str, given: Any, variable: str) -> tuple[Any, str]:
@@ -266,9 +282,32 @@ def canonical_url(url: str) -> str:
 
 
 def _existing_file(name: str, value: Any) -> str:
-    if value and not Path(value).expanduser().is_file():
+    if value and not expanded(value).is_file():
         raise UsageError(f"{name} is {str(value)!r}; there is no such file.")
-    return str(Path(value).expanduser()) if value else ""
+    return str(expanded(value)) if value else ""
+
+
+def expanded(path: str | Path) -> Path:
+    """A path as it was given, its ``~`` or ``~user`` taken for a home as a shell takes it.
+
+    Raises
+    ------
+    UsageError
+        There is no home that ``~`` could mean.
+
+    Examples
+    --------
+    >>> expanded("data/store").as_posix(), expanded("~/sms").is_absolute()
+    ('data/store', True)
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        if Path(path).parts[0] != "~":  # a user whom nobody knows: a name like any other
+            return Path(path)
+        raise UsageError(
+            f"{path}: ~ means nothing here, for HOME is not set. Write the whole path."
+        ) from None
 
 
 def _checked_proxy(url: str) -> str:

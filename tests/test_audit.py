@@ -16,6 +16,7 @@ import pytest
 from smsdata import Store, UsageError, hygiene, sync
 from smsdata.audit import Audit, audit, pack
 from smsdata.simulator import Account, Gateway
+from smsdata.simulator.inbox import is_stop
 from smsdata.store.coverage import Span
 from tests.support.clients import connected
 
@@ -31,6 +32,21 @@ def ids(rows: Any) -> set[int]:
     return set(rows["id"].tolist()) if isinstance(rows, pd.DataFrame) else {row["id"] for row in rows}
 
 
+def within_scope(account: Account, truth: list[dict[str, Any]]) -> set[int]:
+    """Those breaches whose sender is the number of ours that a stop of this person was written to before."""
+    stops: dict[str, list[tuple[datetime, str]]] = {}
+    for reply in account.truth("replies"):
+        if is_stop(reply["response"]):
+            to = "all" if "all" in reply["response"].lower() else reply["longcode"]
+            stops.setdefault(reply["msisdn"], []).append((reply["received_at"], to))
+    senders = {row["id"]: row["sender"] for row in account.truth("messages")}
+    return {
+        row["id"]
+        for row in truth
+        if any(at < row["sent_at"] and to in ("all", senders[row["id"]]) for at, to in stops[row["msisdn"]])
+    }
+
+
 @pytest.fixture(scope="module")
 def off(tmp_path_factory: pytest.TempPathFactory) -> tuple[Account, Store, Audit]:
     """An account without Global Opt Out, whose opt-outs are replies."""
@@ -43,7 +59,8 @@ def test_audit_finds_exactly_the_breaches_there_are(off: tuple[Account, Store, A
     account, _, found = off
     truth = account.truth_breaches()
     assert len(truth) > 20
-    assert ids(found.breaches) == ids(truth)
+    assert ids(found.breaches) == within_scope(account, truth)
+    assert ids(found.breaches) | ids(found.possible) >= ids(truth)
     since = {row["id"]: row["opted_out_at"] for row in truth}
     assert (found.breaches["id"].map(since) == found.breaches["first_optout_at"]).all()
     assert found.exit_code == 3
@@ -56,13 +73,17 @@ def test_audit_finds_exactly_what_a_plain_word_tells_on_the_default_account(
     """A stop word has its instant, whether it answers a send or none; an opt-out by a link has none."""
     account = Account(seed=seed, goo=False)
     found = audit(read(account, tmp_path))
-    truth = {row["id"]: row["opted_out_at"] for row in account.truth_breaches({"reply", "inbound"})}
+    rows = account.truth_breaches({"reply", "inbound"})
+    within = within_scope(account, rows)
+    truth = {row["id"]: row["opted_out_at"] for row in rows if row["id"] in within}
     assert len(truth) > 50
+    other = found.possible[found.possible["why"] == "another sender"]
+    assert {row["id"] for row in rows} - within == ids(other)
     assert dict(zip(found.breaches["id"], found.breaches["first_optout_at"], strict=True)) == truth
     possible = found.possible
     assert ids(account.truth_breaches()) - set(truth) <= ids(possible)
     flagged = {row["msisdn"] for row in account.truth("optouts")}
-    assert set(possible["source"]) <= {"flag", "review"}
+    assert set(possible["source"]) <= {"flag", "review", "reply"}
     assert set(possible.loc[possible["source"] == "flag", "msisdn"]) <= flagged
     assert not ids(possible) & set(truth)
 
@@ -75,13 +96,16 @@ def test_audit_is_certain_of_a_flag_once_it_was_read(tmp_path: Path) -> None:
     found = audit(read(account, tmp_path))
     truth = ids(account.truth_breaches())
     assert ids(first.breaches) < ids(found.breaches) <= truth <= ids(found.breaches) | ids(found.possible)
-    assert "flag" in set(found.breaches["source"])
+    later = found.possible[found.possible["source"] == "flag"]
+    assert {"another list"} < set(later["why"])  # a link takes a person off one list
+    assert set(later.loc[later["why"] == "another list", "scope"]) == {"list"}
     assert truth - ids(found.breaches)
     (said,) = [line for line in found.lines() if "possible breaches" in line]
-    counts = found.possible["source"].value_counts()
+    counts = found.possible["why"].value_counts()
     assert f"{len(found.possible):,} more messages" in said
     assert all(f"{count:,} were sent" in said for count in counts)
     assert "has no time of its own" in said
+    assert "to another list than the one the opt-out concerns" in said
     assert sum(found.as_json()["possible_by"].values()) == len(found.possible)
 
 
@@ -123,17 +147,23 @@ def test_plan_optouts_opts_them_out_once_and_nobody_else(tmp_path: Path) -> None
     assert audit(store).active.empty
 
 
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("goo", [True, False])
-def test_audit_tells_whether_global_opt_out_is_on(tmp_path: Path, goo: bool) -> None:
-    account = Account(seed=1, goo=goo, campaigns=20, recipients=40)
-    assert audit(read(account, tmp_path)).goo.verdict == ("on" if goo else "off")
+def test_audit_tells_whether_global_opt_out_is_on(tmp_path: Path, goo: bool, seed: int) -> None:
+    """Also where many a stop answers no send, which Global Opt Out does not act on."""
+    account = Account(seed=seed, goo=goo, inbound=200, campaigns=40, recipients=40)
+    found = audit(read(account, tmp_path))
+    assert found.goo.verdict == ("on" if goo else "off")
+    (said,) = [line for line in found.lines() if "Global Opt Out" in line]
+    assert f"Global Opt Out is {found.goo.verdict}" in said
+    assert f"{found.goo.judged:,} of them can be judged" in said
 
 
 def test_audit_does_not_guess_from_too_little(tmp_path: Path) -> None:
     found = audit(
         read(Account(seed=1, campaigns=1, recipients=4, singles=0, reply_rate=0.0, link_rate=0.0), tmp_path)
     )
-    assert found.goo.verdict == "unclear"
+    assert found.goo.verdict == "cannot be told"
 
 
 def test_audit_says_nothing_beyond_its_window(tmp_path: Path) -> None:
@@ -209,6 +239,18 @@ def test_as_json_is_plain(off: tuple[Account, Store, Audit]) -> None:
     assert len(told["breaches"]) == len(off[2].breaches)
     assert told["global_opt_out"]["verdict"] == "off"
     assert all("\n" not in line for line in off[2].lines())
+
+
+def test_audit_tells_persons_and_flags_apart(tmp_path: Path) -> None:
+    account = Account(seed=2, goo=False)
+    found = audit(read(account, tmp_path))
+    flags = {(row["message_id"], row["msisdn"]) for row in account.truth("optouts")}
+    assert found.flags == len(flags) > len({msisdn for _, msisdn in flags})
+    told, lines = found.as_json(), "\n".join(found.lines())
+    assert (told["persons"], told["flags"]) == (found.optouts["msisdn"].nunique(), len(flags))
+    assert f"{told['persons']:,} persons (phone numbers) with evidence" in lines
+    assert f"flag stands on {len(flags):,} messages" in lines
+    assert f"messages were sent to {found.breaches['msisdn'].nunique():,} persons" in lines
 
 
 def test_lines_name_nobody(off: tuple[Account, Store, Audit]) -> None:

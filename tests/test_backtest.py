@@ -13,6 +13,7 @@ import pytest
 
 from smsdata import Client, Store, UsageError, hygiene, sync
 from smsdata.simulator import Account, Gateway
+from tests.support.hygiene_world import number
 from tests.support.sync_world import present
 
 Connect = Callable[..., Client]
@@ -70,6 +71,35 @@ def test_backtest_counts_who_lived_on(connect: Connect, tmp_path: Path) -> None:
     assert looked.as_json()["alive"] == looked.alive
 
 
+def test_backtest_knows_whom_the_owner_took_off_and_put_back(connect: Connect, tmp_path: Path) -> None:
+    account, store, _, then = lived(connect, tmp_path, seed=1, nights=24, stop=14)
+    before = hygiene.backtest(store, then)
+    plan = hygiene.plan(Store(tmp_path / "stopped"), now=then)
+    back = plan[plan["tier"] == "remove"].iloc[0]
+    account.contacts.readd_refused = 0.0
+    account.contacts.delete_member(back["msisdn"], back["list_id"])
+    account.contacts.add_member(back["list_id"], back["msisdn"])
+    account.advance(days=8)
+    sync(connect(Gateway(account, limiter=None)), store)
+    looked = hygiene.backtest(store, then)
+    assert (looked.removed, looked.re_added) == (before.removed, before.re_added + 1)
+
+
+def test_backtest_takes_no_outage_since_for_a_death(connect: Connect, tmp_path: Path) -> None:
+    account, store, _, then = lived(connect, tmp_path, seed=1, nights=24, stop=14)
+    before = hygiene.backtest(store, then)
+    send = account.send_campaign(numbers=[number(n) for n in range(60)], text="Sale")
+    account.advance(hours=1)
+    for n in range(60):
+        account.set_status(send, number(n), "hard-bounce")
+    account.advance(days=5)
+    sync(connect(Gateway(account, limiter=None)), store)
+    looked = hygiene.backtest(store, then)
+    assert looked.known == before.known
+    assert set(looked.spikes) - set(before.spikes)
+    assert any("many more bounced" in line for line in looked.lines())
+
+
 def test_backtest_before_the_first_sync_says_since_when(connect: Connect, tmp_path: Path) -> None:
     account, store, *_ = lived(connect, tmp_path, seed=1, nights=3, stop=1)
     with pytest.raises(UsageError, match="knew no status by"):
@@ -83,3 +113,4 @@ def test_backtest_interval_of_nobody_known_is_missing() -> None:
     assert looked.unknown == 3
     assert looked.as_json()["low"] is None
     assert "an outage?" in looked.lines()[1]
+    assert "live between" not in looked.lines()[0]

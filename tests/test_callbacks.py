@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import shutil
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +16,13 @@ from smsdata.ingest.report import Report
 from smsdata.schema.frames import schema
 from smsdata.settings import Secret
 from smsdata.simulator import Account, Gateway
-from smsdata.store.spool import Callback, Spool, spool_folder
+from smsdata.store.spool import Spool, spool_folder
 from smsdata.times import instant
-from tests.support.callers import dlr, query, reply, signature
+from tests.support.callback_events import AT, ODD, put
+from tests.support.callers import dlr, reply, signature
 from tests.support.comparison import differences
 
 Made = tuple[Account, Gateway, Store]
-AT = "2026-11-22 00:05:00"
-NOW_MICROS = int(time.time() * 1e6)
-
-
-def put(store: Store, *callbacks: tuple[str, dict[str, str]], **options: Any) -> None:
-    """Receive callbacks, as the receiver does."""
-    spool = Spool(spool_folder(store.private))
-    with spool.receiving("a test"):
-        received = {"at": NOW_MICROS} | options
-        spool.append(
-            [Callback(kind=kind, query=query(fields), **received).line() for kind, fields in callbacks]
-        )
 
 
 def ingest(store: Store, secret: str = "") -> tuple[CallbackCounts, Report]:
@@ -261,20 +247,6 @@ def test_list_changes_go_to_a_table_of_their_own(world: Made) -> None:
 
 # ---- odd ones --------------------------------------------------------------------------------------------
 
-ODD: list[tuple[str, dict[str, str]]] = [
-    ("dlr", {}),
-    ("dlr", dlr(0, 61491570156, AT)),
-    ("dlr", dlr(7, "Telstra", AT)),
-    ("dlr", dlr(7, 61491570156, "0000-00-00 00:00:00")),
-    ("dlr", dlr(7, 61491570156, "2026-11-22")),
-    ("dlr", dlr(7, 61491570156, "2126-11-22 00:00:00")),
-    ("dlr", dlr(10**30, 61491570156, AT)),
-    ("dlr", dlr(7, 61491570156, AT, "")),
-    ("reply", reply("x", 7, 61491570156, AT)),
-    ("list", {"list_id": "7", "mobile": "61491570156", "datetime_entry": AT}),
-    ("link-hit", {"mobile": "61491570156", "datetime": AT}),
-]
-
 
 def test_odd_callbacks_are_kept_and_counted_and_stop_nothing(world: Made, stored: dict[str, Any]) -> None:
     store = world[2]
@@ -317,64 +289,3 @@ def test_a_store_of_nobody_takes_no_rows(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="smsdata sync"):
         ingest(store)
     assert len(list(Spool(spool_folder(store.private)).segments("sealed"))) == 1
-
-
-# ---- any order -------------------------------------------------------------------------------------------
-
-
-def events(store: Store, count: int, rng: random.Random) -> list[tuple[str, dict[str, str]]]:
-    """Callbacks of every kind about what is stored and what is not, many of them twice or in conflict."""
-    dlrs, sends = store.rows("dlrs").to_pylist(), store.rows("campaigns").to_pylist()
-    made: list[tuple[str, dict[str, str]]] = []
-    while len(made) < count:
-        at = f"2026-11-21 {rng.randrange(24):02}:{rng.randrange(60):02}:{rng.randrange(60):02}"
-        known, send = rng.choice(dlrs), rng.choice(sends)["message_id"]
-        mobile = rng.choice([known["msisdn"], str(61491570100 + rng.randrange(30))])
-        send = rng.choice([known["message_id"], send, 77 + rng.randrange(3)])
-        status = rng.choice(["pending", "delivered", "soft-bounce", "hard-bounce", "queued"])
-        more = {"campaign": str(rng.randrange(3))} if rng.random() < 0.3 else {}
-        number = rng.choice(["", str(5_000_000 + rng.randrange(200))])
-        stop = {"is_optout": rng.choice(["yes", "no"])} | more
-        text, word = rng.choice(["Yes", "STOP"]), rng.choice(["add", "delete"])
-        hit = {"message_id": str(send), "mobile": mobile, "datetime": at, "link_hits": "1"}
-        change = {"type": word, "datetime_entry": at[:14] + "00:00", "list_id": "7", "mobile": mobile}
-        choices = [
-            ("dlr", dlr(send, mobile, at, status) | more),
-            ("dlr", dlr(send, mobile, at, status) | more),
-            ("reply", reply(number, send, mobile, at, text) | stop),
-            ("link-hit", hit | more),
-            ("list", change | {"firstname": rng.choice(["Mia", "Lea"])} | more),
-            rng.choice(ODD),
-        ]
-        made.append(rng.choice(choices))
-    return made + rng.sample(made, count // 10)
-
-
-def contents(store: Store) -> dict[str, Iterable[Any]]:
-    tables = ("dlrs", "messages", "replies", "optouts", "link_hits", "list_events", "status_history")
-    rows = {table: sorted(map(repr, store.rows(table).to_pylist())) for table in tables}
-    aside = Spool(spool_folder(store.private))
-    return rows | {name: [c.line() for c in aside.aside(name).callbacks] for name in ("waiting", "odd")}
-
-
-def replayed(base: Path, target: Path, made: list[tuple[str, dict[str, str]]], pieces: int) -> Store:
-    shutil.copytree(base, target)
-    store = Store(target)
-    step = -(-len(made) // pieces)
-    for start in range(0, len(made), step):
-        put(store, *made[start : start + step])
-        ingest(store)
-    return store
-
-
-@pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.torture)])
-def test_ten_random_orders_leave_the_same_rows(world: Made, tmp_path: Path, count: int) -> None:
-    store = world[2]
-    rng = random.Random(5)
-    made = events(store, count, rng)
-    first = contents(replayed(store.path, tmp_path / "first", made, 1))
-    assert all(first.values())
-    for n in range(9):
-        rng.shuffle(made)
-        other = contents(replayed(store.path, tmp_path / f"{n}", made, rng.choice([1, 2, 5])))
-        assert {name for name in first if first[name] != other[name]} == set()

@@ -103,6 +103,9 @@ def test_tables_of_an_empty_store_says_what_to_do(run, tmp_path):
         (("sync", "--tables", "contact_history"), 2, "--msisdn"),
         (("sync", "--store", "/dev/null/store"), 1, "Not a directory"),
         (("simulate", "--fault", "rain=0.1"), 2, "unknown fault 'rain'"),
+        (("simulate", "--callback", "dlrs=http://127.0.0.1:1"), 2, "unknown callback 'dlrs'"),
+        (("simulate", "--callback", "dlr"), 2, "has no address"),
+        (("simulate", "--callback", "dlr=ftp://a"), 2, "has no address"),
         (("sync", "--no-such-option"), 2, "No such option"),
     ],
 )
@@ -320,7 +323,21 @@ def test_audit_finds_breaches_and_writes_the_evidence(bounced, tmp_path):
     printed = json.loads(done.stdout)
     assert printed["breaches"] or printed["active"]
     assert (tmp_path / "evidence" / "audit.md").exists()
-    assert "seems to be" in go("audit").stdout
+    assert "Global Opt Out is" in go("audit").stdout
+
+
+def test_audit_writes_a_sample_and_reads_its_labels(bounced, tmp_path):
+    _, go = bounced
+    file = tmp_path / "replies.csv"
+    wrote = go("audit", "--sample", "20", "--out", str(file))
+    assert wrote.exit_code == 0, wrote.output
+    assert f"smsdata audit --labelled {file}" in wrote.stdout
+    assert go("audit", "--labelled", str(file)).exit_code == 2
+    file.write_text(file.read_text("utf-8-sig").replace('""\n', '"no"\n'))
+    told = go("audit", "--labelled", str(file))
+    assert told.exit_code == 0, told.output
+    assert "20 replies labelled, 0 not, 0 unclear." in told.stdout
+    assert go("audit", "--sample", "20").exit_code == 2
 
 
 @pytest.mark.parametrize(

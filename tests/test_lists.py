@@ -4,7 +4,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from smsdata import Store
+from smsdata import Store, explain
 from smsdata.analysis import list_growth, list_health, list_overlap
 from smsdata.errors import UsageError
 from smsdata.schema.frames import schema
@@ -99,6 +99,19 @@ def test_list_growth_adds_up():
     ]
     local = list_growth(data, tz="Australia/Sydney")
     assert local["month"].dropna().dt.month.tolist() == [9, 10, 11]
+
+
+def test_list_growth_counts_opt_outs_when_they_are_known():
+    data = members((7, A, "active"), (7, B, "optout"), (7, C, "optout"))
+    data["created_at"] = days("2026-09-05", "2026-09-06", "2026-09-07")
+    opted = pd.DataFrame({"msisdn": [B, D], "first_optout_at": days("2026-11-05", "2026-11-06")})
+    found = list_growth(data, opted)
+    assert found[["joined", "left", "opted_out", "net", "members"]].to_numpy().tolist() == [
+        [3, 0, 0, 3, 3],
+        [0, 0, 1, -1, 2],
+    ]
+    assert "1 contacts opted out at an unknown time" in explain(found)
+    assert list_growth(data)["opted_out"].tolist() == [0]
 
 
 def test_lists_see_who_left_on_a_scan_of_the_store(tmp_path):

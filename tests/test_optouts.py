@@ -26,7 +26,8 @@ def replies_of(*rows: tuple[str, str, str]) -> pd.DataFrame:
 
 def sent(*rows: tuple[int, str, str]) -> pd.DataFrame:
     """Rows of (message_id, msisdn, sent_at)."""
-    return dlrs_of(*((*row, "delivered", False) for row in rows)).drop(columns="optout")
+    rows_sent = dlrs_of(*((*row, "delivered", False) for row in rows)).drop(columns="optout")
+    return rows_sent.assign(sender=OURS, list_id=1)
 
 
 def shown(value: Any) -> str | None:
@@ -161,15 +162,21 @@ def test_sent_after_optout_lists_no_message_twice_where_a_list_status_follows_a_
     found = sent_after_optout(messages, gone)
     assert found["message_id"].tolist() == [2, 5, 6, 21]
     assert found["source"].tolist() == ["reply", "reply", "list", "list"]
+    assert found["scope"].tolist() == ["sender", "sender", "list", "list"]
+    assert found["why"].fillna("").tolist() == ["", "", "may have been sent before", ""]
     assert found["certain"].tolist() == [True, True, False, True]
 
 
 def test_sent_after_optout_counts_from_when_the_opt_out_had_certainly_happened() -> None:
     """Written to a day after a status or a flag was read: at least one day late, whenever the opt-out was."""
-    flagged = dlrs_of((10, A, "2026-08-01T09:00", "delivered", True)).assign(synced_at=utc(["2026-11-20"]))
+    flagged = dlrs_of((10, A, "2026-08-01T09:00", "delivered", True)).assign(
+        synced_at=utc(["2026-11-20"]), list_id=1
+    )
     for gone in (optouts(list_members=listed("2026-11-20T00:00")), optouts(dlrs=flagged)):
         found = sent_after_optout(sent((12, A, "2026-11-21T00:00")), gone)
-        assert found[["certain", "hours_after", "breach"]].to_numpy().tolist() == [[True, 24, "immediate"]]
+        assert found[["certain", "hours_after", "breach"]].to_numpy().tolist() == [
+            [True, 24, "before the deadline"]
+        ]
     possible = sent_after_optout(sent((11, A, "2026-11-19T00:00")), optouts(dlrs=flagged))
     assert possible[["certain", "breach"]].to_numpy().tolist() == [[False, "past deadline"]]
 
@@ -253,8 +260,9 @@ def test_sent_after_optout_counts_working_days(
     just_before, at_the_end = (end - pd.Timedelta("1s")).isoformat(), end.isoformat()
     found = breaches(stopped, [just_before, at_the_end], rule=rule, holidays=holidays)
     assert found["deadline_at"].tolist() == [end, end]
-    assert found["breach"].tolist() == ["immediate", "past deadline"]
+    assert found["breach"].tolist() == ["before the deadline", "past deadline"]
     assert found["past_deadline"].tolist() == [False, True]
+    assert found["working_days"].tolist() == [{"AU": 5, "US": 10}[rule]] * 2
 
 
 def test_sent_after_optout_takes_other_days_and_zones() -> None:
@@ -264,7 +272,7 @@ def test_sent_after_optout_takes_other_days_and_zones() -> None:
 
 def test_sent_after_optout_marks_what_a_flag_alone_cannot_prove() -> None:
     flagged = dlrs_of((10, A, "2026-11-01T09:00", "delivered", True)).assign(
-        synced_at=utc(["2026-11-03T00:00"])
+        synced_at=utc(["2026-11-03T00:00"]), list_id=1
     )
     messages = sent((10, A, "2026-11-01T09:00"), (11, A, "2026-11-02T09:00"), (12, A, "2026-11-04T09:00"))
     found = sent_after_optout(messages, optouts(dlrs=flagged))
@@ -391,4 +399,47 @@ def test_optouts_tells_the_number_written_to_and_the_list() -> None:
     members = pd.DataFrame({"msisdn": [A, B], "list_id": [8, 9], "status": "optout"})
     gone = optouts(replies=replies, list_members=members).set_index("msisdn")
     assert gone.loc[A, "scope_sender"] == replies["longcode"].iloc[0]
-    assert gone["scope_list"].to_dict() == {A: 8, B: 9}
+    assert gone["scope_lists"].to_dict() == {A: "8", B: "9"}
+    assert gone["scope"].to_dict() == {A: "sender", B: "list"}
+
+
+def test_sent_after_optout_is_certain_only_within_the_scope_of_the_opt_out() -> None:
+    """STOP to one number of ours, and the next messages from it, another, a name and nobody known."""
+    gone = optouts(replies=replies_of((A, "2026-11-01T10:00", "STOP")))
+    messages = sent(*((n, A, f"2026-11-0{n}T09:00") for n in range(2, 6)))
+    messages = messages.assign(
+        sender=pd.Series(["+61 491 570 006", "61491570110", "ACME", None], dtype="str")
+    )
+    found = sent_after_optout(messages, gone)
+    assert found["scope"].tolist() == ["sender"] * 4
+    assert found["certain"].tolist() == [True, False, False, False]
+    assert found["why"].fillna("").tolist() == ["", "another sender", "another sender", "scope not known"]
+    wide = sent_after_optout(messages, gone, account_wide=True)
+    assert wide["scope"].tolist() == ["account"] * 4
+    assert wide["certain"].all()
+    everything = optouts(replies=replies_of((A, "2026-11-01T10:00", "Stop all")))
+    assert sent_after_optout(messages, everything)["certain"].all()
+
+
+def test_sent_after_optout_knows_every_number_that_a_stop_was_written_to() -> None:
+    other = "61491570110"
+    heard = replies_of((A, "2026-11-01T10:00", "remove me"), (A, "2026-11-02T10:00", "STOP"))
+    heard = pd.concat([heard, replies_of((A, "2026-11-04T10:00", "STOP")).assign(id=9, longcode=other)])
+    heard.loc[heard["id"] == 1, "longcode"] = other
+    gone = optouts(replies=heard)
+    assert gone[["scope_sender", "scope_senders"]].to_numpy().tolist() == [[OURS, f"{OURS},{other}"]]
+    messages = sent(*((n, A, f"2026-11-0{n}T09:00") for n in (3, 5, 6))).assign(sender=[other, other, OURS])
+    assert sent_after_optout(messages, gone)["certain"].tolist() == [False, True, True]
+
+
+def test_sent_after_optout_takes_the_list_of_a_message_from_the_receipts() -> None:
+    members = pd.DataFrame({"list_id": [8, 12], "msisdn": A, "status": "optout"})
+    gone = optouts(list_members=members.assign(synced_at=utc(["2026-11-01", "2026-11-01"])))
+    assert gone["scope_lists"].tolist() == ["8,12"]
+    receipts = sent(*((n, A, f"2026-11-0{n}T09:00") for n in range(2, 5))).assign(
+        list_id=pd.array([12, 2, None], dtype="Int64")
+    )
+    messages = receipts.drop(columns="list_id")
+    found = sent_after_optout(messages, gone, dlrs=receipts)
+    assert found["why"].fillna("").tolist() == ["", "another list", "scope not known"]
+    assert sent_after_optout(messages, gone)["why"].tolist() == ["scope not known"] * 3

@@ -9,7 +9,7 @@ import pytest
 
 from smsdata.gateway.answers import Page
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.proofs import Pass, Proofs, row_keys, rows_once
+from smsdata.gateway.proofs import TWO_PASSES, Pass, Proofs, row_keys, rows_once
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -139,7 +139,9 @@ def test_row_keys_tell_rows_without_a_key_apart() -> None:
 def test_rows_once_keeps_what_was_seen_last() -> None:
     late = Page(2, ({"msisdn": 1, "status": "late"},), 1, 2, {}, b"", NOW)
     proofs = Proofs(endpoint("dlrs"))
-    rows, where, copies = rows_once(proofs.endpoint, made(proofs, page(1, [1, 2], 2, wire="msisdn"), late))
+    rows, where, copies = rows_once(
+        proofs.endpoint, made(proofs, page(1, [1, 2], 2, wire="msisdn"), late), TWO_PASSES
+    )
     assert [(row["msisdn"], row["status"]) for row in rows] == [(1, "late"), (2, "active")]
     assert [where(n) for n in range(2)] == [(2, 1), (1, 2)]
     assert copies == [2, 1]

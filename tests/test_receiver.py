@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -148,8 +145,13 @@ def test_unknown_addresses_are_refused(receiver: Served) -> None:
     assert len(receiver.kept()) == 1
 
 
-def test_health_needs_no_token(receiver: Served) -> None:
-    assert fire(receiver.base + "/health", {}) == 200
+def test_health_needs_no_token_and_tells_nothing(receiver: Served) -> None:
+    for request in (b"GET /health", b"GET /health?token=a", b"HEAD /health"):
+        answer = raw(receiver.base, request + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.partition(b"\r\n\r\n")[2] == (b"" if request.startswith(b"HEAD") else b"OK")
+    assert fire(receiver.base + "/health/dlr", ONE) == 404
+    assert not receiver.kept()
 
 
 def test_rotate_keeps_the_old_address_for_26_hours(folder: Path) -> None:
@@ -289,7 +291,7 @@ def test_one_process_receives(receiver: Served) -> None:
         pass
 
 
-# ---- logs and the command ----------------------------------------------------------------------------------
+# ---- logs ------------------------------------------------------------------------------------------------
 
 
 def test_nothing_of_a_callback_is_in_any_log(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -318,41 +320,3 @@ def test_port_that_is_taken_is_one_line() -> None:
     for host, number in (("no.such.host.invalid", 0), ("127.0.0.1", 99999999), ("127.0.0.1", -1)):
         with pytest.raises(UsageError, match="cannot be used"):
             listening_socket(host, number)
-
-
-def started(store: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SMSDATA_")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "smsdata", "listen", "--store", str(store), *words],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean | environment,
-    )  # fmt: skip
-
-
-def first_line(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    return process.stderr.readline()
-
-
-def test_listen_receives_without_credentials_and_ends_in_order(tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    shown = started(store, "--show-url", "--json", "--public-url", "https://sms.example.org/callbacks/")
-    urls = json.loads(shown.communicate(timeout=60)[0])
-    assert list(urls) == ["dlr", "reply", "link-hit", "list"]
-    listening = started(store, "--port", "0")
-    base = next(word for word in first_line(listening).split() if word.startswith("http://"))
-    assert fire(base + urlsplit(urls["dlr"]).path.removeprefix("/callbacks"), ONE) == 200
-    second = started(store, "--port", "0")
-    _, refused = second.communicate(timeout=60)
-    assert (second.returncode, len(refused.splitlines())) == (4, 1)
-    listening.terminate()
-    _, said = listening.communicate(timeout=60)
-    assert "Traceback" not in said
-    assert "GET dlr 200" in said
-    assert urlsplit(urls["dlr"]).path.split("/")[2] not in said
-
-
-def test_listen_demands_a_secret_for_signatures(tmp_path: Path) -> None:
-    process = started(tmp_path / "store", "--require-signature", "--port", "0")
-    _, said = process.communicate(timeout=60)
-    assert (process.returncode, len(said.splitlines())) == (2, 1)
-    assert "SMSDATA_API_SECRET" in said

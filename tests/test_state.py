@@ -21,7 +21,9 @@ from smsdata.store.state import (
     Slice,
     State,
     next_generation,
+    note_all_members,
     note_failure,
+    note_rejects,
     note_witness,
     state_as_json,
     state_from_json,
@@ -119,6 +121,8 @@ def test_state_keeps_every_field_in_its_file() -> None:
     note_witness(state, "dlrs", "independent")  # format 1 knew none
     state.mark_unproved({5}, changing={6})
     state.hits_seen[7] = 3
+    note_all_members(state)
+    note_rejects(state, ["dlrs-0f.json"])
     assert all(
         getattr(state, f.name) != getattr(empty, f.name) for f in fields(State) if f.name != "manifest"
     )

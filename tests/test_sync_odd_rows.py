@@ -177,6 +177,22 @@ def test_sync_names_rows_aside_until_they_are_dismissed(world, connect):
     assert store.rejects.all() == {}
 
 
+def test_sync_and_verify_name_a_row_aside_whose_file_is_gone(world, connect):
+    account, gateway, store = world
+    account.inbound(61491570156, "an odd one")
+    odd = max(account.truth("replies"), key=lambda row: row["id"])
+    gateway.spoil("get-user-sms-responses", {"id": odd["id"]}, {"received_at": "soon"})
+    sync(connect(gateway), store)
+    (path,) = (store.private / "rejects").glob("*.json")
+    path.unlink()
+    missing = [one for one in store.verify() if one.what == "missing"]
+    assert [path.name in one.where for one in missing] == [True]
+    report = sync(connect(gateway), store, tables=["lists"])
+    assert any("are gone from" in line for line in report.attention)
+    assert sync(connect(gateway), store, dismiss_rejects=True, tables=["lists"]).attention == []
+    assert not [one for one in store.verify() if one.what == "missing"]
+
+
 @pytest.mark.parametrize("spoil", [lambda c: c[:9], lambda c: c.replace(b"soon", b"noon")])
 def test_sync_and_verify_name_a_damaged_file_of_rejects(world, connect, spoil):
     account, gateway, store = world

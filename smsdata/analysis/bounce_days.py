@@ -2,7 +2,9 @@
 
 A carrier's outage makes living numbers look dead. So a bounce is only as good as the day it fell on: the
 UTC day of the account, of the sender number, and of the range of numbers that the carrier owns are each
-compared with days like it. Too few such days is no answer, and is told as none. Owns that comparison.
+compared with days like it. Too few such days is no answer, and is told as none. Dead numbers bounce every
+time and would hide a small outage, so the bounces of numbers that did not bounce before are also compared
+alone, with earlier days. Owns these comparisons.
 Imports of smsdata only analysis.core.
 """
 
@@ -38,6 +40,8 @@ An outage of a carrier hits many numbers at once, so fewer than 10 hard bounces 
 _SIZE = 4
 """A comparable day has at least a quarter of the day's messages: a quiet day says little of a busy one."""
 _WIDTH = 3.0
+_FEW = 2
+"""So many numbers of a day may well die between two messages, where none did before."""
 _SMALL_BLOCK = 10
 """A day of a small block with fewer messages shows no outage; the range around it is judged in its place."""
 
@@ -88,14 +92,41 @@ def judged_bounces(tables: Tables) -> pd.DataFrame:
         SELECT "message_id", "msisdn", {_DAY} AS "day", {names}
         FROM @dlrs {senders} WHERE {_HARD_OR_UNKNOWN}
     """)
+    again = _again(tables, names, senders)
     verdict = np.zeros(len(bounces), np.int64)
     for key, cell in cells.items():
-        verdict = np.maximum(verdict, _judged(tables, key, cell, senders, bounces))
+        verdict = np.maximum(verdict, _judged(tables, key, cell, senders, bounces, again))
     return bounces[["message_id", "msisdn"]].assign(verdict=verdict)
 
 
+def _again(tables: Tables, names: str, senders: str) -> pd.DataFrame:
+    """Give the results of numbers whose result before was a bounce: by day, and whether it is one again."""
+    bounced = _HARD_OR_UNKNOWN.replace('"status"', '"before"')
+    return tables.query(f"""
+        SELECT {names}, "day", CAST("copies" AS BIGINT) AS "final",
+            CAST(CASE WHEN {_HARD_OR_UNKNOWN} THEN "copies" ELSE 0 END AS BIGINT) AS "hard"
+        FROM (
+            SELECT d."message_id", d."msisdn", d."status", {_DAY} AS "day",
+                {tables.copies("dlrs")} AS "copies",
+                lag(d."status")
+                    OVER (PARTITION BY d."msisdn" ORDER BY d."sent_at", d."message_id") AS "before"
+            FROM @dlrs AS d
+            JOIN (
+                SELECT DISTINCT "msisdn" FROM @dlrs WHERE {_HARD_OR_UNKNOWN}
+            ) AS b ON d."msisdn" = b."msisdn"
+            WHERE {_HAS_RESULT}
+        ) AS r {senders}
+        WHERE {bounced}
+    """)
+
+
 def _judged(
-    tables: Tables, key: str, cell: _Cell, senders: str, bounces: pd.DataFrame
+    tables: Tables,
+    key: str,
+    cell: _Cell,
+    senders: str,
+    bounces: pd.DataFrame,
+    again: pd.DataFrame,
 ) -> npt.NDArray[np.int64]:
     """Give the verdict on each bounce's day of one kind."""
     counts = tables.query(f"""
@@ -104,12 +135,16 @@ def _judged(
         FROM @dlrs {senders if key == "sender" else ""} GROUP BY 1, 2 ORDER BY 1, 2
     """)
     counts = counts[counts["cell"].isin(bounces[key].unique())].reset_index(drop=True)
+    repeated = again.groupby([key, "day"])[["hard", "final"]].sum()
+    repeated = repeated.reindex(pd.MultiIndex.from_frame(counts[["cell", "day"]]), fill_value=0)
     verdicts = np.zeros(len(counts), np.int64)
     cells = pd.factorize(counts["cell"])[0]  # in order, so that each cell's days stand together
     for rows in np.split(np.arange(len(counts)), np.flatnonzero(np.diff(cells)) + 1):
         days, hard, final = (counts[name].to_numpy("float64")[rows] for name in ("day", "hard", "final"))
+        first, of = (counts[name].to_numpy("float64")[rows] - repeated[name].to_numpy("float64")[rows]
+                     for name in ("hard", "final"))  # fmt: skip
         for place in np.flatnonzero(hard):
-            verdict = _verdict(days, hard, final, int(place))
+            verdict = max(_verdict(days, hard, final, int(place)), _new_verdict(days, first, of, int(place)))
             told = not cell.small or final[place] >= _SMALL_BLOCK
             verdicts[rows[place]] = verdict if told else ORDINARY
     index = pd.MultiIndex.from_frame(counts[["cell", "day"]])
@@ -131,6 +166,18 @@ def _verdict(days: Floats, hard: Floats, final: Floats, place: int) -> int:
     if hard[place] <= _most(hard[others], final[others], final[place]) + 1e-9:
         return ORDINARY
     return SPIKE if hard[place] >= _SPIKE_BOUNCES else UNJUDGED
+
+
+def _new_verdict(days: Floats, hard: Floats, final: Floats, place: int) -> int:
+    """Judge the bounces of numbers that did not bounce before, by days before; with too few, say nothing.
+
+    On the first days of a store every dead number bounces for the first time.
+    """
+    earlier = slice(0, place + 1)
+    if (final[:place] * _SIZE >= final[place]).sum() <= _LEAST_NEIGHBOURS or not hard[place]:
+        return ORDINARY
+    verdict = _verdict(days[earlier], hard[earlier], final[earlier], place)
+    return verdict if hard[place] > _FEW else ORDINARY
 
 
 def _within_limits(hard: Floats, final: Floats) -> npt.NDArray[np.bool_]:

@@ -22,6 +22,7 @@ WORKING_DAYS = {"AU": 5, "US": 10}
 _ZONES = {"AU": "Australia/Sydney", "US": "America/New_York"}
 _PERIOD = (
     "msisdn", "first_optout_at", "known_at", "possible_at", "flag_message_id", "review_at", "cleared_at",
+    "scope", "scope_sender", "scope_senders", "last_stop_at", "scope_lists",
 )  # fmt: skip
 _BREACHES = {
     "msisdn": "str",
@@ -33,8 +34,11 @@ _BREACHES = {
     "first_optout_at": "utc",
     "source": "str",
     "certain": "bool",
+    "scope": "str",
+    "why": "str",
     "hours_after": "float64",
     "deadline_at": "utc",
+    "working_days": "int64",
     "past_deadline": "bool",
     "breach": "str",
 }
@@ -49,6 +53,8 @@ def sent_after_optout(
     holidays: Collection[date] = (),
     tz: str | None = None,
     include_review: bool = False,
+    account_wide: bool = False,
+    dlrs: Source | None = None,
 ) -> pd.DataFrame:
     """List the messages sent to numbers that had opted out, and whether the deadline to stop had passed.
 
@@ -69,6 +75,10 @@ def sent_after_optout(
         IANA time zone in which days begin; default Australia/Sydney or America/New_York, by rule.
     include_review : bool
         Also list messages after a reply of tier 3 or 4, for a person to look at.
+    account_wide : bool
+        Every opt-out counts for the whole account: Global Opt Out is on, or you hold yourself to that.
+    dlrs : DataFrame, Scan, Spark DataFrame or None
+        The table dlrs, for the list that each message went to, where ``messages`` has no ``list_id``.
 
     Returns
     -------
@@ -79,14 +89,19 @@ def sent_after_optout(
           (datetime64[us, UTC]), ``sender``, ``status`` (str, missing where the table has none);
         - ``first_optout_at``: as in `optouts`; ``source`` (str): the evidence that the message came after an
           opt-out, which may be another and weaker one where the message came before ``first_optout_at``;
-        - ``certain`` (bool): it was sent after the opt-out had certainly happened (``known_at``). False where
-          only a flag or a list status tells of the opt-out and the message was sent before that was read,
-          and for review;
-        - ``hours_after`` (float64): from the opt-out to the message: where ``certain`` from ``known_at``, so
-          at least that long; else from the earliest time it may have happened, so at most that long;
+        - ``certain`` (bool): it was sent after the opt-out had certainly happened (``known_at``), and within
+          its scope;
+        - ``scope`` (str): how far the opt-out reaches: "sender" (messages from the number it was written to),
+          "list" (messages to the lists that say so), "account" (all); missing where that is not known;
+        - ``why`` (str): why it is not certain: "may have been sent before" (only a flag or a list status
+          tells of the opt-out, and was read later), "for review", "another sender", "another list", "scope
+          not known" (also where the message's own sender or list is not); missing where certain;
+        - ``hours_after`` (float64): from the opt-out to the message: after ``known_at`` from then, so at
+          least that long; else from the earliest time it may have happened, so at most that long;
         - ``deadline_at`` (datetime64[us, UTC]): the end of the last working day to act, counted from the same
           time;
-        - ``past_deadline`` (bool); ``breach`` (str): "immediate" or "past deadline".
+        - ``working_days`` (int64): how many of them the deadline leaves; ``past_deadline`` (bool); ``breach``
+          (str): "before the deadline" or "past deadline".
 
     Raises
     ------
@@ -114,21 +129,24 @@ def sent_after_optout(
     ...     "received_at": pd.to_datetime(["2026-11-02T01:00"], utc=True),
     ... }))
     >>> messages = pd.DataFrame({
-    ...     "message_id": [11, 12], "msisdn": "61491570156",
+    ...     "message_id": [11, 12], "msisdn": "61491570156", "sender": "61491570006",
     ...     "sent_at": pd.to_datetime(["2026-11-04T01:00", "2026-11-12T01:00"], utc=True),
     ... })
     >>> sent_after_optout(messages, gone)[["message_id", "hours_after", "breach"]]
-       message_id  hours_after         breach
-    0          11         48.0      immediate
-    1          12        240.0  past deadline
+       message_id  hours_after               breach
+    0          11         48.0  before the deadline
+    1          12        240.0        past deadline
     """
     days, zone = _clock(rule, working_days, tz)
-    with open_tables("sent_after_optout", messages=messages, optouts=optouts) as tables:
+    with open_tables("sent_after_optout", messages=messages, optouts=optouts, dlrs=dlrs) as tables:
         tables.require("messages", "message_id", "msisdn", "sent_at")
         tables.require("optouts", *_PERIOD, "source", "certain")
         tables.require_keys("optouts", ("msisdn", "period"))
         tables.require_keys("messages", ("id",), ("message_id", "msisdn"))
-        rows = _sent_after(tables, include_review)
+        if dlrs is not None:
+            tables.require("dlrs", "message_id", "msisdn")
+            tables.require_keys("dlrs", ("message_id", "msisdn"))
+        rows = _with_reasons(_sent_after(tables, include_review, account_wide))
         window, pending = tables.span("messages")
         deadline = _deadlines(rows["since"], days, holidays, zone)
         past = (rows["sent_at"] >= deadline).astype("bool")
@@ -136,7 +154,8 @@ def sent_after_optout(
             hours_after=(rows["sent_at"] - rows["since"]) / 3.6e9,
             deadline_at=deadline,
             past_deadline=past,
-            breach=np.where(past, "past deadline", "immediate"),
+            working_days=days,
+            breach=np.where(past, "past deadline", "before the deadline"),
         )
         return explained(
             typed(full, _BREACHES),
@@ -175,12 +194,40 @@ def _deadlines(since: pd.Series, days: int, holidays: Collection[date], zone: st
     return pd.Series(ends.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]").astype("int64"))
 
 
-def _sent_after(tables: Tables, include_review: bool) -> pd.DataFrame:
+def _with_reasons(rows: pd.DataFrame) -> pd.DataFrame:
+    """Call certain what was sent after the opt-out was known and within its scope; else tell why not."""
+    known, within = rows["after_known"].astype("bool"), rows["within"].astype("boolean")
+    why = pd.Series("scope not known", index=rows.index, dtype="object")
+    why = why.mask(within.eq(False).fillna(False), "another " + rows["scope"].astype("object"))
+    why = why.mask(~known, "may have been sent before").mask(rows["source"] == "review", "for review")
+    certain = known & within.fillna(False).astype("bool")
+    return rows.assign(certain=certain, why=why.mask(certain))
+
+
+def _plain(sender: str) -> str:
+    """Spell a sender for comparison: in small letters, without blanks and plus signs."""
+    return f"replace(replace(lower({sender}), '+', ''), ' ', '')"
+
+
+def _listed_as(text: str, item: str) -> str:
+    """Whether an item is one of those that a text names with commas between."""
+    return f"(',' || {text} || ',') LIKE ('%,' || {item} || ',%')"
+
+
+def _sent_after(tables: Tables, include_review: bool, account_wide: bool) -> pd.DataFrame:
     """Join messages with the periods in which their number was opted out; instants are microseconds."""
 
     def own(column: str, kind: str) -> str:
         return f'm."{column}"' if tables.has("messages", column) else f"CAST(NULL AS {kind})"
 
+    sender = _plain(own("sender", "STRING"))
+    to_list, lists = f"CAST(CAST({own('list_id', 'BIGINT')} AS BIGINT) AS STRING)", ""
+    if not tables.has("messages", "list_id") and tables.has("dlrs", "list_id"):
+        to_list = 'CAST(CAST(d."list_id" AS BIGINT) AS STRING)'
+        lists = """LEFT JOIN (
+            SELECT "message_id", "msisdn", min("list_id") AS "list_id"
+            FROM @dlrs GROUP BY "message_id", "msisdn"
+        ) AS d ON m."message_id" = d."message_id" AND m."msisdn" = d."msisdn\""""
     return tables.query(
         f"""
         SELECT m."msisdn", {own("id", "BIGINT")} AS "id", m."message_id",
@@ -192,15 +239,24 @@ def _sent_after(tables: Tables, include_review: bool) -> pd.DataFrame:
                 WHEN unix_micros(m."sent_at") > o."possible" THEN o."possible" ELSE o."review" END AS "since",
             CASE WHEN unix_micros(m."sent_at") > o."dated" THEN o."source"
                 WHEN unix_micros(m."sent_at") > o."possible" THEN 'flag' ELSE 'review' END AS "source",
-            o."certain" AND coalesce(unix_micros(m."sent_at") > o."known_at", FALSE) AS "certain"
+            o."certain" AND coalesce(unix_micros(m."sent_at") > o."known_at", FALSE) AS "after_known",
+            CASE WHEN :account_wide THEN 'account' ELSE o."scope" END AS "scope",
+            CASE WHEN :account_wide OR o."scope" = 'account' THEN TRUE
+                WHEN o."scope" = 'sender' THEN {sender} = {_plain('o."scope_sender"')} OR (
+                    unix_micros(m."sent_at") > unix_micros(o."last_stop_at")
+                    AND {_listed_as(_plain('o."scope_senders"'), sender)}
+                )
+                WHEN o."scope" = 'list' THEN {_listed_as('o."scope_lists"', to_list)}
+                END AS "within"
         FROM @messages AS m
+        {lists}
         JOIN (
             SELECT "msisdn", "source", "certain", unix_micros("first_optout_at") AS "first_optout_at",
                 unix_micros("known_at") AS "known_at", unix_micros("cleared_at") AS "cleared_at",
                 unix_micros(coalesce("first_optout_at", "known_at")) AS "dated",
                 unix_micros("possible_at") AS "possible",
                 CASE WHEN :include_review THEN unix_micros("review_at") END AS "review",
-                "flag_message_id"
+                "flag_message_id", "scope", "scope_sender", "scope_senders", "last_stop_at", "scope_lists"
             FROM @optouts WHERE "certain" OR :include_review
         ) AS o
             ON m."msisdn" = o."msisdn"
@@ -210,4 +266,5 @@ def _sent_after(tables: Tables, include_review: bool) -> pd.DataFrame:
         ORDER BY "sent_at", m."message_id", m."msisdn", "id"
         """,
         include_review=include_review,
+        account_wide=account_wide,
     )

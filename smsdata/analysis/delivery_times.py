@@ -35,6 +35,7 @@ _RECEIPT_CURVE = {
     "low": "float64",
     "high": "float64",
     "impossible": "int64",
+    "followed": "int64",
 }
 _POLLED_CURVE = {
     "outcome": "str",
@@ -90,7 +91,9 @@ def time_to_deliver(
         - ``low``, ``high`` (float64): its interval, the wider the fewer deliveries have a time; NaN at 0
           and 1;
         - ``impossible`` (int64): deliveries of the group whose receipt lies more than 60 s before the
-          sending, which no cutting to the minute explains; they are taken as deliveries without a time.
+          sending, which no cutting to the minute explains; they are taken as deliveries without a time;
+        - ``followed`` (int64): seconds for which the message of the group was followed that was followed
+          longest; what comes after nobody has seen.
 
         No rows for a group without a single known time, or with more than 1% of its receipts impossible: then
         a clock or a time zone is wrong, and the other receipts are too.
@@ -361,7 +364,8 @@ def _receipt_curves(times: pd.DataFrame, names: list[str], level: float) -> pd.D
     curve = pd.DataFrame({"group": cells[:, 0], "seconds": cells[:, 1], **counted})
     curve = curve.assign(seconds_high=curve["seconds"] + slack, **_estimates(curve, timed, untimed))
     low, high = log_log(curve["incidence"].to_numpy(), curve["variance"].to_numpy(), level=level)
-    curve = curve.assign(low=low, high=high, impossible=early[curve["group"]])[
+    followed = curve.groupby("group")["seconds_high"].transform("max")
+    curve = curve.assign(low=low, high=high, impossible=early[curve["group"]], followed=followed)[
         curve["delivered"] + curve["bounced"] > 0
     ]
     first = pd.Series(np.arange(len(times))).groupby(codes).first().to_numpy()

@@ -12,9 +12,9 @@ from datetime import datetime
 import pandas as pd
 
 from smsdata.analysis.bounces import arrived_sql, hard_bounced
-from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.column_types import instants, typed
 from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, open_tables
-from smsdata.analysis.core.grouping import group_keys, one_of
+from smsdata.analysis.core.grouping import group_keys, one_of, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained
 from smsdata.analysis.core.statistics import rate, wilson
 
@@ -176,15 +176,18 @@ def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFr
         )
 
 
-def list_growth(list_members: Source, *, by: str = "month", tz: str = "UTC") -> pd.DataFrame:
-    """Tell how each list grew: who joined, who was deleted.
-
-    Contacts that opted out stay on their list, and when they did is not known here: see the opt-outs.
+def list_growth(
+    list_members: Source, optouts: Source | None = None, *, by: str = "month", tz: str = "UTC"
+) -> pd.DataFrame:
+    """Tell how each list grew: who joined, who was deleted, who opted out.
 
     Parameters
     ----------
     list_members : DataFrame, Scan or Spark DataFrame
         ``list_id``, ``msisdn``, ``status``, ``created_at``; ``gone_at`` where there: without it nobody left.
+    optouts : DataFrame, Scan or Spark DataFrame, optional
+        What `optouts` gave, or any frame with ``msisdn`` and ``first_optout_at``: a contact that opted out
+        stays on its list, and only this tells when it did.
     by : {"month", "week", "day"}
         The periods.
     tz : str
@@ -197,9 +200,13 @@ def list_growth(list_members: Source, *, by: str = "month", tz: str = "UTC") -> 
 
         - ``list_id`` (int64); the period (``datetime64[us]``, local time it begins), named as ``by``, NaT
           first: contacts who joined at an unknown time;
-        - ``joined``, ``left``, ``net`` (int64): contacts; ``left`` counts deletions, dated when they were
-          first noticed;
-        - ``members`` (int64): at the end of the period.
+        - ``joined``, ``left``, ``opted_out`` (int64): contacts; ``left`` counts deletions, dated when they
+          were first noticed, ``opted_out`` those whose status says so, dated by `optouts`;
+        - ``net`` (int64): joined without left and opted out; ``members`` (int64): its sum, the contacts at
+          the end of the period;
+        - ``partial`` (boolean): the period has not ended yet.
+
+        Opt-outs of unknown date stay among the members; `explain` says how many those are.
 
     Raises
     ------
@@ -214,34 +221,65 @@ def list_growth(list_members: Source, *, by: str = "month", tz: str = "UTC") -> 
     ...     "list_id": 7, "msisdn": ["61491570156", "61491570157"], "status": "active",
     ...     "created_at": pd.to_datetime(["2026-09-05", "2026-11-01"], utc=True),
     ...     "gone_at": [pd.Timestamp("2026-11-20", tz="UTC"), pd.NaT],
+    ...     "synced_at": pd.Timestamp("2026-11-22", tz="UTC"),
     ... })
     >>> list_growth(members)
-       list_id      month  joined  left  net  members
-    0        7 2026-09-01       1     0    1        1
-    1        7 2026-11-01       1     1    0        1
+       list_id      month  joined  left  opted_out  net  members  partial
+    0        7 2026-09-01       1     0          0    1        1    False
+    1        7 2026-11-01       1     1          0    0        1     True
     """
     one_of("list_growth", "by", by, _GROWTH_PERIODS)
-    with open_tables("list_growth", list_members=_whole(list_members)) as tables:
+    with open_tables("list_growth", list_members=_whole(list_members), optouts=optouts) as tables:
         _require_members(tables)
-        joined = _moves(tables, by, tz, "created_at").rename(columns={"n": "joined"})
+        keys = group_keys(tables, "list_members", ["list_id", by], tz=tz, at="created_at")
+        joined = _moves(tables, "list_members", by, tz, "created_at").rename(columns={"n": "joined"})
+        none = joined.iloc[:0].drop(columns="joined").assign(n=pd.Series(dtype="int64"))
         gone = tables.has("list_members", "gone_at")
-        left = _moves(tables, by, tz, "gone_at") if gone else joined.iloc[:0].rename(columns={"joined": "n"})
-        left = left[left[by].notna()].rename(columns={"n": "left"})
-        moves = joined.merge(left, on=["list_id", by], how="outer")
+        left = _moves(tables, "list_members", by, tz, "gone_at") if gone else none
+        undated = _add_opted(tables)
+        opted = _moves(tables, "opted", by, tz, "opted_at")
+        moves = joined
+        for moved, name in ((left, "left"), (opted, "opted_out")):
+            dated = moved[moved[by].notna()].rename(columns={"n": name})
+            moves = moves.merge(dated, on=["list_id", by], how="outer")
         moves = moves.sort_values(["list_id", by], na_position="first", ignore_index=True)
-        counts = moves[["joined", "left"]].fillna(0).astype("int64")
-        moves = moves.assign(**counts, net=counts["joined"] - counts["left"])
+        counts = moves[["joined", "left", "opted_out"]].fillna(0).astype("int64")
+        moves = moves.assign(**counts, net=counts["joined"] - counts["left"] - counts["opted_out"])
         moves["members"] = moves.groupby("list_id")["net"].cumsum()
         moves = moves.astype({"list_id": "int64", "net": "int64", "members": "int64"})
+        always = pd.DataFrame({"first": [0]})
+        present = tables.now(None, "list_members")
+        partial = partial_periods(keys, moves, always, present=present, tz=tz)
         return explained(
-            moves[["list_id", by, "joined", "left", "net", "members"]],
+            moves[["list_id", by, "joined", "left", "opted_out", "net", "members"]].assign(**partial),
             tables,
-            formula="members = contacts who joined minus contacts who left, up to the end of the period",
-            numerator="contacts by created_at, and by gone_at",
+            formula="members = contacts who joined minus those who left or opted out, up to the period's end",
+            numerator="contacts by created_at, by gone_at, and by first_optout_at",
             denominator="none: these are counts",
             window=_as_of(tables, _moved(tables)),
             pending=_CONTACTS_ARE_NO_MESSAGES,
+            notes=(f"{undated:,} contacts opted out at an unknown time and still count",) if undated else (),
         )
+
+
+def _add_opted(tables: Tables) -> int:
+    """Add the contacts that opted out and when; gives how many have no date."""
+    here = tables.here("list_members")
+    opted = tables.query(
+        f"""SELECT "list_id", "msisdn" FROM @list_members WHERE {here} AND "status" = 'optout'"""
+    )
+    dates = pd.DataFrame(
+        {"msisdn": pd.Series(dtype="str"), "opted_at": pd.Series(dtype="datetime64[us, UTC]")}
+    )
+    if "optouts" in tables:
+        tables.require("optouts", "msisdn", "first_optout_at")
+        found = tables.query(
+            'SELECT "msisdn", min(unix_micros("first_optout_at")) AS "opted_at" FROM @optouts GROUP BY 1'
+        )
+        dates = found.assign(opted_at=instants(found["opted_at"]))
+    opted = opted.merge(dates, on="msisdn", how="left")
+    tables.add("opted", opted[["list_id", "opted_at"]].astype({"opted_at": "datetime64[us, UTC]"}))
+    return int(opted["opted_at"].isna().sum())
 
 
 def _whole(list_members: Source) -> Source:
@@ -328,8 +366,8 @@ def _overlap_sql(tables: Tables, active_only: bool) -> str:
     """
 
 
-def _moves(tables: Tables, by: str, tz: str, at: str) -> pd.DataFrame:
+def _moves(tables: Tables, table: str, by: str, tz: str, at: str) -> pd.DataFrame:
     """Count contacts per list and period of an instant."""
-    keys = group_keys(tables, "list_members", ["list_id", by], tz=tz, at=at)
+    keys = group_keys(tables, table, ["list_id", by], tz=tz, at=at)
     counted = tables.query(f'SELECT {keys.select} count(*) AS "n" FROM {keys.source} {keys.group}')
     return keys.finish(counted)

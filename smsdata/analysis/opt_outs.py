@@ -36,8 +36,11 @@ _OPTOUT_PERIODS = {
     "list_at": "utc",
     "review_at": "utc",
     "cleared_at": "utc",
+    "scope": "str",
     "scope_sender": "str",
-    "scope_list": "Int64",
+    "scope_senders": "str",
+    "last_stop_at": "utc",
+    "scope_lists": "str",
 }
 _OPTOUT_RATES = {
     "recipients": "int64",
@@ -58,7 +61,7 @@ _OPTOUT_RATES = {
 _ASKED = 'LEFT JOIN @asked ON "message_id" = "asked_send" AND "msisdn" = "asked_number"'
 _EVENTS = {
     "msisdn": "str", "source": "str", "at": "Int64", "known": "Int64", "send": "Int64", "sender": "str",
-    "list": "Int64",
+    "lists": "str", "whole": "boolean",
 }  # fmt: skip
 # The gateway's word stands before ours where both name the same instant.
 _TRUTH_ORDER = {"callback": 0, "flag": 1, "list": 2, "reply": 3}
@@ -121,11 +124,13 @@ def optouts(
           flagged message was sent; ``list_at``: when the status was read, else the contact's creation;
           ``review_at``: the first reply of tier 3 or 4. NaT where there is none;
         - ``cleared_at`` (datetime64[us, UTC]): the START that ended the period; NaT if still opted out;
-        - ``scope_sender`` (str): the number of yours that the first reply or callback of the period was
-          written
-          to; missing where there is none. ``scope_list`` (Int64): the list whose status says so, the
-          lowest id if
-          several; NA where none. An opt-out counts for all senders and lists all the same.
+        - ``scope`` (str): how far the opt-out reaches by its own evidence: "sender" for a reply or callback
+          to a number of yours, "account" where it says all ("STOP ALL"), "list" for a list status or a flag
+          on a send to a list; missing where that is not known. Global Opt Out makes every one "account";
+        - ``scope_sender`` (str): the number of yours that the first stop of the period was written to (the
+          first reply for review where there is none); ``scope_senders`` (str): all that stops were written
+          to, with commas, by ``last_stop_at`` (datetime64[us, UTC]), the last of them; ``scope_lists`` (str):
+          the lists whose status says so, or the list of the flagged send. Missing where there is none.
 
     Raises
     ------
@@ -361,7 +366,7 @@ def _reply_events(tables: Tables, table: str) -> pd.DataFrame:
     send = _answered_send(tables, table)
     return tables.query(f"""
         SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known", {send},
-            {_written_to(tables, table)} AS "sender",
+            {_written_to(tables, table)} AS "sender", {_says_all(tables, table)} AS "whole",
             CASE WHEN "kind" = 'optin' THEN 'start' WHEN "optout_tier" <= 2 THEN 'reply' ELSE 'review' END
                 AS "source"
         FROM @{table} WHERE "kind" = 'optin' OR "optout_tier" IS NOT NULL
@@ -382,6 +387,14 @@ def _written_to(tables: Tables, table: str) -> str:
     return '"longcode"' if tables.has(table, "longcode") else "CAST(NULL AS STRING)"
 
 
+def _says_all(tables: Tables, table: str) -> str:
+    """Whether a stop names everything, such as "STOP ALL"."""
+    if not tables.has(table, "response"):
+        return "FALSE"
+    words = "'stopall', 'optoutall', 'unsubscribeall'"
+    return f"""coalesce(replace(lower("response"), ' ', '') IN ({words}), FALSE)"""
+
+
 def _answered_send(tables: Tables, table: str) -> str:
     """The send that a reply answers, where it is named."""
     named = '"message_id"' if tables.has(table, "message_id") else "CAST(NULL AS BIGINT)"
@@ -396,7 +409,8 @@ def _flag_events(tables: Tables, table: str) -> pd.DataFrame:
     send = 'min("message_id")' if tables.has(table, "message_id") else "CAST(NULL AS BIGINT)"
     return tables.query(f"""
         SELECT "msisdn", unix_micros("sent_at") AS "at", {_read_at(tables, table)} AS "known",
-            'flag' AS "source", {send} AS "send"
+            'flag' AS "source", {send} AS "send", CAST({_lowest_list(tables, table)} AS STRING)
+                AS "lists"
         FROM @{table} {flagged} GROUP BY "msisdn", "sent_at"
     """)
 
@@ -404,15 +418,27 @@ def _flag_events(tables: Tables, table: str) -> pd.DataFrame:
 def _list_events(tables: Tables, table: str) -> pd.DataFrame:
     tables.require(table, "msisdn", "status")
     created = 'unix_micros("created_at")' if tables.has(table, "created_at") else "CAST(NULL AS BIGINT)"
-    lowest = 'min("list_id")' if tables.has(table, "list_id") else "CAST(NULL AS BIGINT)"
-    return tables.query(f"""
-        SELECT "msisdn", min({created}) AS "at", {_read_at(tables, table)} AS "known", 'list' AS "source",
-            {lowest} AS "list"
+    lists = '"list_id"' if tables.has(table, "list_id") else "CAST(NULL AS BIGINT)"
+    events = tables.query(f"""
+        SELECT "msisdn", min({created}) AS "at", {_read_at(tables, table)} AS "known", {lists} AS "on_list"
         FROM @{table}
         WHERE replace(replace(replace(lower("status"), '-', ''), '_', ''), ' ', '')
             IN ('optout', 'optedout', 'unsubscribed')
-        GROUP BY "msisdn"
+        GROUP BY "msisdn", {lists}
     """)
+    events = events.astype({"on_list": "Int64"})
+    number = events.sort_values(["msisdn", "on_list"]).groupby("msisdn")
+    joined = number.agg(at=("at", "min"), known=("known", "max"), lists=("on_list", _with_commas))
+    return joined.reset_index().assign(source="list")
+
+
+def _lowest_list(tables: Tables, table: str) -> str:
+    return 'min(CAST("list_id" AS BIGINT))' if tables.has(table, "list_id") else "CAST(NULL AS BIGINT)"
+
+
+def _with_commas(values: pd.Series) -> str | None:
+    """Write what there is, each once, with commas between."""
+    return ",".join(values.dropna().astype("str").unique()) or None
 
 
 def _read_at(tables: Tables, table: str) -> str:
@@ -457,14 +483,12 @@ def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
     sources = {**_EVIDENCE_COLUMNS, "review": "review_at", "start": "cleared_at"}
     for source, column in sources.items():
         frame[column] = rows[rows["source"] == source].groupby(block)["shown"].min()
-    heard = rows[rows["source"].isin(["reply", "callback", "review"])].sort_values([*block, "shown"])
-    frame["scope_sender"] = heard.dropna(subset="sender").drop_duplicates(block).set_index(block)["sender"]
-    frame["scope_list"] = rows.groupby(block)["list"].min()
     certain = rows[rows["source"].isin(_EVIDENCE_COLUMNS)]
     certain = certain.assign(rank=certain["source"].map(_TRUTH_ORDER))
     best = certain.sort_values([*block, "known", "rank", "at"], na_position="last").drop_duplicates(block)
     best = best.set_index(block).rename(columns={"at": "first_optout_at", "known": "known_at"})
     frame = frame.join(best[["first_optout_at", "known_at", "source"]]).join(_unexplained(certain, block))
+    frame = frame.join(_scopes(rows, best, block))
     earlier = frame["possible_at"].notna() & ~(frame["first_optout_at"] < frame["possible_at"]).fillna(False)
     return frame.assign(
         certain=frame["source"].notna(),
@@ -472,6 +496,27 @@ def _firsts(rows: pd.DataFrame) -> pd.DataFrame:
         possible_at=frame["possible_at"].where(earlier, frame["first_optout_at"]),
         flag_message_id=frame["flag_message_id"].where(earlier),
     )
+
+
+def _scopes(rows: pd.DataFrame, best: pd.DataFrame, block: list[str]) -> pd.DataFrame:
+    """Tell how far each block's opt-out reaches, by the evidence that counts for it."""
+    said = rows.sort_values([*block, "shown", "sender"])
+    stops, unclear = said[said["source"].isin(["reply", "callback"])], said[said["source"] == "review"]
+    first = pd.concat([stops, unclear]).drop_duplicates(block).set_index(block)
+    stopped = stops.groupby(block)
+    frame = pd.DataFrame({"scope_sender": first["sender"]}, index=rows.set_index(block).index.unique())
+    frame["scope_senders"], frame["last_stop_at"] = (
+        stopped["sender"].agg(_with_commas),
+        stopped["shown"].max(),
+    )
+    frame["scope_lists"] = best["lists"].reindex(frame.index)
+    lists = rows[rows["source"] == "list"].drop_duplicates(block).set_index(block)["lists"]
+    frame["scope_lists"] = frame["scope_lists"].fillna(lists)
+    by_list = best["source"].isin(["flag", "list"]).reindex(frame.index, fill_value=False)
+    whole = first["whole"].reindex(frame.index).fillna(False).astype("bool")
+    scope = pd.Series("sender", index=frame.index, dtype="object").where(frame["scope_sender"].notna())
+    scope = scope.mask(whole, "account").mask(by_list, "list")
+    return frame.assign(scope=scope.where(~by_list | frame["scope_lists"].notna()))
 
 
 def _unexplained(certain: pd.DataFrame, block: list[str]) -> pd.DataFrame:

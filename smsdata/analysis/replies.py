@@ -327,6 +327,13 @@ def from_people(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[pd.Series(written, index=frame.index, dtype="bool")]
 
 
+def asks_out(frame: pd.DataFrame) -> pd.Series:
+    """Tell which replies ask to be left alone, certain or for review."""
+    texts = frame if "answered" in frame else frame.assign(answered="")
+    asked = [reply.kind == "optout" for reply in reply_classes(texts)]
+    return pd.Series(asked, index=frame.index, dtype="bool")
+
+
 def require_pair(tables: Tables) -> None:
     """Raise UsageError if replies and messages lack what attribution needs, or repeat their keys."""
     tables.require("replies", "id", "msisdn", "longcode", "received_at")

@@ -16,7 +16,7 @@ from smsdata.analysis.core.engine import MATURE, Source, length, open_tables
 from smsdata.analysis.core.grouping import By, group_keys, partial_periods
 from smsdata.analysis.core.provenance import explained, scope
 from smsdata.analysis.core.statistics import rate
-from smsdata.analysis.replies import NEVER_PENDING, attribute_replies, attributed, from_people
+from smsdata.analysis.replies import NEVER_PENDING, asks_out, attribute_replies, attributed, from_people
 
 _HOUR_MINUTES = 60.0
 TELEPHONES = "tapbacks and automatic replies are no engagement and left out"
@@ -30,6 +30,7 @@ _REPLY_RATES = {
     "pending_share": "float64",
     "replied": "int64",
     "replies": "int64",
+    "opted_out": "int64",
     "rate": "float64",
     "low": "float64",
     "high": "float64",
@@ -96,7 +97,8 @@ def reply_rate(
         - ``delivered``, ``pending`` (int64) of them, ``pending_share`` (float64): pending / recipients;
         - ``replied`` (int64): delivered messages that at least one reply is attributed to;
         - ``replies`` (int64): those replies; tapbacks ("Liked ...") and automatic replies are left out of
-          both;
+          both; ``opted_out`` (int64): of the replied, those where a reply asks to be left alone, whether
+          certain or for review: ``replied - opted_out`` were answered otherwise;
         - ``rate`` (float64, 0 to 1): replied / delivered; NaN if nothing was delivered;
         - ``low``, ``high`` (float64): its interval, clustered by number as that of `delivery_rate`: had other
           people been written to, nineteen in twenty such intervals would hold the rate of all of them;
@@ -136,8 +138,7 @@ def reply_rate(
     with open_tables("reply_rate", messages=messages, replies=replies) as tables:
         tables.require("messages", "status")
         keys, present = group_keys(tables, "messages", by, tz=tz, days=True), tables.now(now, "messages")
-        answered = from_people(attributed(tables, within))["answered_id"].dropna().value_counts()
-        tables.add("answers", _answers_by_row(answered))
+        tables.add("answers", _answers_by_row(from_people(attributed(tables, within))))
         young = present - max(MATURE, within)
         rest = _REACHED + (f' AND unix_micros("sent_at") <= {young}' if mature_only else "")
         counts = keys.finish(
@@ -149,6 +150,7 @@ def reply_rate(
                     count("answers") FILTER (WHERE "status" = 'delivered') AS "replied",
                     CAST(coalesce(sum("answers") FILTER (WHERE "status" = 'delivered'), 0) AS BIGINT)
                         AS "replies",
+                    count(*) FILTER (WHERE "status" = 'delivered' AND "asks_out" > 0) AS "opted_out",
                     min(unix_micros("sent_at")) AS "first",
                     max(unix_micros("sent_at")) AS "last"
                 FROM {keys.source} {rest}
@@ -261,9 +263,13 @@ def time_to_reply(
         )
 
 
-def _answers_by_row(answered: pd.Series) -> pd.DataFrame:
-    rows = {"answered_row": answered.index.astype("int64"), "answers": answered.to_numpy("int64")}
-    return pd.DataFrame(rows)
+def _answers_by_row(replies: pd.DataFrame) -> pd.DataFrame:
+    """Per answered message how many replies it has, and how many of them ask to be left alone."""
+    answers = replies.dropna(subset=["answered_id"])
+    asks = asks_out(answers)
+    rows = pd.DataFrame({"answered_row": answers["answered_id"].astype("int64"), "asks_out": asks})
+    counts = rows.groupby("answered_row")["asks_out"].agg(["size", "sum"]).reset_index()
+    return counts.set_axis(["answered_row", "answers", "asks_out"], axis=1).astype("int64")
 
 
 def _quantiles_and_shares(minutes: pd.Series) -> list[float]:

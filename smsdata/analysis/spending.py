@@ -14,7 +14,7 @@ import pandas as pd
 
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import Source, Tables, length, open_tables
-from smsdata.analysis.core.grouping import By, group_keys
+from smsdata.analysis.core.grouping import PERIODS, By, Keys, group_keys, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.message_templates import empty_field, templates_of
@@ -105,7 +105,8 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC", currency: str | 
           delivered, of campaigns with a price; NaN if there are none. The latter falls while messages pend;
         - ``unpriced`` (int64): campaigns without a cost, in no money column;
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
-        - ``currency`` (str): of the amounts, as given; missing where it was not.
+        - ``currency`` (str): of the amounts, as given; missing where it was not; by a period also ``partial``
+          (boolean), as for `delivery_rate`.
 
     Raises
     ------
@@ -153,6 +154,7 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC", currency: str | 
                 {keys.group}
             """)
         )
+        partial = _partial(tables, "campaigns", keys, counts, tz)
         full = counts.assign(
             pending_share=rate(counts["pending"], counts["recipients"]),
             cost_per_recipient=rate(counts["spend"], counts["priced_recipients"]),
@@ -160,7 +162,7 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC", currency: str | 
             currency=_currency(currency),
         )
         return explained(
-            pd.concat([counts[keys.names], typed(full, _COSTS)], axis=1),
+            pd.concat([counts[keys.names], typed(full, _COSTS)], axis=1).assign(**partial),
             tables,
             formula="spend / delivered",
             numerator="cost of the campaigns, bounced messages included",
@@ -214,7 +216,8 @@ def spent_on_dead(
         - ``dead_share`` (float64, 0 to 1): dead_spend / spend; NaN where nothing was spent;
         - ``unpriced`` (int64): messages of campaigns without a price, in no money column;
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
-        - ``currency`` (str): of the amounts, as given; missing where it was not.
+        - ``currency`` (str): of the amounts, as given; missing where it was not; by a period also ``partial``
+          (boolean), as for `delivery_rate`.
 
     Raises
     ------
@@ -277,19 +280,27 @@ def spent_on_dead(
         )
         nothing = counts["dead_recipients"].eq(0) & counts["spend"].notna()
         dead_spend = counts["dead_priced"].astype("float64").mask(nothing, 0.0)
+        partial = _partial(tables, "dlrs", keys, counts, tz)
         full = counts.assign(
             dead_spend=dead_spend,
             dead_share=rate(dead_spend, counts["spend"].where(counts["spend"] != 0)),
             currency=_currency(currency),
         )
         return explained(
-            pd.concat([counts[keys.names], typed(full, _DEAD)], axis=1),
+            pd.concat([counts[keys.names], typed(full, _DEAD)], axis=1).assign(**partial),
             tables,
             formula="dead_spend / spend",
             numerator=f"cost of messages sent over {known_after} after a hard bounce with no delivery since",
             denominator="cost of all messages with a price",
             **scope(counts, n="recipients"),
         )
+
+
+def _partial(tables: Tables, table: str, keys: Keys, counts: pd.DataFrame, tz: str) -> dict[str, pd.Series]:
+    """The column ``partial`` of groups that are periods, up to when the table was last synced."""
+    if not any(key.kind in PERIODS for key in keys.keys):
+        return {}
+    return partial_periods(keys, counts, counts, present=tables.now(None, table), tz=tz)
 
 
 def segments(messages: Source) -> pd.DataFrame:

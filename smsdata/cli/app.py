@@ -14,8 +14,8 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -108,8 +108,7 @@ class CommonOptions:
 
     def look(self, *lines: str) -> None:
         """Print lines that say why an exit code is not 0, to stderr, also when all else is quiet."""
-        for line in lines:
-            print(line, file=sys.stderr)
+        _print_words(*lines)
 
     def show(self, result: dict[str, Any], *lines: str) -> None:
         """Print the result to stdout: as JSON, or as lines, which when quiet wait for a code not 0."""
@@ -130,6 +129,23 @@ def _print_out(*lines: str) -> None:
     except OSError as error:  # what is buffered must not fail again at the end of the process
         _close_stdout()
         raise SmsDataError(f"the result cannot be written to stdout: {error.strerror}.") from None
+
+
+def _print_words(*lines: str) -> None:
+    """Print to stderr."""
+    with _stderr_if_read():
+        for line in lines:
+            print(line, file=sys.stderr)
+
+
+@contextmanager
+def _stderr_if_read() -> Iterator[None]:
+    """Where nobody can take the words for stderr, the work goes on without them."""
+    try:
+        yield
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _close_stdout()
 
 
 def _close_stdout() -> None:
@@ -219,7 +235,7 @@ def _exit_code(common: CommonOptions, name: str, work: Callable[[], int | None])
         if code and common.held:
             _print_out(*common.held)
     except KeyboardInterrupt:
-        print(f"smsdata: interrupted{_WHEN_INTERRUPTED.get(name, '')}.", file=sys.stderr)
+        _print_words(f"smsdata: interrupted{_WHEN_INTERRUPTED.get(name, '')}.")
         return INTERRUPTED
     except BrokenPipeError:
         _close_stdout()
@@ -248,7 +264,7 @@ def _say_failure(as_json: bool, text: str, exit_code: int, code: str = "", statu
     if as_json:
         with suppress(OSError):
             print(json.dumps({"error": {"code": code, "status": status, "message": text}}), flush=True)
-    print(f"smsdata: {text}", file=sys.stderr)
+    _print_words(f"smsdata: {text}")
     return exit_code
 
 
@@ -280,7 +296,8 @@ def run(arguments: Sequence[str]) -> int:
             _print_out(json.dumps({"error": wrong}))
         show = getattr(error, "show", None)
         if show is not None:
-            show(sys.stderr)
+            with _stderr_if_read():
+                show(sys.stderr)
         return error.exit_code
     except Abort:
         return INTERRUPTED
@@ -289,9 +306,14 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """Run the command line."""
     share_arenas()
-    for name in ("stdout", "stderr"):
+    for handle in range(3):  # one that is closed would be given to a file of the store, and be written to
+        with suppress(OSError):
+            os.fstat(handle)
+            continue
+        os.open(os.devnull, os.O_RDWR)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us: print would take the other one
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - it lives as long as we do
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - it lives as long as we do
     set_on_retry_hooks(())  # with structlog installed they would print to stdout
     try:
         code = run(sys.argv[1:])
@@ -299,9 +321,8 @@ def main() -> None:
         sys.stderr.flush()
     except (OSError, SmsDataError) as error:  # help or an error that nobody takes: a closed pipe, a full disk
         _close_stdout()
-        with suppress(OSError, ValueError):
-            if not isinstance(error, BrokenPipeError):
-                print(f"smsdata: {error}", file=sys.stderr, flush=True)
+        if not isinstance(error, BrokenPipeError):
+            _print_words(f"smsdata: {error}")
         code = 1
     if code == INTERRUPTED:  # a call under way may hang: nobody waits for its thread
         with suppress(OSError, ValueError):

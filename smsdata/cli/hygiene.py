@@ -220,16 +220,24 @@ def audit_command(
     *,
     since: Annotated[str | None, typer.Option(help="Look at messages from then on.")] = None,
     holidays: Annotated[str | None, typer.Option(help="Days off, such as 2026-12-25,2026-12-28.")] = None,
-    out: Annotated[str | None, typer.Option(help="Folder for the evidence: Markdown, CSV, pictures.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder for the evidence, or the file of --sample.")] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Make the plan that opts out who is still on a list.")
     ] = False,
+    sample: Annotated[
+        int | None, typer.Option(help="Write so many random replies to the file --out, to be labelled.")
+    ] = None,
+    labelled: Annotated[
+        str | None, typer.Option(help="Tell from this labelled file what the reading misses and invents.")
+    ] = None,
 ) -> int:
     """Find messages sent after an opt-out, and who opted out and is still on a list."""
     from smsdata import audit as auditing
     from smsdata.hygiene import planning
 
     common.refuse_ignored("only the store is read", *ACCOUNT)
+    if sample is not None or labelled is not None:
+        return _check_reading(common, sample, labelled, out)
     store = common.existing_store()
     start = begin(since, datetime.now(UTC)) if since is not None else None
     result = auditing.audit(store, since=start, holidays=_days_off(holidays))
@@ -240,6 +248,28 @@ def audit_command(
         common.say(f"To opt them out: smsdata clean --apply {file}")
     common.show(result.as_json() | {"files": [str(file) for file in files]}, *result.lines())
     return result.exit_code
+
+
+def _check_reading(common: CommonOptions, count: int | None, labelled: str | None, out: str | None) -> int:
+    """Write a sample of replies to label, or tell what its labels say."""
+    from smsdata import reading_check
+
+    common.refuse_ignored("--sample and --labelled look at replies only", "since", "holidays", "fix")
+    store = common.existing_store()
+    if labelled is not None:
+        common.refuse_ignored("--labelled reads a sample", "sample", "out")
+        told = reading_check.check_labelled(store, labelled)
+        common.show(told.as_json(), *told.lines())
+        return told.exit_code
+    if count is None or out is None:
+        raise UsageError("--sample needs --out FILE, the file to write.")
+    written = reading_check.sample(store, count, out)
+    common.show(
+        {"replies": written, "file": out},
+        f"wrote {written:,} replies to {out}: write yes or no under is_optout, then",
+        f"smsdata audit --labelled {out}",
+    )
+    return 0
 
 
 def _days_off(text: str | None) -> list[date]:

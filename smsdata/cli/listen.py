@@ -10,13 +10,15 @@ import json
 import logging
 import sys
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from smsdata.cli.app import NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import UsageError
 from smsdata.ingest.callbacks import ingest_callbacks
 from smsdata.store.spool import Spool, spool_folder
+from smsdata.times import instant
 
 
 @command("listen")
@@ -47,14 +49,42 @@ def listen_command(
 ) -> int:
     """Receive the gateway's callbacks until Ctrl-C: each is on disk before it is answered."""
     if status:
+        _refuse_idle(common, "--status only shows what was received", "status", "now", "quiet", "as_json")
         return _show_status(common)
-    if rotate or show_url:
-        _show_urls(common, public_url or f"http://127.0.0.1:{port}", rotate=rotate)
-    elif tail:
+    if tail:
+        _refuse_idle(common, "--tail only shows callbacks as they come", "tail", "clear", "as_json")
         _show_tail(common, clear=clear)
+    elif rotate or show_url:
+        because = "--show-url and --rotate print URLs" + (
+            ", which begin with --public-url" if public_url else ""
+        )
+        where = "port" if public_url is None else "public_url"
+        _refuse_idle(common, because, "show_url", "rotate", where, "quiet", "as_json")
+        _show_urls(common, _base_of(public_url, port), rotate=rotate)
     else:
+        _refuse_idle(
+            common, "callbacks are received, and shown by --status and --tail, their URLs by --show-url",
+            "port", "host", "require_signature", "quiet",
+        )  # fmt: skip
         _receive(common, host, port, required=require_signature)
     return 0
+
+
+def _refuse_idle(common: CommonOptions, because: str, *used: str) -> None:
+    """Refuse what the command line names and this way of listening does not use."""
+    common.refuse_ignored(because, *(name for name in common.given if name not in {"store", *used}))
+
+
+def _base_of(public_url: str | None, port: int) -> str:
+    """The address before the token."""
+    if public_url is None:
+        if not 1 <= port <= 65535:
+            raise UsageError(f"port {port} is none that the gateway can call; choose another with --port.")
+        return f"http://127.0.0.1:{port}"
+    parts = urlsplit(public_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError("--public-url is no address such as https://sms.example.org/callbacks.")
+    return public_url
 
 
 def _show_urls(common: CommonOptions, base: str, *, rotate: bool) -> None:
@@ -73,7 +103,8 @@ def _show_urls(common: CommonOptions, base: str, *, rotate: bool) -> None:
 def _show_status(common: CommonOptions) -> int:
     from smsdata.receiver.watching import receiver_status, status_lines
 
-    status = receiver_status(common.open_store())
+    now = instant(common.now, "now") if common.now else None
+    status = receiver_status(common.existing_store(), now)
     common.show(status, *status_lines(status))
     return NEEDS_ATTENTION if status["silent_sends"] or status["odd"] or status["refused"] else 0
 
@@ -81,7 +112,10 @@ def _show_status(common: CommonOptions) -> int:
 def _show_tail(common: CommonOptions, *, clear: bool) -> None:
     from smsdata.receiver.watching import follow, shown_callback
 
-    for callback in follow(common.open_store()):
+    store = common.existing_store()
+    for callback in follow(
+        store, on_ready=lambda: common.say("Showing callbacks from now on, until Ctrl-C.")
+    ):
         shown = shown_callback(callback, clear=clear)
         words = " ".join(f"{name}={value}" for name, value in shown["parameters"].items())
         line = json.dumps(shown) if common.as_json else f"{shown['at']} {shown['kind']:<9} {words}"
@@ -98,18 +132,19 @@ def _receive(common: CommonOptions, host: str, port: int, *, required: bool) -> 
         raise UsageError("--require-signature needs the API secret: set SMSDATA_API_SECRET.")
     folder = spool_folder(common.open_store().private)
     addresses = Addresses(folder)
-    addresses.token()
-    if not common.quiet:
-        _log_to_stderr()
     if is_public(host):
         common.say(f"{host} can be reached by others, without TLS: put a TLS proxy in front of it.")
-    application = CallbackApplication(addresses, Rules(chosen.secret, required))
-    receive_callbacks(
-        application, Spool(folder), host=host, port=port,
-        on_ready=lambda base: common.say(
+
+    def begin(base: str) -> None:
+        addresses.token()  # not before the port is ours: a wrong command line makes no store
+        if not common.quiet:
+            _log_to_stderr()
+        common.say(
             f"Receiving callbacks at {base} until Ctrl-C; `smsdata listen --show-url` prints the URLs."
-        ),
-    )  # fmt: skip
+        )
+
+    application = CallbackApplication(addresses, Rules(chosen.secret, required))
+    receive_callbacks(application, Spool(folder), host=host, port=port, on_ready=begin)
 
 
 def _log_to_stderr() -> None:
@@ -129,7 +164,10 @@ def ingest_callbacks_command(
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
 ) -> int:
     """Merge received callbacks into the store, without a call to the gateway; sync does it too."""
-    counts, report = ingest_callbacks(common.open_store(), secret=common.settings().secret, wait=wait)
+    common.refuse_ignored("the gateway is not asked", *(name for name in ACCOUNT if name != "now"))
+    now = instant(common.now, "now") if common.now else None
+    store, secret = common.existing_store(), common.settings().secret
+    counts, report = ingest_callbacks(store, secret=secret, now=now, wait=wait)
     common.say(
         *(f"note: {note}" for note in report.notes), *(f"needs a look: {line}" for line in report.attention)
     )

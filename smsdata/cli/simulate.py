@@ -6,13 +6,13 @@ needs.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import UsageError
+from smsdata.settings import expanded
 from smsdata.times import instant
 
 
@@ -27,7 +27,8 @@ def demo_command(
     common.refuse_ignored("the demo brings its own account", *ACCOUNT)
     from smsdata.demo import run_demo
 
-    result = run_demo(store=common.store, pictures=Path(pictures), seed=seed, say=common.say)
+    place = "data/demo/store" if seed == 1 else f"data/demo/store-{seed}"
+    result = run_demo(store=common.store or place, pictures=expanded(pictures), seed=seed, say=common.say)
     common.show(result.as_json(), *result.lines())
     return NEEDS_ATTENTION if result.attention else 0
 
@@ -44,13 +45,25 @@ def simulate_command(
     speed: Annotated[
         float, typer.Option(help="Simulated seconds that pass in a second; 0 stands still.")
     ] = 0.0,
+    callback: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A kind (dlr, reply, link-hit, list) and the address to call, such as dlr=http://..."
+        ),
+    ] = None,
+    sign: Annotated[bool, typer.Option("--sign", help="Sign each callback with the API secret.")] = False,
     no_goo: Annotated[
         bool, typer.Option("--no-goo", help="Global Opt Out is off: who replied STOP is sent to again.")
     ] = False,
 ) -> None:
     """Serve a simulated gateway on this machine; user `demo`, password `demo`."""
     common.refuse_ignored(
-        "the simulator makes no call and stores nothing", "base_url", "share", "store", "ca_bundle", "proxy"
+        "the simulator reads no account and stores nothing",
+        "base_url",
+        "share",
+        "store",
+        "ca_bundle",
+        "proxy",
     )
     from smsdata.simulator import Account, Faults, Gateway, serve
 
@@ -61,6 +74,12 @@ def simulate_command(
     chosen = common.settings()
     moment = instant(common.now, "now") if common.now else instant("2026-11-22T00:00:00Z")
     account = Account(seed, f"{moment:%Y-%m-%dT%H:%M:%SZ}", goo=not no_goo)
+    account.keyword_rules.on = True
+    account.outbox.secret = "demo" if sign else ""
+    try:
+        account.outbox.set(**_addresses(callback or []))
+    except ValueError as error:
+        raise UsageError(f"--callback: {error}") from None
     common.say(f"The simulated gateway is at http://127.0.0.1:{port}/ until Ctrl-C. In another terminal:")
     common.say(
         f"  export SMSDATA_BASE_URL=http://127.0.0.1:{port}/ SMSDATA_API_KEY=demo SMSDATA_API_SECRET=demo"
@@ -73,3 +92,12 @@ def simulate_command(
         raise UsageError(
             f"port {port} cannot be used ({error.strerror}); choose another with --port."
         ) from None
+
+
+def _addresses(given: list[str]) -> dict[str, str]:
+    """By kind of callback, the address that it goes to."""
+    pairs = [one.partition("=") for one in given]
+    for kind, _, url in pairs:
+        if not url:
+            raise ValueError(f"{kind!r} has no address: write dlr=http://127.0.0.1:8026/...")
+    return {kind: url for kind, _, url in pairs}

@@ -15,7 +15,6 @@ import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import UsageError
-from smsdata.gateway.endpoints import SYNCED
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.report import Report
 from smsdata.ingest.run import plan_sync, sync
@@ -85,7 +84,7 @@ _WITHOUT_SPAN = {"lists", "clients"}  # always read whole
 
 
 def _refuse_ignored_by_sync(common: CommonOptions, tables: list[str] | None, msisdn: str | None) -> None:
-    named = set(tables or SYNCED)
+    named = set(tables or ())
     for option, takers in _TAKEN_BY.items():
         if not named & takers:
             common.refuse_ignored(
@@ -93,7 +92,7 @@ def _refuse_ignored_by_sync(common: CommonOptions, tables: list[str] | None, msi
             )
     if msisdn is None:
         common.refuse_ignored("it says what country the number of --msisdn is of", "country")
-    if named <= _WITHOUT_SPAN:
+    if named and named <= _WITHOUT_SPAN:
         common.refuse_ignored(f"{', '.join(sorted(named))}: always read whole", "since", "deep")
 
 

@@ -2,7 +2,7 @@
 
 Owns the way from a call's name and parameters to its answer, and nothing above one page; what the answer
 means is decided in `answers`, how it comes over the network in `wire`. Imports both, `throttle`, `endpoints`,
-`settings`, `times` and `errors`.
+`settings`, `times`, `machine` and `errors`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import os
 import threading
 import time
 import weakref
@@ -32,6 +31,7 @@ from smsdata.gateway.answers import Page, checked, http_date, read_page, refuse_
 from smsdata.gateway.endpoints import CALLS, ERROR_CODES, PAGE_SIZE, Call, Endpoint
 from smsdata.gateway.throttle import Throttle
 from smsdata.gateway.wire import ConnectFaults, NetworkFaults, Timeouts, Wire, credentials_of, unreachable
+from smsdata.machine import in_forked_children
 from smsdata.settings import Settings, is_loopback, settings
 from smsdata.times import instant
 
@@ -361,7 +361,7 @@ def _drop_connections() -> None:
 
 
 _CALLERS: weakref.WeakSet[Caller] = weakref.WeakSet()
-os.register_at_fork(after_in_child=_drop_connections)
+in_forked_children(_drop_connections)
 
 
 def _in_flight(per_second: float) -> int:

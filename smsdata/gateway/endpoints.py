@@ -244,6 +244,7 @@ _PAGINATED = (
         required=("message_id",),
         echoes=(Echo("message_id", beside=("message_id",), row="message_id"),),
         context=("message_id",),
+        repeats=True,  # two clicks in one second look alike
     ),
     Endpoint(
         name="clients",

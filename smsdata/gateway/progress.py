@@ -39,7 +39,10 @@ def progress_bar(what: str, pace: Pace) -> Iterator[Callable[[Page], None]]:
 def _watched() -> bool:
     if os.environ.get("SMSDATA_PROGRESS") == "0":
         return False
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    try:
+        return sys.stderr.isatty() or "ipykernel" in sys.modules
+    except (AttributeError, ValueError):  # there is none, or it was closed
+        return False
 
 
 def _announce(what: str, pages: int, pace: Pace) -> None:

@@ -38,6 +38,7 @@ from typing import Any
 from smsdata.gateway.answers import Page, whole
 from smsdata.gateway.endpoints import PAGE_SIZE, Endpoint
 from smsdata.schema.frames import Row
+from smsdata.schema.tables import Column
 
 SINGLE_PAGE = "single-page"
 COUNTERS = "counters"
@@ -201,11 +202,11 @@ class Proofs:
 
         More rows than both this call and another one count are another thing's.
         """
-        copies = self.endpoint.table.copies
+        copies = self.endpoint.table.copies or self.endpoint.repeats
         same = before.keys == current.keys if copies else before.keys.keys() == current.keys.keys()
         if not same or current.repeated:
             return False
-        rows = current.served if copies or self.endpoint.repeats else current.distinct
+        rows = current.served if copies else current.distinct
         if self.endpoint.total_counts_rows:
             claims = {total for total in before.totals + current.totals if total is not None}
             if self.expect is not None and rows > self.expect and claims == {self.expect}:
@@ -268,8 +269,7 @@ def row_keys(endpoint: Endpoint, rows: Sequence[Row]) -> list[Any]:
 
     A row without its key stands for itself, so that no two of them pass for one.
     """
-    made = {*endpoint.context, "hit"}  # a running number that we give ourselves
-    own = [c for c in endpoint.table.columns if c.name in endpoint.table.key and c.name not in made]
+    own = _own_key(endpoint)
     wires = [c.wire for c in own]
     if not wires:
         return [repr(row) for row in rows]
@@ -287,10 +287,16 @@ def row_keys(endpoint: Endpoint, rows: Sequence[Row]) -> list[Any]:
     ]
 
 
+def _own_key(endpoint: Endpoint) -> list[Column]:
+    """The columns of the key that rows carry themselves."""
+    made = {*endpoint.context, "hit"}  # a running number that we give ourselves
+    return [c for c in endpoint.table.columns if c.name in endpoint.table.key and c.name not in made]
+
+
 def rows_once(
-    endpoint: Endpoint, current: Pass
+    endpoint: Endpoint, current: Pass, proof: str
 ) -> tuple[list[Row], Callable[[int], tuple[int, int]], list[int] | None]:
-    """Each row of a pass once, as it was seen last.
+    """Each row of a pass once, as it was seen last; rows without a key that two passes gave alike, all.
 
     Returns
     -------
@@ -300,7 +306,8 @@ def rows_once(
     """
     places = [(page.number, place) for page in current.pages for place in range(1, len(page.rows) + 1)]
     rows = [row for page in current.pages for row in page.rows]
-    if current.distinct == len(rows):
+    all_count = proof == TWO_PASSES and endpoint.repeats and not _own_key(endpoint)
+    if current.distinct == len(rows) or all_count:
         return rows, places.__getitem__, None
     keys = [key for page in current.pages for key in row_keys(endpoint, page.rows)]
     last = {key: index for index, key in enumerate(keys)}

@@ -199,6 +199,8 @@ class Reader:
             if UNPROVED in (active.proof, inactive.proof):
                 return replace(_members_together(read, active, inactive, active), proof=UNPROVED)
             again = self._members(read, "active", stop)
+            if again.proof == UNPROVED:
+                return replace(_members_together(read, active, inactive, again), proof=UNPROVED)
             if key_hash(table, active.rows) == key_hash(table, again.rows):
                 return _members_together(read, active, inactive, again)
             active = again
@@ -436,7 +438,7 @@ class _Reading:
     def _drained(
         self, current: Pass, proof: str, *, resumed: bool = False, twice: Set[Any] | None = None
     ) -> Drained:
-        rows, where, copies = rows_once(self.entry, current)
+        rows, where, copies = rows_once(self.entry, current, proof)
         first = current.pages[0]
         batch = typed_rows(
             self.entry,
@@ -458,6 +460,7 @@ class _Reading:
             resumed,
             witness=self.proofs.witness(current),
             outside=outside,
+            beside=_on_every_page(current),
         )
 
     def _context(self, first: Page) -> dict[str, Any]:
@@ -472,6 +475,12 @@ class _Reading:
         if "sent_at" in names and first.rows and "sent_at" not in context:
             context |= _of_send(self.client.call("get-sms", message_id=self.read.parameters["message_id"]))
         return context
+
+
+def _on_every_page(current: Pass) -> dict[str, Any]:
+    """What stood beside the rows of the first page, and under the same keys on every other one."""
+    first, *others = (page.beside for page in current.pages)
+    return {key: value for key, value in first.items() if all(key in beside for beside in others)}
 
 
 def _of_send(send: Any) -> dict[str, Any]:

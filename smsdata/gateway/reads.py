@@ -92,7 +92,7 @@ class Drained:
 
     `proof` and `witness` are names in `smsdata.gateway.proofs`. `resumed` tells that some pages come from an
     earlier run's journal; `outside` counts rows that came from outside the slice of time asked for. `beside`
-    is what stood beside the rows of the last pass, as it began.
+    is what stood beside the rows on every page of the last pass, as on its first.
     """
 
     read: Read

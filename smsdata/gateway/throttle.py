@@ -1,7 +1,7 @@
 """When the next call may go: one budget of calls for all processes of an account on a machine.
 
 Owns the pacing rule and the small state file through which processes share it. Knows nothing of HTTP.
-Imports `settings` (the pace), `errors` and the standard library only. POSIX (it locks with `fcntl.flock`).
+Imports `settings` (the pace), `machine` (its lock), `errors` and the standard library only.
 
 The rule. The gateway counts a call somewhere between the moment we send it and the moment its answer is
 here, so pacing by send time is not enough: a delayed call and a quick one can meet within one second at the
@@ -17,23 +17,22 @@ that the owner is dead and counts the call as received a moment later, so nobody
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
 import platform
-import tempfile
 import threading
 import time
 import weakref
 import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from smsdata.errors import UsageError
+from smsdata.errors import LockedError, SmsDataError, UsageError
+from smsdata.machine import CACHE, in_forked_children, open_meeting_file, posix_locks, take_lock
 from smsdata.settings import Pace
 
 FREE = 1000.0  # calls/s; above it nothing is paced: no gateway allows that, so it means "no limit"
@@ -46,6 +45,8 @@ SLOWEST = 0.05  # of the full pace, however many 429s came
 RECOVERY = 0.1  # of the full pace, regained in every period without a 429
 NEVER = -1e9  # receive time of a place that was never used
 MAGIC = b"smsthr01"
+MOST_BYTES = 1_000_000  # of a state file; the pace of a thousand calls a second takes 50 kB
+PATIENCE = 20.0  # s; the state file is held for less than a millisecond, unless its holder was stopped
 
 Periods = Sequence[tuple[int, float]]
 
@@ -131,7 +132,7 @@ class CallBudget:
     @classmethod
     def from_bytes(cls, raw: bytes, boot: float) -> CallBudget | None:
         """Read it; None if it is damaged, of another layout or from before the machine's last start."""
-        if raw[:8] != MAGIC or raw[8:16] != zlib.crc32(raw[16:]).to_bytes(8, "big"):
+        if raw[:8] != MAGIC or raw[12:16] != zlib.crc32(raw[16:]).to_bytes(4, "big"):
             return None
         values = array("d", raw[16:])
         n = (len(values) - 5) // 3
@@ -141,10 +142,10 @@ class CallBudget:
         )
 
     def to_bytes(self) -> bytes:
-        """Write it behind a mark and a checksum."""
+        """Write it behind a mark, the process that does and a checksum."""
         head = array("d", (self.boot, self.fastest, self.answers, self.slow, self.slow_since))
         body = (head + self.received + self.owner + self.born).tobytes()
-        return MAGIC + zlib.crc32(body).to_bytes(8, "big") + body
+        return MAGIC + _process_mark() + zlib.crc32(body).to_bytes(4, "big") + body
 
     def grow(self, size: int, received: float) -> None:
         """Have at least `size` places; new ones were last used at `received`."""
@@ -152,6 +153,10 @@ class CallBudget:
         self.received.extend([received] * missing)
         self.owner.extend([0.0] * missing)
         self.born.extend([0.0] * missing)
+
+
+def _process_mark() -> bytes:
+    return os.getpid().to_bytes(4, "big")
 
 
 def boot_mark() -> float:
@@ -179,14 +184,6 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _open_in(folder: Path, name: str) -> int:
-    folder = folder.expanduser()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.lstat().st_uid != os.getuid():
-        raise PermissionError(folder)
-    return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-
-
 class Throttle:
     """Lets a call go when the account has room for it.
 
@@ -202,16 +199,22 @@ class Throttle:
         Names the budget: a fingerprint of base URL and key. Any text; the file name is a hash of it. Two
         servers must not share a budget, since the fastest answer ever seen is remembered with it.
     folder : Path, optional
-        Where the state file lies; ``~/.cache/smsdata`` if not given. If it cannot be written, a folder of
-        this user among the temporary files is used. Always the same folder, so that a scheduled run and a
-        notebook of one user share; a home that several machines mount holds a file for each host name.
+        Where the state file lies; ``~/.cache/smsdata`` if not given. If it cannot be written or locked, a
+        folder of this user among the temporary files is used. Always the same folder, so that a scheduled run
+        and a notebook of one user share; a home that several machines mount holds a file for each host name.
     clock, sleep : callable
         For tests. The clock must be the same for all processes.
+    patience : float
+        For how many seconds another process may hold the state file.
 
     Raises
     ------
     UsageError
-        If `rate` or `share` is out of range, or no state file can be opened anywhere.
+        If `rate` or `share` is out of range.
+    SmsDataError
+        If no state file can be opened anywhere, or no longer be written, or this is Windows.
+    LockedError
+        If another process holds the state file too long, for it was stopped; the message names it.
 
     Notes
     -----
@@ -236,6 +239,7 @@ class Throttle:
         folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        patience: float = PATIENCE,
     ) -> None:
         if not 0 < rate < math.inf:
             raise UsageError(f"rate={rate}: give the calls per second of the account, above 0")
@@ -245,7 +249,8 @@ class Throttle:
         self._period = periods(self._pace)[0][1]
         self._size = max(1, min(math.floor(rate), 2 * self._pace.burst))
         self._free = self._pace.per_second > FREE
-        self._folder = folder or Path("~/.cache/smsdata")
+        self._folder = folder or CACHE
+        self._patience = patience
         self._clock, self._sleep = clock, sleep
         self._name = sha256(f"{account} {platform.node()}".encode()).hexdigest()[:32] + ".throttle"
         self._boot = boot_mark()
@@ -292,41 +297,61 @@ class Throttle:
         self._open()
 
     def _open(self) -> None:
-        temporary = Path(tempfile.gettempdir()) / f"smsdata-{os.getuid()}"
-        for folder in (self._folder, temporary):
-            try:
-                self._fd = _open_in(folder, self._name)
-            except (OSError, RuntimeError):
-                continue
-            self._close = weakref.finalize(self, os.close, self._fd)
-            self._close.atexit = False  # daemon threads may still be in a call
-            return
-        raise UsageError(f"throttle: cannot write to {temporary}; make it writable for this user")
+        self._fd, self._path = open_meeting_file(self._name, self._begin, self._folder)
+        self._close = weakref.finalize(self, os.close, self._fd)
+        self._close.atexit = False  # daemon threads may still be in a call
+
+    def _begin(self, handle: int, path: Path) -> None:
+        """Write the file once: a disk that has no room says so now, not in the middle of a run."""
+        with self._locked(handle, path):
+            os.pwrite(handle, self._read(handle).to_bytes(), 0)
 
     @contextmanager
     def _budget(self) -> Iterator[CallBudget]:
-        with self._mutex:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
-            try:
-                budget = self._read()
+        try:
+            with self._mutex, ExitStack() as lock:
+                lock.enter_context(self._locked(self._fd, self._path))
+                while not os.fstat(self._fd).st_nlink:  # somebody tidied up: meet the others in a new file
+                    lock.close()
+                    self._close()
+                    self._open()
+                    lock.enter_context(self._locked(self._fd, self._path))
+                budget = self._read(self._fd)
                 yield budget
                 os.pwrite(self._fd, budget.to_bytes(), 0)
-            finally:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        except OSError as error:
+            raise SmsDataError(
+                f"{self._path}: {error.strerror}, so the budget of calls cannot be kept. Correct that and "
+                "run it again; what was read is kept.",
+                code="MACHINE",
+            ) from None
 
-    def _read(self) -> CallBudget:
-        about = os.fstat(self._fd)
-        while not about.st_nlink:  # somebody tidied up: meet the others in a new file
-            self._close()
-            self._open()
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
-            about = os.fstat(self._fd)
-        budget = CallBudget.from_bytes(os.pread(self._fd, about.st_size, 0), self._boot)
+    @contextmanager
+    def _locked(self, handle: int, path: Path) -> Iterator[None]:
+        if not take_lock(handle, self._patience, pause=0.002):
+            who = int.from_bytes(os.pread(handle, 4, len(MAGIC)), "big")
+            raise LockedError(
+                f"{path}: process {who or 'unknown'} has held the account's budget of calls for "
+                f"{self._patience:g} s; it seems to be stopped. Let it go on (kill -CONT {who}) or end it, "
+                "then try again."
+            )
+        try:
+            if os.fstat(handle).st_size:
+                with suppress(OSError):  # it only names us to those who wait
+                    os.pwrite(handle, _process_mark(), len(MAGIC))
+            yield
+        finally:
+            locks = posix_locks()
+            locks.flock(handle, locks.LOCK_UN)
+
+    def _read(self, handle: int) -> CallBudget:
+        size = os.fstat(handle).st_size
+        budget = CallBudget.from_bytes(os.pread(handle, min(size, MOST_BYTES), 0), self._boot)
         unused = NEVER
         if budget is None:
             budget = CallBudget(self._boot)
-            unused = self._clock() + GRACE if about.st_size else NEVER
-            os.ftruncate(self._fd, 0)
+            unused = self._clock() + GRACE if size else NEVER
+            os.ftruncate(handle, 0)
         if len(budget.received) < self._size:
             budget.grow(self._size, unused)
         return budget
@@ -395,4 +420,4 @@ def _after_fork() -> None:
         throttle._start()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+in_forked_children(_after_fork)

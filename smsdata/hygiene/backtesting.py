@@ -1,8 +1,10 @@
 """What today's rules would have removed at an earlier time, and what came of those numbers since.
 
 The rules see what the store believed then: statuses that it had seen by then, messages and replies of before,
-contacts that were on a list. Whoever was delivered to or replied later would have been removed alive. Makes
-no call. Imports of smsdata only `analysis`, `store`, `times`, `errors` and, within hygiene, planning.
+contacts that were on a list. Whoever was delivered to or replied later would have been removed alive. Who was
+not written to again is not known, and the interval says so: those who are may be a choice (whoever asked to
+come back lives). A later hard bounce tells as much as its day does. Makes no call. Imports of smsdata only
+`analysis`, `store`, `times`, `errors` and, within hygiene, planning.
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ from typing import Any
 
 import pandas as pd
 
+from smsdata.analysis.bounce_days import APART_MICROS, ORDINARY, SPIKE, UNJUDGED, judged_bounces
+from smsdata.analysis.core.engine import open_tables
 from smsdata.analysis.core.statistics import wilson
 from smsdata.errors import UsageError
 from smsdata.hygiene.planning import last_heard, ruled_contacts
 from smsdata.store.store import Store, open_store
-from smsdata.times import instant
+from smsdata.times import duration, instant
 
 _NEVER: Any = pd.Timestamp("NaT").tz_localize(UTC)
+
+_DAYS_SHOWN = 3
 
 USUAL = timedelta(days=60)
 """How far back the line under every plan looks."""
@@ -37,15 +43,21 @@ class Backtest:
     removed : int
         Numbers of the tier "remove".
     known : int
-        Those of them that were written to again, with a result, or that replied.
+        Those of them that were delivered to or replied since, or bounced hard again: on a day judged
+        ordinary, or on two days 72 h apart without a spike.
     alive : int
         Those of the known that were delivered to or replied: removing them would have been wrong.
     delivered, replied, re_added : int
         Numbers delivered to, that replied, that were put on a list again since; one can be in each.
     low, high : float
-        95% Wilson score interval of alive / known, shares of 0 to 1; NaN without any known.
+        What share of the removed live, 0 to 1: the lower 95% Wilson limit if none of the unknown does, the
+        upper one if all of them do; NaN without any known.
     held : int
         Numbers that the rules kept because a day of theirs stands out, or cannot be judged: an outage?
+    spikes : tuple of str
+        The UTC days, from `max_age` before that time until now, on which many more bounced than on others.
+    unjudged : int
+        The days with hard bounces, of the same time, that cannot be judged.
     """
 
     at: datetime
@@ -58,10 +70,12 @@ class Backtest:
     low: float
     high: float
     held: int
+    spikes: tuple[str, ...] = ()
+    unjudged: int = 0
 
     @property
     def unknown(self) -> int:
-        """Numbers to which nobody wrote again: whether they live cannot be known."""
+        """Numbers to which nobody wrote again, or without a result that tells whether they live."""
         return self.removed - self.known
 
     def as_json(self) -> dict[str, Any]:
@@ -75,19 +89,38 @@ class Backtest:
         if not self.removed:
             lines = [f"backtest {self.at:%Y-%m-%d}: today's rules would have removed nobody then."]
         else:
-            share = f", {self.low:.1%} to {self.high:.1%} of such numbers" if self.known else ""
+            share = f"between {self.low:.1%} and {self.high:.1%} of all of them do" if self.known else ""
             lines = [
                 f"backtest {self.at:%Y-%m-%d}: today's rules would have removed {self.removed:,} numbers; "
-                f"{self.known:,} have a result since, of which {self.alive:,} live{share} "
+                f"{self.known:,} have a result since that tells, of which {self.alive:,} live "
                 f"({self.delivered:,} delivered to, {self.replied:,} replied, {self.re_added:,} put on a "
-                f"list again); of {self.unknown:,} it cannot be known: nobody wrote to them again."
+                f"list again); of {self.unknown:,} it cannot be known{'; ' * bool(share)}{share}."
             ]
-        if self.held:
-            lines.append(
-                f"backtest {self.at:%Y-%m-%d}: {self.held:,} numbers were kept because the day of a bounce "
-                "stands out or cannot be judged: an outage?"
+        return [*lines, *self.warnings]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What makes the bounces themselves doubtful; empty if nothing does."""
+        about = f"backtest {self.at:%Y-%m-%d}: "
+        more = ", ..." if len(self.spikes) > _DAYS_SHOWN else ""
+        days = f"{', '.join(self.spikes[:_DAYS_SHOWN])}{more}"
+        return [
+            about + line
+            for count, line in (
+                (len(self.spikes), f"many more bounced than on other days on {days}: an outage?"),
+                (
+                    self.unjudged,
+                    f"{self.unjudged:,} days with hard bounces cannot be judged: an outage on one would look "
+                    "the same.",
+                ),
+                (
+                    self.held,
+                    f"{self.held:,} numbers were kept because the day of a bounce stands out or cannot be "
+                    "judged: an outage?",
+                ),
             )
-        return lines
+            if count
+        ]
 
 
 def backtest(
@@ -118,11 +151,14 @@ def backtest(
     -----
     A status counts from when the store first saw it (table status_history), so a time before the first sync
     cannot be gone back to. Of lists, whoever was on one then and has not changed since is known; one that was
-    removed by hygiene is taken from the table suppressions.
+    removed by hygiene is taken from the table suppressions, and one that got a message of the list before and
+    joined it after is taken for put back.
 
     References
     ----------
-    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
+    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference, JASA 22. Both
+    extremes for what is not known: Manski, C. F. (1989), Anatomy of the selection problem, Journal of Human
+    Resources 24.
     """
     store = open_store(store)
     then = instant(at, "at")
@@ -130,7 +166,8 @@ def backtest(
     rows = ruled_contacts(tables, then, max_age=max_age, hold_spikes=hold_spikes)
     removed = set(rows.loc[rows["tier"] == "remove", "msisdn"])
     held = set(rows.loc[rows["rule"].isin(["spike", "too-few-days"]), "msisdn"]) - removed
-    return _what_came_of(store, then, removed, len(held))
+    bounces = _bounces_with_verdict(store, then - duration(max_age))
+    return _what_came_of(store, then, removed, len(held), bounces)
 
 
 def usual_backtest(store: Store, made_at: datetime) -> list[str]:
@@ -160,7 +197,7 @@ def _believed(store: Store, then: datetime) -> dict[str, pd.DataFrame]:
         "campaigns": _campaigns_then(store, then, dlrs, whole),
         "status_history": history,
         "replies": store.read("replies", until=then),
-        "list_members": _members_then(store, then),
+        "list_members": _members_then(store, then, dlrs),
         "lists": store.read("lists").assign(gone_at=_NEVER),
         "messages": store.read("messages", until=then),
     }
@@ -184,17 +221,24 @@ def _campaigns_then(store: Store, then: datetime, dlrs: pd.DataFrame, whole: pd.
     return campaigns.assign(synced_at=then).reset_index(drop=True)
 
 
-def _members_then(store: Store, then: datetime) -> pd.DataFrame:
-    """Who was on a list then, as active; with those whom hygiene removed since."""
+def _members_then(store: Store, then: datetime, dlrs: pd.DataFrame) -> pd.DataFrame:
+    """Who was on a list then, as active; with those whom hygiene removed since, and who was put back."""
+    key = ["list_id", "msisdn"]
     members = store.read("list_members")
-    there = members["created_at"].isna() | (members["created_at"] <= then)
-    there &= members["gone_at"].isna() | (members["gone_at"] > then)
+    members = members[members["gone_at"].isna() | (members["gone_at"] > then)].assign(gone_at=_NEVER)
+    later = members["created_at"] > then
+    written = pd.MultiIndex.from_frame(dlrs.dropna(subset=["list_id"])[key].astype({"list_id": "int64"}))
+    put_back = later & pd.MultiIndex.from_frame(members[key]).isin(written)
+    members.loc[put_back, "created_at"] = _NEVER
+    since = store.read("dlrs", since=then, columns=["list_id", "msisdn"]).dropna(subset=["list_id"])
+    reached = pd.MultiIndex.from_frame(since[key].astype({"list_id": "int64"}))  # only active ones are
+    members.loc[put_back | pd.MultiIndex.from_frame(members[key]).isin(reached), "status"] = "active"
     taken = store.read("suppressions")
-    taken = taken[(taken["done_at"] > then) & (taken["action"] == "delete")][["list_id", "msisdn"]]
-    kept = members[there].assign(gone_at=_NEVER)
+    taken = taken[(taken["done_at"] > then) & (taken["action"] == "delete")][key]
+    kept = members[~later | put_back].copy()
     kept.loc[kept["msisdn"].isin(taken["msisdn"]), "status"] = "active"
-    more = taken.drop_duplicates().merge(kept[["list_id", "msisdn"]], how="left", indicator=True)
-    more = more.loc[more["_merge"] == "left_only", ["list_id", "msisdn"]].assign(status="active")
+    more = taken.drop_duplicates().merge(kept[key], how="left", indicator=True)
+    more = more.loc[more["_merge"] == "left_only", key].assign(status="active")
     rows = pd.concat([kept, more], ignore_index=True) if len(more) else kept
     return rows.astype({"list_id": "int64"})
 
@@ -202,25 +246,55 @@ def _members_then(store: Store, then: datetime) -> pd.DataFrame:
 # ---- what came of it -------------------------------------------------------------------------------
 
 
-def _what_came_of(store: Store, then: datetime, removed: set[str], held: int) -> Backtest:
+def _bounces_with_verdict(store: Store, since: datetime) -> pd.DataFrame:
+    """Every bounce that is or may be a hard one, with when it was sent and what its day is."""
+    scans = {"dlrs": store.scan("dlrs"), "messages": store.scan("messages")}
+    with open_tables("backtest", **scans) as tables:
+        verdicts = judged_bounces(tables)
+    sent = store.read("dlrs", since=since, columns=["message_id", "msisdn", "sent_at", "status"])
+    return verdicts.merge(sent, on=["message_id", "msisdn"])
+
+
+def _dead_since(bounces: pd.DataFrame) -> set[str]:
+    """Numbers that bounced hard on a day judged ordinary, or on two without a spike, 72 h apart."""
+    hard = bounces[(bounces["status"] == "hard-bounce") & (bounces["verdict"] != SPIKE)]
+    ordinary = set(hard.loc[hard["verdict"] == ORDINARY, "msisdn"])
+    sent = hard.groupby("msisdn")["sent_at"]
+    apart = sent.max() - sent.min() >= timedelta(microseconds=APART_MICROS)
+    return ordinary | set(apart.index[apart])
+
+
+def _what_came_of(
+    store: Store, then: datetime, removed: set[str], held: int, bounces: pd.DataFrame
+) -> Backtest:
     later = store.read("dlrs", since=then, columns=["msisdn", "sent_at", "status"])
-    later = later[later["msisdn"].isin(removed)]
     replies = store.read("replies", since=then, columns=["msisdn", "received_at"])
     members = store.read("list_members", columns=["msisdn", "created_at"])
-    delivered = set(later.loc[later["status"] == "delivered", "msisdn"])
-    judged = set(later.loc[later["status"].isin(["delivered", "hard-bounce"]), "msisdn"])
+    delivered = set(later.loc[later["status"] == "delivered", "msisdn"]) & removed
     replied = set(replies["msisdn"]) & removed
     alive = delivered | replied
-    (low,), (high,) = wilson([len(alive)], [len(judged | alive)])
+    known = alive | (_dead_since(bounces[bounces["sent_at"] > then]) & removed)
+    low, high = _extremes(len(alive), len(known), len(removed))
+    days = bounces["sent_at"].dt.strftime("%Y-%m-%d")
     return Backtest(
         at=then.astimezone(UTC),
         removed=len(removed),
-        known=len(judged | alive),
+        known=len(known),
         alive=len(alive),
         delivered=len(delivered),
         replied=len(replied),
         re_added=len(set(members.loc[members["created_at"] > then, "msisdn"]) & removed),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         held=held,
+        spikes=tuple(sorted(set(days[bounces["verdict"] == SPIKE]))),
+        unjudged=days[bounces["verdict"] == UNJUDGED].nunique(),
     )
+
+
+def _extremes(alive: int, known: int, removed: int) -> tuple[float, float]:
+    """Give the limits of the share that lives: none of those who are not known, or all of them."""
+    if not known:
+        return float("nan"), float("nan")
+    lows, highs = wilson([alive, alive + removed - known], [removed, removed])
+    return float(lows[0]), float(highs[1])

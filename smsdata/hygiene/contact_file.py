@@ -84,8 +84,8 @@ def contact_file(path: Path, country: str | None, column: str | None = None) -> 
 def _encoding(path: Path) -> str:
     """Told by the mark at the beginning, by zero bytes, or by trying UTF-8; else that of old spreadsheets."""
     try:
-        if path.is_char_device() or path.is_block_device():
-            raise UsageError(f"{path} is a device, not a file of contacts.")
+        if path.is_char_device() or path.is_block_device() or path.is_fifo():
+            raise UsageError(f"{path} is a device or a pipe, not a file of contacts: save them in one.")
         with path.open("rb") as file:
             head = file.read(4_096)
             if head.startswith(b"PK\x03\x04"):

@@ -2,7 +2,7 @@
 
 The hash is keyed: only who can read the private folder of the store can make one, so that a plan that was
 changed cannot be given the hash that fits. Owns the columns and rules of a plan, its key, its file and its
-summary; decides nothing. Imports of smsdata only `store` and `errors`.
+summary; decides nothing. Imports of smsdata only `store`, `settings` and `errors`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ import pandas as pd
 import pyarrow as pa
 
 from smsdata.errors import SafetyError, UsageError
+from smsdata.settings import expanded
 from smsdata.store.disk import Disk
+from smsdata.store.ownership import make_store_folders
+from smsdata.store.plain_files import read_plain
 from smsdata.store.store import Store, open_store
 
 Action = Literal["delete", "optout"]
@@ -107,10 +110,11 @@ def write_plan(
         "key_in": str(store.private.resolve()),
     }
     if path is not None:
-        _require_free(Path(path), store)
+        path = expanded(path)
+        _require_free(path, store)
     rows = rows[list(PLAN_COLUMNS)].astype(PLAN_COLUMNS).reset_index(drop=True)
     about["hash"] = _plan_hash(rows, about, _made_key(store))
-    file = Path(path) if path is not None else store.private / "plans" / f"{about['hash'][:12]}.parquet"
+    file = path if path is not None else store.private / "plans" / f"{about['hash'][:12]}.parquet"
     rows.attrs["plan"] = about | {"file": str(file)}
     disk = store.disk if path is None else Disk(file.parent)
     disk.folder(file.parent)
@@ -129,20 +133,20 @@ def _made_key(store: Store) -> bytes:
     """Give the key of the store's plans; it is made when it is first needed."""
     file = store.private / _KEY
     if not file.exists():
-        store.disk.folder(store.private)
+        make_store_folders(store.disk, store.path)
         store.disk.replace(file, secrets.token_bytes(_KEY_BYTES))
     return _key_in(store.private)
 
 
 def _key_in(private: Path) -> bytes:
     try:
-        key = (private / _KEY).read_bytes()
+        key = read_plain(private / _KEY)
     except PermissionError:
         raise SafetyError(
             f"{private / _KEY} cannot be read: make it readable for this user. Without it no plan "
             "can be trusted."
         ) from None
-    except OSError:
+    except (OSError, ValueError):
         key = b""
     if len(key) != _KEY_BYTES:
         raise SafetyError(
@@ -162,10 +166,17 @@ def _require_free(file: Path, store: Store) -> None:
             load(file, store)
         except (SafetyError, UsageError):
             raise UsageError(f"{file} is there and is no plan of this store: nothing was replaced.") from None
-        if page.exists() and not page.read_bytes().startswith(_TITLE.encode()):
+        if page.exists() and not _is_summary(page):
             raise UsageError(f"{page} is there and is no summary of a plan: nothing was replaced.")
     elif page.exists() or page.is_symlink():
         raise UsageError(f"{page} is there and belongs to no plan: nothing was replaced.")
+
+
+def _is_summary(page: Path) -> bool:
+    try:
+        return read_plain(page).startswith(_TITLE.encode())
+    except ValueError:
+        return False
 
 
 def load(plan: pd.DataFrame | str | Path, store: Store | str | Path | None = None) -> pd.DataFrame:
@@ -187,7 +198,7 @@ def load(plan: pd.DataFrame | str | Path, store: Store | str | Path | None = Non
         When there is no such file.
     """
     if not isinstance(plan, pd.DataFrame):
-        plan = _read_frame(Path(plan))
+        plan = _read_frame(expanded(plan))
     about = plan.attrs.get("plan")
     if not isinstance(about, dict) or list(plan.columns) != list(PLAN_COLUMNS):
         raise SafetyError("this is no plan; make one with `smsdata clean`.")
@@ -207,7 +218,7 @@ def load(plan: pd.DataFrame | str | Path, store: Store | str | Path | None = Non
 
 def _read_frame(file: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(io.BytesIO(file.read_bytes()))
+        return pd.read_parquet(io.BytesIO(read_plain(file)))
     except FileNotFoundError:
         raise UsageError(f"{file}: there is no such plan.") from None
     except PermissionError:
@@ -264,13 +275,14 @@ def advice(plan: pd.DataFrame) -> list[str]:
         lines.append(
             f"{unsettled:,} of {len(plan):,} contacts cannot be judged yet: a bounce counts once its "
             "campaign is more than 98 h old and two syncs at least an hour apart saw the same. Run "
-            "`smsdata sync` again in an hour, then `smsdata clean`."
+            f"`smsdata sync` again {_from_when(plan)}, then `smsdata clean`."
         )
     if waiting:
         lines.append(
             f"Not enough days to judge: {waiting:,} numbers wait. Fewer than 8 days like theirs are stored "
             "(the account's, the sender's or the number range's), so that an outage would look the same. A "
-            "hard bounce at least 72 h later decides, or more days."
+            f"hard bounce at least 72 h later decides: of a message sent from {_next_bounce(plan)} on; "
+            "or more days."
         )
     if tiers - {"review"} and unsound(plan):
         lines.append(f"It would be refused: {unsound(plan)}; as a rule the evidence is wrong then.")
@@ -281,6 +293,23 @@ def advice(plan: pd.DataFrame) -> list[str]:
     elif not plan.empty and not unsettled and not waiting:
         lines.append("Nothing can be applied: every contact needs a person, by the rule that the plan names.")
     return lines
+
+
+def _from_when(plan: pd.DataFrame) -> str:
+    """Say when the campaigns that are waited for are at rest, by what is known now."""
+    about = plan.attrs["plan"]
+    settles = about.get("settles")
+    if not settles:
+        return "in an hour"
+    first, last = (max(str(settles[name]), str(about["made_at"])) for name in ("first", "last"))
+    moments = [f"{pd.Timestamp(one).ceil('min'):%Y-%m-%d %H:%M} UTC" for one in dict.fromkeys([first, last])]
+    return f"after {moments[0]}" + (f" (for all of them: after {moments[1]})" if len(moments) > 1 else "")
+
+
+def _next_bounce(plan: pd.DataFrame) -> str:
+    """Say from when on another bounce decides for every number that waits for days."""
+    waiting = plan.loc[plan["rule"] == "too-few-days", "first_bounce"]
+    return f"{(waiting.max() + timedelta(hours=72)).ceil('min'):%Y-%m-%d %H:%M} UTC"
 
 
 def summary(plan: pd.DataFrame) -> str:

@@ -92,7 +92,8 @@ def plan(
     members = store.read("list_members", columns=["list_id", "msisdn", "proved"])
     once = members.loc[members["proved"].eq(False).fillna(False), ["list_id", "msisdn"]]
     rows = ruled_contacts(tables, made_at, max_age=max_age, hold_spikes=hold_spikes, seen_once=once)
-    return write_plan(store, rows, made_at, path, {"max_age": max_age, "recent": _recent(store, made_at)})
+    facts = {"max_age": max_age, "recent": _recent(store, made_at), "settles": _settles(store, rows)}
+    return write_plan(store, rows, made_at, path, facts)
 
 
 def ruled_contacts(
@@ -179,6 +180,8 @@ def plan_optouts(
 
 
 _RECENT = timedelta(days=30)
+_APART = timedelta(hours=1)
+"""So long after a campaign's last change its counters must have been read again."""
 
 
 def _recent(store: Store, made_at: datetime) -> dict[str, int]:
@@ -192,6 +195,22 @@ def _recent(store: Store, made_at: datetime) -> dict[str, int]:
     if recent.empty and len(dlrs):
         recent = dlrs[dlrs["sent_at"] > dlrs["sent_at"].max() - _RECENT]
     return {"judged": len(recent), "delivered": int((recent["status"] == "delivered").sum())}
+
+
+def _settles(store: Store, rows: pd.DataFrame) -> dict[str, str] | None:
+    """Tell from when on a sync lets the first, and the last, contact be judged that waits for a campaign."""
+    waiting = set(rows.loc[rows["rule"] == "unsettled", "msisdn"])
+    if not waiting:
+        return None
+    dlrs = store.read("dlrs", columns=["message_id", "msisdn", "sent_at", "status"])
+    bounces = dlrs[dlrs["msisdn"].isin(waiting) & (dlrs["status"] == "hard-bounce")]
+    seen = store.read("status_history", columns=["message_id", "observed_at", "source"])
+    seen = seen[(seen["source"] == "polled") & seen["message_id"].isin(bounces["message_id"])]
+    changed = bounces["message_id"].map(seen.groupby("message_id")["observed_at"].max())
+    quiet = bounces["sent_at"] + QUIET
+    ready = quiet.where(changed.isna(), np.maximum(quiet, changed + _APART))
+    by_number = ready.groupby(bounces["msisdn"]).min()
+    return {"first": by_number.min().isoformat(), "last": by_number.max().isoformat()}
 
 
 def _ruled(contacts: pd.DataFrame) -> pd.DataFrame:

@@ -3,11 +3,13 @@
 A run is the application of one plan. Each contact it touches has a file of its own that is replaced whole,
 durably, before and after each call: so after a crash it is known what was meant and what was done, and the
 contact as it was is kept for `undo`. Owns the files of a run, and the lock on the account. Imports of smsdata
-only `gateway`, `schema`, `store`, `times`, `errors` and, within hygiene, changes.
+only `gateway`, `schema`, `store`, `times`, `machine`, `errors` and, within hygiene, changes.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,8 +24,8 @@ import pyarrow as pa
 from smsdata.errors import SafetyError, StoreError, UsageError
 from smsdata.gateway.caller import Caller
 from smsdata.hygiene.changes import Contact
+from smsdata.machine import held_lock, open_meeting_file, this_process
 from smsdata.schema.frames import schema
-from smsdata.store.disk import Disk
 from smsdata.store.records import damaged_record, read_record, record_bytes, unreadable
 from smsdata.store.store import Store
 from smsdata.times import instant
@@ -35,7 +37,6 @@ State = Literal["intent", "done", "refused", "undo-intent", "undone"]
 _ADVICE = (
     "Restore it from a backup, or move the run's folder out of the store: then nothing of it can be undone."
 )
-_LOCKS = Path("~/.cache/smsdata/changes")
 
 
 @dataclass
@@ -294,15 +295,19 @@ def exclusive(client: Caller, store: Store, wait: float, *, dry_run: bool) -> It
     Raises
     ------
     LockedError
-        When another process does.
+        When another process does; the message names it.
     """
     if dry_run:
         yield
         return
-    disk = Disk(_LOCKS.expanduser() / client.settings.account)
-    disk.folder(disk.private)
-    with store.writing(wait=wait), disk.lock("another change of the same account", wait):
-        yield
+    what = "the account is being changed from another store by"
+    with store.writing(wait=wait):
+        handle, path = open_meeting_file(f"{client.settings.account}.changes")
+        try:
+            with held_lock(handle, path, what, holder=this_process(), wait=wait, sleep=time.sleep):
+                yield
+        finally:
+            os.close(handle)
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """What was taken off lists, and the check of an import against it.
 
-Imports of smsdata only `store`, `schema`, `errors` and, within hygiene, contact_file.
+Imports of smsdata only `store`, `schema`, `settings`, `errors` and, within hygiene, contact_file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 
 from smsdata.hygiene.contact_file import contact_file
 from smsdata.schema.number_spellings import known_region, to_msisdn
+from smsdata.settings import expanded
 from smsdata.store.store import Store, open_store
 
 _HITS = {
@@ -71,7 +72,7 @@ def check(
     taken_off = open_store(store).read("suppressions")
     taken_off = taken_off[taken_off["undone_at"].isna()].sort_values(["done_at", "list_id"])
     removed = frozenset(taken_off["msisdn"])
-    file = contact_file(Path(contacts), region, column)
+    file = contact_file(expanded(contacts), region, column)
     checked = {name: _CheckedColumn(name) for name in file.columns}
     rest = file.lines()
     while lines := list(islice(rest, _AT_ONCE)):

@@ -3,6 +3,6 @@
 Imports `gateway` and `store`, which know nothing of each other. In the order in which to read it: `run` (the
 order of a run), `plan` (every decision, pure), `targets` (what runs set out to read), `pipeline` (the one
 way of a row from the reader into the store), then one module per family of tables: `campaigns`, `replies`,
-`messages`, `dlrs`, `lists`, `on_demand`, `lost_files`; `report` is what a run tells, `reconcile` compares the
-store with the gateway.
+`messages`, `dlrs`, `lists`, `on_demand`, `lost_files`, `whose_rows`; `report` is what a run tells,
+`reconcile` compares the store with the gateway.
 """

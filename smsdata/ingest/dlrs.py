@@ -21,6 +21,7 @@ from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import Campaign, Refresh, SyncOptions
+from smsdata.ingest.whose_rows import drop_foreign_recipients, refuse_another_sends
 from smsdata.schema.callback_marks import confirmed, is_marked
 from smsdata.schema.counters import Stored, agrees
 from smsdata.schema.frames import empty, schema, stamped, with_column
@@ -87,7 +88,7 @@ class DlrRefresh:
         outcomes = self.pipeline.reader.each(read for _, reads in reads_by_campaign for read in reads)
         done: list[str] = []
         for campaign, reads in reads_by_campaign:
-            came = [next(outcomes) for _ in reads]
+            came = [refuse_another_sends(self.store, campaign, next(outcomes)) for _ in reads]
             drained = [self.pipeline.record(outcome) for outcome in came]
             if any(one is None for one in drained) or not take(campaign, [one for one in drained if one]):
                 again.append(campaign)
@@ -130,6 +131,9 @@ class DlrRefresh:
     def _remember(self, campaign: Campaign, drained: Drained) -> None:
         """Remember counters that even a full read does not bear out, so that it is not repeated."""
         borne_out = plan.bears_out(campaign, _counts_of_one(drained.rows))
+        stored = self._stored([campaign]).get(campaign.message_id, Stored())
+        if borne_out and stored.recipients > campaign.recipients:
+            drop_foreign_recipients(self.store, self.pipeline.report, campaign, drained)
         self.state.forget("dlrs", campaign.message_id)
         if self.pipeline.odd_rows.note_for_retry(drained) or borne_out or drained.resumed:
             return

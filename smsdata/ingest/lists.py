@@ -19,6 +19,7 @@ from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import SyncOptions
 from smsdata.schema.counters import UNKNOWN
 from smsdata.schema.frames import empty
+from smsdata.store.state import note_all_members
 
 
 def read_lists(pipeline: Pipeline) -> Drained | None:
@@ -55,7 +56,32 @@ def read_members(pipeline: Pipeline, options: SyncOptions, lists: Drained) -> No
     reads = [Read(endpoint("list_members"), {"list_id": list_id}) for list_id in whole]
     for list_id, outcome in zip(whole, pipeline.reader.each(reads), strict=True):
         members.take(list_id, pipeline.record(outcome))
+    _read_left_out(pipeline, {list_id: counters[list_id] for list_id in members.whole}, members)
     _keep_members(pipeline, lists, counters, members, seen)
+
+
+def _read_left_out(pipeline: Pipeline, counters: dict[int, tuple[int, int]], members: _MembersRead) -> None:
+    """Read inactive members apart where the gateway gives none of them when all are asked for.
+
+    That lists count more than their active members says little, for deleted ones count too. So as long as no
+    inactive member was ever given, the list that counts most is asked for them alone, and where that brings
+    some, so are the others.
+    """
+    if any(pc.any(pc.not_equal(one.column("status"), "active")).as_py() for one in members.rows):
+        note_all_members(pipeline.state)
+    left = {i: ever - active for i, (active, ever) in counters.items() if 0 <= active < ever}
+    if not left or pipeline.state.all_members_come:
+        return
+    order = sorted(left, key=lambda list_id: (-left[list_id], list_id))
+    reads = [Read(endpoint("list_members"), {"list_id": i, "members": "inactive"}) for i in order]
+    for chosen in (reads[:1], reads[1:]):
+        got = [pipeline.record(outcome) for outcome in pipeline.reader.each(chosen)]
+        members.rows += [drained.rows for drained in got if drained is not None]
+        if not any(drained is not None and drained.rows.num_rows for drained in got):
+            return
+    pipeline.report.note(
+        "list_members: this gateway leaves inactive members out when all are asked for; they are read apart."
+    )
 
 
 @dataclass
@@ -78,18 +104,33 @@ class _MembersRead:
         again = self.pipeline.odd_rows.note_for_retry(drained)
         if drained.proof == UNPROVED:
             self.changing[list_id] = plan.list_counters(drained.beside)
-            once = pc.sum(pc.invert(drained.rows.column("proved"))).as_py() or 0
-            self.pipeline.report.attention.append(
-                f"list {list_id} changed while it was read: {once:,} of {drained.rows.num_rows:,} members "
-                "were seen in one of two passes only and are stored with proved = false; nobody counts as "
-                "gone. The weekly read tries again, or `smsdata sync --tables list_members --list-id "
-                f"{list_id}` when it is quiet."
-            )
+            self.pipeline.report.attention.append(_why_unproved(list_id, drained))
         elif again:
             self.odd.append(list_id)
         else:
             (self.resting if drained.batch.rejects else self.whole).append(list_id)
         self.rows.append(drained.rows)
+
+
+def _why_unproved(list_id: int, drained: Drained) -> str:
+    """What keeps the members of a list from being proved: they changed, or it counts more than it gives."""
+    once = pc.sum(pc.invert(drained.rows.column("proved"))).as_py() or 0
+    if once:
+        what = (
+            f"list {list_id} changed while it was read: {once:,} of {drained.rows.num_rows:,} members were "
+            "seen in one of two passes only and are stored with proved = false"
+        )
+    else:
+        active = pc.sum(pc.equal(drained.rows.column("status"), "active")).as_py() or 0
+        counted = plan.list_counters(drained.beside)[0]
+        what = (
+            f"list {list_id} gave {active:,} active members in two passes alike, and counts "
+            f"{'an unknown number' if counted == UNKNOWN else f'{counted:,}'}: what it gave is stored"
+        )
+    return (
+        f"{what}; nobody counts as gone. The weekly read tries again, or `smsdata sync --tables list_members "
+        f"--list-id {list_id}` when it is quiet."
+    )
 
 
 def _keep_members(

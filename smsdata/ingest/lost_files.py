@@ -1,4 +1,4 @@
-"""Rows of files that are gone from the store: read again where the gateway still has them.
+"""Files of the store that are gone or damaged: named, and read again where the gateway still has the rows.
 
 A run brings a file back that its options reach: one of a table in time by `deep` with a `since` from before
 the file, any other by itself. The file is named no more once the run has read its table without a failure;
@@ -41,6 +41,8 @@ class LostFiles:
                 report.note(
                     f"{one.name} {one.reason}: what of it the gateway does not keep is gone for good."
                 )
+        for one in self._store.tables.inventory.refused():
+            report.attention.append(f"{one.name} {one.reason}. {one.advice}")
         if whole:
             self._store.tables.inventory.forget(whole)
             self._store.save_state()

@@ -38,7 +38,12 @@ def _read_late_messages(pipeline: Pipeline, campaigns: Sequence[Campaign]) -> No
     now = pipeline.now()
     first = pipeline.state.kept_from["messages"]
     stored = _stored_messages(pipeline.store, campaigns, first, now)
+    if "messages" in pipeline.state.pending.compare_from:  # once a week those of 30 days are asked for again
+        plan.forget_recent(pipeline.state, "messages", {c.message_id: c.sent_at for c in campaigns}, now)
     late = plan.late_campaigns(campaigns, stored, pipeline.state, first=first, now=now)
+    if late and not pipeline.store.count("messages"):
+        _owe_all_messages(pipeline, late)
+        return
     reads = [
         Read(endpoint("messages"), start=a, end=b) for a, b in plan.slices_around(late, pipeline.until())
     ]
@@ -48,7 +53,26 @@ def _read_late_messages(pipeline: Pipeline, campaigns: Sequence[Campaign]) -> No
         stored = _stored_messages(pipeline.store, campaigns, first, now)
         for campaign in plan.never_came(late, stored, now=now):
             pipeline.state.remember("messages", campaign.message_id, campaign.counters)
+            pipeline.report.attention.append(
+                f"messages of campaign {campaign.message_id}: its counters say {campaign.recipients:,}, "
+                f"{stored.get(campaign.message_id, 0):,} are listed, long after it was sent. They are asked "
+                "for again when the counters move, and weekly while it is younger than 30 days; "
+                "`smsdata verify` lists it."
+            )
         pipeline.store.save_state()
+
+
+def _owe_all_messages(pipeline: Pipeline, late: Sequence[Campaign]) -> None:
+    """Nothing at all was listed though sends count messages: nothing then counts as read."""
+    counted = sum(campaign.recipients for campaign in late)
+    text = (
+        f"messages: the gateway lists none, while {len(late):,} sends count {counted:,}. Nothing counts as "
+        "read; the next run asks for all of them again."
+    )
+    pipeline.report.of("messages").unproved.append(text)
+    pipeline.report.attention.append(text)
+    pipeline.state.uncover("messages", pipeline.state.kept_from["messages"])
+    pipeline.store.save_state()
 
 
 def _stored_messages(

@@ -31,7 +31,7 @@ from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
 from smsdata.schema.tables import TABLES
 from smsdata.store.coverage import Span, gaps
-from smsdata.store.state import Retry, Slice, note_witness
+from smsdata.store.state import Retry, Slice, note_rejects, note_witness
 from smsdata.store.store import Store
 from smsdata.times import instant
 
@@ -48,14 +48,14 @@ class OddRows:
         self.news: set[str] = set()  # the reads that brought rows that did not lie aside before
         self._counted: set[Path] = set()  # the files of odd rows that the report counts
         self._known: set[Path] | None = None
+        self._let_go: set[Path] = set()  # whose rows came well meanwhile: removed once the state says so
 
     def set_aside(self, drained: Drained) -> None:
         """Keep rows that do not fit; let those go that were odd in an earlier answer and are well in this."""
         rejects, name = drained.batch.rejects, drained.read.name()
         known = self._rested(drained)
         kept = set(self.store.rejects.add(rejects, name, drained.seen_at))
-        for path in set(self._earlier.pop(name, [])) - kept:
-            self.store.disk.remove(path)
+        self._let_go = (self._let_go | set(self._earlier.pop(name, []))) - kept
         fresh = kept - self._counted - known
         self._counted |= kept - known
         if kept - known:
@@ -70,6 +70,7 @@ class OddRows:
 
     def name_those_left(self) -> None:
         """Say at every run what earlier ones set aside, until it is taken back or dismissed."""
+        self._settle()
         left = sum(path not in self._counted for path in self.store.rejects.all())
         if left:
             self.report.attention.append(
@@ -78,6 +79,29 @@ class OddRows:
                 "them."
             )
         self.report.attention += [str(error) for error in self.store.rejects.faults().values()]
+
+    def _settle(self) -> None:
+        """Remember in the state which rows lie aside, then remove those that came well; say what is gone."""
+        there = self.store.rejects.names()
+        gone = self.state.rejects - there
+        stay = there - {path.name for path in self._let_go}
+        if stay | gone != self.state.rejects or self._let_go:
+            note_rejects(self.state, stay | gone)
+            self.store.save_state()
+        self.store.rejects.remove(self._let_go)
+        self._let_go = set()
+        if gone:
+            self.report.attention.append(
+                f"{len(gone)} files with rows that were set aside are gone from "
+                f"{self.store.private / 'rejects'}, and those rows are stored nowhere: restore them from a "
+                "backup, or do without them by `smsdata sync --dismiss-rejects`."
+            )
+
+    def dismiss(self) -> int:
+        """Remove the rows that lie aside; gives how many they were."""
+        note_rejects(self.state, ())
+        self.store.save_state()
+        return self.store.rejects.dismiss()
 
     def _rested(self, drained: Drained) -> set[Path]:
         """The rows that lay aside before this run: a look-back brings them again, and says nothing new."""
@@ -128,7 +152,7 @@ class OddRows:
             )
             if not batch.rejects:
                 self.store.merge(entry.table.name, batch.rows)
-                self.store.disk.remove(path)
+                self._let_go.add(path)
                 back[entry.table.name] += 1
         for table, count in back.items():
             self.report.note(f"{table}: {count} rows that were set aside are taken back.")
@@ -246,6 +270,7 @@ class Pipeline:
         """
         until, under_way = self.until(), self.state.slices.get(table)
         oldest = _oldest(table, until)
+        let_go_of_what_is_gone(self, table, oldest)
         if under_way is not None and under_way.start >= oldest - timedelta(minutes=30):
             yield from self._read_span(table, under_way)
             if under_way.end >= until:  # there is nothing newer; the margin is left to the next run, as ever
@@ -342,6 +367,26 @@ def _oldest(table: str, now: datetime) -> datetime:
     """From when on the gateway may be asked for rows of a table."""
     allowed = endpoint(table).limit
     return plan.oldest_kept(now) if allowed and allowed.horizon else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def let_go_of_what_is_gone(pipeline: Pipeline, table: str, oldest: datetime) -> None:
+    """Begin a table where the gateway still keeps it; say so where more than the margin was never read."""
+    state = pipeline.state
+    first = state.kept_from[table]
+    lost = list(gaps(state.covered(table), first, oldest)) if first < oldest else []
+    if not lost:
+        return
+    state.keep_from(table, max(first, lost[-1].end))
+    spans = ", ".join(
+        f"{gone.start:%Y-%m-%d %H:%M} to {gone.end:%Y-%m-%d %H:%M}"
+        for gone in lost
+        if gone.end - gone.start > plan.LEEWAY
+    )
+    if spans:
+        pipeline.report.attention.append(
+            f"{table}: those of {spans} were never read and are gone: the gateway keeps 12 months. Run "
+            "`smsdata sync` more often."
+        )
 
 
 def _note_new_statuses(report: Report, waiting: Mapping[str, pa.Table]) -> None:

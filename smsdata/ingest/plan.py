@@ -18,10 +18,11 @@ from smsdata import times
 from smsdata.errors import UsageError
 from smsdata.gateway.answers import whole
 from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees
-from smsdata.store.state import Failure, Retry, State
+from smsdata.store.state import Counted, Failure, Retry, State
 
 LOOK_BACK = timedelta(days=30)
-HORIZON = timedelta(days=365) - timedelta(hours=1)  # the hour is for a slow read: what it asks for grows old
+LEEWAY = timedelta(hours=1)  # for a slow read: what it asks for grows old meanwhile
+HORIZON = timedelta(days=365) - LEEWAY
 CURSOR_MARGIN = timedelta(minutes=10)
 REPLIES_LOOK_BACK = timedelta(hours=72)  # so long after it was received a reply may be listed
 QUIET = timedelta(hours=98)  # after this long nothing more is to be expected of a send
@@ -222,6 +223,16 @@ def slices_around(campaigns: Iterable[Campaign], now: datetime) -> list[tuple[da
         else:
             joined.append((start, end))
     return joined
+
+
+def forget_recent(state: State, table: Counted, sends: Mapping[int, datetime], now: datetime) -> None:
+    """Forget the remembered counters of sends of the last 30 days: what was kept back may be there by now.
+
+    `sends` tells when each was sent.
+    """
+    for message_id, sent_at in sends.items():
+        if sent_at > now - LOOK_BACK:
+            state.forget(table, message_id)
 
 
 def never_came(

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
-from smsdata.ingest.pipeline import Pipeline
+from smsdata.ingest.pipeline import Pipeline, let_go_of_what_is_gone
 from smsdata.schema.callback_marks import is_marked
 
 
@@ -24,12 +24,7 @@ def read_replies(pipeline: Pipeline) -> None:
     """Read what is not covered, the look-back, and once more where rows were set aside."""
     state, now = pipeline.state, pipeline.now()
     cursor, oldest = state.cursors.get("replies"), plan.oldest_kept(now)
-    if cursor and cursor < oldest:
-        pipeline.report.attention.append(
-            f"replies: those of {cursor:%Y-%m-%d} to {oldest:%Y-%m-%d} were never read and are gone: "
-            "the gateway keeps 12 months. Run `smsdata sync` more often."
-        )
-        state.keep_from("replies", oldest)
+    let_go_of_what_is_gone(pipeline, "replies", oldest)
     weekly = state.is_due("replies", plan.WEEK, now) or "replies" in state.pending.compare_from
     state.uncover("replies", plan.replies_again_from(now, cursor, weekly=weekly), oldest=oldest)
     _note_answered(pipeline, pipeline.read_again("replies"))
@@ -53,23 +48,58 @@ def read_lacking_replies(pipeline: Pipeline, campaigns: pa.Table) -> None:
     is remembered, and not asked about again until it moves.
     """
     counted = _counts_of_replies(pipeline, campaigns)
+    if "replies" in pipeline.state.pending.compare_from:  # once a week those of 30 days are asked for again
+        sent_at = dict(zip(*campaigns.select(["message_id", "sent_at"]).to_pydict().values(), strict=True))
+        plan.forget_recent(pipeline.state, "replies", sent_at, pipeline.now())
     lacking = plan.lacking_replies(counted, _stored_replies(pipeline, counted), pipeline.state)
     for campaign in counted.keys() - lacking.keys():
         if pipeline.state.remembered("replies", campaign) != [counted[campaign]]:
             pipeline.state.forget("replies", campaign)
     if not lacking:
         return
-    entry = endpoint("campaign_replies")
-    reads = [Read(entry, {"message_id": i}, expect=count) for i, count in sorted(lacking.items())]
+    if not pipeline.store.count("replies") and _owe_all_replies(pipeline, lacking):
+        return
+    reads = [_replies_to(send, count) for send, count in sorted(lacking.items())]
     proved = [
         drained.read.parameters["message_id"]
         for drained in pipeline.read_and_store("replies", reads)
         if drained is not None and not pipeline.odd_rows.note_for_retry(drained)
     ]
     still = plan.lacking_replies(lacking, _stored_replies(pipeline, lacking), pipeline.state)
-    for campaign in still.keys() & set(proved):
+    differs = still.keys() & set(proved)
+    for campaign in differs:
         pipeline.state.remember("replies", campaign, [lacking[campaign]])
+    if differs:
+        pipeline.report.note(
+            f"replies: {len(differs):,} sends count {sum(lacking[one] for one in differs):,} replies, and "
+            "complete reads of them gave fewer: they are counted differently. They are read again when the "
+            "counts move."
+        )
     pipeline.store.save_state()
+
+
+def _replies_to(message_id: int, count: int) -> Read:
+    return Read(endpoint("campaign_replies"), {"message_id": message_id}, expect=count)
+
+
+def _owe_all_replies(pipeline: Pipeline, lacking: Mapping[int, int]) -> bool:
+    """Whether no reply at all is listed though sends count some: nothing then counts as read.
+
+    The send that counts most is asked for; if it gives replies, so may the others.
+    """
+    most = max(lacking, key=lambda send: (lacking[send], send))
+    for drained in pipeline.read_and_store("replies", [_replies_to(most, lacking[most])]):
+        if drained is None or drained.rows.num_rows:
+            return False
+    text = (
+        f"replies: the gateway lists none, while {len(lacking):,} sends count {sum(lacking.values()):,}. "
+        "Nothing counts as read; the next run asks for all of them again."
+    )
+    pipeline.report.of("replies").unproved.append(text)
+    pipeline.report.attention.append(text)
+    pipeline.state.uncover("replies", pipeline.state.kept_from["replies"])
+    pipeline.store.save_state()
+    return True
 
 
 def _counts_of_replies(pipeline: Pipeline, campaigns: pa.Table) -> dict[int, int]:

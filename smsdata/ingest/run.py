@@ -110,7 +110,7 @@ def sync(
             if replay_rejects:
                 pipeline.odd_rows.take_back()
             if dismiss_rejects:
-                pipeline.report.note(f"{store.rejects.dismiss():,} rows that were set aside are removed.")
+                pipeline.report.note(f"{pipeline.odd_rows.dismiss():,} rows that were set aside are removed.")
             lost = LostFiles(store, wanted, options.start(client.now()) if deep else None)
             _SyncRun(pipeline, options).go(wanted, on_plan or (lambda _report: None))
             lost.account_for(pipeline.report, client.now())

@@ -117,7 +117,7 @@ def _set_out_deep(pipeline: Pipeline, options: SyncOptions, now: datetime) -> No
         state.pending.reach_back(table, start)
     if "dlrs" in options.needed:
         state.pending.dig_from(start)
-    if options.since is not None:
+    if options.since is not None or options.named:
         for table in options.needed & {"list_members", "numbers", "keywords"}:
             state.read_whole_at.pop(table, None)
 

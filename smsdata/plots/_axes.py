@@ -24,25 +24,45 @@ from smsdata.errors import UsageError
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#767676"
 
+STATUS = {"delivered": GREEN, "pending": GREY, "soft-bounce": ORANGE, "hard-bounce": RED, "bounced": PURPLE}
+"""The colour of each status, the same in every picture."""
+
 DASHES = ("-", "--", "-.", ":")
 MARKS = "osD^vXP*"
-CYCLE = (BLUE, ORANGE, GREEN, RED, SKY, PURPLE, "black", GREY)
-_PERIODS = ("hour", "day", "week", "month", "quarter", "year")
+CYCLE = (BLUE, ORANGE, GREEN, RED, SKY, PURPLE, "#9467BD", GREY)
+PERIODS = ("hour", "day", "week", "month", "quarter", "year")
 _LASTING = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 """Days that a period lasts, for the width of its hatching."""
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 ROWS = 25
 _LABEL = 36
+_LATEST = 31  # periods drawn as rows
+_DENSE = 60  # from so many periods on, intervals are drawn as a band
+_JUDGED = 30  # the axis is fitted to groups of at least so many
 _CLOCK = {
     1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3_600: "1 h", 21_600: "6 h", 86_400: "1 day",
     259_200: "3 days", 864_000: "10 days", 2_592_000: "30 days",
 }  # fmt: skip
 
 
-def draw_rates(rates: pd.DataFrame, *, first: str, of: str, title: str, what: str, ax: Axes | None) -> Axes:
-    """Draw rates with intervals: along time for one period as grouping, else one row per group."""
+def draw_rates(
+    rates: pd.DataFrame,
+    *,
+    first: str,
+    of: str,
+    title: str,
+    what: str,
+    ax: Axes | None,
+    beside: tuple[str, pd.Series] | None = None,
+) -> Axes:
+    """Draw rates with intervals: along time for one period as grouping, else one row per group.
+
+    `beside` names another rate of the same groups, which is marked by a square.
+    """
     keys = group_keys(rates, first)
-    upright = len(keys) == 1 and keys[0] in _PERIODS
+    if set(keys) == {"weekday", "hour_of_day"}:
+        return _week_of_hours(rates, of=of, title=title, what=what, ax=ax)
+    upright = len(keys) == 1 and keys[0] in PERIODS
     shown, note = (rates, "") if upright else in_order(rates, keys, of)
     ax = axes_for(ax, rows=None if upright else len(shown))
     place = shown[keys[0]] if upright else np.arange(len(shown))
@@ -53,14 +73,73 @@ def draw_rates(rates: pd.DataFrame, *, first: str, of: str, title: str, what: st
     mature = shown["mature"].fillna(False).to_numpy(bool)
     marks = ("rate, 95% interval", "not yet mature")
     draw_dots(ax, shown, "rate", place, filled=mature, marks=marks, upright=upright)
+    if beside is not None:
+        label, others = beside[0], beside[1].loc[shown.index]
+        x, y = (place, others) if upright else (others, place)
+        ax.plot(x, y, ls="", marker="s", ms=4, mec=GREEN, mfc=paper(ax), label=label)
+    beyond = fit_to_judged(ax, shown, of, upright=upright)
     if upright:
         hatch_partial(ax, shown, keys[0])
-        date_axis(ax)
+        date_axis(ax, keys[0])
     else:
         label_rows(ax, row_labels(shown, keys, of))
     percent_axis(ax.yaxis if upright else ax.xaxis)
-    facts = facts_of(rates, rates[of].sum(), what, extra=note)
+    extra = " · ".join(filter(None, (note, beyond)))
+    facts = facts_of(rates, rates[of].sum(), what, extra=extra)
     return finish(ax, title + by_words(keys), facts, share=title.lower() if upright else "")
+
+
+def fit_to_judged(ax: Axes, shown: pd.DataFrame, of: str, *, upright: bool) -> str:
+    """Fit the axis of rates to the groups that are large enough to be judged.
+
+    What of the others lies beyond is marked at the edge; gives how many those are, for the facts.
+    """
+    rates = shown["rate"].to_numpy("float64")
+    large = (shown[of] >= _JUDGED).to_numpy(bool) & ~np.isnan(rates)
+    if not large.any():
+        return ""
+    low, high = shown["low"].to_numpy("float64"), shown["high"].to_numpy("float64")
+    least, most = np.nanmin([low[large], rates[large]]), np.nanmax([high[large], rates[large]])
+    if "bound_low" in shown:
+        least = min(least, np.nanmin(shown["bound_low"].to_numpy("float64")[large]))
+        most = max(most, np.nanmax(shown["bound_high"].to_numpy("float64")[large]))
+    room = 0.06 * max(most - least, 0.005)
+    least, most = least - room, most + room
+    if np.nanmin([low, rates]) >= least and np.nanmax([high, rates]) <= most:
+        return ""
+    (ax.set_ylim if upright else ax.set_xlim)(least, most)
+    place = shown.iloc[:, 0] if upright else pd.Series(np.arange(len(shown)))
+    for out, edge, mark in ((rates < least, least, "v<"), (rates > most, most, "^>")):
+        if not out.any():
+            continue
+        along = place[out]
+        at = np.full(len(along), edge)
+        x, y = (along, at) if upright else (at, along)
+        ax.plot(x, y, ls="", marker=mark[not upright], color=BLUE, ms=6, clip_on=False)
+    beyond = int(((low < least) | (high > most) | (rates < least) | (rates > most)).sum())
+    return f"{beyond:,} of under {_JUDGED} reach beyond the axis"
+
+
+def _week_of_hours(rates: pd.DataFrame, *, of: str, title: str, what: str, ax: Axes | None) -> Axes:
+    """Draw rates by weekday and hour as a map of the week; cells of few are left pale."""
+    ax = axes_for(ax, rows=9)
+    cells = np.full((7, 24), np.nan)
+    large = rates[rates[of] >= _JUDGED]
+    cells[large["weekday"].astype(int), large["hour_of_day"].astype(int)] = large["rate"]
+    picture = ax.imshow(cells, aspect="auto", cmap="cividis")
+    few = rates[rates[of] < _JUDGED]
+    if len(few):
+        ax.plot(
+            few["hour_of_day"].astype(int), few["weekday"].astype(int), ls="", marker="x", ms=4, color=GREY,
+            label=f"fewer than {_JUDGED}",
+        )  # fmt: skip
+    bar = ax.figure.colorbar(picture, ax=ax, label=title.lower())
+    percent_axis(bar.ax.yaxis)
+    ax.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)])
+    label_rows(ax, _WEEKDAYS)
+    smallest = f"cells of {int(large[of].min()):,} to {int(large[of].max()):,}" if len(large) else ""
+    facts = facts_of(rates, rates[of].sum(), what, extra=smallest)
+    return finish(ax, f"{title} by weekday and hour", facts)
 
 
 def draw_dots(
@@ -78,13 +157,22 @@ def draw_dots(
     below, above = center - shown["low"].to_numpy("float64"), shown["high"].to_numpy("float64") - center
     reach = np.clip(np.nan_to_num([below, above]), 0, None)
     known = ~np.isnan(center)
-    for which, face, label in ((known & filled, BLUE, marks[0]), (known & ~filled, "white", marks[1])):
+    dense = upright and len(shown) > _DENSE
+    if dense:
+        band = ax.fill_between(place, center - reach[0], center + reach[1], color=BLUE, alpha=0.2, lw=0)
+        band.set_label("95% interval")
+        marks = ("rate", marks[1])
+    for which, face, label in ((known & filled, BLUE, marks[0]), (known & ~filled, paper(ax), marks[1])):
         if which.any():
             x, y = (place, center) if upright else (center, place)
-            along = {"yerr" if upright else "xerr": reach[:, which]}
-            ax.errorbar(
-                x[which], y[which], fmt="o", color=BLUE, mfc=face, ms=6, capsize=3, label=label, **along
-            )
+            along = {} if dense else {"yerr" if upright else "xerr": reach[:, which]}
+            size = {"ms": 2.5} if dense else {"ms": 6, "capsize": 3}
+            ax.errorbar(x[which], y[which], fmt="o", color=BLUE, mfc=face, label=label, **size, **along)
+
+
+def paper(ax: Axes) -> Any:
+    """The colour that pictures are drawn on: white, or what a dark style has set."""
+    return ax.get_facecolor()
 
 
 def hatch_partial(ax: Axes, frame: pd.DataFrame, period: str) -> None:
@@ -99,6 +187,20 @@ def hatch_partial(ax: Axes, frame: pd.DataFrame, period: str) -> None:
         band.set_label("" if place else "partial period")
 
 
+def hatch_partial_rows(ax: Axes, bars: Iterable[Any], shown: pd.DataFrame) -> None:
+    """Hatch the bars of periods that the data do not cover whole."""
+    if "partial" not in shown:
+        return
+    partial = shown["partial"].fillna(False).to_numpy(bool)
+    for place, bar in enumerate(bar for bar, cut_off in zip(bars, partial, strict=True) if cut_off):
+        bar.set(hatch="///", edgecolor=paper(ax), label="" if place else "partial period")
+
+
+def lasting(period: str) -> float:
+    """How many days a period lasts, about."""
+    return _LASTING.get(period, 1)
+
+
 def axes_for(ax: Axes | None, *, rows: int | None = None) -> Axes:
     """Give the Axes to draw on; a new figure is as high as its rows need."""
     if ax is not None:
@@ -110,7 +212,7 @@ def axes_for(ax: Axes | None, *, rows: int | None = None) -> Axes:
 def finish(ax: Axes, title: str, facts: str, *, axis: str = "", share: str = "") -> Axes:
     """Write the title, what the axes mean, and below them the facts a reader needs to trust the picture."""
     ax.set_title(drawable(title), loc="left", fontweight="bold", pad=10 + 14 * _legend(ax), parse_math=False)
-    ax.set_xlabel(f"{axis}\n{facts}" if axis else facts, loc="left", color="#404040", fontsize=9, labelpad=8)
+    ax.set_xlabel(f"{axis}\n{facts}" if axis else facts, loc="left", alpha=0.75, fontsize=9, labelpad=8)
     ax.set_ylabel(share)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.25)
@@ -162,7 +264,8 @@ def _pending(account: Mapping[str, Any]) -> str:
         return "pending share unknown"
     share = account["pending_share"]
     if share is None:
-        return f"no pending share{account['pending'].removeprefix('none')}"
+        reason = account["pending"].removeprefix("none")
+        return f"no pending share{reason}" if reason.endswith(": nothing was counted") else ""
     return "under 0.1% pending" if 0 < share < 0.001 else f"{share:.1%} pending"
 
 
@@ -199,16 +302,22 @@ def by_words(keys: Sequence[str]) -> str:
 
 
 def in_order(frame: pd.DataFrame, keys: list[str], size: str) -> tuple[pd.DataFrame, str]:
-    """Keep the order of periods; else put the largest first and leave out those that do not fit."""
-    if len(keys) == 1 and keys[0] in (*_PERIODS, "weekday", "hour_of_day") and len(frame) <= 31:
-        return frame, ""
+    """Keep the order of periods, the latest ones; else put the largest first and leave out the rest."""
+    if len(keys) == 1 and keys[0] in (*PERIODS, "weekday", "hour_of_day"):
+        note = f"the latest {_LATEST} of {len(frame):,} {keys[0]}s" if len(frame) > _LATEST else ""
+        return frame.tail(_LATEST), note
     return largest(frame, size)
 
 
 def largest(frame: pd.DataFrame, size: str) -> tuple[pd.DataFrame, str]:
     """Keep the largest rows, and say how many there are where some are left out."""
     shown = frame.sort_values(size, ascending=False, kind="stable").head(ROWS)
-    return shown, f"the {ROWS} largest of {len(frame):,} groups" if len(frame) > ROWS else ""
+    return shown, and_more(len(frame), "groups")
+
+
+def and_more(count: int, what: str, drawn: int = ROWS) -> str:
+    """Say how many there are where some are not drawn."""
+    return f"the {drawn} largest of {count:,} {what}, and {count - drawn:,} more" if count > drawn else ""
 
 
 def groups(frame: pd.DataFrame, keys: list[str]) -> list[tuple[str, pd.DataFrame]]:
@@ -223,7 +332,13 @@ def row_labels(frame: pd.DataFrame, keys: list[str], n: str = "") -> list[str]:
     """Name each row by its groups, with its own n where asked."""
     columns = [[word(key, value) for value in frame[key]] for key in keys] or [["all"] * len(frame)]
     names = [", ".join(words) for words in zip(*columns, strict=True)]
-    return [f"{name}  (n = {count:,})" for name, count in zip(names, frame[n], strict=True)] if n else names
+    if not n:
+        return names
+    counted = [f" (n = {count:,})" for count in frame[n]]
+    return [
+        cut(drawable(name), _LABEL - len(suffix)) + suffix
+        for name, suffix in zip(names, counted, strict=True)
+    ]
 
 
 def word(key: str, value: Any) -> str:
@@ -253,9 +368,9 @@ def label_rows(ax: Axes, labels: Sequence[str]) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def cut(label: str) -> str:
+def cut(label: str, room: int = _LABEL) -> str:
     """Cut a long label."""
-    return label if len(label) <= _LABEL else label[: _LABEL - 1] + "…"
+    return label if len(label) <= room else label[: room - 1] + "…"
 
 
 def drawable(text: str) -> str:
@@ -288,7 +403,7 @@ def write_values(ax: Axes, ends: Iterable[float], words: Sequence[str]) -> None:
     for y, (end, text) in enumerate(zip(places, words, strict=True)):
         ax.annotate(text, (end, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5)
     longest = max((len(text) for text in words), default=0)
-    ax.set_xlim(0, max(places, default=0) * (1.05 + 0.016 * longest) or 1)
+    ax.set_xlim(0, max(places, default=0) * (1.05 + 0.019 * longest) or 1)
 
 
 def list_names(ids: Iterable[int], names: Mapping[int, str] | None) -> list[str]:
@@ -302,8 +417,11 @@ def percent_axis(axis: Any) -> None:
     axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
 
 
-def date_axis(ax: Axes) -> None:
-    """Label the axis of time, as short as it can be understood."""
+def date_axis(ax: Axes, period: str = "day") -> None:
+    """Label the axis of time, as short as it can be understood; a single period has room on both sides."""
+    first, last = ax.dataLim.intervalx
+    if np.isfinite([first, last]).all() and last - first < lasting(period):
+        ax.set_xlim(first - 2 * lasting(period), last + 2 * lasting(period))
     locator = mdates.AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
     short = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]

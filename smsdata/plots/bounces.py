@@ -106,13 +106,9 @@ def bounce_history(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     bad = history.loc[history["status"] != "delivered"].groupby("msisdn")["messages"].sum()
     chosen = bad.sort_values(ascending=False, kind="stable").index[: _axes.ROWS]
     ax = _axes.axes_for(ax, rows=len(chosen))
-    styles = {
-        "delivered": (_axes.GREEN, 3),
-        "soft-bounce": (_axes.ORANGE, 6),
-        "hard-bounce": (_axes.RED, 9),
-        "bounced": (_axes.PURPLE, 6),
-    }
-    for status, (color, width) in styles.items():
+    widths = {"delivered": 3, "soft-bounce": 6, "hard-bounce": 9, "bounced": 6}
+    for status, width in widths.items():
+        color = _axes.STATUS[status]
         rows = history[(history["status"] == status) & history["msisdn"].isin(chosen)]
         if rows.empty:
             continue

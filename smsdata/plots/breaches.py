@@ -22,7 +22,8 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     -------
     Axes
         A mark per message: when it was sent, days after the opt-out; past the deadline or not by shape and
-        colour, hollow where not certain.
+        colour, hollow where not certain. The deadlines lie in the grey band: the same working days are more
+        or fewer days of the calendar.
 
     Raises
     ------
@@ -41,13 +42,18 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     >>> messages = pd.DataFrame({"message_id": 11, "msisdn": "61491570156", "sent_at": later})
     >>> ax = sent_after_optout(analysis.sent_after_optout(messages, analysis.optouts(replies=replies)))
     >>> ax.get_legend().get_texts()[0].get_text()
-    'immediate (1)'
+    'before the deadline (1)'
     """
-    _axes.need("sent_after_optout", breaches, "breach", "hours_after", "certain")
+    _axes.need(
+        "sent_after_optout", breaches, "breach", "hours_after", "certain", "deadline_at", "working_days"
+    )
     ax = _axes.axes_for(ax)
     days = breaches["hours_after"] / 24
     certain = breaches["certain"].to_numpy(bool)
-    for breach, color, marker in (("immediate", _axes.ORANGE, "o"), ("past deadline", _axes.RED, "D")):
+    for breach, color, marker in (
+        ("before the deadline", _axes.ORANGE, "o"),
+        ("past deadline", _axes.RED, "D"),
+    ):
         for sure in (True, False):
             rows = (breaches["breach"] == breach).to_numpy(bool) & (certain == sure)
             if rows.any():
@@ -62,7 +68,20 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
                     mfc=face,
                     label=label,
                 )
+    _draw_deadlines(ax, breaches, days)
     _axes.date_axis(ax)
-    extra = f"{breaches['msisdn'].nunique():,} numbers"
+    extra = f"{breaches['msisdn'].nunique():,} persons"
     facts = _axes.facts_of(breaches, len(breaches), "messages", extra=extra)
     return _axes.finish(ax, "Sent after an opt-out", facts, share="days after the opt-out")
+
+
+def _draw_deadlines(ax: Axes, breaches: pd.DataFrame, days: pd.Series) -> None:
+    """Show as a band how many days after the opt-out the deadlines are, and name the working days."""
+    if breaches.empty:
+        return
+    left = (breaches["deadline_at"] - breaches["sent_at"]).dt.total_seconds() / 86_400 + days
+    working = ", ".join(f"{count:,}" for count in sorted(breaches["working_days"].unique()))
+    low, high = left.min(), left.max()
+    span = f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f}"
+    label = f"deadline: {working} working days, here {span} days after the opt-out"
+    ax.axhspan(low, max(high, low + 0.02), color=_axes.GREY, alpha=0.3, lw=0, zorder=0, label=label)

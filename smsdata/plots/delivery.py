@@ -117,8 +117,9 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        A dot per period, filled and red outside the limits, hollow where not mature, a cross where too few
-        are counted to be judged; the centre and, over the other periods, the limits of a Laney p' chart.
+        A dot per period, filled and red outside the limits, hollow where not mature; where too few are
+        counted to be judged, a cross at the lower edge, whatever their rate; the centre and, over the other
+        periods, the limits of a Laney p' chart. The axis is fitted to what is judged.
 
     Raises
     ------
@@ -133,7 +134,7 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> messages = pd.DataFrame({"sent_at": sent, "status": ["delivered", "hard-bounce"]})
     >>> ax = delivery_trend(analysis.delivery_trend(messages, now="2026-11-22"))
     >>> ax.get_title(loc="left")
-    'Delivered by day: 0 of 2 outside the usual'
+    'Delivered by day: 0 of 0 judged outside the usual'
     """
     _axes.need("delivery_trend", trend, "settled", "centre", "outside")
     period, count = str(trend.columns[0]), str(trend.columns[2])
@@ -147,26 +148,31 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     band.set(linewidth=0, label="limits")
     ax.plot(x, trend["centre"], color=_axes.GREY, lw=1, label="centre")
     ax.plot(large[period], large["rate"], color=_axes.BLUE, lw=0.8, alpha=0.6)
-    for label, which, style in _trend_marks(trend):
+    few = (trend["outside"] == "too few").fillna(value=False).to_numpy(bool)
+    for label, which, style in _trend_marks(trend, few, _axes.paper(ax)):
         if which.any():
             ax.plot(x[which], trend["rate"][which], ls="", label=label, **style)
+    if few.any():
+        ax.plot(
+            x[few], np.full(few.sum(), 0.02), ls="", marker="x", ms=5, color=_axes.GREY,
+            label="too few to judge", transform=ax.get_xaxis_transform(),
+        )  # fmt: skip
     _axes.hatch_partial(ax, trend, period)
-    _axes.date_axis(ax)
+    _axes.date_axis(ax, period)
     _axes.percent_axis(ax.yaxis)
     outside = int(trend["outside"].isin(["above", "below"]).sum())
-    title = f"{_axes.in_words(count).capitalize()} by {period}: {outside} of {len(trend)} outside the usual"
+    judged_of = f"{outside} of {len(judged)} judged outside the usual"
+    title = f"{_axes.in_words(count).capitalize()} by {period}: {judged_of}"
     note = f"{len(trend) - len(large)} with too few to judge" if len(large) < len(trend) else ""
     facts = _axes.facts_of(trend, trend["settled"].sum(), "settled messages", extra=note)
     return _axes.finish(ax, title, facts, share="share")
 
 
-def _trend_marks(trend: pd.DataFrame) -> list[tuple[str, Any, dict[str, Any]]]:
+def _trend_marks(trend: pd.DataFrame, few: Any, paper: Any) -> list[tuple[str, Any, dict[str, Any]]]:
     mature = trend["mature"].fillna(False).to_numpy(bool)
     out = trend["outside"].isin(["above", "below"]).to_numpy(bool)
-    few = (trend["outside"] == "too few").fillna(value=False).to_numpy(bool)
     return [
         ("inside", mature & ~out & ~few, {"marker": "o", "color": _axes.BLUE, "ms": 4}),
-        ("too few to judge", few, {"marker": "x", "color": _axes.GREY, "ms": 5}),
         ("outside", out, {"marker": "D", "color": _axes.RED, "ms": 7}),
-        ("not mature", ~mature, {"marker": "o", "mec": _axes.BLUE, "mfc": "white", "ms": 5}),
+        ("not mature", ~mature & ~few, {"marker": "o", "mec": _axes.BLUE, "mfc": paper, "ms": 5}),
     ]

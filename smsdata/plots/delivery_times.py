@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 
 from smsdata.plots import _axes
 
+_FROM = 0.1  # s; where a logarithmic axis has its 0
+
 
 def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share of all messages delivered within a time.
@@ -24,8 +26,9 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        A rising step per group with its 95% band, on a logarithmic time axis. It levels off below 100% by
-        what bounces. Times are the latest possible: a receipt at a whole minute may be up to 60 s late.
+        A rising step per group with its 95% band, on a logarithmic time axis, from 0 to how long its oldest
+        message was followed. It levels off below 100% by what bounces. Times are the latest possible: a
+        receipt at a whole minute may be up to 60 s late.
 
     Raises
     ------
@@ -45,15 +48,19 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_xscale(), ax.get_ylabel()
     ('log', 'share of all messages')
     """
-    _axes.need("time_to_deliver", curve, "seconds_high", "incidence", "at_risk")
+    _axes.need("time_to_deliver", curve, "seconds_high", "incidence", "at_risk", "followed")
     keys = _axes.group_keys(curve, "seconds")
     ax = _axes.axes_for(ax)
     groups = _axes.groups(curve, keys)
     for color, dashes, (name, part) in zip(_axes.CYCLE, _axes.DASHES * 2, groups, strict=False):
-        x = part["seconds_high"].clip(lower=1)
-        ax.step(x, part["incidence"], where="post", color=color, ls=dashes, label=name)
-        ax.fill_between(x, part["low"], part["high"], step="post", color=color, alpha=0.15, lw=0)
-    _axes.clock_axis(ax, curve["seconds_high"])
+        x = part["seconds_high"].clip(lower=1).to_numpy("float64")
+        end = max(x[-1], float(part["followed"].iloc[-1]))
+        low, share, high = (part[name].to_numpy("float64") for name in ("low", "incidence", "high"))
+        whole = np.concatenate([[_FROM], x, [end]])
+        ax.step(whole, [0, *share, share[-1]], where="post", color=color, ls=dashes, label=name)
+        band = np.append(x, end), np.append(low, low[-1]), np.append(high, high[-1])
+        ax.fill_between(*band, step="post", color=color, alpha=0.15, lw=0)
+    _axes.clock_axis(ax, pd.concat([curve["seconds_high"], curve["followed"]]))
     ax.set_ylim(0, 1.02)
     _axes.percent_axis(ax.yaxis)
     n = round(sum(part["at_risk"].iloc[0] for _, part in groups))
@@ -108,9 +115,8 @@ def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     name, shown = groups[0] if groups else ("", curves)
     ax = _axes.axes_for(ax)
     last = 1.4 * max(curves["seconds_high"].max(), 2) if len(curves) else 60  # the last step shows too
-    colors = dict(zip(("delivered", "soft-bounce", "hard-bounce", "bounced"), _axes.CYCLE, strict=False))
     for dashes, (outcome, part) in zip(_axes.DASHES, shown.groupby("outcome"), strict=False):
-        color = colors[str(outcome)]
+        color = _axes.STATUS[str(outcome)]
         low, high = (np.append(part[c].clip(lower=1), last) for c in ("seconds", "seconds_high"))
         share = np.append(part["incidence"], part["incidence"].iloc[-1])
         ax.step(high, share, where="post", color=color, ls=dashes, label=str(outcome))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from smsdata.plots import _axes
+
+_LISTS = 12  # across and down: more would be unreadable
 
 
 def list_health(
@@ -29,7 +32,8 @@ def list_health(
     Returns
     -------
     Axes
-        A stacked bar per list: active and well, active but dead, inactive, opted out, other.
+        A stacked bar per list, the 25 with most contacts: active and well, active but dead, inactive, opted
+        out, other.
 
     Raises
     ------
@@ -49,24 +53,28 @@ def list_health(
     ['VIP', 'Staff']
     """
     _axes.need("list_health", health, "members", "active", "opted_out", "dead")
-    dead = health["dead"].fillna(0).astype("int64")
+    shown, note = health, _axes.and_more(len(health), "lists")
+    if note:
+        shown = health.sort_values("members", ascending=False, kind="stable").head(_axes.ROWS)
+    dead = shown["dead"].fillna(0).astype("int64")
     stack = (
-        ("active", health["active"] - dead, _axes.GREEN, ""),
+        ("active", shown["active"] - dead, _axes.GREEN, ""),
         ("active, but dead", dead, _axes.RED, "///"),
-        ("inactive", health["inactive"], _axes.GREY, ""),
-        ("opted out", health["opted_out"], _axes.ORANGE, ".."),
-        ("other", health["other"], _axes.PURPLE, ""),
+        ("inactive", shown["inactive"], _axes.GREY, ""),
+        ("opted out", shown["opted_out"], _axes.ORANGE, ".."),
+        ("other", shown["other"], _axes.PURPLE, ""),
     )
-    ax = _axes.axes_for(ax, rows=len(health))
-    y = np.arange(len(health))
-    left = np.zeros(len(health), "int64")
+    ax = _axes.axes_for(ax, rows=len(shown))
+    y = np.arange(len(shown))
+    left = np.zeros(len(shown), "int64")
     for label, counts, color, hatch in stack:
         if counts.any():
-            ax.barh(y, counts, left=left, color=color, hatch=hatch, edgecolor="white", label=label)
+            ax.barh(y, counts, left=left, color=color, hatch=hatch, edgecolor=_axes.paper(ax), label=label)
             left = left + counts.to_numpy("int64")
-    _axes.write_values(ax, health["members"], [f"{count:,}" for count in health["members"]])
-    _axes.label_rows(ax, _axes.list_names(health["list_id"], names))
-    facts = _axes.facts_of(health, health["members"].sum(), "contacts (a person on two lists counts twice)")
+    _axes.write_values(ax, shown["members"], [f"{count:,}" for count in shown["members"]])
+    _axes.label_rows(ax, _axes.list_names(shown["list_id"], names))
+    what = "contacts (a person on two lists counts twice)"
+    facts = _axes.facts_of(health, health["members"].sum(), what, extra=note)
     return _axes.finish(ax, "Health of lists", facts, axis="contacts")
 
 
@@ -87,7 +95,8 @@ def list_overlap(
     Returns
     -------
     Axes
-        A square per pair: contacts in common, darker for a larger share of the smaller list.
+        A square per pair: contacts in common, darker for a larger share of the smaller list; the twelve lists
+        that share most.
 
     Raises
     ------
@@ -107,11 +116,12 @@ def list_overlap(
     ('VIP', 'Staff', '1')
     """
     _axes.need("list_overlap", overlap, "list_a", "list_b", "common", "share_of_smaller")
-    ids = sorted({*overlap["list_a"], *overlap["list_b"]})
+    ids, note = _that_share_most(overlap)
+    pairs = overlap[overlap["list_a"].isin(ids) & overlap["list_b"].isin(ids)]
     across, down = {n: x for x, n in enumerate(ids[:-1])}, {n: y for y, n in enumerate(ids[1:])}
     share = np.full((len(down), len(across)), np.nan)
     ax = _axes.axes_for(ax, rows=3 + len(ids))
-    columns = (overlap[name] for name in ("list_a", "list_b", "common", "share_of_smaller"))
+    columns = (pairs[name] for name in ("list_a", "list_b", "common", "share_of_smaller"))
     for list_a, list_b, common, part in zip(*columns, strict=True):
         x, y = across[list_a], down[list_b]
         share[y, x] = part
@@ -122,8 +132,15 @@ def list_overlap(
     _axes.label_rows(ax, _axes.list_names(down, names))
     labels = [_axes.cut(name) for name in _axes.list_names(across, names)]
     ax.set_xticks(range(len(across)), labels, rotation=30, ha="right", parse_math=False)
-    facts = _axes.facts_of(overlap, len(overlap), "pairs of lists with contacts in common")
+    facts = _axes.facts_of(overlap, len(overlap), "pairs of lists with contacts in common", extra=note)
     return _axes.finish(ax, "Contacts on two lists", facts)
+
+
+def _that_share_most(overlap: pd.DataFrame) -> tuple[list[int], str]:
+    """The lists that share most contacts, in the order of their ids, and how many others there are."""
+    both = pd.concat([overlap.set_index(name)["common"] for name in ("list_a", "list_b")])
+    shared = both.groupby(level=0).sum().sort_values(ascending=False, kind="stable")
+    return sorted(shared.index[:_LISTS]), _axes.and_more(len(shared), "lists", _LISTS)
 
 
 def list_growth(
@@ -171,9 +188,12 @@ def list_growth(
         _axes.CYCLE, _axes.MARKS, ids, _axes.list_names(ids, names), strict=False
     ):
         part = growth[(growth["list_id"] == list_id) & growth[period].notna()]
-        ax.plot(part[period], part["members"], color=color, marker=mark, ms=4, label=name)
-    _axes.date_axis(ax)
+        steps: dict[str, Any] = {"drawstyle": "steps-post", "color": color, "marker": mark, "ms": 4}
+        ax.plot(part[period], part["members"], label=name, **steps)
+    _axes.hatch_partial(ax, growth.drop_duplicates(period), period)
+    _axes.date_axis(ax, period)
     ax.set_ylim(bottom=0)
     extra = f"{growth['joined'].sum():,} joined, {growth['left'].sum():,} left"
+    extra = " · ".join(filter(None, (extra, _axes.and_more(len(largest), "lists", len(_axes.CYCLE)))))
     facts = _axes.facts_of(growth, growth["net"].sum(), "contacts", extra=extra)
     return _axes.finish(ax, f"Contacts by {period}", facts, share="contacts")

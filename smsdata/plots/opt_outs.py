@@ -92,5 +92,6 @@ def optouts(periods: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     review, back = int((~periods["certain"]).sum()), int(periods["cleared_at"].notna().sum())
     extra = f"{len(dated):,} drawn, {review:,} for review, {back:,} taken back"
+    extra = f"{periods['msisdn'].nunique():,} persons, {extra}"
     facts = _axes.facts_of(periods, len(periods), "opt-outs, sure or not", extra=extra)
     return _axes.finish(ax, "Opt-outs by first evidence", facts, share="opt-outs so far")

@@ -22,7 +22,7 @@ def reply_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        As `delivery_rate`, without bounds.
+        As `delivery_rate`, without bounds; a square for the rate without people who asked to be left alone.
 
     Raises
     ------
@@ -45,9 +45,11 @@ def reply_rate(rates: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Reply rate by week'
     """
-    _axes.need("reply_rate", rates, "replied", "delivered", "rate")
+    _axes.need("reply_rate", rates, "replied", "opted_out", "delivered", "rate")
+    answered = (rates["replied"] - rates["opted_out"]) / rates["delivered"].where(rates["delivered"] > 0)
+    beside = ("without opt-outs", answered.astype("float64"))
     return _axes.draw_rates(
-        rates, first="recipients", of="delivered", title="Reply rate", what="delivered", ax=ax
+        rates, first="recipients", of="delivered", title="Reply rate", what="delivered", ax=ax, beside=beside
     )
 
 

@@ -22,7 +22,8 @@ def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        A bar of spend per group, the cost of a delivered message as words.
+        A bar of spend per group, the cost of a delivered message as words; many periods stand along time,
+        without words. A period that is not whole is hatched.
 
     Raises
     ------
@@ -44,9 +45,12 @@ def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     _axes.need("costs", spent, "spend", "cost_per_delivered", "unpriced")
     keys = _axes.group_keys(spent, "campaigns")
+    if len(keys) == 1 and keys[0] in _axes.PERIODS and len(spent) > _axes.ROWS:
+        return _along_time(spent, "spend", "Spend", "recipients", _axes.BLUE, ax)
     shown, note = _axes.in_order(spent, keys, "spend")
     ax = _axes.axes_for(ax, rows=len(shown))
-    ax.barh(np.arange(len(shown)), shown["spend"].fillna(0), color=_axes.BLUE)
+    bars = ax.barh(np.arange(len(shown)), shown["spend"].fillna(0), color=_axes.BLUE)
+    _axes.hatch_partial_rows(ax, bars, shown)
     words = [
         f"{spend:,.2f}, {each:.3f} per delivered"
         if pd.notna(each)
@@ -98,7 +102,9 @@ def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         rows = (shown["encoding"] == encoding).to_numpy(bool)
         if rows.any():
             y = np.flatnonzero(rows)
-            ax.barh(y, shown["total"][rows], color=color, hatch=hatch, edgecolor="white", label=encoding)
+            ax.barh(
+                y, shown["total"][rows], color=color, hatch=hatch, edgecolor=_axes.paper(ax), label=encoding
+            )
     words = [
         f"{messages:,} × {parts}" for messages, parts in zip(shown["messages"], shown["parts"], strict=True)
     ]
@@ -154,7 +160,7 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         left=useful,
         color=_axes.ORANGE,
         hatch="///",
-        edgecolor="white",
+        edgecolor=_axes.paper(ax),
         label="wasted",
     )
     words = [
@@ -189,7 +195,8 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        A bar per group: money to dead numbers and its share of all spend as words.
+        A bar per group: money to dead numbers and its share of all spend as words; many periods stand along
+        time, without words. A period that is not whole is hatched.
 
     Raises
     ------
@@ -212,9 +219,12 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     _axes.need("spent_on_dead", costs, "dead_spend", "dead_share", "dead_recipients")
     keys = _axes.group_keys(costs, "recipients")
+    if len(keys) == 1 and keys[0] in _axes.PERIODS and len(costs) > _axes.ROWS:
+        return _along_time(costs, "dead_spend", "Money sent to dead numbers", "recipients", _axes.RED, ax)
     shown, note = _axes.in_order(costs, keys, "dead_spend")
     ax = _axes.axes_for(ax, rows=len(shown))
-    ax.barh(np.arange(len(shown)), shown["dead_spend"].fillna(0), color=_axes.RED)
+    bars = ax.barh(np.arange(len(shown)), shown["dead_spend"].fillna(0), color=_axes.RED)
+    _axes.hatch_partial_rows(ax, bars, shown)
     words = [
         f"{spend:,.2f} ({share:.1%} of spend, {count:,} messages)" if pd.notna(share) else "no price"
         for spend, share, count in zip(
@@ -225,6 +235,20 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _axes.label_rows(ax, _axes.row_labels(shown, keys))
     facts = _axes.facts_of(costs, costs["recipients"].sum(), "messages", extra=note)
     return _axes.finish(ax, "Money sent to dead numbers" + _axes.by_words(keys), facts, axis=_money(costs))
+
+
+def _along_time(
+    frame: pd.DataFrame, money: str, title: str, counted: str, color: str, ax: Axes | None
+) -> Axes:
+    """Draw amounts of many periods as bars along time."""
+    period = str(frame.columns[0])
+    ax = _axes.axes_for(ax)
+    width = 0.9 * _axes.lasting(period)
+    ax.bar(frame[period], frame[money].fillna(0), width=width, color=color)
+    _axes.hatch_partial(ax, frame, period)
+    _axes.date_axis(ax, period)
+    facts = _axes.facts_of(frame, frame[counted].sum(), "messages")
+    return _axes.finish(ax, f"{title} by {period}", facts, share=_money(frame))
 
 
 def _money(frame: pd.DataFrame) -> str:

@@ -1,6 +1,6 @@
 """Where the gateway may call: one unguessable word in the path, and for a day the words before it.
 
-Imports `store.disk`, `schema.callbacks` and `errors`.
+Imports `store.disk`, `store.ownership`, `schema.callbacks`, `store.plain_files` and `errors`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import orjson
 from smsdata.errors import StoreError
 from smsdata.schema.callbacks import KINDS
 from smsdata.store.disk import Disk
+from smsdata.store.ownership import make_store_folders
+from smsdata.store.plain_files import read_plain
 
 GRACE = 26 * 3600.0
 """How long a word is good for after it was changed, in seconds: the gateway's last retry comes after 24 h."""
@@ -87,7 +89,7 @@ class Addresses:
         if changed == self._read_at:
             return False
         try:
-            kept = orjson.loads(self._path.read_bytes())
+            kept = orjson.loads(read_plain(self._path))
             retired = {str(word).encode(): float(since) for word, since in kept["retired"].items()}
             self._current, self._retired = str(kept["token"]).encode(), retired
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -99,8 +101,8 @@ class Addresses:
         return True
 
     def _write(self, token: str, retired: dict[str, float]) -> None:
-        for folder in (self._folder.parent.parent, self._folder.parent, self._folder):
-            self._disk.folder(folder)
+        make_store_folders(self._disk, self._folder.parent.parent)
+        self._disk.folder(self._folder)
         self._disk.replace(self._path, orjson.dumps({"token": token, "retired": retired}))
         with suppress(FileNotFoundError):
             self._read()

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from smsdata.schema.callbacks import parameters
-from smsdata.store.spool import Callback, Spool, spool_folder
+from smsdata.store.spool import STATES, Callback, Spool, spool_folder
 from smsdata.store.store import Store
 
 DAYS = 7
@@ -38,7 +38,7 @@ def receiver_status(store: Store, now: datetime | None = None) -> dict[str, Any]
     spool = Spool(spool_folder(store.private))
     hour, day = Counter[str](), Counter[str]()
     last, not_merged = 0, 0
-    for segment in spool.segments("merged", "sealed", "open"):
+    for segment in spool.segments(*STATES):
         not_merged += 0 if segment.path.suffix == ".merged" else len(segment.callbacks)
         for callback in segment.callbacks:
             age = moment.timestamp() - callback.at / 1e6
@@ -116,13 +116,25 @@ def _masked(name: str, value: str) -> str:
 
 
 def follow(
-    store: Store, *, sleep: Callable[[float], None] = time.sleep, every: float = 0.5
+    store: Store,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    every: float = 0.5,
+    on_ready: Callable[[], None] = lambda: None,
 ) -> Iterator[Callback]:
-    """Callbacks as they come, from now on; ends when it is interrupted."""
+    """Callbacks as they come, from now on; ends when it is interrupted.
+
+    `on_ready` is called once it is known which callbacks were there before.
+    """
     spool = Spool(spool_folder(store.private))
-    seen = {segment.path.stem: len(segment.callbacks) for segment in spool.segments("open", "sealed")}
+    first, seen = "", 0
+    for segment in spool.segments(*STATES):
+        first, seen = segment.path.stem, len(segment.callbacks)
+    on_ready()
     while True:
-        for segment in spool.segments("open", "sealed"):
-            yield from segment.callbacks[seen.get(segment.path.stem, 0) :]
-            seen[segment.path.stem] = len(segment.callbacks)
+        begun = first
+        first = ""  # when all that was merged is removed, segments are counted from 1 again
+        for segment in spool.segments(*STATES, first=begun):
+            yield from segment.callbacks[seen if segment.path.stem in {begun, first} else 0 :]
+            first, seen = segment.path.stem, len(segment.callbacks)
         sleep(every)

@@ -18,6 +18,9 @@ Disagreement = tuple[str, int, int]
 UNKNOWN = -1
 """Stands for a counter that could not be read: never taken for 0."""
 
+NO_STATUS = "no status"
+"""Stands for a status that could not be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counters:
@@ -67,7 +70,7 @@ def counters_in(row: Mapping[str, Any]) -> dict[str, int]:
 class Stored:
     """What is stored of a campaign: dlrs by status, opt-out flags among them, opt-out rows."""
 
-    statuses: Mapping[str, int] = field(default_factory=Counter)
+    statuses: Mapping[Any, int] = field(default_factory=Counter)
     flags: int = 0
     optouts: int = 0
 
@@ -103,8 +106,10 @@ def disagreements(counters: Counters, stored: Stored, *, hard_exactly: bool = Fa
     [('bounced', 2, 0), ('hard-bounce', 1, 2), ('soft-bounce', 0, 1)]
     >>> disagreements(counters, Stored({"delivered": 4, "queued": 1, "soft-bounce": 1, "hard-bounce": 2}))
     [('delivered', 4, 5), ('queued', 1, 0)]
+    >>> disagreements(counters, Stored({"delivered": 4, None: 1, "soft-bounce": 1, "hard-bounce": 2}))
+    [('delivered', 4, 5), ('no status', 1, 0)]
     """
-    have = Counter(stored.statuses)
+    have = Counter({NO_STATUS if word is None else word: count for word, count in stored.statuses.items()})
     due = Counter(
         {"pending": counters.pending, "delivered": counters.delivered}
         | {"soft-bounce": counters.soft, "hard-bounce": counters.hard}

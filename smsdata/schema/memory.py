@@ -22,5 +22,5 @@ _M_ARENA_MAX = -8  # glibc, malloc.h
 
 def share_arenas() -> None:
     """Let all threads of this process share two of glibc's arenas; call it before there are threads."""
-    with suppress(AttributeError, OSError):  # not on every system
+    with suppress(AttributeError, OSError, TypeError):  # not on every system
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)

@@ -17,7 +17,9 @@ from smsdata.simulator import seed_data, truth
 from smsdata.simulator.clock import DAY_SECONDS, HOUR_SECONDS, Clock, epoch
 from smsdata.simulator.contacts import Contacts, Member
 from smsdata.simulator.inbox import Inbox
+from smsdata.simulator.keyword_rules import KeywordRules
 from smsdata.simulator.outages import Outage
+from smsdata.simulator.outbox import Outbox
 from smsdata.simulator.recipients import Recipients
 from smsdata.simulator.sending import Habits, Sending
 from smsdata.simulator.sent import Send, Sent
@@ -68,6 +70,10 @@ class Account:
         Lists and who is on them, with the methods that change them and the record of changes.
     sending : Sending
         What carries out sends; ``sending.habits.dead`` are the numbers that always hard-bounce.
+    outbox : Outbox
+        What calls the account's addresses: `Outbox.set` gives it some.
+    keyword_rules : KeywordRules
+        What keywords do when somebody texts them, once ``keyword_rules.on`` is set.
 
     Examples
     --------
@@ -118,6 +124,8 @@ class Account:
             reply_rate, link_rate, late, copies, seed_data.dead_numbers(rng, dead), tuple(outages)
         )  # fmt: skip
         self.sending = Sending(self.state, rng, habits)
+        self.outbox = Outbox(self.state)
+        self.keyword_rules = KeywordRules(self.state, self.sending, self.outbox)
         self._traffic = Traffic(self.state, rng, self.sending)
         seed_data.fill_lists(self.contacts, rng, lists, max(recipients, 1), clock.now)
         self.schedule(days=days, campaigns=campaigns, recipients=recipients, singles=singles, inbound=inbound)
@@ -256,7 +264,9 @@ class Account:
 
     def set_status(self, message_id: int, msisdn: int | str, status: str) -> None:
         """Give one recipient another status now, also one whose status is final."""
-        self.state.sent.set_status(message_id, msisdn, status)
+        with self.state.clock.changing():
+            self.state.sent.set_status(message_id, msisdn, status)
+            self.outbox.status_changed(self.state.sent.rows_of(message_id, msisdn))
 
     def duplicate(self, message_id: int, msisdn: int | str) -> None:
         """List a number once more in a send: one more message, ``copies`` one higher."""

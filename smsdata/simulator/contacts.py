@@ -5,7 +5,7 @@ Imports only the clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,8 @@ class Contacts:
     changes : list of dict
         Every change of a member: ``at``, ``call``, ``by`` ("api" or "account"), ``list_id`` as asked for,
         ``msisdn`` and the ``list_ids`` that changed.
+    changed : list of callable
+        Called with "add" or "delete", the list and the number, for each list that somebody joins or leaves.
     """
 
     def __init__(self, clock: Clock, *, goo: bool, readd_refused: float) -> None:
@@ -101,6 +103,7 @@ class Contacts:
         self.global_optouts: set[int] = set()
         self.optout_log: list[OptOut] = []
         self.changes: list[dict[str, Any]] = []
+        self.changed: list[Callable[[str, int, int], None]] = []
         self._clock = clock
 
     # -- lists --------------------------------------------------------------------------------------
@@ -246,3 +249,7 @@ class Contacts:
         """Write down a change of a member, whoever made it."""
         change = {"call": call, "by": by, "list_id": list_id, "msisdn": msisdn, "list_ids": list_ids}
         self.changes.append({"at": self._clock.now} | change)
+        action = {"add-to-list": "add", "delete-from-list": "delete"}.get(call)
+        for left_or_joined in list_ids if action else ():
+            for tell in self.changed:
+                tell(str(action), left_or_joined, msisdn)

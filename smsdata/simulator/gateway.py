@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from smsdata.simulator import faults as fault
 from smsdata.simulator.account import Account
 from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS
 from smsdata.simulator.contacts import Refused
+from smsdata.simulator.control import PREFIX, controlled
 from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Faults
 from smsdata.simulator.mixups import MixUps
@@ -256,18 +258,27 @@ class Gateway:
         """
         given = tuple(params)
         with self.account.state.clock.lock:
+            at = self.tick()
+            answer = self._answer(method, path, given, headers, at)
+            self.calls.append(Received(at, path, given, answer.status))
+            return answer
+
+    def tick(self) -> float:
+        """Let as much virtual time pass as ``speed`` has it; gives the time of the clock, seconds."""
+        with self.account.state.clock.lock:
             at = self.clock()
             if self.speed:
                 passed = self._started[1] + int((at - self._started[0]) * self.speed) - self.account.now
                 if passed > 0:
                     self.account.advance(passed)
-            answer = self._answer(method, path, given, headers, at)
-            self.calls.append(Received(at, path, given, answer.status))
-            return answer
+            return at
 
     def _answer(self, method: str, path: str, given: Params, headers: Mapping[str, str], at: float) -> Answer:
         """Authentication, throttle, faults that act instead of a call, then the call."""
         try:
+            if PREFIX in path:
+                done = controlled(self.account.state, method, path, Query(given, now=self.account.now))
+                return self._json(done | {"error": _success()})
             self._authenticate(headers.get("authorization"))
             call = self._call_of(method, path)
             if not self.limiter.allows(at):
@@ -336,12 +347,16 @@ class Gateway:
             listing = LISTINGS[call]
             body = self._mixups.answer(call, listing, query, page, lambda q: self._page(call, listing, q))
         else:
-            body = ANSWERS[call](self.account.state, query) | {"error": _success()}
+            body = self._mixups.single(call, query, partial(self._one, call), reads=call not in CHANGES)
         if call in CHANGES:
             self.applied.append((call, query.params))
         lost = self.faults.strikes("lost_answer", call, page)
         cut = self.faults.strikes("truncate", call, page)
         return self._json(body, action="reset" if lost else "truncate" if cut else "")
+
+    def _one(self, call: str, query: Query) -> Record:
+        """The answer of a call about one thing."""
+        return ANSWERS[call](self.account.state, query) | {"error": _success()}
 
     # -- pages ----------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Imports the parts below it: clock, contacts, sent, seed_data.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +73,8 @@ class Inbox:
         Inbound messages, as they arrived.
     link_hits : list of (int, int, str)
         Tracked links that were followed: instant, row, address.
+    heard, clicked : list of callable
+        Called with each inbound message, opt-outs done, and with the instant and row of each click.
     """
 
     def __init__(
@@ -80,6 +83,8 @@ class Inbox:
         self._late_replies = late_replies
         self.replies: list[Reply] = []
         self.link_hits: list[tuple[int, int, str]] = []
+        self.heard: list[Callable[[Reply], None]] = []
+        self.clicked: list[Callable[[int, int], None]] = []
         self._contacts, self._sent, self._keywords = contacts, sent, keywords
 
     def take_reply(self, at: int, row: int, text: str) -> None:
@@ -89,17 +94,21 @@ class Inbox:
         first, last = names[table["first"][row]], names[table["last"][row]]
         msisdn = int(table["msisdn"][row])
         about = (row, send.message_id, send.list_id)
-        self._add(Reply(self._next_id(), *about, at, msisdn, first, last, text, send.sender))
+        reply = Reply(self._next_id(), *about, at, msisdn, first, last, text, send.sender)
+        self._add(reply)
         send.responses += 1
         if is_stop(text):
             self.take_optout(at, row, "reply")
+        self._tell(reply)
 
     def take_inbound(self, at: int, msisdn: int, text: str, longcode: str) -> None:
         """A message arrives that answers no send."""
         word = text.split(" ")[0].upper() if text else ""
         keyword = next((k["keyword"] for k in self._keywords if k["keyword"] == word), None)
         names = person(msisdn)
-        self._add(Reply(self._next_id(), -1, None, None, at, msisdn, *names, text, longcode, keyword))
+        reply = Reply(self._next_id(), -1, None, None, at, msisdn, *names, text, longcode, keyword)
+        self._add(reply)
+        self._tell(reply)
 
     def listed(self, now: int) -> list[Reply]:
         """The inbound messages that the gateway lists by now."""
@@ -111,6 +120,10 @@ class Inbox:
         if self._late_replies and chance.random() < self._late_replies:
             reply.listed_after = chance.randrange(72 * HOUR_SECONDS + 1)
         self.replies.append(reply)
+
+    def _tell(self, reply: Reply) -> None:
+        for action in self.heard:
+            action(reply)
 
     def _next_id(self) -> int:
         return 55_000_001 + 3 * len(self.replies)
@@ -126,3 +139,5 @@ class Inbox:
     def take_hit(self, at: int, row: int) -> None:
         """A tracked link is followed."""
         self.link_hits.append((at, row, "https://example.com/offer"))
+        for action in self.clicked:
+            action(at, row)

@@ -54,6 +54,15 @@ class MixUps:
             return other if kind == "swapped" else _joined(right, other, listing)
         return right
 
+    def single(self, call: str, query: Query, serve: Serve, *, reads: bool) -> Record:
+        """The answer about one thing, or about another one; what changes the account is answered as it is."""
+        kind = self._faults.first(("swapped", "cached"), call, 1) if reads else None
+        right, last = serve(query), self._last.get(call)
+        self._last[call] = right
+        if kind == "cached":
+            return last if last is not None else right
+        return _served(serve, self._other(query), right) if kind == "swapped" else right
+
     def _other(self, query: Query) -> Query:
         """The question about the next send, list, client or number, or the slice of time before."""
         asked = dict(query.params)

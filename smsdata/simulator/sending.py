@@ -6,7 +6,7 @@ that a send changes: clock, contacts, sent, inbox, seed_data; and the outages of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,12 +65,14 @@ class Sending:
         at: str | datetime | float | None = None,
         type: str = "campaign",
         single: bool = False,
+        urls: Mapping[str, str] | None = None,
     ) -> int:
         """Send to people, or to the active members of a list, now or when the clock reaches ``at``."""
         clock, sent = self._state.clock, self._state.sent
         with clock.changing():
             when = clock.now if at is None else epoch(at)
             send = Send(sent.new_message_id(), type, when, text, sender, list_id, single)
+            send.urls = dict(urls or {})
             if when > clock.now:
                 clock.later(when, self._launch, send, people)
             else:

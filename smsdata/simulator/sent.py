@@ -6,6 +6,7 @@ Imports the clock, the columns of recipients, the refusals of `contacts`, and th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,7 +44,10 @@ def parts(text: str) -> int:
 
 @dataclass(slots=True)
 class Send:
-    """One send. ``single``: to one recipient through the API, so its report row names the recipient."""
+    """One send. ``single``: to one recipient through the API, so its report row names the recipient.
+
+    ``urls``: by kind of callback, the addresses that this send brought along.
+    """
 
     message_id: int
     type: str
@@ -54,6 +58,7 @@ class Send:
     single: bool
     rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     responses: int = 0
+    urls: dict[str, str] = field(default_factory=dict)
 
     @property
     def parts(self) -> int:
@@ -97,6 +102,8 @@ class Sent:
         Where a message_id stands in ``sends``; the column ``send`` of the recipients holds the same number.
     recipients : Recipients
         One row per message to one number, over all sends.
+    added : list of callable
+        Called with each send that goes out.
     names : Names
         What the columns ``first`` and ``last`` of the recipients stand for.
     """
@@ -104,6 +111,7 @@ class Sent:
     def __init__(self, clock: Clock) -> None:
         self.sends: list[Send] = []
         self.positions: dict[int, int] = {}
+        self.added: list[Callable[[Send], None]] = []
         self.recipients = Recipients()
         self.names = Names()
         self._clock = clock
@@ -118,6 +126,8 @@ class Sent:
         """Put a send at the end; its recipients carry ``len(sends)`` as their number."""
         self.positions[send.message_id] = len(self.sends)
         self.sends.append(send)
+        for action in self.added:
+            action(send)
 
     def send_of(self, message_id: int) -> Send:
         """The send with this id, or ``NOT_FOUND``."""

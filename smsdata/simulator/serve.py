@@ -1,6 +1,6 @@
 """The gateway on the wire and in process. Owns transports and servers; decides nothing about answers.
 
-Imports the gateway alone.
+Imports the gateway and the courier.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from smsdata.simulator.courier import carrying
 from smsdata.simulator.gateway import Answer, Gateway
 
 Scope = MutableMapping[str, Any]
@@ -194,7 +195,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def serve(gateway: Gateway, *, port: int = 8025, host: str = "127.0.0.1") -> None:
     """Serve until interrupted (KeyboardInterrupt). Raises OSError when the port is taken."""
-    with _listening(host, port) as listener:
+    with _listening(host, port) as listener, carrying(gateway):
         _Server(gateway).run(sockets=[listener])
 
 
@@ -210,7 +211,7 @@ def running(gateway: Gateway, *, port: int = 0) -> Iterator[str]:
     ...     httpx.get(base_url + "get-lists.json", auth=("demo", "demo")).status_code
     200
     """
-    with _listening("127.0.0.1", port) as listener:
+    with _listening("127.0.0.1", port) as listener, carrying(gateway):
         server = _Server(gateway)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

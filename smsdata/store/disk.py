@@ -1,20 +1,26 @@
 """Everything that must survive a crash goes through here: whole files, files that grow, the lock.
 
 A file is replaced whole (temporary file, fsync, rename, fsync of the folder) and never changed in
-place. A failed fsync is an error, never tried again: nobody knows what it lost. Imports only `errors`.
+place. A failed fsync is an error, never tried again: nobody knows what it lost. Imports `machine`
+(locks) and `errors`.
 """
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from smsdata.errors import LockedError, StoreError
+from smsdata.errors import StoreError
+from smsdata.machine import held_lock, require_plain
+
+_NO_FOLDER_SYNC = frozenset({errno.EBADF, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""What a file system says that makes folders durable in its own way, as PostgreSQL takes it too."""
 
 
 class Disk:
@@ -30,7 +36,7 @@ class Disk:
         self._guard = threading.Lock()
 
     def folder(self, path: Path) -> None:
-        """Make a folder that only its owner may enter.
+        """Make a folder that only its owner may enter, or in a shared one its group.
 
         A folder that is there already may have been made by a process that died before its name was durable:
         the first time, that is made up for. So it is for the store's own folder and those above it, as far as
@@ -39,6 +45,11 @@ class Disk:
         with said(path):
             for one in reversed((path, *path.parents)):
                 made = not one.exists()
+                if made and one.is_symlink():
+                    raise StoreError(
+                        f"{one} is a link to {one.readlink()}, where there is no folder: mount or make it, "
+                        "or correct the link."
+                    )
                 if made:
                     self._mkdir(one)
                 if made or one not in self._settled:
@@ -69,6 +80,7 @@ class Disk:
     def _fill(self, path: Path, content: bytes | memoryview) -> None:
         handle = self._open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
+            _let_group_in(handle, path)
             self._write(handle, content)
             self._fsync(handle)
         finally:
@@ -78,7 +90,13 @@ class Disk:
         """Open a file to which records are added."""
         with said(path):
             handle = self._open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-            self._sync_folder(path.parent)
+            try:
+                require_plain(handle)
+                _let_group_in(handle, path)
+                self._sync_folder(path.parent)
+            except BaseException:
+                os.close(handle)
+                raise
             return Appender(self, path, handle)
 
     def remove(self, path: Path) -> None:
@@ -108,23 +126,27 @@ class Disk:
         ------
         LockedError
             When another process still holds it after `wait` seconds; the message names it.
+        StoreError
+            When the file system keeps no locks.
         """
         path = self.private / "lock"
         with said(path):
             handle = self._open(path, os.O_RDWR | os.O_CREAT)
         try:
-            with said(path):
-                _take(handle, wait, sleep)
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, holder.encode(), 0)
-            yield
+            with ExitStack() as lock:
+                with said(path):
+                    require_plain(handle)
+                    _let_group_in(handle, path)
+                    what = "the store is being written by"
+                    lock.enter_context(held_lock(handle, path, what, holder=holder, wait=wait, sleep=sleep))
+                yield
         finally:
             os.close(handle)
 
     # The eight below are where a test makes the disk fail or the process die.
 
     def _open(self, path: Path, flags: int) -> int:
-        return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
     def _write(self, handle: int, content: bytes | memoryview) -> None:
         view = memoryview(content)
@@ -142,14 +164,19 @@ class Disk:
 
     def _mkdir(self, path: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
+        if is_shared(path.parent):
+            path.chmod(0o2770)
 
     def _truncate(self, handle: int, size: int) -> None:
         os.ftruncate(handle, size)
 
     def _sync_folder(self, path: Path) -> None:
-        handle = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
+        handle = self._open(path.resolve(), os.O_RDONLY | os.O_DIRECTORY)
         try:
             self._fsync(handle)
+        except OSError as error:
+            if error.errno not in _NO_FOLDER_SYNC:
+                raise
         finally:
             os.close(handle)
 
@@ -204,6 +231,20 @@ class Appender:
             os.close(handle)
 
 
+def is_shared(folder: Path) -> bool:
+    """Whether a group shares a folder: what is put there is the group's to read and write too."""
+    marks = stat.S_ISGID | stat.S_IWGRP
+    return folder.stat().st_mode & marks == marks
+
+
+def _let_group_in(handle: int, path: Path) -> None:
+    """Let the group of a shared folder read and write a file of ours in it, whatever the umask says."""
+    if is_shared(path.parent):
+        facts = os.fstat(handle)
+        if facts.st_uid == os.geteuid() and stat.S_IMODE(facts.st_mode) != 0o660:
+            os.fchmod(handle, 0o660)
+
+
 @contextmanager
 def said(path: Path) -> Iterator[None]:
     """Turn what the operating system says into an error that names the file and what to do."""
@@ -214,20 +255,3 @@ def said(path: Path) -> Iterator[None]:
             f"{path}: {error.strerror or error}. Check that the folder is yours and has room; "
             "nothing stored was lost."
         ) from error
-
-
-def _take(handle: int, wait: float, sleep: Callable[[float], None]) -> None:
-    waited = 0.0
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waited >= wait:
-                who = os.pread(handle, 200, 0).decode(errors="replace") or "another process"
-                raise LockedError(
-                    f"the store is being written by {who}. Try again when it is done."
-                ) from None
-            sleep(0.2)
-            waited += 0.2
-        else:
-            return

@@ -4,7 +4,7 @@ A reader who finds a file that the manifest does not bear out reads the manifest
 saved another one meanwhile; if it is the same, that is an error. The writer compares once, when it holds the
 lock: files that a crash left ahead of the manifest are named then, files that do not belong are refused to
 whoever would merge into them, and files that are gone stay named, so that nothing covers that up.
-Imports `manifest`, `state`, `seal`, `records`, `disk`, `schema` and `errors`.
+Imports `manifest`, `state`, `seal`, `records`, `disk`, `schema`, `plain_files` and `errors`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from smsdata.errors import StoreError
 from smsdata.schema.tables import TABLES, table_of
 from smsdata.store.disk import Disk
 from smsdata.store.manifest import Manifest
+from smsdata.store.plain_files import read_plain
 from smsdata.store.records import unreadable
 from smsdata.store.seal import checksum_of, damaged, encoded, seal_of
 from smsdata.store.state import OtherFormatError, State, state_from_json
@@ -179,7 +180,7 @@ class Inventory:
             facts = path.stat()
             key = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
             if self._read is None or self._read[0] != key:
-                self._read = key, state_from_json(path.read_bytes())
+                self._read = key, state_from_json(read_plain(path))
             return self._read[1]
         except FileNotFoundError:
             return None
@@ -269,6 +270,10 @@ class Inventory:
     def lost(self) -> list[FileFault]:
         """The files that are gone, table by table."""
         return [fault for fault in self.faults(*TABLES) if fault.what == "missing"]
+
+    def refused(self) -> list[FileFault]:
+        """The files that are there and are not as the manifest says; only while the store is written."""
+        return [fault for faults in self._refused.values() for fault in faults]
 
     def forget(self, lost: Iterable[FileFault]) -> None:
         """Name files no more that are gone: their rows were read again, or nobody can bring them back."""

@@ -1,6 +1,7 @@
 """Small JSON files that carry a checksum of what they say: rows set aside, the journals of runs of hygiene.
 
-A file without a checksum was written by an older version, and is taken as it is. Imports `errors`.
+A file without a checksum was written by an older version, and is taken as it is. Imports `plain_files` and
+`errors`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smsdata.errors import StoreError
+from smsdata.store.plain_files import read_plain
 
 
 def record_bytes(facts: Mapping[str, Any], *, dates: str = "%Y-%m-%dT%H:%M:%S") -> bytes:
@@ -31,7 +33,7 @@ def read_record(path: Path, advice: str) -> dict[str, Any]:
         It is not what was written, or cannot be read; `advice` says what to do with a damaged one.
     """
     try:
-        facts = json.loads(path.read_bytes())
+        facts = json.loads(read_plain(path))
         checksum = facts.pop("checksum", None)
     except FileNotFoundError:
         raise

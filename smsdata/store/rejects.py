@@ -1,6 +1,6 @@
 """Rows that did not fit their table: each set aside in a file of its own, until it can be read after all.
 
-Each file carries a checksum. Imports `disk`, `records`, `errors` and `schema.frames`.
+Each file carries a checksum. Imports `disk`, `records`, `plain_files`, `errors` and `schema.frames`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from smsdata.errors import StoreError
 from smsdata.schema.frames import Reject
 from smsdata.store.disk import Disk
+from smsdata.store.plain_files import read_plain
 from smsdata.store.records import damaged_record, read_record, record_bytes, unreadable
 
 _NEEDED = {"table", "endpoint", "raw", "context", "read", "seen_at"}
@@ -50,9 +51,18 @@ class Rejects:
             self._disk.replace(path, record_bytes(facts, dates="%Y-%m-%d %H:%M:%S"))
         return kept
 
+    def names(self) -> set[str]:
+        """The names of their files."""
+        return {path.name for path in self._files()}
+
     def counts(self) -> Counter[str]:
         """How many rows of each table lie aside."""
         return Counter(path.name.rpartition("-")[0] for path in self._files())
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove the files of rows that were read after all."""
+        for path in paths:
+            self._disk.remove(path)
 
     def dismiss(self) -> int:
         """Remove them all, and keep none of them again; gives how many they were.
@@ -63,18 +73,21 @@ class Rejects:
         if paths:
             names = self._dismissed() | {path.name for path in paths}
             self._disk.replace(self._folder / "dismissed", "\n".join(sorted(names)).encode())
-        for path in paths:
-            self._disk.remove(path)
+        self.remove(paths)
         return len(paths)
 
     def _dismissed(self) -> set[str]:
         path = self._folder / "dismissed"
         try:
-            return set(path.read_text(errors="replace").splitlines())
+            return set(read_plain(path).decode(errors="replace").splitlines())
         except FileNotFoundError:
             return set()
         except OSError as error:
             raise unreadable(path, error) from None
+        except ValueError:
+            raise damaged_record(
+                path, "Remove it; the rows that were dismissed are then set aside again."
+            ) from None
 
     def all(self) -> dict[Path, dict[str, Any]]:
         """The rows that were set aside, each with what is wrong with it, by the file that holds it.

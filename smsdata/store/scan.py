@@ -1,19 +1,23 @@
 """The lazy form of a table: which files, under which condition, as a table expression for DuckDB.
 
-What analysis takes for data bigger than memory; opens no file itself. Imports `schema` and `times`.
+What analysis takes for data bigger than memory; opens no file itself. Imports `schema`, `times` and `errors`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from smsdata.errors import UsageError
 from smsdata.schema.frames import schema
 from smsdata.schema.kinds import OF_ARROW
 from smsdata.schema.tables import TABLES
 from smsdata.times import instant
+
+_PATTERN = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Scan:
                 f'CAST(NULL AS {OF_ARROW[f.type].duckdb}) AS "{f.name}"' for f in schema(self.table)
             )
             return f"(SELECT {made} WHERE false)"
-        listed = ", ".join("'" + name.replace("'", "''") + "'" for name in self.files)
+        listed = ", ".join("'" + _for_duckdb(name).replace("'", "''") + "'" for name in self.files)
         here = '"gone_at" IS NULL' if TABLES[self.table].snapshot and not self.gone else ""
         where = " AND ".join(condition for condition in (self.where, here) if condition)
         where = f" WHERE {where}" if where else ""
@@ -51,6 +55,21 @@ class Scan:
     def with_gone(self) -> Scan:
         """The same scan with vanished rows in it; their ``gone_at`` says so."""
         return replace(self, gone=True)
+
+
+def _for_duckdb(name: str) -> str:
+    """A file's name as DuckDB takes it for this file and no other: it has patterns, and a ``~`` of its own.
+
+    >>> _for_duckdb("/sms/a*b/part-0.parquet")
+    '/sms/a[*]b/part-0.parquet'
+    """
+    whole = str(Path(name).absolute())
+    if "\\" in whole and _PATTERN.search(whole):
+        raise UsageError(
+            f"{whole}: DuckDB cannot open a file below folders with a backslash and one of * ? [ in their "
+            "names: move the store, or take the table with Store.read."
+        )
+    return _PATTERN.sub(r"[\g<0>]", whole)
 
 
 def scan_between(

@@ -1,7 +1,7 @@
 """The seal of a Parquet file: checksums of all its bytes, and the mark that says who wrote it.
 
 A damaged file is a `StoreError` that names it; one that the operating system does not hand over is another,
-for nothing is known of its content. Imports `manifest`, `records` and `errors`.
+for nothing is known of its content. Imports `manifest`, `records`, `plain_files` and `errors`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError
 from smsdata.store.manifest import Mark, Sealed
+from smsdata.store.plain_files import open_plain, read_plain
 from smsdata.store.records import unreadable
 
 _GROUP_ROWS = 50_000
@@ -59,7 +60,7 @@ def _with_seal(content: pa.Buffer) -> bytes:
 
 def content_of(part: Path) -> bytes:
     """The content of a file, of which all checksums are verified."""
-    content = part.read_bytes()
+    content = read_plain(part)
     place, before, _ = _unsealed(memoryview(content))
     if zlib.crc32(memoryview(content)[:place]) != before:
         raise ValueError("the data's checksum is wrong")
@@ -110,7 +111,7 @@ def _checksum(sums: list[int]) -> str:
 
 def _tail(part: Path) -> memoryview:
     """The end of a file, with all of its footer and the seal before it."""
-    with part.open("rb") as file:
+    with open_plain(part) as file:
         size = file.seek(0, os.SEEK_END)
         for guess in (1 << 16, size):
             file.seek(max(0, size - guess))

@@ -4,7 +4,7 @@ A spool is a folder of segments. A segment is lines of ``<crc32 of the record> <
 one JSON object; it only grows, is closed by a line with the count and the SHA-256 of what stands above it,
 and then changes its name from ``.open`` to ``.sealed``. Whatever is merged is called ``.merged`` until it is
 old. A line that a crash left half written was never answered with 200; it is skipped, and no line after it is
-lost. Imports `disk` and `errors`.
+lost. Imports `disk`, `ownership`, `records`, `plain_files` and `errors`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,14 @@ import orjson
 
 from smsdata.errors import LockedError, StoreError
 from smsdata.store.disk import Appender, Disk
+from smsdata.store.ownership import make_store_folders
+from smsdata.store.plain_files import read_plain
+from smsdata.store.records import unreadable
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 30.0
+STATES = ("open", "sealed", "merged")
+"""Through which a segment goes."""
 _NAME = re.compile(r"segment-(\d{8,})\.(open|sealed|merged)")
 
 
@@ -81,6 +86,17 @@ class Segment:
     callbacks: list[Callback] = field(default_factory=list)
     damaged: int = 0
     sealed: bool = False
+
+
+def _content_of_segment(path: Path) -> bytes:
+    try:
+        return read_plain(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except ValueError:
+        raise StoreError(f"{path} is a pipe or a giant, no file of callbacks: move it away.") from None
 
 
 def _parsed_line(path: Path, content: bytes) -> Segment:
@@ -146,8 +162,8 @@ class Spool:
         LockedError
             When another process receives into this spool.
         """
-        for folder in (self.folder.parent.parent, self.folder.parent, self.folder):
-            self.disk.folder(folder)
+        make_store_folders(self.disk, self.folder.parent.parent)
+        self.disk.folder(self.folder)
         try:
             with self.disk.lock(holder, 0.0):
                 self.disk.clean()
@@ -207,10 +223,11 @@ class Spool:
         for path in self._named("open"):
             if self._open and path == self._open.path:
                 continue
-            segment = _parsed_line(path, path.read_bytes())
+            was = _content_of_segment(path)
+            segment = _parsed_line(path, was)
             content = b"".join(callback.line() for callback in segment.callbacks)
             if segment.damaged:  # not of a crash: keep it as evidence of a damaged disk
-                self.disk.replace(path.with_suffix(".damaged"), path.read_bytes())
+                self.disk.replace(path.with_suffix(".damaged"), was)
             if content:
                 trailer = self._trailer(len(segment.callbacks), hashlib.sha256(content).hexdigest())
                 self.disk.replace(path.with_suffix(".sealed"), content + trailer)
@@ -253,12 +270,12 @@ class Spool:
         matches = [match for match in map(_NAME.fullmatch, self._names()) if match and match[2] == state]
         return [self.folder / match[0] for match in matches]
 
-    def segments(self, *states: str) -> Iterator[Segment]:
-        """The segments in some states, such as ``"open"`` and ``"sealed"``, in order."""
-        for path in sorted(path for state in states for path in self._named(state)):
+    def segments(self, *states: str, first: str = "") -> Iterator[Segment]:
+        """The segments in some states, such as ``"open"`` and ``"sealed"``, in order, from one name on."""
+        for path in sorted(path for state in states for path in self._named(state) if path.stem >= first):
             for name in (path, path.with_suffix(".sealed"), path.with_suffix(".merged")):
                 with suppress(FileNotFoundError):  # it was sealed since it was listed
-                    yield _parsed_line(name, name.read_bytes())
+                    yield _parsed_line(name, _content_of_segment(name))
                     break
 
     def mark_merged(self, segment: Segment) -> None:
@@ -282,7 +299,7 @@ class Spool:
     def aside(self, name: str) -> Segment:
         """What was put aside under a name: callbacks that wait, or that cannot be read."""
         path = self.folder / f"{name}.aside"
-        return _parsed_line(path, path.read_bytes()) if path.exists() else Segment(path)
+        return _parsed_line(path, _content_of_segment(path)) if path.exists() else Segment(path)
 
     def put_aside(self, name: str, callbacks: Sequence[Callback]) -> None:
         """Put callbacks aside under a name, in the place of those that were there; each once."""

@@ -137,6 +137,10 @@ class State:
     """Lists whose members could not be proved complete when they were last read."""
     changing_lists: set[int] = field(default_factory=set)
     """Lists that changed while they were last read whole: their members are stored as two passes saw them."""
+    all_members_come: bool = False
+    """Whether a read of all members of a list ever gave inactive ones: then the gateway knows that filter."""
+    rejects: set[str] = field(default_factory=set)
+    """The files of rows that were set aside, by name: one that is gone was removed by somebody else."""
     messages_counted_differently: dict[int, list[int]] = field(default_factory=dict)
     """By campaign, the counters that stayed above its messages although those were read again long after."""
     dlrs_counted_differently: dict[int, list[int]] = field(default_factory=dict)
@@ -292,6 +296,16 @@ def read_anew(state: State, table: str) -> None:
 def note_witness(state: State, table: str, witness: str) -> None:
     """Remember the weakest witness of the reads of a table in the last run that read it."""
     state.witnesses[table] = witness
+
+
+def note_all_members(state: State) -> None:
+    """Remember that a read of all members of a list gives the inactive ones too."""
+    state.all_members_come = True
+
+
+def note_rejects(state: State, names: Iterable[str]) -> None:
+    """Remember which files of rows that were set aside there are."""
+    state.rejects = set(names)
 
 
 def note_failure(state: State, read: str, failure: Failure | None) -> None:

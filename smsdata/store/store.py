@@ -8,17 +8,15 @@ Layout, for readers without smsdata too::
 
 Rows arrive in the journal, are merged by key, then the state (cursors) is replaced: a crash between any two
 of these steps loses nothing, and doing the steps again doubles nothing. Knows nothing of HTTP. Imports the
-other modules of `smsdata.store`, `schema`, `times` and `errors`.
+other modules of `smsdata.store`, `schema`, `settings`, `times`, `machine` and `errors`.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,14 +25,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.errors import StoreError, UsageError
+from smsdata.machine import this_process
 from smsdata.schema.frames import stamped, to_pandas
 from smsdata.schema.tables import TABLES
-from smsdata.settings import canonical_url
+from smsdata.settings import canonical_url, expanded
 from smsdata.store.disk import Disk
 from smsdata.store.evidence import as_observed
 from smsdata.store.journal import PageJournal
 from smsdata.store.keys import rows_without, same_keys
 from smsdata.store.merging import Merging
+from smsdata.store.ownership import make_store_folders, refuse_foreign_store
 from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
@@ -71,6 +71,8 @@ def existing_store(store: Store | str | Path) -> Store:
     ------
     UsageError
         There is no folder of that name.
+    StoreError
+        It is a folder of others; see `smsdata.store.ownership`.
     """
     store = open_store(store)
     try:
@@ -85,6 +87,7 @@ def existing_store(store: Store | str | Path) -> Store:
         raise UsageError(
             f"there is no store at {store.path}: correct the name, or let `smsdata sync` make a store there."
         )
+    refuse_foreign_store(store.path)
     return store
 
 
@@ -94,7 +97,7 @@ class Store:
     Parameters
     ----------
     path
-        The store's folder; made when something is first written.
+        The store's folder, a ``~`` in it is a home; made when something is first written.
     disk
         How durable files are written; for tests.
     part_rows
@@ -108,7 +111,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path, *, disk: Disk | None = None, part_rows: int = PART_ROWS) -> None:
-        self.path = Path(path)
+        self.path = expanded(path)
         self.private = self.path / ".smsdata"
         self.disk = disk or Disk(self.private)
         self.tables = StoredTables(self.path, self.disk, part_rows)
@@ -224,7 +227,7 @@ class Store:
         until = self.state.cursors.get("messages")
         return [
             *key_faults(self.tables),
-            *rows_aside(self.rejects),
+            *rows_aside(self.rejects, self.state.rejects),
             *unfinished(self.state),
             *counter_faults(self.tables, self.state, "messages", until=until),
             *(one for table in _COUNTED for one in counter_faults(self.tables, self.state, table)),
@@ -242,13 +245,13 @@ class Store:
             When another process holds it; the message names it.
         StoreError
             When the folder cannot be written.
+        UsageError
+            When `wait` is no number of seconds.
         """
-        self.disk.folder(self.path)
-        self.disk.folder(self.private)
-        holder = (
-            f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        )
-        with self.disk.lock(holder, wait):
+        if not wait >= 0:
+            raise UsageError(f"wait={wait:g} is no number of seconds: write 0 or more.")
+        make_store_folders(self.disk, self.path)
+        with self.disk.lock(this_process(), wait):
             self.disk.clean()
             self.__dict__.pop("state", None)
             self.disk.settle(self.private)  # what we read of it may not be safe from a loss of power yet

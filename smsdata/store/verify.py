@@ -7,7 +7,7 @@ Changes nothing. Which counts agree is decided in `smsdata.schema.counters`. Imp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -78,8 +78,17 @@ def file_faults(tables: StoredTables) -> Iterator[Difference]:
         yield Difference(fault.table, fault.what, fault.name, 0, fault.expected, fault.advice)
 
 
-def rows_aside(rejects: Rejects) -> Iterator[Difference]:
-    """The rows that were set aside because they have no place, until they are taken back or dismissed."""
+def rows_aside(rejects: Rejects, known: Set[str]) -> Iterator[Difference]:
+    """The rows that were set aside because they have no place, until they are taken back or dismissed.
+
+    `known` are the names of their files, as the state has them.
+    """
+    for name in sorted(known - rejects.names()):
+        yield Difference(
+            name.rpartition("-")[0], "missing", f".smsdata/rejects/{name}", 0, 1,
+            "It held a row that was set aside and is stored nowhere: restore it from a backup, or run "
+            "`smsdata sync --dismiss-rejects` to do without it.",
+        )  # fmt: skip
     for table, count in sorted(rejects.counts().items()):
         yield Difference(
             table, "set aside", ".smsdata/rejects", 0, count,

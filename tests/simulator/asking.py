@@ -9,6 +9,7 @@ import httpx
 
 from smsdata.simulator import Account, Answer, Gateway, transport
 from smsdata.simulator.calls import LISTINGS
+from smsdata.simulator.outbox import OutgoingCall
 
 SPAN: dict[str, Any] = {"start": "2026-01-01", "end": "2026-12-01"}
 """All that an account has."""
@@ -105,3 +106,15 @@ def http_client(gateway: Gateway, **more: Any) -> httpx.Client:
     return httpx.Client(
         transport=transport(gateway, **more), auth=("demo", "demo"), base_url="http://localhost"
     )
+
+
+def noted(account: Account, *, answered: bool = True) -> list[OutgoingCall]:
+    """From now on the calls of an account, none of which goes anywhere."""
+    calls: list[OutgoingCall] = []
+
+    def note(call: OutgoingCall) -> bool:
+        calls.append(call)
+        return answered
+
+    account.outbox.post = note
+    return calls

@@ -13,7 +13,10 @@ import pyarrow as pa
 import stamina
 
 from . import (
+    backtests,
+    between,
     callback_fuzz,
+    callback_orders,
     callbacks,
     drift,
     fault,
@@ -24,6 +27,7 @@ from . import (
     kill,
     lateness,
     live_lists,
+    live_week,
     outages,
     power,
     sweep,
@@ -42,11 +46,13 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "year": lambda seed: (year.run(one) for one in range(seed, seed + 20)),
     "lateness": lambda seed: [lateness.run(seed)],
     "fuzz": lambda seed: [fuzz.run(seed)],
-    "histories": lambda seed: (part.run(seed) for part in (histories, outages)),
+    "histories": lambda seed: (part.run(seed) for part in (histories, outages, between)),
     "identity": lambda seed: [identity.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
+    "backtest": lambda seed: [backtests.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],
-    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz)),
+    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz, callback_orders)),
+    "live-week": lambda seed: [live_week.run(seed)],
 }
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import resource
 import socket
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+from smsdata.gateway.signatures import signature_is_right
+from smsdata.receiver import application as one_request
 from smsdata.receiver.addresses import Addresses
 from smsdata.receiver.application import CallbackApplication, Rules
+from smsdata.receiver.group_commit import GroupCommit
 from smsdata.receiver.server import receiving_in_thread
+from smsdata.schema.callbacks import Pairs
 from smsdata.settings import Secret
 from smsdata.store.spool import Spool
 from tests.support.callers import dlr, query, signature
 
+from .lateness import Bug, broken
 from .tally import Tally
 
 SECRET = "word"
@@ -87,10 +94,33 @@ def _due(text: str) -> str:
     return signature(dict(parse_qsl(text, keep_blank_values=True)), SECRET)
 
 
-def run(seed: int, *, requests: int = 100_000) -> Tally:
+# ---- broken on purpose -----------------------------------------------------------------------------------
+
+
+def _right_for_nothing(given: str, pairs: Pairs, secret: str) -> bool:
+    """Takes the signature over no parameters at all for one of those that it found none in."""
+    return signature_is_right(given, pairs, secret) or (not pairs and given == signature({}, secret))
+
+
+def _write_not_all(self: GroupCommit, group: list[tuple[bytes, asyncio.Future[bool]]]) -> None:
+    """Answers 200 for a line of which it has written half."""
+    if group:
+        self._spool.append([line if line[0] % 8 else line[: len(line) // 2] + b"\n" for line, _ in group])
+        for _, done in group:
+            self._loop.call_soon_threadsafe(done.set_result, True)
+
+
+BUGS: dict[str, Bug] = {
+    "any signature is right": Bug(one_request, "signature_is_right", lambda *_asked: True),
+    "nothing signed is rightly signed": Bug(one_request, "signature_is_right", _right_for_nothing),
+    "half a line is kept": Bug(GroupCommit, "_write", _write_not_all),
+}
+
+
+def run(seed: int, *, requests: int = 100_000, bugs: Iterable[Bug] = ()) -> Tally:
     """Send so many requests, one of ten rightly signed."""
     tally, rng = Tally("callback fuzz", seed), random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="smsdata-callback-fuzz-") as home:
+    with tempfile.TemporaryDirectory(prefix="smsdata-callback-fuzz-") as home, broken(bugs):
         folder = Path(home) / "store" / ".smsdata" / "callbacks"
         addresses = Addresses(folder)
         path = f"/{addresses.token()}/dlr"
@@ -110,7 +140,7 @@ def run(seed: int, *, requests: int = 100_000) -> Tally:
                     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
         kept = [one for segment in Spool(folder).segments("open", "sealed") for one in segment.callbacks]
-        wrong = [one for one in kept if not one.checked or one.signature != _due(one.query)]
+        wrong = [one for one in kept if not one.query or not one.checked or one.signature != _due(one.query)]
         tally.wrong += [f"{len(wrong)} accepted without a right signature"] if wrong else []
         lost = signed - {one.query for one in kept}
         tally.wrong += [f"{len(lost)} not kept"] if lost else []

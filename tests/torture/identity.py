@@ -59,6 +59,22 @@ def reads(account: Account) -> Iterator[Asked]:
         yield "messages", {"since": "60d", "msisdn": msisdn}
 
 
+def singles(account: Account) -> Iterator[Asked]:
+    """The calls about one thing whose answers name it.
+
+    Those of get-sms-stats, get-contact-sms-stats and get-link-hits name neither send nor number.
+    """
+    for send in sorted(account.sends, key=lambda send: -len(send.rows))[:3]:
+        msisdn = str(account.recipients["msisdn"][send.rows[0]])
+        yield "get-sms", {"message_id": send.message_id}
+        yield "get-sms-delivery-status", {"message_id": send.message_id, "msisdn": msisdn}
+    for list_id in account.contacts.lists:
+        yield (
+            "get-contact",
+            {"list_id": list_id, "msisdn": str(next(account.contacts.lists[list_id].present()).msisdn)},
+        )
+
+
 def _counts(account: Account, asked: dict[str, Any]) -> int:
     """What the report of campaigns counts of what is asked of a send, as a sync hands it on."""
     row = next(row for row in account.truth("campaigns") if row["message_id"] == asked["message_id"])
@@ -97,6 +113,15 @@ def strike(account: Account, kind: str, chance: float, seed: int, tally: Tally) 
                 tally.fired["empty answers"] += 1
             else:
                 tally.wrong.append(f"{kind} {endpoint(table).call} {sorted(asked)}: rows of another accepted")
+        for call, asked in singles(account) if kind in ("swapped", "cached") else ():
+            try:
+                answer = made.call(call, **asked)
+            except SmsDataError as error:
+                tally.fired[f"one thing: {error.code}"] += 1
+                continue
+            tally.fired["accepted"] += 1
+            if answer != right.call(call, **asked):
+                tally.wrong.append(f"{kind} {call} {sorted(asked)}: another thing accepted")
     tally.fired[kind] += mixed.faults.struck.get(kind, 0)
 
 

@@ -1,9 +1,8 @@
-"""Outages, imports, and what people do between plan and apply, against the truth of who is alive.
+"""Outages and imports, against the truth of who is alive.
 
 Weekly senders of all sizes are put into stores the way syncs would have, with dead numbers, an outage of a
-carrier in some sends, and contacts imported in the week of the last. `between`: an account of the simulator
-whose plans are applied after people sent START, joined again, replied or got a message. The oracle knows from
-what was made up who is alive, and never looks at days: removing anybody alive is wrong, and a dead number
+carrier in some sends, and contacts imported in the week of the last. The oracle knows from what was made up
+who is alive, and never looks at days: removing anybody alive is wrong, and a dead number
 that is kept needs its reason.
 """
 

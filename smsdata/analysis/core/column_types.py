@@ -20,7 +20,7 @@ from smsdata.schema.tables import TABLES
 _SPELLED = r"^\P{Nd}{0,12}(?:\p{Nd}\P{Nd}{0,3}){7,}"
 """Text with the digits of a phone number, whatever stands around them."""
 
-_OPTOUT_INSTANTS = ("first_optout_at", "known_at", "possible_at", "review_at", "cleared_at")
+_OPTOUT_INSTANTS = ("first_optout_at", "known_at", "possible_at", "review_at", "cleared_at", "last_stop_at")
 _COLUMN_TYPES = {field.name: field.type for table in reversed(TABLES) for field in schema(table)}
 _COLUMN_TYPES |= {"certain": pa.bool_(), **dict.fromkeys(_OPTOUT_INSTANTS, pa.timestamp("us", "UTC"))}
 """The type of a column by its name; where tables differ, as in the first. Last, what `optouts` makes."""

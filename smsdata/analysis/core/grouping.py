@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
 import pandas as pd
@@ -220,10 +220,15 @@ def check_zone(helper: str, tz: str) -> None:
 
     >>> check_zone("delivery_rate", "Australia/Sydney")
     """
+    if tz == "UTC":  # needs no list of zones
+        return
     try:
         ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageError(f"{helper}: tz={tz!r} is no time zone; write it like 'Australia/Sydney'.") from None
+        advice = "write it like 'Australia/Sydney'"
+        if not available_timezones():
+            advice = "this machine has none but UTC: pip install tzdata, or install its package of zones"
+        raise UsageError(f"{helper}: tz={tz!r} is no time zone; {advice}.") from None
 
 
 def one_of(helper: str, name: str, value: str, allowed: Sequence[str]) -> None:

@@ -67,7 +67,9 @@ def wilson(
     p = rate(successes, trials)
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+    low = np.where(p == 0, 0.0, np.maximum(centre - half, 0.0))  # exactly, which rounding would miss
+    high = np.where(p == 1, 1.0, np.minimum(centre + half, 1.0))
+    return low, high
 
 
 def rate(successes: Numbers, trials: Numbers) -> Floats:

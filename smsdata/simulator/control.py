@@ -1,0 +1,72 @@
+"""What only a twin can do, over HTTP: ``POST /__twin/inbound`` makes a person text the account.
+
+Nobody has to authenticate: it is about the simulated world, not the account. Imports the state of an account,
+the parameters of a request, and the refusals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from smsdata.simulator.contacts import Refused
+from smsdata.simulator.number_forms import international
+from smsdata.simulator.query import Query
+from smsdata.simulator.seed_data import SENDER, Record
+from smsdata.simulator.state import AccountState
+from smsdata.simulator.views import stamp
+
+PREFIX = "/__twin/"
+
+
+def inbound(state: AccountState, query: Query) -> Record:
+    """A person texts: ``mobile``, ``response``, and where it says so ``longcode`` and ``message_id``.
+
+    Without ``message_id`` it answers the last message to that person from ``longcode``, or from any number of
+    the account where none is given; where there was none, it answers nothing.
+    """
+    msisdn = international(query.text("mobile", required=True) or "", query.text("countrycode"))
+    text, longcode = query.params.get("response", ""), query.text("longcode")
+    message_id = query.integer("message_id")
+    with state.clock.changing():
+        row = _row_answered(state, msisdn, longcode, message_id)
+        if row is None:
+            state.inbox.take_inbound(state.now, msisdn, text, longcode or SENDER)
+        else:
+            state.inbox.take_reply(state.now, row, text)
+    reply = next(one for one in reversed(state.inbox.replies) if one.msisdn == msisdn)
+    return {
+        "response_id": reply.id, "message_id": reply.message_id or 0, "longcode": reply.longcode,
+        "received_at": stamp(reply.received_at),
+    }  # fmt: skip
+
+
+def _row_answered(
+    state: AccountState, msisdn: int, longcode: str | None, message_id: int | None
+) -> int | None:
+    """The recipient row of the message that a text answers."""
+    if message_id is not None:
+        rows = state.sent.rows_of(message_id, msisdn)
+        if not len(rows):
+            raise Refused("NOT_FOUND", "This number is no recipient of that message.")
+        return int(rows[0])
+    columns, sends = state.sent.recipients, state.sent.sends
+    rows = np.flatnonzero((columns["msisdn"] == msisdn) & (columns["sent_at"] <= state.now))
+    for row in sorted(rows.tolist(), key=lambda row: (int(columns["sent_at"][row]), row), reverse=True):
+        sender = sends[columns["send"][row]].sender
+        if sender.isdigit() and longcode in (None, sender):
+            return int(row)
+    return None
+
+
+CONTROLS: dict[str, Callable[[AccountState, Query], Record]] = {"inbound": inbound}
+"""By the last word of the path."""
+
+
+def controlled(state: AccountState, method: str, path: str, query: Query) -> Record:
+    """Do what a path asks for, or refuse it."""
+    name = path.rsplit("/", 1)[-1].removesuffix(".json")
+    if name not in CONTROLS or method != "POST":
+        raise Refused("NOT_IMPLEMENTED", f"There is only POST {PREFIX}{', '.join(CONTROLS)}.", 404)
+    return CONTROLS[name](state, query)
