@@ -224,6 +224,7 @@ class Throttle:
 
     Examples
     --------
+    >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> throttle = Throttle(rate=2, share=1, account="example", folder=folder)
     >>> with throttle.slot():

@@ -42,7 +42,7 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     >>> messages = pd.DataFrame({"message_id": 11, "msisdn": "61491570156", "sent_at": later})
     >>> ax = sent_after_optout(analysis.sent_after_optout(messages, analysis.optouts(replies=replies)))
     >>> ax.get_legend().get_texts()[0].get_text()
-    'before the deadline (1)'
+    'before the deadline, not certain (1)'
     """
     _axes.need(
         "sent_after_optout", breaches, "breach", "hours_after", "certain", "deadline_at", "working_days"

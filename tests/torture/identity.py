@@ -75,17 +75,19 @@ def singles(account: Account) -> Iterator[Asked]:
         )
 
 
-def _counts(account: Account, asked: dict[str, Any]) -> int:
+def _counts(account: Account, table: str, asked: dict[str, Any]) -> int:
     """What the report of campaigns counts of what is asked of a send, as a sync hands it on."""
     row = next(row for row in account.truth("campaigns") if row["message_id"] == asked["message_id"])
+    if table == "optouts":
+        return int(row["optouts"])
     parts = {"pending": ("pending",), "delivered": ("delivered",), "failed": ("soft_bounced", "hard_bounced")}
     every = ("pending", "delivered", "soft_bounced", "hard_bounced")
     return sum(row[name] for name in parts.get(asked.get("delivery", ""), every))
 
 
 def _plain(made: Client, account: Account, table: str, asked: dict[str, Any]) -> Any:
-    if table == "dlrs":  # its rows name nothing but a number: the counters of the send vouch for them
-        read = Read(endpoint(table), asked, expect=_counts(account, asked))
+    if table in ("dlrs", "optouts"):  # rows that name nothing but a number: the send's counters vouch for them
+        read = Read(endpoint(table), asked, expect=_counts(account, table, asked))
         rows = Reader(made).read(read).rows.to_pylist()
     else:
         frame = made.drain(table, **asked)
