@@ -16,10 +16,10 @@ To read it, from the bottom up:
    `traffic` (the history),
 2. `truth` (what every table must hold), `outbox` (whom the gateway calls), `keyword_rules`, `account` (its
    verbs),
-3. the wire: `query` (parameters), `views` (rows not built yet), `number_forms`, `sent_calls`, `reply_calls`,
-   `list_calls`, `calls` (every call by its name), `control` (what only a twin can do), `drift` (changes while
-   pages are read), `faults`, `mixups`, `gateway` (from a request to an answer), `courier` (carries
-   callbacks), `serve` (transports and servers).
+3. the wire: `wire_forms` (bytes), `query` (parameters), `views` (rows not built yet), `number_forms`,
+   `sent_calls`, `reply_calls`, `list_calls`, `calls` (every call by its name), `control` (what only a twin
+   can do), `drift` (changes while pages are read), `faults`, `mixups`, `gateway` (from a request to an
+   answer), `courier` (carries callbacks), `serve` (transports and servers).
 
 Each module imports only modules that stand before it.
 """

@@ -13,7 +13,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import partial
 from typing import Any
@@ -32,6 +32,7 @@ from smsdata.simulator.mixups import MixUps
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.views import Listing, View
+from smsdata.simulator.wire_forms import json_as_xml
 
 Params = tuple[tuple[str, str], ...]
 
@@ -250,7 +251,8 @@ class Gateway:
         Parameters
         ----------
         method, path : str
-            As in the request line; only the last part of the path counts.
+            As in the request line; only the last part of the path counts, and its suffix says in which form
+            the answer goes back, errors too: ``.json`` or ``.xml``.
         params : pairs of str
             Of the query string and the form body, decoded.
         headers : mapping
@@ -260,6 +262,7 @@ class Gateway:
         with self.account.state.clock.lock:
             at = self.tick()
             answer = self._answer(method, path, given, headers, at)
+            answer = _in_xml(answer) if path.endswith(".xml") else answer
             self.calls.append(Received(at, path, given, answer.status))
             return answer
 
@@ -307,7 +310,11 @@ class Gateway:
     def _call_of(self, method: str, path: str) -> str:
         """The call that a path names."""
         name, _, suffix = path.rsplit("/", 1)[-1].partition(".")
-        if suffix != "json" or method not in ("GET", "POST") or not (name in LISTINGS or name in ANSWERS):
+        if (
+            suffix not in ("json", "xml")
+            or method not in ("GET", "POST")
+            or not (name in LISTINGS or name in ANSWERS)
+        ):
             raise Refused("NOT_IMPLEMENTED", "No such call.", 404)
         return name
 
@@ -363,7 +370,7 @@ class Gateway:
     def _page(self, call: str, listing: Listing, query: Query) -> Record:
         """One page of a paginated call."""
         number, size = query.integer("page") or 1, query.integer("max") or 10
-        self._check_paging(query, listing)
+        _refuse_paging(query, listing, reseller=self.reseller)
         for kind, limit in (("clamp10", 10), ("clamp25", 25)):
             if self.faults.strikes(kind, call, number):
                 size = min(size, limit)
@@ -377,14 +384,6 @@ class Gateway:
         answer[listing.total] = len(view.keys) if view.total is None else view.total
         answer |= {listing.rows: view.build(keys)} | view.beside | {"error": _success()}
         return self._spoil(call, listing, answer, number)
-
-    def _check_paging(self, query: Query, listing: Listing) -> None:
-        """Refuse page 0, pages of no rows and the reseller's calls of an account that is none."""
-        if listing.reseller and not self.reseller:
-            raise Refused("NO_ACCESS", "This feature is not enabled for the account.")
-        for name in ("page", "max"):
-            if query.integer(name) == 0:
-                raise Refused("FIELD_INVALID", f"{name} must be at least 1.")
 
     def _drift(self, call: str, query: Query) -> None:
         """Let the account change before every so many pages."""
@@ -416,3 +415,20 @@ class Gateway:
 
 def _success() -> Record:
     return {"code": "SUCCESS", "description": "OK"}
+
+
+def _refuse_paging(query: Query, listing: Listing, *, reseller: bool) -> None:
+    """Refuse page 0, pages of no rows and the reseller's calls of an account that is none."""
+    if listing.reseller and not reseller:
+        raise Refused("NO_ACCESS", "This feature is not enabled for the account.")
+    for name in ("page", "max"):
+        if query.integer(name) == 0:
+            raise Refused("FIELD_INVALID", f"{name} must be at least 1.")
+
+
+def _in_xml(answer: Answer) -> Answer:
+    """The same answer in XML; what a proxy or a broken connection gives stays as it is."""
+    if not answer.headers.get("content-type", "").startswith("application/json"):
+        return answer
+    headers = {**answer.headers, "content-type": "application/xml; charset=utf-8"}
+    return replace(answer, headers=headers, body=json_as_xml(answer.body))

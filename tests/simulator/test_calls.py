@@ -284,7 +284,7 @@ def test_authentication_is_basic_only(headers: dict[str, str], expected: str) ->
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (401, expected)
 
 
-@pytest.mark.parametrize("path", ["/get-lists", "/get-lists.xml", "/get-nothing.json", "/", "/send-sms.json"])
+@pytest.mark.parametrize("path", ["/get-lists", "/get-lists.csv", "/get-nothing.json", "/", "/2/"])
 def test_unknown_calls_are_not_implemented(path: str) -> None:
     """404, also when only the suffix is missing."""
     gateway = Gateway(small(), limiter=None)
