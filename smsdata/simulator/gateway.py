@@ -23,7 +23,7 @@ import orjson
 
 from smsdata.simulator import faults as fault
 from smsdata.simulator.account import Account
-from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS
+from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS, ORDERS, RESELLER
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.control import PREFIX, controlled
 from smsdata.simulator.drift import Drift
@@ -310,11 +310,8 @@ class Gateway:
     def _call_of(self, method: str, path: str) -> str:
         """The call that a path names."""
         name, _, suffix = path.rsplit("/", 1)[-1].partition(".")
-        if (
-            suffix not in ("json", "xml")
-            or method not in ("GET", "POST")
-            or not (name in LISTINGS or name in ANSWERS)
-        ):
+        known = name in LISTINGS or name in ANSWERS or name in ORDERS
+        if suffix not in ("json", "xml") or method not in ("GET", "POST") or not known:
             raise Refused("NOT_IMPLEMENTED", "No such call.", 404)
         return name
 
@@ -363,6 +360,10 @@ class Gateway:
 
     def _one(self, call: str, query: Query) -> Record:
         """The answer of a call about one thing."""
+        if call in ORDERS:
+            return ORDERS[call](self.account.sending, query) | {"error": _success()}
+        if call in RESELLER and not self.reseller:
+            raise Refused("NO_ACCESS", "This feature is not enabled for the account.")
         return ANSWERS[call](self.account.state, query) | {"error": _success()}
 
     # -- pages ----------------------------------------------------------------------------------------
