@@ -178,17 +178,17 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one."""
+def listening(port: int = 8025, host: str = "127.0.0.1") -> socket.socket:
+    """A listening socket, for `serve`; port 0 takes a free one. Raises OSError when the port is taken."""
     listener = socket.create_server((host, port), backlog=512)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
     listener.setblocking(False)
     return listener
 
 
-def serve(gateway: Gateway, *, port: int = 8025, host: str = "127.0.0.1") -> None:
-    """Serve until interrupted (KeyboardInterrupt). Raises OSError when the port is taken."""
-    with _listening(host, port) as listener, carrying(gateway):
+def serve(gateway: Gateway, listener: socket.socket) -> None:
+    """Serve on a listening socket until interrupted (KeyboardInterrupt), then close it."""
+    with listener, carrying(gateway):
         _Server(gateway).run(sockets=[listener])
 
 
@@ -204,7 +204,7 @@ def running(gateway: Gateway, *, port: int = 0) -> Iterator[str]:
     ...     httpx.get(base_url + "get-lists.json", auth=("demo", "demo")).status_code
     200
     """
-    with _listening("127.0.0.1", port) as listener, carrying(gateway):
+    with listening(port) as listener, carrying(gateway):
         server = _Server(gateway)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
