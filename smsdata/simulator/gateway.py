@@ -133,6 +133,14 @@ class _Order:
         return [view.keys[position] for position in positions]
 
 
+def _in_xml(answer: Answer) -> Answer:
+    """The same answer in XML; what a proxy or a broken connection gives stays as it is."""
+    if not answer.headers.get("content-type", "").startswith("application/json"):
+        return answer
+    headers = {**answer.headers, "content-type": "application/xml; charset=utf-8"}
+    return replace(answer, headers=headers, body=json_as_xml(answer.body))
+
+
 class Gateway:
     """The HTTP gateway of an account, without a socket.
 
@@ -425,11 +433,3 @@ def _refuse_paging(query: Query, listing: Listing, *, reseller: bool) -> None:
     for name in ("page", "max"):
         if query.integer(name) == 0:
             raise Refused("FIELD_INVALID", f"{name} must be at least 1.")
-
-
-def _in_xml(answer: Answer) -> Answer:
-    """The same answer in XML; what a proxy or a broken connection gives stays as it is."""
-    if not answer.headers.get("content-type", "").startswith("application/json"):
-        return answer
-    headers = {**answer.headers, "content-type": "application/xml; charset=utf-8"}
-    return replace(answer, headers=headers, body=json_as_xml(answer.body))
