@@ -6,6 +6,7 @@ needs.
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -39,6 +40,7 @@ def simulate_command(
     *,
     port: Annotated[int, typer.Option(help="Port on this machine.", min=0, max=65535)] = 8025,
     seed: Annotated[int, typer.Option(help="Which account.")] = 0,
+    size: Annotated[str, typer.Option(help="How large an account: small, month or 200k.")] = "small",
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault and its probability, such as reset=0.02.")
     ] = None,
@@ -65,39 +67,54 @@ def simulate_command(
         "ca_bundle",
         "proxy",
     )
-    from smsdata.simulator import Account, Faults, Gateway, serve
+    from smsdata.simulator import SIZES, Faults, Gateway, account_of_size, listening, serve
 
     try:
         faults = Faults.parse(fault or [])
     except ValueError as error:
         raise UsageError(f"--fault: {error}") from None
-    chosen = common.settings()
-    moment = instant(common.now, "now") if common.now else instant("2026-11-22T00:00:00Z")
-    account = Account(seed, f"{moment:%Y-%m-%dT%H:%M:%SZ}", goo=not no_goo)
-    account.keyword_rules.on = True
-    account.outbox.secret = "demo" if sign else ""
+    if size not in SIZES:
+        raise UsageError(f"--size: unknown size {size!r}: {', '.join(SIZES)}.")
     try:
-        account.outbox.set(**_addresses(callback or []))
+        urls = _addresses(callback or [])
     except ValueError as error:
         raise UsageError(f"--callback: {error}") from None
-    common.say(f"The simulated gateway is at http://127.0.0.1:{port}/ until Ctrl-C. In another terminal:")
-    common.say(
-        f"  export SMSDATA_BASE_URL=http://127.0.0.1:{port}/ SMSDATA_API_KEY=demo SMSDATA_API_SECRET=demo"
-    )
-    common.say("  smsdata sync --store data/simulated")
-    gateway = Gateway(account, rate=chosen.rate, faults=faults, speed=speed)
+    chosen = common.settings()
+    moment = instant(common.now, "now") if common.now else instant("2026-11-22T00:00:00Z")
     try:
-        serve(gateway, port=port)
+        listener = listening(port)
     except OSError as error:
         raise UsageError(
-            f"port {port} cannot be used ({error.strerror}); choose another with --port."
+            f"port {port} cannot be used ({os.strerror(error.errno or 0)}); choose another with --port."
         ) from None
+    with listener:
+        account = account_of_size(size, seed, f"{moment:%Y-%m-%dT%H:%M:%SZ}", goo=not no_goo)
+        account.keyword_rules.on = True
+        account.outbox.secret = "demo" if sign else ""
+        account.outbox.set(**urls)
+        common.say(*_directions(listener.getsockname()[1], chosen.rate))
+        serve(Gateway(account, rate=chosen.rate, faults=faults, speed=speed), listener)
+
+
+def _directions(port: int, rate: float) -> list[str]:
+    """What to tell whoever is to use the gateway."""
+    address = f"http://127.0.0.1:{port}/"
+    return [
+        f"The simulated gateway is at {address} until Ctrl-C. In another terminal:",
+        f"  export SMSDATA_BASE_URL={address} SMSDATA_API_KEY=demo SMSDATA_API_SECRET=demo",
+        "  smsdata sync --store data/simulated",
+        f"It takes {rate:g} calls a second; a client that does not pace its calls will meet HTTP 429 "
+        "(OVER_LIMIT). --rate allows more.",
+    ]
 
 
 def _addresses(given: list[str]) -> dict[str, str]:
     """By kind of callback, the address that it goes to."""
+    from smsdata.simulator.outbox import check_address
+
     pairs = [one.partition("=") for one in given]
     for kind, _, url in pairs:
         if not url:
             raise ValueError(f"{kind!r} has no address: write dlr=http://127.0.0.1:8026/...")
+        check_address(kind, url)
     return {kind: url for kind, _, url in pairs}

@@ -12,13 +12,14 @@ nothing of the rest of smsdata, so that tests can trust it independently.
 To read it, from the bottom up:
 
 1. the account: `clock`, `recipients` (columns), `contacts`, `seed_data` (what it is filled with), `sent`,
-   `inbox`, `state` (the parts side by side), `outages`, `sending` (how a send goes out),
+   `inbox`, `imports`, `state` (the parts side by side), `outages`, `sending` (how a send goes out),
    `traffic` (the history),
 2. `truth` (what every table must hold), `outbox` (whom the gateway calls), `keyword_rules`, `account` (its
-   verbs),
-3. the wire: `query` (parameters), `views` (rows not built yet), `number_forms`, `sent_calls`, `reply_calls`,
-   `list_calls`, `calls` (every call by its name), `control` (what only a twin can do), `drift` (changes while
-   pages are read), `faults`, `mixups`, `gateway` (from a request to an answer), `courier` (carries
+   verbs), `sizes`,
+3. the wire: `wire_forms` (bytes), `query` (parameters), `views` (rows not built yet), `number_forms`,
+   `sent_calls`, `send_calls`, `reply_calls`, `list_calls`, `import_calls`, `number_calls`,
+   `reseller_calls`, `calls` (every call by its name), `control` (what only a twin can do), `drift` (changes
+   while pages are read), `faults`, `mixups`, `gateway` (from a request to an answer), `courier` (carries
    callbacks), `serve` (transports and servers).
 
 Each module imports only modules that stand before it.
@@ -30,9 +31,11 @@ from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Always, Faults, Once
 from smsdata.simulator.gateway import Answer, Gateway
 from smsdata.simulator.outages import Outage
-from smsdata.simulator.serve import asgi_app, running, serve, transport
+from smsdata.simulator.serve import asgi_app, listening, running, serve, transport
+from smsdata.simulator.sizes import SIZES, account_of_size
 
 __all__ = [
+    "SIZES",
     "Account",
     "Always",
     "Answer",
@@ -42,7 +45,9 @@ __all__ = [
     "Once",
     "Outage",
     "Refused",
+    "account_of_size",
     "asgi_app",
+    "listening",
     "running",
     "serve",
     "transport",

@@ -16,6 +16,7 @@ import numpy as np
 from smsdata.simulator import seed_data, truth
 from smsdata.simulator.clock import DAY_SECONDS, HOUR_SECONDS, Clock, epoch
 from smsdata.simulator.contacts import Contacts, Member
+from smsdata.simulator.imports import Imports
 from smsdata.simulator.inbox import Inbox
 from smsdata.simulator.keyword_rules import KeywordRules
 from smsdata.simulator.outages import Outage
@@ -61,6 +62,8 @@ class Account:
         Share of deleted contacts that cannot be added again (DUPLICATE_DELETED).
     outages : sequence of Outage
         When carriers fail, and for which numbers; none by default.
+    credit : float
+        What all sends are paid from; send-sms refuses (LEDGER_ERROR) what is not covered by the rest.
 
     Attributes
     ----------
@@ -108,6 +111,7 @@ class Account:
         clients: int = 3,
         readd_refused: float = 0.2,
         outages: Sequence[Outage] = (),
+        credit: float = 10_000.0,
     ) -> None:
         # The order of what follows is part of the seed's meaning: each step draws from the same numbers.
         end = epoch(now)
@@ -118,7 +122,8 @@ class Account:
         inbox = Inbox(self.contacts, sent, keywords, late_replies)
         resellers = seed_data.reseller_rows(rng, clients, end)
         self.state = AccountState(
-            clock, self.contacts, sent, inbox, seed_data.number_rows(), keywords, *resellers
+            clock, self.contacts, sent, inbox, seed_data.number_rows(), keywords, *resellers,
+            Imports(clock, self.contacts), credit=credit,
         )  # fmt: skip
         habits = Habits(
             reply_rate, link_rate, late, copies, seed_data.dead_numbers(rng, dead), tuple(outages)
@@ -141,6 +146,7 @@ class Account:
         seed: int = 0,
         now: str | datetime = READY_AT,
         reply_rate: float = 0.001,
+        credit: float = 10_000.0,
     ) -> Account:
         """A large account for benchmarks: campaigns of ``recipients`` each, evenly spread over ``days``.
 
@@ -152,7 +158,7 @@ class Account:
         """
         account = cls(
             seed, now, days=days, campaigns=0, singles=0, inbound=0, lists=0, goo=False,
-            reply_rate=reply_rate, link_rate=0.0,
+            reply_rate=reply_rate, link_rate=0.0, credit=credit,
         )  # fmt: skip
         account._traffic.send_bulk(messages, recipients, days)
         account.advance()

@@ -1,16 +1,20 @@
-"""Every call of the gateway by its name on the wire. Owns the two registers, and the calls about the account.
+"""Every call of the gateway by its name on the wire. Owns the registers, and the call about the balance.
 
 A call of ``LISTINGS`` gives a `View`, one of ``ANSWERS`` the body of a call for one thing; both are functions
-of the account's state and the request's parameters. Paging, order, authentication, throttle and faults are
-the gateway's. Imports the calls by subject: `sent_calls`, `reply_calls`, `list_calls`, `number_forms`.
+of the account's state and the request's parameters. One of ``ORDERS`` takes what sends in the state's place.
+Paging, order, authentication, throttle and faults are the gateway's. Imports the calls by subject:
+`send_calls`, `sent_calls`, `reply_calls`, `list_calls`, `import_calls`, `number_calls`, `reseller_calls`,
+`number_forms`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from smsdata.simulator.contacts import Refused
+from smsdata.simulator.import_calls import add_contacts_bulk, add_contacts_bulk_progress
 from smsdata.simulator.list_calls import (
+    add_field_to_list,
+    add_list,
     add_to_list,
     contact_answer,
     delete_from_list,
@@ -18,11 +22,33 @@ from smsdata.simulator.list_calls import (
     list_members_view,
     lists_view,
     optout_list_member,
+    remove_list,
+)
+from smsdata.simulator.number_calls import (
+    add_email,
+    add_keyword,
+    delete_email,
+    edit_keyword,
+    edit_number_options,
+    keywords_view,
+    lease_number,
+    number_answer,
+    numbers_view,
 )
 from smsdata.simulator.number_forms import format_number
 from smsdata.simulator.query import Query
 from smsdata.simulator.reply_calls import responses_view, user_responses_view
+from smsdata.simulator.reseller_calls import (
+    add_client,
+    client_answer,
+    clients_view,
+    edit_client,
+    transaction_answer,
+    transactions_view,
+)
 from smsdata.simulator.seed_data import Record
+from smsdata.simulator.send_calls import cancel_sms, send_sms
+from smsdata.simulator.sending import Sending
 from smsdata.simulator.sent_calls import (
     contact_stats_view,
     delivery_status_answer,
@@ -35,46 +61,12 @@ from smsdata.simulator.sent_calls import (
     user_sms_sent_view,
 )
 from smsdata.simulator.state import AccountState
-from smsdata.simulator.views import Listing, View, ready_view, required_id, stamp
-
-
-def numbers_view(state: AccountState, query: Query) -> View:
-    """get-numbers: one virtual number per row."""
-    owned = query.choice("filter", "owned available", "owned") == "owned"
-    rows = [row for row in state.numbers if row["owned"] == owned]
-    keys = ("price", "auto_renew", "next_charge", "status")
-    return ready_view([{"number": int(row["number"])} | {key: row[key] for key in keys} for row in rows])
-
-
-def keywords_view(state: AccountState, query: Query) -> View:
-    """get-keywords: one keyword per row."""
-    number = query.text("number")
-    rows = [row for row in state.keywords if number in (None, row["number"])]
-    return ready_view([row | {"number": int(row["number"])} for row in rows])
-
-
-def clients_view(state: AccountState, _query: Query) -> View:
-    """get-clients: one client of a reseller per row."""
-    return ready_view([client | {"created": stamp(client["created"])} for client in state.clients])
-
-
-def transactions_view(state: AccountState, query: Query) -> View:
-    """get-transactions: one transaction of a client per row."""
-    client_id = required_id(query, "client_id")
-    if client_id not in [client["id"] for client in state.clients]:
-        raise Refused("NO_ACCESS", "This client is not yours.")
-    first, last = query.span()
-    entries = [e for e in state.transactions if e["client_id"] == client_id and first <= e["created"] <= last]
-    entries.sort(key=lambda entry: (entry["created"], entry["id"]), reverse=True)
-    rows = [entry | {"created": stamp(entry["created"])} for entry in entries]
-    for row in rows:
-        del row["client_id"]
-    return ready_view(rows, [entry["created"] for entry in entries])
+from smsdata.simulator.views import Listing
 
 
 def balance_answer(state: AccountState, _query: Query) -> Record:
     """get-balance: what is left after all sends."""
-    return {"balance": round(10_000 - sum(send.cost for send in state.sent.sends), 4), "currency": "AUD"}
+    return {"balance": round(state.credit - state.sent.spent, 4), "currency": "AUD"}
 
 
 LISTINGS = {
@@ -107,9 +99,39 @@ ANSWERS: dict[str, Callable[[AccountState, Query], Record]] = {
     "optout-list-member": optout_list_member,
     "add-to-list": add_to_list,
     "edit-list-member": edit_list_member,
+    "add-list": add_list,
+    "remove-list": remove_list,
+    "add-field-to-list": add_field_to_list,
+    "add-contacts-bulk": add_contacts_bulk,
+    "add-contacts-bulk-progress": add_contacts_bulk_progress,
+    "get-number": number_answer,
+    "lease-number": lease_number,
+    "edit-number-options": edit_number_options,
+    "add-keyword": add_keyword,
+    "edit-keyword": edit_keyword,
+    "add-email": add_email,
+    "delete-email": delete_email,
+    "get-client": client_answer,
+    "add-client": add_client,
+    "edit-client": edit_client,
+    "get-transaction": transaction_answer,
 }
 """Every call that answers with one thing, by its name on the wire."""
 
 
-CHANGES = frozenset({"delete-from-list", "optout-list-member", "add-to-list", "edit-list-member"})
+ORDERS: dict[str, Callable[[Sending, Query], Record]] = {"send-sms": send_sms, "cancel-sms": cancel_sms}
+"""Calls that also need what carries out sends, by their names on the wire."""
+
+
+READS = frozenset(
+    {"format-number", "add-contacts-bulk-progress"} | {name for name in ANSWERS if name.startswith("get-")}
+)
+"""Those about one thing that change nothing."""
+
+
+CHANGES = frozenset(ORDERS) | frozenset(ANSWERS) - READS
 """Those that change the account."""
+
+
+RESELLER = frozenset({"get-client", "add-client", "edit-client", "get-transaction"})
+"""Calls about one thing that only a reseller may make."""

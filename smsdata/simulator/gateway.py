@@ -13,7 +13,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ import orjson
 
 from smsdata.simulator import faults as fault
 from smsdata.simulator.account import Account
-from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS
+from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS, ORDERS, RESELLER
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.control import PREFIX, controlled
 from smsdata.simulator.drift import Drift
@@ -32,6 +32,7 @@ from smsdata.simulator.mixups import MixUps
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.views import Listing, View
+from smsdata.simulator.wire_forms import json_as_xml
 
 Params = tuple[tuple[str, str], ...]
 
@@ -130,6 +131,14 @@ class _Order:
             ties = np.random.default_rng(self._shuffle).random(count)
             positions = np.lexsort((ties, -np.asarray(view.times, np.int64)))[low:high]
         return [view.keys[position] for position in positions]
+
+
+def _in_xml(answer: Answer) -> Answer:
+    """The same answer in XML; what a proxy or a broken connection gives stays as it is."""
+    if not answer.headers.get("content-type", "").startswith("application/json"):
+        return answer
+    headers = {**answer.headers, "content-type": "application/xml; charset=utf-8"}
+    return replace(answer, headers=headers, body=json_as_xml(answer.body))
 
 
 class Gateway:
@@ -250,7 +259,8 @@ class Gateway:
         Parameters
         ----------
         method, path : str
-            As in the request line; only the last part of the path counts.
+            As in the request line; only the last part of the path counts, and its suffix says in which form
+            the answer goes back, errors too: ``.json`` or ``.xml``.
         params : pairs of str
             Of the query string and the form body, decoded.
         headers : mapping
@@ -260,6 +270,7 @@ class Gateway:
         with self.account.state.clock.lock:
             at = self.tick()
             answer = self._answer(method, path, given, headers, at)
+            answer = _in_xml(answer) if path.endswith(".xml") else answer
             self.calls.append(Received(at, path, given, answer.status))
             return answer
 
@@ -307,7 +318,8 @@ class Gateway:
     def _call_of(self, method: str, path: str) -> str:
         """The call that a path names."""
         name, _, suffix = path.rsplit("/", 1)[-1].partition(".")
-        if suffix != "json" or method not in ("GET", "POST") or not (name in LISTINGS or name in ANSWERS):
+        known = name in LISTINGS or name in ANSWERS or name in ORDERS
+        if suffix not in ("json", "xml") or method not in ("GET", "POST") or not known:
             raise Refused("NOT_IMPLEMENTED", "No such call.", 404)
         return name
 
@@ -356,6 +368,10 @@ class Gateway:
 
     def _one(self, call: str, query: Query) -> Record:
         """The answer of a call about one thing."""
+        if call in ORDERS:
+            return ORDERS[call](self.account.sending, query) | {"error": _success()}
+        if call in RESELLER and not self.reseller:
+            raise Refused("NO_ACCESS", "This feature is not enabled for the account.")
         return ANSWERS[call](self.account.state, query) | {"error": _success()}
 
     # -- pages ----------------------------------------------------------------------------------------

@@ -138,6 +138,7 @@ class Inbox:
 
     def take_hit(self, at: int, row: int) -> None:
         """A tracked link is followed."""
-        self.link_hits.append((at, row, "https://example.com/offer"))
+        send = self._sent.sends[self._sent.recipients["send"][row]]
+        self.link_hits.append((at, row, send.link or "https://example.com/offer"))
         for action in self.clicked:
             action(at, row)

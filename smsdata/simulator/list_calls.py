@@ -19,6 +19,12 @@ def _list_head(target: ContactList, style: str | None) -> Record:
     return head | {"fields": shaped_fields(target.fields, style)}
 
 
+def _named_fields(query: Query) -> dict[str, str]:
+    """The names of custom fields that a request gives, by ``field_1`` ... ``field_10``."""
+    names = {f"field_{number}": query.text(f"field_{number}") for number in range(1, 11)}
+    return {key: name for key, name in names.items() if name is not None}
+
+
 def lists_view(state: AccountState, query: Query) -> View:
     """get-lists: one contact list per row."""
     style = query.text("response_style")
@@ -125,3 +131,51 @@ def edit_list_member(state: AccountState, query: Query) -> Record:
         target.list_id, required_id(query, "msisdn"), by="api", fields=fields, **given
     )
     return member_row(target, member)
+
+
+# -- calls that make, widen and remove a list ----------------------------------------------------------------
+
+
+def new_list_of(state: AccountState, name: str, query: Query) -> ContactList:
+    """Make a list with the custom fields of a request; KEY_EXISTS where one has that name."""
+    if any(one.name == name for one in state.contacts.lists.values()):
+        raise Refused("KEY_EXISTS", "There is a list of this name.")
+    return state.contacts.open(state.contacts.add_list(name, _named_fields(query)))
+
+
+def add_list(state: AccountState, query: Query) -> Record:
+    """add-list: makes a list; the one call that answers a missing parameter with MISSING_PARAM."""
+    name = query.text("name")
+    if name is None or not name.strip():
+        raise Refused("MISSING_PARAM", "name is missing.")
+    head = _list_head(new_list_of(state, name, query), query.text("response_style"))
+    del head["members_total"]
+    return head
+
+
+def remove_list(state: AccountState, query: Query) -> Record:
+    """remove-list: removes a list and everybody on it."""
+    state.contacts.remove_list(required_id(query, "list_id"))
+    return {}
+
+
+def widen(state: AccountState, target: ContactList, query: Query) -> dict[str, str]:
+    """Give a list the custom fields of a request; KEY_EXISTS (a guess) for one that it has."""
+    fields = _named_fields(query)
+    if taken := sorted(fields.keys() & target.fields.keys()):
+        raise Refused("KEY_EXISTS", f"{taken[0]} is in use.")
+    with state.clock.changing():
+        target.fields |= fields
+    return fields
+
+
+def add_field_to_list(state: AccountState, query: Query) -> Record:
+    """add-field-to-list: gives a list custom fields; the answer calls ``field_4`` ``custom_4``."""
+    target = state.contacts.open(required_id(query, "list_id"))
+    fields = widen(state, target, query)
+    if not fields:
+        raise Refused("FIELD_EMPTY", "field_1 is empty.")
+    added = {key.replace("field", "custom"): name for key, name in fields.items()}
+    if query.text("response_style") == "array":
+        return {"fields": shaped_fields(added, "array"), "id": target.list_id}
+    return added | {"id": target.list_id}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from smsdata.simulator.contacts import Member
 from smsdata.simulator.outages import Outage
 from smsdata.simulator.recipients import DELIVERED, HARD, PENDING, SOFT, Ints
 from smsdata.simulator.seed_data import SENDER, reply_text
-from smsdata.simulator.sent import Send
+from smsdata.simulator.sent import Send, filled_in
 from smsdata.simulator.state import AccountState
 
 
@@ -52,7 +53,7 @@ class Sending:
 
     def __init__(self, state: AccountState, rng: np.random.Generator, habits: Habits) -> None:
         self.habits = habits
-        self._state = state
+        self.state = state
         self._rng = rng
 
     def order(
@@ -66,28 +67,54 @@ class Sending:
         type: str = "campaign",
         single: bool = False,
         urls: Mapping[str, str] | None = None,
+        validity: int | None = None,
+        link: str = "",
+        personal: bool = False,
     ) -> int:
-        """Send to people, or to the active members of a list, now or when the clock reaches ``at``."""
-        clock, sent = self._state.clock, self._state.sent
+        """Send to people, or to the active members of a list, now or when the clock reaches ``at``.
+
+        ``urls``, ``validity``, ``link``: as `Send` has them. ``personal`` fills in last names, custom fields
+        and the tracked link too, not first names alone. Gives the message_id, which stands for nothing where
+        nobody is left to send to.
+        """
+        clock, sent = self.state.clock, self.state.sent
         with clock.changing():
             when = clock.now if at is None else epoch(at)
             send = Send(sent.new_message_id(), type, when, text, sender, list_id, single)
-            send.urls = dict(urls or {})
+            send.urls, send.validity, send.link = dict(urls or {}), validity, link
             if when > clock.now:
-                clock.later(when, self._launch, send, people)
+                send.expected = len(self.reachable(people, list_id))
+                sent.scheduled[send.message_id] = send
+                clock.later(when, self._launch_scheduled, send, people, personal)
             else:
-                self._launch(when, send, people)
+                self._launch(send, people, personal)
             return send.message_id
 
-    def _launch(self, _at: int, send: Send, people: list[Member] | None) -> None:
-        """Resolve the recipients of a send and dispatch it; nobody left means nothing is sent."""
-        contacts, names = self._state.contacts, self._state.sent.names
-        if people is None and send.list_id is not None:
-            target = contacts.lists.get(send.list_id)
+    def cancel(self, message_id: int) -> bool:
+        """Call off what has not been sent yet; False when there is no such order."""
+        with self.state.clock.changing():
+            return self.state.sent.scheduled.pop(message_id, None) is not None
+
+    def reachable(self, people: list[Member] | None, list_id: int | None) -> list[Member]:
+        """Whom a send would go to now: those people, else the active of a list, without who is blocked."""
+        contacts = self.state.contacts
+        if people is None and list_id is not None:
+            target = contacts.lists.get(list_id)
             people = [m for m in target.present() if m.status == "active"] if target else []
         blocked = contacts.global_optouts if contacts.goo else set()
-        people = [member for member in people or [] if member.msisdn not in blocked]
+        return [member for member in people or [] if member.msisdn not in blocked]
+
+    def _launch_scheduled(self, _at: int, send: Send, people: list[Member] | None, personal: bool) -> None:
+        if self.state.sent.scheduled.pop(send.message_id, None) is not None:
+            self._launch(send, people, personal)
+
+    def _launch(self, send: Send, people: list[Member] | None, personal: bool) -> None:
+        """Resolve the recipients of a send and dispatch it; nobody left means nothing is sent."""
+        names = self.state.sent.names
+        people = self.reachable(people, send.list_id)
         if people:
+            if personal and "[" in send.text:
+                self._fill_in(send, people)
             self.dispatch(
                 send,
                 np.array([member.msisdn for member in people], np.int64),
@@ -95,16 +122,25 @@ class Sending:
                 np.array([names.index(member.last_name) for member in people]),
             )
 
+    def _fill_in(self, send: Send, people: list[Member]) -> None:
+        """Write what each recipient gets, by the row that dispatch is about to give them."""
+        first_row = self.state.sent.recipients.size
+        for row, member in enumerate(people, first_row):
+            send.texts[row] = filled_in(send.text, variables_of(member, short_link(send)))
+
     def dispatch(self, send: Send, numbers: Ints, first: Ints, last: Ints) -> None:
         """Hand messages to the carriers: decides every outcome and when it will be known.
 
         Copies of a number share one outcome, and it becomes final for all of them at once.
         """
-        rng, sent, count = self._rng, self._state.sent, len(numbers)
+        rng, sent, count = self._rng, self.state.sent, len(numbers)
         pace = int(rng.choice([2, 20, 100_000]))
         sent_at = send.sent_at + np.arange(count) // pace
         _, first_seen, same = np.unique(numbers, return_index=True, return_inverse=True)
         outcome, delay = self._outcomes(numbers)
+        if send.validity is not None:
+            expired = (delay > send.validity) & (outcome != HARD)
+            outcome[expired], delay[expired] = SOFT, send.validity
         for outage in self.habits.outages:
             outcome[outage.strikes(numbers, sent_at) & (outcome != HARD)] = outage.outcome
         outcome, final_at = outcome[first_seen][same], (sent_at + delay)[first_seen][same]
@@ -141,7 +177,7 @@ class Sending:
     def _plan_reactions(self, send: Send) -> None:
         """Decide who replies, opts out by link or follows a link, and when."""
         rng, rows, habits = self._rng, send.rows, self.habits
-        clock, inbox, recipients = self._state.clock, self._state.inbox, self._state.sent.recipients
+        clock, inbox, recipients = self.state.clock, self.state.inbox, self.state.sent.recipients
         final_at = recipients["final_at"][rows].tolist()
         reached = recipients["outcome"][rows] == DELIVERED
         replying = reached & (rng.random(len(rows)) < habits.reply_rate) & send.sender.isdigit()
@@ -151,7 +187,20 @@ class Sending:
         for position in np.flatnonzero(reached & (rng.random(len(rows)) < habits.link_rate)).tolist():
             wait = int(rng.integers(HOUR_SECONDS, 45 * DAY_SECONDS))
             clock.later(final_at[position] + wait, inbox.take_optout, int(rows[position]), "link")
-        if "https://" in send.text:
+        if "https://" in send.text or send.link:
             for position in np.flatnonzero(reached & (rng.random(len(rows)) < 0.05)).tolist():
                 wait = int(rng.exponential(HOUR_SECONDS))
                 clock.later(final_at[position] + wait, inbox.take_hit, int(rows[position]))
+
+
+def short_link(send: Send) -> str:
+    """What stands in a text for its tracked link; empty where it has none."""
+    return f"https://example.com/{send.message_id:x}" if send.link else ""
+
+
+def variables_of(member: Member, link: str) -> dict[str, Any]:
+    """By their names in lower case, what a text may name in square brackets for one recipient."""
+    fixed = {"firstname": member.first_name, "lastname": member.last_name} | (
+        {"tracked-link": link} if link else {}
+    )
+    return {name.lower(): value for name, value in member.fields.items()} | fixed

@@ -6,8 +6,10 @@ Imports the clock, the columns of recipients, the refusals of `contacts`, and th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +48,10 @@ def parts(text: str) -> int:
 class Send:
     """One send. ``single``: to one recipient through the API, so its report row names the recipient.
 
-    ``urls``: by kind of callback, the addresses that this send brought along.
+    ``urls``: by kind of callback, the addresses that this send brought along. ``validity``: after how many
+    seconds a message that is still with the carrier expires. ``link``: where its tracked link leads.
+    ``expected``: how many recipients it had when it was ordered; ``rows`` are there once it went out.
+    ``texts``: by row, what was sent where more was filled in than the first name.
     """
 
     message_id: int
@@ -59,16 +64,53 @@ class Send:
     rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     responses: int = 0
     urls: dict[str, str] = field(default_factory=dict)
+    validity: int | None = None
+    link: str = ""
+    expected: int = 0
+    texts: dict[int, str] = field(default_factory=dict)
 
     @property
     def parts(self) -> int:
-        """SMS per recipient."""
-        return parts(self.text)
+        """SMS per recipient: of the longest text where they differ."""
+        return max(map(parts, self.texts.values())) if self.texts else parts(self.text)
+
+    @property
+    def recipients(self) -> int:
+        """How many messages it is: those sent, before that those expected."""
+        return len(self.rows) or self.expected
+
+    @property
+    def total_parts(self) -> int:
+        """SMS over all recipients."""
+        if self.texts:
+            return sum(map(parts, self.texts.values()))
+        return self.parts * self.recipients
 
     @property
     def cost(self) -> float:
         """What the send cost, as a positive amount."""
-        return round(PRICE * self.parts * len(self.rows), 4)
+        return round(PRICE * self.total_parts, 4)
+
+    def text_for(self, row: int, first_name: str | None) -> str:
+        """What the recipient in a row got, variables filled in."""
+        filled = self.texts.get(row)
+        return text_of(self.text, first_name) if filled is None else filled
+
+
+def filled_in(template: str, values: Mapping[str, Any]) -> str:
+    """A text with the variables in square brackets filled in; unknown ones stay, null is nothing.
+
+    Examples
+    --------
+    >>> filled_in("Hi [FirstName] of [Town] [x]", {"firstname": "Ana", "town": None})
+    'Hi Ana of  [x]'
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1].lower()
+        return match[0] if name not in values else "" if values[name] is None else str(values[name])
+
+    return re.sub(r"\[([^\[\]]+)\]", value, template)
 
 
 class Names:
@@ -102,6 +144,8 @@ class Sent:
         Where a message_id stands in ``sends``; the column ``send`` of the recipients holds the same number.
     recipients : Recipients
         One row per message to one number, over all sends.
+    scheduled : dict of int to Send
+        By message_id, what is ordered and waits for its instant.
     added : list of callable
         Called with each send that goes out.
     names : Names
@@ -111,6 +155,7 @@ class Sent:
     def __init__(self, clock: Clock) -> None:
         self.sends: list[Send] = []
         self.positions: dict[int, int] = {}
+        self.scheduled: dict[int, Send] = {}
         self.added: list[Callable[[Send], None]] = []
         self.recipients = Recipients()
         self.names = Names()
@@ -128,6 +173,15 @@ class Sent:
         self.sends.append(send)
         for action in self.added:
             action(send)
+
+    @property
+    def spent(self) -> float:
+        """What all sends cost."""
+        return sum(send.cost for send in self.sends)
+
+    def ordered(self, message_id: int) -> Send:
+        """The send with this id, also one that waits for its instant, or ``NOT_FOUND``."""
+        return self.scheduled.get(message_id) or self.send_of(message_id)
 
     def send_of(self, message_id: int) -> Send:
         """The send with this id, or ``NOT_FOUND``."""
@@ -159,8 +213,8 @@ class Sent:
         """The message in this row with its variables filled in; None for row -1, which stands for none."""
         if row < 0:
             return None
-        send = self.sends[self.recipients["send"][row]]
-        return text_of(send.text, self.names.values[self.recipients["first"][row]])
+        send: Send = self.sends[self.recipients["send"][row]]
+        return send.text_for(row, self.names.values[self.recipients["first"][row]])
 
     def set_status(self, message_id: int, msisdn: int | str, status: str) -> None:
         """Give one recipient another status now, also one whose status is final."""
@@ -173,4 +227,7 @@ class Sent:
         """List a number once more in a send: one more message, ``copies`` one higher."""
         with self._clock.changing():
             send, row = self.send_of(message_id), int(self.rows_of(message_id, msisdn)[0])
-            send.rows = np.concatenate([send.rows, self.recipients.copy_row(row)])
+            copy = self.recipients.copy_row(row)
+            send.rows = np.concatenate([send.rows, copy])
+            if row in send.texts:
+                send.texts[int(copy[0])] = send.texts[row]

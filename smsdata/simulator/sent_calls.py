@@ -11,7 +11,7 @@ from smsdata.simulator.contacts import Refused
 from smsdata.simulator.number_forms import international
 from smsdata.simulator.query import Query
 from smsdata.simulator.recipients import DELIVERED, HARD, PENDING, SOFT, STATUS_WORDS, Ints
-from smsdata.simulator.seed_data import Record, text_of
+from smsdata.simulator.seed_data import Record
 from smsdata.simulator.sent import FIRST_MESSAGE_ID, Send
 from smsdata.simulator.state import AccountState
 from smsdata.simulator.truth import hit_row
@@ -49,7 +49,7 @@ def _message_rows(state: AccountState, rows: Ints) -> list[Record]:
             {
                 "id": FIRST_MESSAGE_ID + row,
                 "message_id": send.message_id,
-                "message": text_of(send.text, names[first]) if "[" in send.text else send.text,
+                "message": send.text_for(row, names[first]) if "[" in send.text else send.text,
                 "sent_at": stamp(sent_at),
                 "msisdn": msisdn,
                 "caller_id": int(send.sender) if send.sender.isdigit() else send.sender,
@@ -113,7 +113,7 @@ def sms_sent_view(state: AccountState, query: Query) -> View:
     if optouts != "include":
         keep &= (columns["optout_at"][rows] <= state.now) == (optouts == "only")
     keys = rows[keep]
-    block = _send_block(state, send)
+    block = send_block(state, send)
     return View(keys, -np.arange(len(keys)), lambda some: _dlr_rows(state, some), {"message": block})
 
 
@@ -135,11 +135,11 @@ def _dlr_rows(state: AccountState, rows: Ints) -> list[Record]:
     ]
 
 
-def _send_block(state: AccountState, send: Send) -> Record:
+def send_block(state: AccountState, send: Send) -> Record:
     """The ``message`` block beside the recipients."""
     counters = state.sent.counters(send)
     bounced = counters["soft_bounced"] + counters["hard_bounced"]
-    block = {"message_id": send.message_id, "send_at": stamp(send.sent_at), "recipients": len(send.rows)}
+    block = {"message_id": send.message_id, "send_at": stamp(send.sent_at), "recipients": send.recipients}
     block |= {"cost": send.cost, "sms": send.parts}
     if send.list_id is not None:
         target = state.contacts.lists.get(send.list_id)
@@ -183,7 +183,7 @@ def link_hits_view(state: AccountState, query: Query) -> View:
 
 def _hits_of(state: AccountState, send: Send) -> list[tuple[int, int, str]]:
     """The tracked-link hits of a send, oldest first."""
-    number, sends = state.sent.positions[send.message_id], state.sent.recipients["send"]
+    number, sends = state.sent.positions.get(send.message_id), state.sent.recipients["send"]
     return sorted((hit for hit in state.inbox.link_hits if sends[hit[1]] == number), key=lambda hit: hit[0])
 
 
@@ -191,21 +191,21 @@ def _hits_of(state: AccountState, send: Send) -> list[tuple[int, int, str]]:
 
 
 def sms_answer(state: AccountState, query: Query) -> Record:
-    """get-sms: one send."""
-    send = state.sent.send_of(required_id(query, "message_id"))
-    return _send_block(state, send) | {"message": send.text}
+    """get-sms: one send, also one that waits for its instant."""
+    send = state.sent.ordered(required_id(query, "message_id"))
+    return send_block(state, send) | {"message": send.text}
 
 
 def sms_stats_answer(state: AccountState, query: Query) -> Record:
     """get-sms-stats: the counters of one send."""
-    send = state.sent.send_of(required_id(query, "message_id"))
+    send = state.sent.ordered(required_id(query, "message_id"))
     counters = state.sent.counters(send)
     return {
         "stats": {
             "hard_bounced": counters["hard_bounced"],
             "soft_bounced": counters["soft_bounced"],
-            "total": send.parts * len(send.rows),
-            "recipientCount": len(send.rows),
+            "total": send.total_parts,
+            "recipientCount": send.recipients,
             "delivered": counters["delivered"],
             "pending": counters["pending"],
             "bounced": counters["hard_bounced"] + counters["soft_bounced"],
@@ -234,7 +234,7 @@ def delivery_status_answer(state: AccountState, query: Query) -> Record:
             "send_at": stamp(send.sent_at),
             "datetime": None if code == PENDING else stamp(final_at - final_at % 60),
             "status": ("pending", "delivered", "failed", "failed")[code],
-            "message": text_of(send.text, name),
+            "message": send.text_for(int(rows[0]), name),
         }
     }
 

@@ -1,6 +1,6 @@
 """The gateway on the wire and in process. Owns transports and servers; decides nothing about answers.
 
-Imports the gateway and the courier.
+Imports the gateway, the courier and the forms of requests.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, cast
-from urllib.parse import parse_qsl
 
 import httpx
 import uvicorn
@@ -22,18 +21,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from smsdata.simulator.courier import carrying
 from smsdata.simulator.gateway import Answer, Gateway
+from smsdata.simulator.wire_forms import request_pairs
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 SendMessage = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _RESET = "reset"
-
-
-def _decoded_pairs(*encoded: bytes) -> list[tuple[str, str]]:
-    """URL-encoded parameters of the query string and the form body."""
-    texts = [text.decode("utf-8", "replace") for text in encoded]
-    return [pair for text in texts for pair in parse_qsl(text, keep_blank_values=True)]
 
 
 class _Transport(httpx.BaseTransport):
@@ -49,7 +43,7 @@ class _Transport(httpx.BaseTransport):
         answer = self._gateway.respond(
             request.method,
             request.url.path,
-            _decoded_pairs(request.url.query, request.read()),
+            request_pairs(request.url.query, request.read(), request.headers.get("content-type", "")),
             request.headers,
         )
         self._wait()
@@ -89,9 +83,8 @@ def asgi_app(gateway: Gateway) -> Starlette:
         body = await _body(scope, receive)
         await asyncio.sleep(gateway.wait())
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        answer = gateway.respond(
-            scope["method"], scope["path"], _decoded_pairs(scope["query_string"], body), headers
-        )
+        pairs = request_pairs(scope["query_string"], body, headers.get("content-type", ""))
+        answer = gateway.respond(scope["method"], scope["path"], pairs, headers)
         await asyncio.sleep(gateway.wait())
         await _send_answer(answer, scope, receive, send)
 
@@ -185,17 +178,17 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one."""
+def listening(port: int = 8025, host: str = "127.0.0.1") -> socket.socket:
+    """A listening socket, for `serve`; port 0 takes a free one. Raises OSError when the port is taken."""
     listener = socket.create_server((host, port), backlog=512)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer waits 40 ms for an ACK
     listener.setblocking(False)
     return listener
 
 
-def serve(gateway: Gateway, *, port: int = 8025, host: str = "127.0.0.1") -> None:
-    """Serve until interrupted (KeyboardInterrupt). Raises OSError when the port is taken."""
-    with _listening(host, port) as listener, carrying(gateway):
+def serve(gateway: Gateway, listener: socket.socket) -> None:
+    """Serve on a listening socket until interrupted (KeyboardInterrupt), then close it."""
+    with listener, carrying(gateway):
         _Server(gateway).run(sockets=[listener])
 
 
@@ -211,7 +204,7 @@ def running(gateway: Gateway, *, port: int = 0) -> Iterator[str]:
     ...     httpx.get(base_url + "get-lists.json", auth=("demo", "demo")).status_code
     200
     """
-    with _listening("127.0.0.1", port) as listener, carrying(gateway):
+    with listening(port) as listener, carrying(gateway):
         server = _Server(gateway)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

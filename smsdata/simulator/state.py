@@ -1,14 +1,15 @@
 """What an account holds at its virtual time, part by part: what truth and the calls of the gateway read.
 
-Owns no rule. Imports the parts: clock, contacts, sent, inbox.
+Owns no rule. Imports the parts: clock, contacts, sent, inbox, imports.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smsdata.simulator.clock import Clock
 from smsdata.simulator.contacts import Contacts
+from smsdata.simulator.imports import Imports
 from smsdata.simulator.inbox import Inbox
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.sent import Sent
@@ -16,7 +17,10 @@ from smsdata.simulator.sent import Sent
 
 @dataclass(frozen=True)
 class AccountState:
-    """The parts side by side; the last four are tables that never change."""
+    """The parts side by side, then the tables that only calls of the gateway change.
+
+    ``emails``: by address, who may send by e-mail. ``credit``: what all sends are paid from.
+    """
 
     clock: Clock
     contacts: Contacts
@@ -26,6 +30,9 @@ class AccountState:
     keywords: list[Record]
     clients: list[Record]
     transactions: list[Record]
+    imports: Imports
+    emails: dict[str, Record] = field(default_factory=dict)
+    credit: float = 10_000.0
 
     @property
     def now(self) -> int:

@@ -36,7 +36,7 @@ import numpy as np
 from smsdata.simulator.contacts import OptOut
 from smsdata.simulator.inbox import is_stop
 from smsdata.simulator.recipients import STATUS_WORDS
-from smsdata.simulator.seed_data import Record, text_of
+from smsdata.simulator.seed_data import Record
 from smsdata.simulator.sent import FIRST_MESSAGE_ID, Send
 from smsdata.simulator.state import AccountState
 
@@ -103,7 +103,7 @@ def _true_messages(state: AccountState) -> list[Record]:
             "msisdn": recipient["msisdn"],
             "sender": send.sender,
             "status": recipient["status"],
-            "message": text_of(send.text, recipient["first_name"]),
+            "message": send.text_for(recipient["row"], recipient["first_name"]),
         }
         for send in state.sent.sends
         for recipient in _recipients(state, send)

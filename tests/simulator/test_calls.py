@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smsdata.simulator import Account, Gateway
-from smsdata.simulator.calls import ANSWERS, LISTINGS
+from smsdata.simulator.calls import ANSWERS, LISTINGS, ORDERS
 from smsdata.simulator.faults import FAULT_KINDS, INSTEAD
 
 from .asking import SPAN, ask, busiest, code, parameters, read, small
@@ -284,7 +284,7 @@ def test_authentication_is_basic_only(headers: dict[str, str], expected: str) ->
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (401, expected)
 
 
-@pytest.mark.parametrize("path", ["/get-lists", "/get-lists.xml", "/get-nothing.json", "/", "/send-sms.json"])
+@pytest.mark.parametrize("path", ["/get-lists", "/get-lists.csv", "/get-nothing.json", "/", "/2/"])
 def test_unknown_calls_are_not_implemented(path: str) -> None:
     """404, also when only the suffix is missing."""
     gateway = Gateway(small(), limiter=None)
@@ -303,9 +303,13 @@ def test_every_call_answers(account: Account) -> None:
     documented = {
         "get-sms", "get-sms-stats", "get-sms-delivery-status", "get-sms-sent-count", "get-contact",
         "get-balance", "format-number", "delete-from-list", "optout-list-member", "add-to-list",
-        "edit-list-member",
+        "edit-list-member", "add-list", "remove-list", "add-field-to-list", "add-contacts-bulk",
+        "add-contacts-bulk-progress", "get-number", "lease-number", "edit-number-options", "add-keyword",
+        "edit-keyword", "add-email", "delete-email", "get-client", "add-client", "edit-client",
+        "get-transaction",
     }  # fmt: skip
     assert documented == set(ANSWERS)
+    assert set(ORDERS) == {"send-sms", "cancel-sms"}
     assert len(LISTINGS) == 13
     gateway = Gateway(account, limiter=None)
     assert ask(gateway, "get-sms", message_id=busiest(account))[1]["recipients"] > 1
