@@ -86,7 +86,10 @@ def _counts(account: Account, table: str, asked: dict[str, Any]) -> int:
 
 
 def _plain(made: Client, account: Account, table: str, asked: dict[str, Any]) -> Any:
-    if table in ("dlrs", "optouts"):  # rows that name nothing but a number: the send's counters vouch for them
+    if table in (
+        "dlrs",
+        "optouts",
+    ):  # rows that name nothing but a number: the send's counters vouch for them
         read = Read(endpoint(table), asked, expect=_counts(account, table, asked))
         rows = Reader(made).read(read).rows.to_pylist()
     else:
