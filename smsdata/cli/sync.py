@@ -71,8 +71,10 @@ def sync_command(
         )
     common.say(*(f"note: {note}" for note in report.notes))
     common.look(*(f"needs a look: {line}" for line in report.attention))
-    common.show(report.as_json() | {"store": str(store.path)}, *_sync_lines(report, store))
-    return NEEDS_ATTENTION if report.attention else 0
+    code = NEEDS_ATTENTION if report.attention else 0
+    told = report.as_json() | {"store": str(store.path), "exit_code": code}
+    common.show(told, *_sync_lines(report, store))
+    return code
 
 
 _TAKEN_BY = {
