@@ -18,7 +18,7 @@ from smsdata import ApiError, Store, StoreError, sync
 from smsdata.cli.app import app
 from smsdata.simulator import Account, Gateway
 from smsdata.store.last_run import FILE, RunRecord, last_runs, recorded_run
-from smsdata.store.status import store_status_lines, store_status
+from smsdata.store.status import store_status, store_status_lines
 from tests.support.clients import connected
 from tests.support.schemas import misfits
 from tests.test_old_store import ARCHIVE, contents

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
-from smsdata.store.status import store_status_lines, store_status
+from smsdata.store.status import store_status, store_status_lines
 from smsdata.times import duration, instant
 
 
