@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from smsdata.cli.app import app
-from smsdata.simulator import Account, Faults, Gateway, running
+from smsdata.simulator import Account, Gateway, running
 from tests.support.schemas import documented_schemas, misfits
 
 
@@ -25,14 +25,17 @@ def said(address: str, store: Path, *words: str, **settings: str) -> tuple[int, 
 
 
 def test_sync_prints_what_its_schema_says(tmp_path: Path) -> None:
-    """A first run, one of nothing new, one with odd rows, and one of a gateway that lacks a call."""
+    """A first run, one of nothing new, one that fails in part, and one with odd rows and values."""
     account = Account(seed=4, campaigns=3, recipients=12, singles=2, inbound=3, lists=2, days=20)
     gateway = Gateway(account, limiter=None)
     with running(gateway) as address:
         runs = [said(address, tmp_path / "store", "sync") for _ in range(2)]
         gateway.spoil("get-lists", {}, {"id": "none"})
         runs.append(said(address, tmp_path / "store", "sync"))
-    with running(Gateway(account, limiter=None, faults=Faults.parse(["odd_row=0.3"]))) as address:
+    odd = Gateway(account, limiter=None)
+    odd.spoil("get-user-sms-sent", {"id": account.truth("messages")[0]["id"]}, {"sent_at": "soon"})
+    odd.spoil("get-user-sms-responses", {}, {"list_id": "none", "new_key": 1})
+    with running(odd) as address:
         runs.append(said(address, tmp_path / "other", "sync"))
     assert [code for code, _ in runs] == [0, 0, 3, 3]
     for code, told in runs:

@@ -2,8 +2,8 @@
 
 Words and progress go to stderr; stdout holds the result, and with ``--json`` exactly one JSON object.
 Exit codes: 0 done; 1 error; 2 wrong usage; 3 done, but something needs a look; 4 the store is locked;
-5 refused by a safety rule; 130 interrupted. Imports `settings`, `gateway`, `store` and `schema`; the files of
-the commands import it, and it none of them.
+5 refused by a safety rule; 130 interrupted. Imports `log_lines`, `settings`, `gateway`, `store` and `schema`;
+the files of the commands import it, and it none of them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import json
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -26,6 +27,7 @@ import typer
 from stamina.instrumentation import set_on_retry_hooks
 from typer.exceptions import Abort, TyperException
 
+from smsdata.cli.log_lines import LogFormat, close_streams, log_to_stderr, log_words, stderr_if_read
 from smsdata.errors import ApiError, SmsDataError, UsageError
 from smsdata.gateway.client import Client
 from smsdata.schema.memory import share_arenas
@@ -65,10 +67,14 @@ class CommonOptions:
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on exit 0, and why on any other.")] = (
         False
     )
+    log_format: Annotated[
+        LogFormat, typer.Option(help="How stderr is written: text, or json, one object a line.")
+    ] = "text"
     given = cast(
         Mapping[str, str], MappingProxyType({})
     )  # no option itself: what the command line names: parameter, option
     held = cast(list[str], ())  # no option either: the lines of a quiet command
+    afterwards = cast(list[Callable[[int], None]], ())  # nor this: what is done once the exit code is known
 
     def refuse_ignored(self, because: str, *names: str) -> None:
         """Refuse options of the command line that would do nothing; `because` says what makes them idle."""
@@ -104,11 +110,11 @@ class CommonOptions:
     def say(self, *lines: str) -> None:
         """Print lines for a person, to stderr."""
         if not self.quiet:
-            self.look(*lines)
+            log_words(*lines)
 
     def look(self, *lines: str) -> None:
         """Print lines that say why an exit code is not 0, to stderr, also when all else is quiet."""
-        _print_words(*lines)
+        log_words(*lines, level=logging.WARNING)
 
     def show(self, result: dict[str, Any], *lines: str) -> None:
         """Print the result to stdout: as JSON, or as lines, which when quiet wait for a code not 0."""
@@ -127,35 +133,8 @@ def _print_out(*lines: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:  # what is buffered must not fail again at the end of the process
-        _close_stdout()
+        close_streams()
         raise SmsDataError(f"the result cannot be written to stdout: {error.strerror}.") from None
-
-
-def _print_words(*lines: str) -> None:
-    """Print to stderr."""
-    with _stderr_if_read():
-        for line in lines:
-            print(line, file=sys.stderr)
-
-
-@contextmanager
-def _stderr_if_read() -> Iterator[None]:
-    """Where nobody can take the words for stderr, the work goes on without them."""
-    try:
-        yield
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        _close_stdout()
-
-
-def _close_stdout() -> None:
-    """Let go of what cannot be written, or it would fail again at the end of the process."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 ACCOUNT = ("base_url", "rate", "share", "ca_bundle", "proxy", "now")
@@ -211,7 +190,14 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
             common = CommonOptions(**{f.name: given.pop(f.name) for f in fields(CommonOptions)})
             object.__setattr__(common, "given", _named_options(context))  # no options of their own
             object.__setattr__(common, "held", [])
-            raise typer.Exit(_exit_code(common, name, lambda: function(common, **given)))
+            object.__setattr__(common, "afterwards", [])
+            log_to_stderr(common.log_format)
+            if common.log_format == "json":
+                os.environ["SMSDATA_PROGRESS"] = "0"  # a bar among the objects could not be read
+            code = _exit_code(common, name, lambda: function(common, **given))
+            for do in common.afterwards:
+                do(code)
+            raise typer.Exit(code)
 
         # Typer reads the options from the signature: give it one that holds the common options too.
         parameters = [context, *own, *shared]
@@ -235,10 +221,10 @@ def _exit_code(common: CommonOptions, name: str, work: Callable[[], int | None])
         if code and common.held:
             _print_out(*common.held)
     except KeyboardInterrupt:
-        _print_words(f"smsdata: interrupted{_WHEN_INTERRUPTED.get(name, '')}.")
+        log_words(f"smsdata: interrupted{_WHEN_INTERRUPTED.get(name, '')}.", level=logging.ERROR)
         return INTERRUPTED
     except BrokenPipeError:
-        _close_stdout()
+        close_streams()
         return 1
     except SmsDataError as error:
         return _say_failure(common.as_json, str(error), error.exit_code, error.code, error.status)
@@ -264,7 +250,7 @@ def _say_failure(as_json: bool, text: str, exit_code: int, code: str = "", statu
     if as_json:
         with suppress(OSError):
             print(json.dumps({"error": {"code": code, "status": status, "message": text}}), flush=True)
-    _print_words(f"smsdata: {text}")
+    log_words(f"smsdata: {text}", level=logging.ERROR, code=code, status=status, exit_code=exit_code)
     return exit_code
 
 
@@ -294,13 +280,22 @@ def run(arguments: Sequence[str]) -> int:
         if "--json" in arguments:
             wrong = {"code": "USAGE", "status": None, "message": error.format_message()}
             _print_out(json.dumps({"error": wrong}))
-        show = getattr(error, "show", None)
-        if show is not None:
-            with _stderr_if_read():
-                show(sys.stderr)
+        _show_usage(error, arguments)
         return error.exit_code
     except Abort:
         return INTERRUPTED
+
+
+def _show_usage(error: TyperException, arguments: Sequence[str]) -> None:
+    """Say what is wrong with a command line that was not understood, in the format that it asks for."""
+    if "--log-format json" in " ".join(arguments).replace("=", " "):
+        log_to_stderr("json")
+        log_words(error.format_message(), level=logging.ERROR, code="USAGE", exit_code=error.exit_code)
+        return
+    show = getattr(error, "show", None)
+    if show is not None:
+        with stderr_if_read():
+            show(sys.stderr)
 
 
 def main() -> None:
@@ -320,9 +315,10 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     except (OSError, SmsDataError) as error:  # help or an error that nobody takes: a closed pipe, a full disk
-        _close_stdout()
+        close_streams()
         if not isinstance(error, BrokenPipeError):
-            _print_words(f"smsdata: {error}")
+            log_to_stderr("text")
+            log_words(f"smsdata: {error}", level=logging.ERROR)
         code = 1
     if code == INTERRUPTED:  # a call under way may hang: nobody waits for its thread
         with suppress(OSError, ValueError):

@@ -1,7 +1,7 @@
 """The commands that fill and check a store: sync, plan, tables, verify.
 
-Owns their options and what they print; the work is done in `ingest` and `store`. Imports those two, `schema`
-and `cli.app`.
+Owns their options and what they print; the work is done in `ingest` and `store`. Imports those two, `schema`,
+`cli.app` and `cli.heartbeat`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.heartbeat import Heartbeat
 from smsdata.errors import UsageError
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.report import Report
@@ -47,8 +48,15 @@ def sync_command(
     country: Annotated[
         str | None, typer.Option(help="Country of that number if it has none, such as AU.")
     ] = None,
+    heartbeat: Annotated[
+        str | None, typer.Option(help="A file to touch, or an address to call, after a good run.")
+    ] = None,
+    heartbeat_on: Annotated[
+        str, typer.Option(help="The exit codes that count as good: 0, or 0,3 (3 needs a look, 4 locked).")
+    ] = "0",
 ) -> int:
     """Bring the store up to date with the account, in as few calls as possible."""
+    _give_sign_of_life(common, heartbeat, heartbeat_on)
     names = _table_names(tables)
     _refuse_ignored_by_sync(common, names, msisdn)
     number = _international_number(msisdn, country)
@@ -75,6 +83,21 @@ def sync_command(
     told = report.as_json() | {"store": str(store.path), "exit_code": code}
     common.show(told, *_sync_lines(report, store))
     return code
+
+
+def _give_sign_of_life(common: CommonOptions, target: str | None, codes: str) -> None:
+    """Have a monitor told once the exit code is known; a sign that fails is a line and nothing else."""
+    if target is None:
+        common.refuse_ignored("it says when --heartbeat counts", "heartbeat_on")
+        return
+    heartbeat, chosen = Heartbeat.of(target, codes), common.settings()
+
+    def beat(code: int) -> None:
+        failed = heartbeat.beat(code, chosen)
+        if failed:
+            common.look(f"smsdata: {failed}")
+
+    common.afterwards.append(beat)
 
 
 _TAKEN_BY = {
