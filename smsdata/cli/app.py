@@ -27,6 +27,7 @@ import typer
 from stamina.instrumentation import set_on_retry_hooks
 from typer.exceptions import Abort, TyperException
 
+from smsdata.account_file import DEFAULT_FILE, account_entry
 from smsdata.cli.log_lines import LogFormat, close_streams, log_to_stderr, log_words, stderr_if_read
 from smsdata.errors import ApiError, SmsDataError, UsageError
 from smsdata.gateway.client import Client
@@ -62,6 +63,10 @@ class CommonOptions:
         typer.Option(help="Certificates to trust, beside the usual ones [SMSDATA_CA_BUNDLE]."),
     ] = None
     proxy: Annotated[str | None, typer.Option(help="Proxy on the way to the gateway [SMSDATA_PROXY].")] = None
+    account: Annotated[
+        str | None, typer.Option(help="The account of this name, of the file of accounts.")
+    ] = None
+    accounts_file: Annotated[str, typer.Option(help="The file of accounts.")] = DEFAULT_FILE
     now: Annotated[str | None, typer.Option(help="Take this instant as now, for tests.")] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on exit 0, and why on any other.")] = (
@@ -83,38 +88,38 @@ class CommonOptions:
             verb, them = ("does", "it") if len(idle) == 1 else ("do", "them")
             raise UsageError(f"{', '.join(idle)} {verb} nothing here: {because}. Leave {them} out.")
 
-    def settings(self) -> Settings:
-        """The settings in force."""
-        return settings(
-            base_url=self.base_url, rate=self.rate, share=self.share, store=self.store,
-            ca_bundle=self.ca_bundle, proxy=self.proxy,
-        )  # fmt: skip
+    def settings(self, *, secret: bool = True) -> Settings:
+        """The settings in force; without `secret` those that need neither key nor secret of an account."""
+        given = {
+            "base_url": self.base_url, "rate": self.rate, "share": self.share, "store": self.store,
+            "ca_bundle": self.ca_bundle, "proxy": self.proxy,
+        }  # fmt: skip
+        if self.account is None:
+            return settings(**given)
+        return account_entry(self.accounts_file, self.account).settings(secret=secret, **given)
 
     def client(self) -> Client:
         """The account."""
         chosen = self.settings()
         require_credentials(chosen)
-        return Client(
-            base_url=chosen.base_url, rate=chosen.rate, share=chosen.share, now=self.now,
-            ca_bundle=chosen.ca_bundle, proxy=chosen.proxy,
-        )  # fmt: skip
+        return client_of(chosen, self.now)
 
     def open_store(self) -> Store:
         """The store."""
-        return Store(self.settings().store)
+        return Store(self.settings(secret=False).store)
 
     def existing_store(self) -> Store:
         """The store, for commands that only read it."""
-        return existing_store(self.settings().store)
+        return existing_store(self.settings(secret=False).store)
 
-    def say(self, *lines: str) -> None:
-        """Print lines for a person, to stderr."""
+    def say(self, *lines: str, account: str = "") -> None:
+        """Print lines for a person, to stderr; `account` is whose they are, where several are at it."""
         if not self.quiet:
-            log_words(*lines)
+            log_words(*lines, account=account)
 
-    def look(self, *lines: str) -> None:
+    def look(self, *lines: str, account: str = "") -> None:
         """Print lines that say why an exit code is not 0, to stderr, also when all else is quiet."""
-        log_words(*lines, level=logging.WARNING)
+        log_words(*lines, level=logging.WARNING, account=account)
 
     def show(self, result: dict[str, Any], *lines: str) -> None:
         """Print the result to stdout: as JSON, or as lines, which when quiet wait for a code not 0."""
@@ -124,6 +129,14 @@ class CommonOptions:
             self.held.extend(lines)
         else:
             _print_out(*lines)
+
+
+def client_of(chosen: Settings, now: str | None = None) -> Client:
+    """The account of these settings."""
+    return Client(
+        key=chosen.key, secret=chosen.secret.reveal(), base_url=chosen.base_url, rate=chosen.rate,
+        share=chosen.share, now=now, ca_bundle=chosen.ca_bundle, proxy=chosen.proxy,
+    )  # fmt: skip
 
 
 def _print_out(*lines: str) -> None:
@@ -194,7 +207,13 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
             log_to_stderr(common.log_format)
             if common.log_format == "json":
                 os.environ["SMSDATA_PROGRESS"] = "0"  # a bar among the objects could not be read
-            code = _exit_code(common, name, lambda: function(common, **given))
+
+            def work() -> int | None:
+                if common.account is None and name != "accounts" and not given.get("all_accounts"):
+                    common.refuse_ignored("it says where --account is looked up", "accounts_file")
+                return function(common, **given)
+
+            code = _exit_code(common, name, work)
             for do in common.afterwards:
                 do(code)
             raise typer.Exit(code)
@@ -226,32 +245,50 @@ def _exit_code(common: CommonOptions, name: str, work: Callable[[], int | None])
     except BrokenPipeError:
         close_streams()
         return 1
-    except SmsDataError as error:
-        return _say_failure(common.as_json, str(error), error.exit_code, error.code, error.status)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _say_failure(
-            common.as_json, f"{where}{error.strerror or error}. Correct that and run it again.", 1
-        )
-    except Exception as error:  # a fault of ours: its text may hold somebody's number
-        if os.environ.get("SMSDATA_TRACEBACK"):
+    except Exception as error:
+        if not isinstance(error, SmsDataError | OSError) and os.environ.get("SMSDATA_TRACEBACK"):
             raise
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        text = (
-            f"unexpected {type(error).__name__} in {Path(at.filename).name} line {at.lineno}, a fault of "
-            "smsdata: please report it. SMSDATA_TRACEBACK=1 shows all of it, which may hold phone numbers."
-        )
-        return _say_failure(common.as_json, text, 1, "UNEXPECTED")
+        return _say_failure(common.as_json, failure_of(error))
     return code
 
 
-def _say_failure(as_json: bool, text: str, exit_code: int, code: str = "", status: int | None = None) -> int:
+@dataclass(frozen=True)
+class WhyFailed:
+    """Why something failed: in one line, with a code and the exit code that follows."""
+
+    text: str
+    exit_code: int = 1
+    code: str = ""
+    status: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """What stands under ``error`` with --json."""
+        return {"code": self.code, "status": self.status, "message": self.text}
+
+
+def failure_of(error: Exception) -> WhyFailed:
+    """Say why something failed, without a word that may be somebody's number."""
+    if isinstance(error, SmsDataError):
+        return WhyFailed(str(error), error.exit_code, error.code, error.status)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return WhyFailed(f"{where}{error.strerror or error}. Correct that and run it again.")
+    at = traceback.extract_tb(error.__traceback__)[-1]  # a fault of ours
+    text = (
+        f"unexpected {type(error).__name__} in {Path(at.filename).name} line {at.lineno}, a fault of "
+        "smsdata: please report it. SMSDATA_TRACEBACK=1 shows all of it, which may hold phone numbers."
+    )
+    return WhyFailed(text, code="UNEXPECTED")
+
+
+def _say_failure(as_json: bool, failure: WhyFailed) -> int:
     """Say why a command failed: in one line, and with --json in one object too."""
     if as_json:
         with suppress(OSError):
-            print(json.dumps({"error": {"code": code, "status": status, "message": text}}), flush=True)
-    log_words(f"smsdata: {text}", level=logging.ERROR, code=code, status=status, exit_code=exit_code)
-    return exit_code
+            print(json.dumps({"error": failure.as_json()}), flush=True)
+    facts = {"code": failure.code, "status": failure.status, "exit_code": failure.exit_code}
+    log_words(f"smsdata: {failure.text}", level=logging.ERROR, **facts)
+    return failure.exit_code
 
 
 def _print_version(asked: bool) -> None:

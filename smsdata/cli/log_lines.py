@@ -83,6 +83,7 @@ def log_to_stderr(shape: str) -> None:
 
 
 def log_words(*lines: str, level: int = logging.INFO, **facts: Any) -> None:
-    """Log lines for a person, each a record; `facts` stand beside the text where the log is JSON."""
+    """Log lines for a person, each a record; `facts`, but for empty ones, stand beside it in JSON."""
+    told = {name: fact for name, fact in facts.items() if fact not in ("", None)}
     for line in lines:
-        _WORDS.log(level, "%s", line, extra={"facts": facts})
+        _WORDS.log(level, "%s", line, extra={"facts": told})
