@@ -25,7 +25,7 @@ def demo_command(
     seed: Annotated[int, typer.Option(help="Which simulated account.")] = 1,
 ) -> int:
     """Run the main job against a simulated account: no credentials, no network."""
-    common.refuse_ignored("the demo brings its own account", *ACCOUNT)
+    common.refuse_ignored("the demo brings its own account", "account", "accounts_file", *ACCOUNT)
     from smsdata.demo import run_demo
 
     place = "data/demo/store" if seed == 1 else f"data/demo/store-{seed}"
@@ -61,6 +61,8 @@ def simulate_command(
     """Serve a simulated gateway on this machine; user `demo`, password `demo`."""
     common.refuse_ignored(
         "the simulator reads no account and stores nothing",
+        "account",
+        "accounts_file",
         "base_url",
         "share",
         "store",
