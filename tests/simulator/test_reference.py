@@ -156,16 +156,15 @@ def test_answers_about_one_thing_have_the_keys_of_the_reference(account: Account
     """Exactly these, beside the error block."""
     send = account.state.sent.send_of(busiest(account))
     about = {"message_id": send.message_id, "msisdn": int(account.recipients["msisdn"][send.rows[0]])}
-    params = {
+    params: dict[str, dict[str, Any]] = {
         "get-sms-stats": about, "get-sms-delivery-status": about, "get-balance": {},
         "get-sms-sent-count": {"start": "2026-11-16", "end": "2026-11-22"},
         "format-number": {"msisdn": "0491570156", "countrycode": "AU"},
-    }[call]  # fmt: skip
-    body = ask(Gateway(account, limiter=None), call, **params)[1]
+    }  # fmt: skip
+    body = ask(Gateway(account, limiter=None), call, **params[call])[1]
     assert body.pop("error") == {"code": "SUCCESS", "description": "OK"}
-    assert {key: set(value) if isinstance(value, dict) else None for key, value in body.items()} == ONE_THING[
-        call
-    ]
+    keys = {key: set(value) if isinstance(value, dict) else None for key, value in body.items()}
+    assert keys == ONE_THING[call]
 
 
 def test_get_sms_and_the_message_block_are_about_the_send(account: Account) -> None:
@@ -266,10 +265,10 @@ def test_messages_recipients_and_replies_filter_by_number_and_list(account: Acco
     assert {row["msisdn"] for row in messages} == {who}
     replies = read(gateway, "get-sms-responses", message_id=busiest(account), msisdn=who)
     assert {row["msisdn"] for row in replies} == {who}
-    send = next(send for send in account.sends if send.list_id)
+    send, list_id = next((send, send.list_id) for send in account.sends if send.list_id)
     about = {"message_id": send.message_id}
-    assert len(read(gateway, "get-sms-sent", list_id=send.list_id, **about)) == len(send.rows)
-    assert read(gateway, "get-sms-sent", list_id=send.list_id + 1, **about) == []
+    assert len(read(gateway, "get-sms-sent", list_id=list_id, **about)) == len(send.rows)
+    assert read(gateway, "get-sms-sent", list_id=list_id + 1, **about) == []
     assert read(gateway, "get-sms-responses", message_id=busiest(account), end="2026-01-01") == []
 
 
@@ -323,8 +322,8 @@ def test_instants_take_no_zone_and_no_fraction(start: str) -> None:
 def test_pages_of_a_moving_list_shift_while_they_are_read() -> None:
     """No cursor and no snapshot: a row that comes on top pushes another one onto the next page again."""
     account = small()
-    for second in range(4):
-        account.send(61491570156, at=account.now - 60 + second)
+    for seconds in range(4):
+        account.send(61491570156, at=account.now - 60 + seconds)
     gateway = Gateway(account, limiter=None)
     first = ask(gateway, "get-user-sms-sent", max=2, page=1, **SPAN)[1]
     account.send(61491570157)
@@ -347,8 +346,10 @@ def test_a_throttled_call_is_dropped_and_nothing_says_when_to_come_again() -> No
 
 def test_two_calls_a_second_are_taken_by_default() -> None:
     """And more where the rate says so."""
-    for rate, taken in ((None, 2), (15.0, 15)):
-        gateway = Gateway(small(), clock=lambda: 0.0, **({} if rate is None else {"rate": rate}))
+    for gateway, taken in (
+        (Gateway(small(), clock=lambda: 0.0), 2),
+        (Gateway(small(), clock=lambda: 0.0, rate=15.0), 15),
+    ):
         statuses = [raw(gateway, "get-balance").status for _ in range(20)]
         assert statuses == [200] * taken + [429] * (20 - taken)
 
@@ -486,6 +487,9 @@ def test_an_outage_bounces_numbers_that_live(status: str) -> None:
 def test_the_date_header_may_be_wrong() -> None:
     """By as many seconds as asked, or as a function of the time."""
     account = small()
-    for off in (3600, lambda now: 3600.0 if now == account.now else 0.0):
-        answer = raw(Gateway(account, limiter=None, date_offset=off), "get-lists")
+    for gateway in (
+        Gateway(account, limiter=None, date_offset=3600),
+        Gateway(account, limiter=None, date_offset=lambda now: 3600.0 if now == account.now else 0.0),
+    ):
+        answer = raw(gateway, "get-lists")
         assert answer.headers["date"] == "Sun, 22 Nov 2026 01:00:00 GMT"
