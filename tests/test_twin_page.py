@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-from dataclasses import fields
+import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from smsdata.simulator import Account, Drift, Gateway
-from smsdata.simulator.drift import DRIFT_KINDS
-from smsdata.simulator.faults import FAULT_KINDS, NOT_OFFERED
+from smsdata.simulator.parameters import SHIPPED
 from tests.twin_page import LABELS, PAGE, Behaviour, behaviours, page
 
 ALL = behaviours()
-SWITCHES = {
-    "account": set(inspect.signature(Account).parameters),
-    "gateway": set(inspect.signature(Gateway).parameters),
-    "faults": {*FAULT_KINDS, NOT_OFFERED},
-    "drift": {*DRIFT_KINDS, *(one.name for one in fields(Drift))},
-    "callbacks": {"secret", "form"},
-    "keywords": {"on"},
-}
+CONTENT = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
+KEYS = {f"{name}.{key}" for name, value in CONTENT.items() if isinstance(value, dict) for key in value}
+SWITCHES = {*KEYS, "carriers", "outages"} | {"gateway.key", "gateway.rate", "faults.not_offered"}
+"""The keys of a file of parameters, and what only Python and other options can switch."""
 CALLS = re.compile(r"`((?:get|add|edit|delete|remove|send|cancel|lease|format|optout)-[a-z-]+)`")
 
 
@@ -50,8 +43,7 @@ def test_page_is_up_to_date() -> None:
 def test_each_behaviour_names_what_there_is(one: Behaviour) -> None:
     """A label, a switch that exists, a test that exists and asserts something, one sentence or two."""
     assert one.label in LABELS
-    part, _, name = one.switch.partition(".")
-    assert not one.switch or name in SWITCHES[part]
+    assert one.switch in {"", *SWITCHES}
     assert re.fullmatch(r"[^|\n]+\.", one.says)
     if one.test:
         path, name = one.place
@@ -73,12 +65,9 @@ def test_every_call_is_told_of_and_no_other() -> None:
     assert told - {"add-credit", "add-card"} == {*ANSWERS, *LISTINGS, *ORDERS}
 
 
-def test_every_switch_of_the_gateway_and_of_faults_is_told_of() -> None:
-    """What can be switched is a behaviour; sizes, seeds and clocks are none."""
+def test_every_switch_of_an_account_and_a_gateway_is_told_of() -> None:
+    """What can be switched is a behaviour; figures of one are told with it, and the latency is none."""
     named = {one.switch for one in ALL}
-    plain = {"account", "key", "secret", "clock", "faults", "drift", "latency", "speed", "seed"}
-    assert {f"gateway.{name}" for name in SWITCHES["gateway"] - plain} <= named
-    words = " ".join(one.switch for one in ALL)
-    assert all(
-        part in words for part in ("account.goo", "account.late_replies", "faults.swapped", "drift.kinds")
-    )
+    figures = {"account.clients", "gateway.latency"}
+    behaviour = {key for key in KEYS if key.startswith(("account.", "gateway."))} - figures
+    assert behaviour | {"hours.sends", "hours.replies", "callbacks.doubled", "faults.swapped"} <= named
