@@ -315,5 +315,6 @@ def test_bounce_kinds_take_no_soft_bounce_delivered_since_for_hard(delivered: in
 
 def test_bounce_kinds_without_counters_are_missing():
     campaigns = pd.DataFrame({"message_id": [9], "hard_bounced": [1], "soft_bounced": [0]})
-    found = bounce_kinds(history((0, "?")), campaigns)
+    with pytest.warns(UserWarning, match="none of 1 rows of dlrs matches any of 1 rows of campaigns"):
+        found = bounce_kinds(history((0, "?")), campaigns)
     assert found[["hard_left", "soft_left", "kind"]].isna().all(axis=None)

@@ -58,6 +58,7 @@ SYDNEY = "Australia/Sydney"
 Read = Callable[[str], Any]
 Case = Callable[[Read], pd.DataFrame]
 TAKE_NO_TABLES = {"alarms", "explain", "time_quantiles", "to_spark"}  # they take what a helper gave
+SPARK_TYPES = {str: "string", int: "bigint", float: "double"}
 PERIODS = ["hour", "hour_of_day", "day", "weekday", "week", "month"]
 
 CASES: dict[str, list[Case]] = {
@@ -386,7 +387,7 @@ class TestOnSpark:
         assert given.count() == 0
         assert dict(given.dtypes) == {
             "message": "string", "messages": "bigint", "encoding": "string", "units": "bigint",
-            "parts": "bigint", "culprits": "string",
+            "parts": "bigint", "culprits": "string", "template": "string", "empty_field": "string",
         }  # fmt: skip
 
     def test_to_spark_loses_no_column(self, spark: Any) -> None:
@@ -438,3 +439,24 @@ class TestOnSpark:
     def test_a_scan_beside_spark_is_refused(self, frames: Read, world: World) -> None:
         with pytest.raises(UsageError, match="replies is a scan beside a Spark DataFrame"):
             hard_bounced(frames("dlrs"), world.scan("replies"))
+
+
+class TestNumbersOnSpark:
+    """Numbers that would match nothing, and joins that do match nothing."""
+
+    pytestmark = on_spark
+
+    @pytest.mark.parametrize(
+        "number", ["+61491570156", "0491570156", "61491570156.0", 61491570156, 61491570156.0]
+    )
+    def test_numbers_spelled_otherwise_are_refused_on_spark(self, spark: Any, number: Any) -> None:
+        rows = spark.createDataFrame([(number,), (None,)], "msisdn " + SPARK_TYPES[type(number)])
+        with pytest.raises(UsageError, match=r"number_details: .*numbers.*msisdn.*to_msisdn"):
+            number_details(rows)
+
+    def test_a_join_that_matches_nothing_warns_on_spark(self, frames: Read) -> None:
+        later = frames("campaigns").selectExpr(
+            "message_id + 1000000000 AS message_id", "hard_bounced", "soft_bounced"
+        )
+        with pytest.warns(UserWarning, match=r"bounce_kinds: none of [\d,]+ rows of dlrs matches any of"):
+            bounce_kinds(frames("receipts"), later)

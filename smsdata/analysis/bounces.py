@@ -19,7 +19,7 @@ from smsdata.analysis.bounce_days import (
     UNJUDGED,
     judged_bounces,
 )
-from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.column_types import number_texts, typed
 from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, open_tables
 from smsdata.analysis.core.provenance import explained, scope
 
@@ -168,6 +168,8 @@ def hard_bounced(
     given["messages"] = messages
     with open_tables("hard_bounced", dlrs=dlrs, **given) as tables:
         _require_receipts(tables)
+        for other in ("campaigns", "status_history", "messages"):
+            tables.warn_unmatched("dlrs", other, ("message_id", "message_id"))
         days = _messages_per_day(tables)
         verdicts = judged_bounces(tables) if hold_spikes else NOT_JUDGED
         tables.add("verdicts", verdicts)
@@ -191,15 +193,16 @@ def hard_bounced(
         )
 
 
-def bounce_history(dlrs: Source, numbers: Sequence[str] | None = None) -> pd.DataFrame:
+def bounce_history(dlrs: Source, numbers: Sequence[str | float] | str | None = None) -> pd.DataFrame:
     """Tell the story of each number that ever bounced: its streaks of equal outcomes, in order of time.
 
     Parameters
     ----------
     dlrs : DataFrame, Scan or Spark DataFrame
         ``message_id``, ``msisdn``, ``status``, ``sent_at``; ``copies`` where there.
-    numbers : sequence of str, optional
-        Only these; default: every number with a bounce of any kind.
+    numbers : sequence of str, int or float, or str, optional
+        Only these, in any spelling that `smsdata.to_msisdn` reads; default: every number with a bounce of any
+        kind. A warning is given if the receipts have none of them.
 
     Returns
     -------
@@ -217,7 +220,8 @@ def bounce_history(dlrs: Source, numbers: Sequence[str] | None = None) -> pd.Dat
     Raises
     ------
     UsageError
-        If a column is missing, an instant is naive, or rows repeat (message_id, msisdn).
+        If a column is missing, an instant is naive, rows repeat (message_id, msisdn), or a number cannot be
+        read.
 
     Examples
     --------
@@ -295,6 +299,7 @@ def bounce_kinds(dlrs: Source, campaigns: Source) -> pd.DataFrame:
     with open_tables("bounce_kinds", dlrs=dlrs, campaigns=campaigns) as tables:
         _require_receipts(tables)
         kinds = tables.query(f'SELECT * FROM ({_kinds_sql(tables)}) AS k ORDER BY "message_id"')
+        tables.warn_unmatched("dlrs", "campaigns", ("message_id", "message_id"))
         window, pending = tables.span("dlrs")
         return explained(
             typed(kinds, _KINDS),
@@ -510,12 +515,13 @@ def _tier(days: pd.Series, never: pd.Series, soft: pd.Series) -> np.ndarray:
     return np.select([choice.to_numpy(bool) for choice in choices], [0, 1, 2], 3)
 
 
-def _history_sql(tables: Tables, numbers: Sequence[str] | None) -> str:
+def _history_sql(tables: Tables, numbers: Sequence[str | float] | str | None) -> str:
     """Cut each number's outcomes where they change."""
     chosen = f'SELECT DISTINCT "msisdn" FROM @dlrs WHERE "status" IN {_BOUNCED}'
     if numbers is not None:
-        tables.add("chosen", pd.DataFrame({"msisdn": pd.Series(list(numbers), dtype="str")}))
-        chosen = 'SELECT DISTINCT "msisdn" FROM @chosen'
+        tables.add("numbers", pd.DataFrame({"msisdn": number_texts("bounce_history", numbers)}))
+        tables.warn_unmatched("numbers", "dlrs", ("msisdn", "msisdn"))
+        chosen = 'SELECT DISTINCT "msisdn" FROM @numbers'
     order = 'PARTITION BY "msisdn" ORDER BY "sent", "message_id"'
     return f"""
         WITH outcomes AS (

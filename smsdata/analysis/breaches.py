@@ -147,6 +147,8 @@ def sent_after_optout(
             tables.require("dlrs", "message_id", "msisdn")
             tables.require_keys("dlrs", ("message_id", "msisdn"))
         rows = _with_reasons(_sent_after(tables, include_review, account_wide))
+        if rows.empty:
+            tables.warn_unmatched("messages", "optouts", ("msisdn", "msisdn"))
         window, pending = tables.span("messages")
         deadline = _deadlines(rows["since"], days, holidays, zone)
         past = (rows["sent_at"] >= deadline).astype("bool")

@@ -100,6 +100,8 @@ def threads(messages: Source, replies: Source, *, gap: str | timedelta = "72h") 
         tables.require("messages", "message")
         tables.require("replies", "response")
         rows = tables.query(_THREADED.format(gateway=gateway_send(tables)), gap=silence)
+        if not rows["direction"].eq("out").any():
+            tables.warn_unmatched("replies", "messages", ("msisdn", "msisdn"), ("longcode", "sender"))
         return explained(
             typed(rows, _THREADS),
             tables,

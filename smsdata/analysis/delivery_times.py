@@ -130,6 +130,7 @@ def time_to_deliver(
     """
     with open_tables("time_to_deliver", dlrs=dlrs, status_history=status_history) as tables:
         keys = _time_keys(tables, by, tz)
+        tables.warn_unmatched("dlrs", "status_history", ("message_id", "message_id"))
         present = tables.now(now, "dlrs")
         oldest = present - MATURE if mature_only else present
         times = keys.finish(
@@ -267,6 +268,7 @@ def time_to_settle(dlrs: Source, status_history: Source, *, by: By = None, tz: s
         tables.require("dlrs", "message_id", "msisdn", "status", "sent_at", "synced_at")
         tables.require_keys("dlrs", ("message_id", "msisdn"))
         tables.require("status_history", "message_id", "msisdn", "status", "observed_at")
+        tables.warn_unmatched("dlrs", "status_history", ("message_id", "message_id"))
         keys = group_keys(tables, "dlrs", by, tz=tz)
         counts = keys.finish(tables.query(_intervals_sql(tables, keys)))
         groups = counts.groupby(keys.names, dropna=False) if keys.names else [((), counts)]

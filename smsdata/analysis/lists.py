@@ -101,6 +101,8 @@ def list_health(
             sure = bounced["tier"].isin(["remove", "exclude"]) & ~bounced["held"]
             tables.add("dead", bounced.loc[sure, ["msisdn"]])
         counts = tables.query(_health_sql(tables), fresh=present - stale_days * DAY_MICROS)
+        if not counts["messaged"].sum():
+            tables.warn_unmatched("list_members", "dlrs", ("msisdn", "msisdn"))
         sent, pending = tables.span("dlrs") if "dlrs" in tables else (TimeSpan(), "no receipts were given")
         dead, messaged = _float(counts, "dead"), _float(counts, "messaged")
         low, high = wilson(dead, messaged)

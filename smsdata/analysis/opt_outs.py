@@ -263,6 +263,7 @@ def optout_rate(
     with open_tables("optout_rate", dlrs=dlrs, replies=classified) as tables:
         tables.require("dlrs", "message_id", "msisdn", "sent_at", "status", "optout")
         tables.require_keys("dlrs", ("message_id", "msisdn"))
+        tables.warn_unmatched("replies", "dlrs", ("msisdn", "msisdn"))
         tables.add("asked", _asked_to_stop(classified))
         keys = group_keys(tables, "dlrs", by, tz=tz, days=True)
         present = tables.now(now, "dlrs")

@@ -357,7 +357,7 @@ def attributed(tables: Tables, within: int) -> pd.DataFrame:
     Beside the public columns: ``earlier``, when the message before was sent; ``answered``, text in the reply.
     """
     require_pair(tables)
-    return tables.query(
+    frame = tables.query(
         f"""
         {_TOUCHES}
         SELECT r."id", r."msisdn", r."longcode", r."received_at", r."response", r."answered",
@@ -378,6 +378,9 @@ def attributed(tables: Tables, within: int) -> pd.DataFrame:
         """,
         window=within,
     )
+    if frame["answered_id"].isna().all():
+        tables.warn_unmatched("replies", "messages", ("msisdn", "msisdn"), ("longcode", "sender"))
+    return frame
 
 
 def _in_shorter_window(widest: pd.DataFrame, within: int) -> dict[str, int]:

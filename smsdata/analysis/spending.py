@@ -6,14 +6,14 @@ message_templates.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from smsdata.analysis.core.column_types import typed
-from smsdata.analysis.core.engine import Source, Tables, length, open_tables
+from smsdata.analysis.core.engine import MATURE, Source, Tables, length, open_tables
 from smsdata.analysis.core.grouping import PERIODS, By, Keys, group_keys, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
@@ -76,7 +76,15 @@ _DIGITS = 12
 _RECIPIENTS = '"pending" + "delivered" + "soft_bounced" + "hard_bounced"'
 
 
-def costs(campaigns: Source, *, by: By = None, tz: str = "UTC", currency: str | None = None) -> pd.DataFrame:
+def costs(
+    campaigns: Source,
+    *,
+    by: By = None,
+    tz: str = "UTC",
+    now: datetime | str | None = None,
+    mature_only: bool = False,
+    currency: str | None = None,
+) -> pd.DataFrame:
     """Tell what was spent, and what a message that arrived cost.
 
     Parameters
@@ -88,6 +96,8 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC", currency: str | 
         "hour_of_day", "weekday". None is one group of all.
     tz : str
         IANA time zone in which hours, days, weeks and months begin.
+    now, mature_only
+        As for `delivery_rate`; the present says which campaigns still wait for their outcome.
     currency : str or None
         What the amounts are in, such as "AUD": get-balance tells (``client.balance()``), the reports do not.
 
@@ -135,7 +145,9 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC", currency: str | 
     with open_tables("costs", campaigns=campaigns) as tables:
         _require_campaigns(tables)
         tables.require("campaigns", "parts", "sent_at")
-        keys = group_keys(tables, "campaigns", by, tz=tz)
+        keys, old = group_keys(tables, "campaigns", by, tz=tz), ""
+        if mature_only:
+            old = f'WHERE unix_micros("sent_at") <= {tables.now(now, "campaigns") - MATURE}'
         counts = keys.finish(
             tables.query(f"""
                 SELECT {keys.select}
@@ -150,11 +162,11 @@ def costs(campaigns: Source, *, by: By = None, tz: str = "UTC", currency: str | 
                     count(*) - count("cost") AS "unpriced",
                     min(unix_micros("sent_at")) AS "first",
                     max(unix_micros("sent_at")) AS "last"
-                FROM {keys.source}
+                FROM {keys.source} {old}
                 {keys.group}
             """)
         )
-        partial = _partial(tables, "campaigns", keys, counts, tz)
+        partial = _partial(tables, "campaigns", keys, counts, tz, now)
         full = counts.assign(
             pending_share=rate(counts["pending"], counts["recipients"]),
             cost_per_recipient=rate(counts["spend"], counts["priced_recipients"]),
@@ -255,6 +267,7 @@ def spent_on_dead(
         _require_campaigns(tables)
         tables.require("dlrs", "message_id", "msisdn", "sent_at", "status")
         tables.require_keys("dlrs", ("message_id", "msisdn"))
+        tables.warn_unmatched("dlrs", "campaigns", ("message_id", "message_id"))
         tables.add("dead", _sent_to_dead(tables, lag))
         tables.add("prices", _prices(tables))
         keys = group_keys(tables, "dlrs", by, tz=tz)
@@ -296,11 +309,13 @@ def spent_on_dead(
         )
 
 
-def _partial(tables: Tables, table: str, keys: Keys, counts: pd.DataFrame, tz: str) -> dict[str, pd.Series]:
-    """The column ``partial`` of groups that are periods, up to when the table was last synced."""
+def _partial(
+    tables: Tables, table: str, keys: Keys, counts: pd.DataFrame, tz: str, now: datetime | str | None = None
+) -> dict[str, pd.Series]:
+    """The column ``partial`` of groups that are periods, up to the present."""
     if not any(key.kind in PERIODS for key in keys.keys):
         return {}
-    return partial_periods(keys, counts, counts, present=tables.now(None, table), tz=tz)
+    return partial_periods(keys, counts, counts, present=tables.now(now, table), tz=tz)
 
 
 def segments(messages: Source) -> pd.DataFrame:

@@ -1,11 +1,12 @@
 """What columns are made of: dtypes of results, Arrow columns, and of which family a column should be.
 
-Imports of smsdata only `schema`, where types are decided.
+Imports of smsdata only errors and `schema`, where types and spellings are decided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,12 +14,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from smsdata.errors import UsageError
 from smsdata.schema.frames import schema
 from smsdata.schema.kinds import family_of
+from smsdata.schema.number_spellings import to_msisdn
 from smsdata.schema.tables import TABLES
 
-_SPELLED = r"^\P{Nd}{0,12}(?:\p{Nd}\P{Nd}{0,3}){7,}"
+SPELLED = r"^\P{Nd}{0,12}(?:\p{Nd}\P{Nd}{0,3}){7,}"
 """Text with the digits of a phone number, whatever stands around them."""
+
+_PLAIN = re.compile(r"[1-9][0-9]*")
 
 _OPTOUT_INSTANTS = ("first_optout_at", "known_at", "possible_at", "review_at", "cleared_at", "last_stop_at")
 _COLUMN_TYPES = {field.name: field.type for table in reversed(TABLES) for field in schema(table)}
@@ -105,15 +110,42 @@ def spelled_otherwise(numbers: pd.Series) -> int:
     others = texts.filter(pc.invert(plain))  # usually none: the closer look costs nothing
     if isinstance(others, pa.ChunkedArray):
         others = others.combine_chunks()
-    return int(pc.sum(pc.match_substring_regex(others, _SPELLED)).as_py() or 0)
+    return int(pc.sum(pc.match_substring_regex(others, SPELLED)).as_py() or 0)
 
 
-def number_advice(table: str) -> str:
+def number_advice(table: str, column: str = "msisdn") -> str:
     """Say how a frame's numbers become those of the tables."""
     return (
-        f"Convert it: {table}['msisdn'] = smsdata.to_msisdn({table}['msisdn'])['msisdn'], "
+        f"Convert it: {table}['{column}'] = smsdata.to_msisdn({table}['{column}'])['msisdn'], "
         "with country='AU' for numbers written without their country."
     )
+
+
+def number_texts(helper: str, numbers: Sequence[object] | str) -> pd.Series:
+    """Give numbers as the tables spell them, from texts, whole numbers or floats; one text is one number.
+
+    Raises
+    ------
+    UsageError
+        If one cannot be read, such as a number without its country; how many, and why.
+
+    Examples
+    --------
+    >>> number_texts("bounce_history", ["+61 491 570 156", 61491570157.0]).tolist()
+    ['61491570156', '61491570157']
+    """
+    values = [numbers] if isinstance(numbers, str) else list(numbers)
+    given = pd.Series(values, dtype="object")
+    plain = given.map(lambda value: isinstance(value, str) and _PLAIN.fullmatch(value) is not None)
+    others = to_msisdn(given[~plain.astype(bool)])
+    refused = others.loc[others["msisdn"].isna(), "reason"]
+    if len(refused):
+        why = ", ".join(sorted(set(refused)))
+        raise UsageError(
+            f"{helper}: {len(refused):,} of {len(given):,} numbers could not be read ({why}). "
+            "Convert them first: smsdata.to_msisdn(numbers, country='AU')['msisdn']."
+        )
+    return given.where(plain.astype(bool), others["msisdn"].reindex(given.index)).astype("str")
 
 
 def tables_with(column: str) -> list[str]:

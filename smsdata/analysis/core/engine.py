@@ -7,7 +7,9 @@ spark and provenance; never the store.
 
 from __future__ import annotations
 
+import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smsdata.analysis.core.column_types import (
+    SPELLED,
     arrow_table,
     expected_kind,
     number_advice,
@@ -42,6 +45,9 @@ DAY_MICROS = 86_400 * MICROS
 
 
 _MOST_MONEY = 1e15
+_WITH_ARTICLE = {"msisdn": "an msisdn", "longcode": "a longcode"}
+_NUMBERS = _WITH_ARTICLE.keys()
+"""Columns whose texts are phone numbers."""
 
 
 MATURE = 73 * 3_600 * MICROS
@@ -49,6 +55,7 @@ MATURE = 73 * 3_600 * MICROS
 
 _MACROS = """
     CREATE TEMP MACRO unix_micros(x) AS epoch_us(x);
+    CREATE TEMP MACRO regexp_like(x, pattern) AS regexp_matches(x, pattern);
     CREATE TEMP MACRO date_from_unix_date(x) AS DATE '1970-01-01' + x;
     SET TimeZone = 'UTC';
 """
@@ -112,7 +119,7 @@ class Tables:
     _engine: _DuckRun | SparkRun
     _columns: dict[str, dict[str, str]] = field(default_factory=dict)
     _sources: dict[str, Source] = field(default_factory=dict)
-    _spelled: set[str] = field(default_factory=set)
+    _spelled: set[tuple[str, str]] = field(default_factory=set)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
     sql: list[str] = field(default_factory=list)
@@ -137,8 +144,8 @@ class Tables:
             return False
         for column in columns:
             self._fits(table, column, self._columns[table][column])
-        if "msisdn" in columns:
-            self._refuse_other_spellings(table)
+        for column in _NUMBERS & set(columns):
+            self._refuse_other_spellings(table, column)
         return True
 
     def require(self, table: str, *columns: str) -> None:
@@ -173,6 +180,32 @@ class Tables:
             raise UsageError(
                 f"{self.helper}: {wrong:,} rows of {table} have a {column} beyond {_MOST_MONEY:g}. "
                 "Correct those, or make them missing (None): they are then counted as unpriced."
+            )
+
+    def warn_unmatched(self, left: str, right: str, *on: tuple[str, str]) -> None:
+        """Warn if two tables with rows have not one pair of rows that a join would find.
+
+        Parameters
+        ----------
+        left, right : str
+            The tables; nothing is asked where one was not given.
+        *on : tuple of str
+            The column of the left and the column of the right table that must be equal.
+        """
+        if left not in self or right not in self:
+            return
+        equal = " AND ".join(f"l.{quoted(own)} = r.{quoted(other)}" for own, other in on)
+        first = f"SELECT 1 AS one FROM @{left} AS l JOIN @{right} AS r ON {equal} LIMIT 1"
+        if self._count(f"SELECT count(*) AS n FROM ({first}) AS k") or not self.rows(left):
+            return
+        if self.rows(right):
+            names = ", ".join(own if own == other else f"{own} = {other}" for own, other in on)
+            warnings.warn(
+                f"{self.helper}: none of {self.rows(left):,} rows of {left} matches any of "
+                f"{self.rows(right):,} rows of {right} by {names}: are both of the same account and time, "
+                "and spelled alike (smsdata.to_msisdn)?",
+                UserWarning,
+                stacklevel=_levels_to_the_caller(),
             )
 
     def total(self, table: str, condition: str = "") -> str:
@@ -252,41 +285,53 @@ class Tables:
             )
         return source
 
-    def _count(self, sql: str) -> int:
+    def _count(self, sql: str, **values: object) -> int:
         """Count rows for a check, which is no part of the account of a result."""
-        return int(self._engine.run(sql, {}).column("n")[0].as_py())
+        return int(self._engine.run(sql, values).column("n")[0].as_py())
 
     def _missing(self, table: str, column: str) -> str:
         source = self._sources.get(table)
-        if column == "msisdn" and isinstance(source, pd.DataFrame) and column in source.columns:
-            return f"{self.helper}: {table}.{column} mixes types. {number_advice(table)}"
+        if column in _NUMBERS and isinstance(source, pd.DataFrame) and column in source.columns:
+            return f"{self.helper}: {table}.{column} mixes types. {number_advice(table, column)}"
         holders = ", ".join(tables_with(column))
         known = f"; tables that have it: {holders}" if holders else ""
         has = ", ".join(self._columns[table]) or "no columns"
         return f"{self.helper}: {table} has no column {column!r}{known}. What came in has: {has}."
 
-    def _refuse_other_spellings(self, table: str) -> None:
-        """Raise UsageError if a frame of somebody else spells numbers in a way that would match nothing.
+    def _refuse_other_spellings(self, table: str, column: str) -> None:
+        """Raise UsageError if a table of somebody else spells numbers in a way that would match nothing.
 
         Files of the store hold digits alone, and are not read for it. Text that is no number at all, such as
         the name of a sender, is left as it is.
         """
-        if table in self._spelled or not isinstance(self._sources[table], pd.DataFrame):
+        source = self._sources[table]
+        if (table, column) in self._spelled or _store_table(source) is not None:
             return
-        self._spelled.add(table)
-        spelled = spelled_otherwise(self._sources[table]["msisdn"])
+        self._spelled.add((table, column))
+        if isinstance(source, pd.DataFrame):
+            spelled = spelled_otherwise(source[column])
+        else:
+            name = quoted(column)
+            spelled = self._count(
+                f"SELECT count(*) AS n FROM @{table} WHERE regexp_like({name}, :spelled) "
+                f"AND NOT regexp_like({name}, :plain)",
+                spelled=SPELLED,
+                plain="^[1-9][0-9]*$",
+            )
         if spelled:
             raise UsageError(
-                f"{self.helper}: {spelled:,} rows of {table} have an msisdn with more than its digits, or "
-                f"with a 0 before them, and would match no other table. {number_advice(table)}"
+                f"{self.helper}: {spelled:,} rows of {table} have {_WITH_ARTICLE[column]} with more than "
+                f"its digits, or with a 0 before them, and would match no other table. "
+                + _advice(source, table, column)
             )
 
     def _fits(self, table: str, column: str, kind: str) -> None:
         wanted = expected_kind(column, kind)
         if kind in (wanted, "null") or wanted == "other" or {kind, wanted} == {"int", "float"}:
             return
-        if column == "msisdn" and isinstance(self._sources[table], pd.DataFrame):
-            raise UsageError(f"{self.helper}: {table}.{column} is {kind}, not text. {number_advice(table)}")
+        if column in _NUMBERS:
+            advice = _advice(self._sources[table], table, column)
+            raise UsageError(f"{self.helper}: {table}.{column} is {kind}, not text. {advice}")
         if isinstance(self._engine, SparkRun):
             todo = _how_to_cast_in_spark(kind, wanted)
         elif kind == "naive":
@@ -415,10 +460,24 @@ def _surely_unique(source: Source, key: tuple[str, ...]) -> bool:
         return False
     if isinstance(source, pd.DataFrame):
         return len(key) == 1 and _all_differ(source[key[0]])
-    kept = getattr(source, "table", None)
     if not getattr(source, "keys_unique", True):  # stores of several gateways, whose ids may meet
         return False
+    kept = _store_table(source)
     return kept is None or set(TABLES[kept].key) <= set(key)
+
+
+def _store_table(source: Source) -> str | None:
+    """Name the table of the store that a scan is of; None for frames and for tables of somebody else."""
+    if isinstance(source, pd.DataFrame) or is_spark(source):
+        return None
+    return getattr(source, "table", None)
+
+
+def _advice(source: Source, table: str, column: str) -> str:
+    """Say how numbers become those of the tables, in a frame or elsewhere."""
+    if isinstance(source, pd.DataFrame):
+        return number_advice(table, column)
+    return "Convert its distinct numbers with smsdata.to_msisdn, and join what that gives."
 
 
 def _all_differ(values: pd.Series) -> bool:
@@ -430,6 +489,14 @@ def _all_differ(values: pd.Series) -> bool:
         return False
     ordered = np.sort(numbers, kind="stable")  # merges the runs that are there
     return bool((ordered[1:] != ordered[:-1]).all())
+
+
+def _levels_to_the_caller() -> int:
+    """Count the frames from who warns up to the first one outside of analysis, which the warning names."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("smsdata.analysis."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _accept(helper: str, table: str, source: Source) -> None:
