@@ -72,7 +72,7 @@ def log_to_stderr(shape: str) -> None:
     for logger in (everything, _WORDS):
         for handler in [one for one in logger.handlers if isinstance(one, _Stderr)]:
             logger.removeHandler(handler)
-    handler = _Stderr()
+    handler = _Stderr(logging.INFO)
     _WORDS.setLevel(logging.INFO)
     if shape == "json":
         handler.setFormatter(_JsonLines())
