@@ -18,12 +18,14 @@ from smsdata.store.state import (
     Failure,
     OtherFormatError,
     Retry,
+    Rounds,
     Slice,
     State,
     next_generation,
     note_all_members,
     note_failure,
     note_rejects,
+    note_rounds,
     note_witness,
     state_as_json,
     state_from_json,
@@ -123,6 +125,7 @@ def test_state_keeps_every_field_in_its_file() -> None:
     state.hits_seen[7] = 3
     note_all_members(state)
     note_rejects(state, ["dlrs-0f.json"])
+    note_rounds(state, Rounds(T0, T0, T0))
     assert all(
         getattr(state, f.name) != getattr(empty, f.name) for f in fields(State) if f.name != "manifest"
     )

@@ -51,8 +51,10 @@ def _report_reads(pipeline: Pipeline, options: SyncOptions) -> list[Read]:
     asked = [options.start(now)] if options.one_send else []
     if state.pending.deep_from and "dlrs" in options.needed:
         due.append(state.pending.deep_from)
-    start = plan.report_start(until, state.cursors.get("campaigns"), [*due, *(one for one in asked if one)])
-    return slices(Read(endpoint("campaigns")), start, until)
+    due += [one for one in asked if one]
+    spans = plan.report_spans(until, state.cursors.get("campaigns"), due, pipeline.turn)
+    read = Read(endpoint("campaigns"))
+    return [part for span in spans for part in slices(read, span.start, span.end)]
 
 
 def campaigns_in(rows: pa.Table) -> list[Campaign]:

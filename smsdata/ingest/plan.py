@@ -18,7 +18,8 @@ from smsdata import times
 from smsdata.errors import UsageError
 from smsdata.gateway.answers import whole
 from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees
-from smsdata.store.state import Counted, Failure, Retry, State
+from smsdata.store.coverage import Span, joined
+from smsdata.store.state import Counted, Failure, Retry, Rounds, State
 
 LOOK_BACK = timedelta(days=30)
 LEEWAY = timedelta(hours=1)  # for a slow read: what it asks for grows old meanwhile
@@ -57,6 +58,17 @@ class SyncOptions:
     def start(self, now: datetime) -> datetime | None:
         """The instant from when on was asked; None when nothing was."""
         return times.since(self.since, now) if self.since is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where there are too many sends for one run: what it looks at besides those of the last 98 hours.
+
+    `rounds` is where the rounds over the older ones stand after it; `smsdata.ingest.rounds` decides both.
+    """
+
+    spans: tuple[Span, ...]
+    rounds: Rounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,13 +237,22 @@ def slices_around(campaigns: Iterable[Campaign], now: datetime) -> list[tuple[da
     return joined
 
 
-def forget_recent(state: State, table: Counted, sends: Mapping[int, datetime], now: datetime) -> None:
-    """Forget the remembered counters of sends of the last 30 days: what was kept back may be there by now.
+def forget_recent(
+    state: State, table: Counted, sends: Mapping[int, datetime], now: datetime, turn: Turn | None = None
+) -> None:
+    """Once a week forget the remembered counters of sends of 30 days: what was kept back may be there by now.
 
-    `sends` tells when each was sent.
+    `sends` tells when each was sent that this run looks at. Where older ones have their `turn` once a week,
+    those are forgotten; the ones of the last 98 hours are looked at by every run.
     """
+    if table in state.pending.compare_from:
+        newest = now
+    elif turn is not None:
+        newest = now - QUIET
+    else:
+        return
     for message_id, sent_at in sends.items():
-        if sent_at > now - LOOK_BACK:
+        if now - LOOK_BACK < sent_at <= newest:
             state.forget(table, message_id)
 
 
@@ -245,14 +266,19 @@ def never_came(
 # ---- where tables begin ----------------------------------------------------------------------------
 
 
-def report_start(now: datetime, cursor: datetime | None, due: Iterable[datetime] = ()) -> datetime:
-    """Where the report of campaigns begins: one look-back, or the earliest instant that is due.
+def report_spans(
+    now: datetime, cursor: datetime | None, due: Iterable[datetime] = (), turn: Turn | None = None
+) -> list[Span]:
+    """The spans of time whose sends the report is asked for: one look-back, or from the earliest that is due.
 
-    The first report is one of all 12 months.
+    The first report is one of all 12 months. Where this run has its `turn`, the look-back is 98 hours, and
+    older sends are those whose turn it is.
     """
-    if cursor is None:
-        return min([now - HORIZON, *due])
-    return min([now - LOOK_BACK + timedelta(seconds=2), cursor - CURSOR_MARGIN, *due])
+    back = LOOK_BACK if turn is None else QUIET
+    start = (
+        now - HORIZON if cursor is None else min(now - back + timedelta(seconds=2), cursor - CURSOR_MARGIN)
+    )
+    return joined([Span(min([start, *due]), now), *(turn.spans if turn else ())])
 
 
 def replies_again_from(now: datetime, cursor: datetime | None, *, weekly: bool) -> datetime:

@@ -33,6 +33,7 @@ from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import SyncOptions
 from smsdata.ingest.replies import read_lacking_replies, read_replies
 from smsdata.ingest.report import Report
+from smsdata.ingest.rounds import Night, usual_night
 from smsdata.schema.frames import empty
 from smsdata.store.store import Store, open_store
 
@@ -129,6 +130,14 @@ def plan_sync(
     with progress_bar("plan", client.settings.pace) as on_page:
         pipeline = Pipeline(client, store, on_page, keep=False)
         return _SyncRun(pipeline, SyncOptions(since=since, needed=frozenset(SYNCED))).expect()
+
+
+def look_backs(store: Store | str | Path, now: datetime) -> Night | None:
+    """How an account with many sends is looked at: the calls of a usual night, and how long a round takes.
+
+    Made of the sends that are stored, without a call; None where a month of sends is read at every run.
+    """
+    return usual_night(targets.sends_kept(open_store(store), now), now)
 
 
 def _wanted(tables: Sequence[str] | None) -> list[str]:
