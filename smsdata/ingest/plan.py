@@ -17,7 +17,7 @@ from typing import Any, Literal
 from smsdata import times
 from smsdata.errors import UsageError
 from smsdata.gateway.answers import whole
-from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees
+from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees, counters_in
 from smsdata.store.coverage import Span, joined
 from smsdata.store.state import Counted, Failure, Retry, Rounds, State
 
@@ -85,13 +85,37 @@ class Campaign(Counters):
         return self.alone and self.known and self.recipients == 1
 
 
+CAMPAIGN_COLUMNS = [
+    "message_id", "sent_at", "msisdn", "pending", "delivered", "soft_bounced", "hard_bounced", "optouts",
+]  # fmt: skip
+"""What a `Campaign` is made of."""
+
+
+def campaigns_of(rows: Iterable[Mapping[str, Any]]) -> list[Campaign]:
+    """The campaigns of some rows of the report, each with its counters as they stand last."""
+    latest = {row["message_id"]: row for row in rows}
+    return [
+        Campaign(
+            message_id=row["message_id"], sent_at=row["sent_at"], alone=row["msisdn"] is not None,
+            **counters_in(row),
+        )
+        for row in latest.values()
+    ]  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """How a campaign is brought up to date, and the calls that takes."""
+    """How a campaign is brought up to date, and the calls that takes; `new` where no dlr of it is stored."""
 
     campaign: Campaign
     way: Way
     calls: int
+    new: bool = False
+
+    @property
+    def follows(self) -> bool:
+        """Whether its dlrs may follow from its messages, so that only its opt-outs are read."""
+        return self.new and self.calls > max(1, pages(self.campaign.optouts))
 
 
 def refresh(
@@ -124,7 +148,7 @@ def refresh(
     whole = stored.recipients == campaign.recipients
     if whole and parts < full and not deep:
         return Refresh(campaign, "parts", parts)
-    return Refresh(campaign, "full", full)
+    return Refresh(campaign, "full", full, new=not (stored.recipients or deep))
 
 
 def lacks_optouts(campaign: Campaign, stored: Stored) -> bool:
@@ -389,18 +413,28 @@ def list_counters(row: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def expected_calls(
-    steps: Sequence[Refresh], stale: Iterable[tuple[int, int]], recipients: int, state: State, now: datetime
+    steps: Sequence[Refresh],
+    stale: Iterable[tuple[int, int]],
+    recipients: int,
+    state: State,
+    now: datetime,
+    *,
+    with_messages: bool = True,
 ) -> dict[str, int]:
     """How many calls the tables will take of which only lists and campaigns are read yet.
 
     `steps` refresh dlrs and opt-outs; `stale` are the counters of lists whose members will be read,
-    `recipients` how many messages the campaigns since the cursor count.
+    `recipients` how many messages the campaigns since the cursor count. `with_messages` says whether those
+    are read too, so that dlrs of new sends follow from them.
     """
+    follow = [step for step in steps if with_messages and step.follows]
+    read = [step for step in steps if not (with_messages and step.follows)]
     return {
         "replies": 1,
         "messages": pages(recipients) + 1,
-        "dlrs": sum(step.calls for step in steps if step.way in {"parts", "full"}),
-        "optouts": sum(step.calls for step in steps if step.way == "optouts"),
+        "dlrs": sum(step.calls for step in read if step.way in {"parts", "full"}),
+        "optouts": sum(step.calls for step in read if step.way == "optouts")
+        + sum(max(1, pages(step.campaign.optouts)) for step in follow),
         "list_members": sum(member_pages(active, total) for active, total in stale),
         "numbers": int(state.is_due("numbers", DAY, now)),
         "keywords": int(state.is_due("keywords", DAY, now)),

@@ -22,7 +22,14 @@ from smsdata.gateway.progress import progress_bar
 from smsdata.gateway.reads import Drained
 from smsdata.ingest import plan, targets
 from smsdata.ingest.callbacks import merge_callbacks
-from smsdata.ingest.campaigns import campaigns_in, look_at_campaigns, read_campaigns, refresh_answered
+from smsdata.ingest.campaigns import (
+    campaigns_in,
+    look_at_campaigns,
+    read_campaigns,
+    refresh_answered,
+    replaced,
+)
+from smsdata.ingest.derived import derive_from_messages
 from smsdata.ingest.dlrs import DlrRefresh
 from smsdata.ingest.link_hits import read_link_hits, read_reported_link_hits
 from smsdata.ingest.lists import counters_of_lists, read_daily, read_lists, read_members, stale_members
@@ -230,6 +237,12 @@ class _SyncRun:
         targets.finish(self.pipeline, self.options, "messages")
 
     def _refresh_dlrs(self) -> None:
+        again = derive_from_messages(self.pipeline, self.options, self.campaigns)
+        if again.num_rows:
+            self.campaigns, answered = replaced(self.campaigns, again)
+            if "replies" in self.options.needed and answered.num_rows:
+                read_lacking_replies(self.pipeline, answered)
+            self.dlrs = DlrRefresh(self.pipeline, self.options)
         self.dlrs.carry_out(campaigns_in(self.campaigns), self.campaigns)
         targets.finish(self.pipeline, self.options, "dlrs", "optouts")
 
@@ -259,6 +272,7 @@ class _SyncRun:
             messages_to_come(self.pipeline, campaigns),
             self.pipeline.state,
             now,
+            with_messages="messages" in self.options.needed,
         )
         shown = set(self.options.needed)
         if "campaigns" not in shown:  # how many messages there are only the campaigns tell
