@@ -114,8 +114,8 @@ class Refresh:
 
     @property
     def follows(self) -> bool:
-        """Whether its dlrs may follow from its messages, so that only its opt-outs are read."""
-        return self.new and self.calls > max(1, pages(self.campaign.optouts))
+        """Whether its dlrs may follow from its messages: then its opt-outs are read, and the report again."""
+        return self.new and self.calls > max(1, pages(self.campaign.optouts)) + 1
 
 
 def refresh(
