@@ -21,7 +21,7 @@ from smsdata.errors import UsageError
 from smsdata.gateway.client import Client
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.report import Report
-from smsdata.ingest.run import plan_sync, sync
+from smsdata.ingest.run import look_backs, plan_sync, sync
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Pace, settings
 from smsdata.store.state import not_offered
@@ -235,16 +235,23 @@ def plan_command(
     store = common.open_store()
     with common.client() as client:
         calls = plan_sync(client, store, since=since)
-        pace = client.settings.pace
+        pace, night = client.settings.pace, look_backs(store, client.now())
     total = sum(calls.values())
     minutes = pace.minutes(total)
     lines = [f"{'table':<16}{'calls':>8}{'minutes':>9}"]
     lines += [f"{name:<16}{count:>8,}{pace.minutes(count):>9.1f}" for name, count in calls.items()]
     lines.append(f"{'all':<16}{total:>8,}{minutes:>9.1f}  at {pace}")
+    if night is not None:
+        lines.append(
+            f"sends: too many to look at each night. Of the last 98 hours {night.recent:,} calls a night; "
+            f"those of up to 30 days each within a week, {night.weekly:,}; older ones in turn, "
+            f"{night.older:,}: a full round takes {night.nights:,} nights"
+        )
     left = [f"{one.table} {one.where}" for one in unfinished(store.state)]
     lines += [f"unfinished, goes on: {line}" for line in left]
     counts = {"calls": calls, "total": total, "minutes": round(minutes, 2), "pace": pace.per_second}
-    common.show(counts | {"unfinished": left}, *lines)
+    rounds = asdict(night) if night else None
+    common.show(counts | {"unfinished": left, "rounds": rounds}, *lines)
 
 
 @command("tables")

@@ -181,6 +181,8 @@ class Pipeline:
         self.state = store.state if keep else copy.deepcopy(store.state)
         """What the run goes by; a run that keeps nothing has a copy of its own."""
         self.keeps = keep
+        self.turn: plan.Turn | None = None
+        """Which older sends this run looks at; None for all of 30 days."""
         self.report = Report()
         self.odd_rows = OddRows(store, self.report)
         self._added = store.added.copy()

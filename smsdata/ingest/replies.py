@@ -93,9 +93,8 @@ def read_lacking_replies(pipeline: Pipeline, campaigns: pa.Table) -> None:
     is remembered, and not asked about again until it moves.
     """
     counted = _counts_of_replies(pipeline, campaigns)
-    if "replies" in pipeline.state.pending.compare_from:  # once a week those of 30 days are asked for again
-        sent_at = dict(zip(*campaigns.select(["message_id", "sent_at"]).to_pydict().values(), strict=True))
-        plan.forget_recent(pipeline.state, "replies", sent_at, pipeline.now())
+    sent_at = dict(zip(*campaigns.select(["message_id", "sent_at"]).to_pydict().values(), strict=True))
+    plan.forget_recent(pipeline.state, "replies", sent_at, pipeline.now(), pipeline.turn)
     lacking = plan.lacking_replies(counted, _stored_replies(pipeline, counted), pipeline.state)
     for campaign in counted.keys() - lacking.keys():
         if pipeline.state.remembered("replies", campaign) != [counted[campaign]]:

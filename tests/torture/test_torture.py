@@ -30,7 +30,7 @@ from . import (
 
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
-    tally = kill.run(1, kills=4, every=80, names=("first", "interrupted"))
+    tally = kill.run(1, kills=4, every=80, names=("first", "interrupted", "large send"))
     assert not tally.wrong, str(tally)
     assert kill.kills(tally) >= 5
 
