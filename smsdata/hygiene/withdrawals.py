@@ -22,7 +22,7 @@ from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
 from smsdata.gateway.endpoints import endpoint
 from smsdata.hygiene.changes import concerns_every_call, find, one_list
-from smsdata.ingest.plan import LOOK_BACK, list_counters, member_pages, pages, report_start
+from smsdata.ingest.plan import LOOK_BACK, list_counters, member_pages, pages, report_spans
 from smsdata.schema.counters import Counters
 from smsdata.store.store import Store
 
@@ -165,7 +165,7 @@ class _Asking:
 
         Further back where that takes fewer calls than one for each older send to these people.
         """
-        recent = report_start(self._client.now(), self._store.state.cursors.get("campaigns"))
+        recent = report_spans(self._client.now(), self._store.state.cursors.get("campaigns"))[0].start
         older = theirs[theirs["sent_at"] < recent]
         if older.empty:
             return recent, recent

@@ -19,7 +19,7 @@ from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline, is_complete
 from smsdata.ingest.plan import Campaign, SyncOptions
 from smsdata.schema.frames import empty, stamped, with_column
-from smsdata.store.coverage import Span
+from smsdata.store.coverage import Span, joined
 from smsdata.store.state import note_report
 
 _STATS = {
@@ -36,9 +36,9 @@ def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     if len(whole) == len(drained) and not options.one_send:
         cursor = max(pipeline.now(), pipeline.state.cursors.get("campaigns", pipeline.now()))
         pipeline.state.advance("campaigns", cursor, done=cursor)
-        starts = [one.read.start for one in whole if one.read.start]
-        if starts:
-            note_report(pipeline.state, Span(min(starts), min(one.seen_at for one in whole)))
+        spans = [Span(one.read.start, one.read.end) for one in whole if one.read.start and one.read.end]
+        if spans:  # of those that take turns only what goes on up to now
+            note_report(pipeline.state, Span(joined(spans)[-1].start, min(one.seen_at for one in whole)))
     return pa.concat_tables([empty("campaigns"), *(one.rows for one in drained if one)])
 
 
