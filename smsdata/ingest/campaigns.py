@@ -16,7 +16,7 @@ from smsdata.gateway.answers import whole
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
-from smsdata.ingest.pipeline import Pipeline
+from smsdata.ingest.pipeline import Pipeline, is_complete
 from smsdata.ingest.plan import Campaign, SyncOptions
 from smsdata.schema.counters import counters_in
 from smsdata.schema.frames import empty, stamped, with_column
@@ -34,14 +34,14 @@ def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     """Read the report and store it; gives its rows."""
     reads = _report_reads(pipeline, options)
     drained = list(pipeline.read_and_store("campaigns", reads))
-    whole = [one for one in drained if one]
+    whole = [one for one in drained if one and is_complete(one)]
     if len(whole) == len(drained) and not options.one_send:
         cursor = max(pipeline.now(), pipeline.state.cursors.get("campaigns", pipeline.now()))
         pipeline.state.advance("campaigns", cursor, done=cursor)
         starts = [one.read.start for one in whole if one.read.start]
         if starts:
             note_report(pipeline.state, Span(min(starts), min(one.seen_at for one in whole)))
-    return pa.concat_tables([empty("campaigns"), *(one.rows for one in whole)])
+    return pa.concat_tables([empty("campaigns"), *(one.rows for one in drained if one)])
 
 
 def look_at_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
