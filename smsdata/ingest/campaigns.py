@@ -1,6 +1,6 @@
 """Campaigns: the report of sends with their counters, from which all that follows is decided.
 
-Imports `gateway`, `schema`, `pipeline` and `plan`.
+Imports `gateway`, `schema`, `store`, `pipeline` and `plan`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from smsdata.gateway.answers import whole
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
-from smsdata.ingest.pipeline import Pipeline
+from smsdata.ingest.pipeline import Pipeline, is_complete
 from smsdata.ingest.plan import Campaign, SyncOptions
 from smsdata.schema.frames import empty, stamped, with_column
+from smsdata.store.coverage import Span, joined
+from smsdata.store.state import note_report
 
 _STATS = {
     "pending": "pending", "delivered": "delivered", "soft_bounced": "soft_bounced",
@@ -30,10 +32,14 @@ def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     """Read the report and store it; gives its rows."""
     reads = _report_reads(pipeline, options)
     drained = list(pipeline.read_and_store("campaigns", reads))
-    if all(drained) and not options.one_send:
+    whole = [one for one in drained if one and is_complete(one)]
+    if len(whole) == len(drained) and not options.one_send:
         cursor = max(pipeline.now(), pipeline.state.cursors.get("campaigns", pipeline.now()))
         pipeline.state.advance("campaigns", cursor, done=cursor)
-    return pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
+        spans = joined(Span(read.start, read.end) for read in reads if read.start and read.end)
+        if spans:  # of several the last reaches up to now; the others are older sends whose turn it was
+            note_report(pipeline.state, Span(spans[-1].start, min(one.seen_at for one in whole)))
+    return pa.concat_tables([empty("campaigns"), *(one.rows for one in drained if one)])
 
 
 def replaced(report: pa.Table, again: pa.Table) -> tuple[pa.Table, pa.Table]:
