@@ -307,10 +307,12 @@ def report_spans(
 ) -> list[Span]:
     """The spans of time whose sends the report is asked for: up to now, from where it begins.
 
-    Where this run has its `turn`, it begins 98 hours back, and older sends are those whose turn it is.
+    Where this run has its `turn`, it begins 98 hours back, or as much earlier as the last run was more than a
+    day ago, so that each send is looked at once it is quiet; older sends are those whose turn it is.
     """
-    if turn is None:
+    if turn is None or cursor is None:
         return [Span(report_start(now, cursor, due), now)]
+    due = [*due, cursor + DAY - QUIET]
     return joined([Span(report_start(now, cursor, due, back=QUIET), now), *turn.spans])
 
 
