@@ -128,8 +128,10 @@ def test_report_spans_are_one_look_back_or_as_far_as_anything_is_due(cursor, due
 def test_report_spans_are_98_hours_and_those_whose_turn_it_is():
     older = Span(NOW - timedelta(days=60), NOW - timedelta(days=50))
     turn = Turn((older,), Rounds(older.end, older.end, NOW))
-    newest = Span(NOW - planner.QUIET + timedelta(seconds=2), NOW)
+    newest = Span(NOW - planner.QUIET, NOW)
     assert planner.report_spans(NOW, NOW - planner.DAY, turn=turn) == [older, newest]
+    paused = Span(NOW - planner.QUIET - 2 * planner.DAY, NOW)  # what was not quiet when it was last looked at
+    assert planner.report_spans(NOW, NOW - 3 * planner.DAY, turn=turn) == [older, paused]
     due = [NOW - timedelta(days=55)]
     assert planner.report_spans(NOW, NOW - planner.DAY, due, turn) == [Span(older.start, NOW)]
 

@@ -161,6 +161,8 @@ def test_sync_of_many_sends_looks_at_the_newest_each_night_and_at_all_in_turn(
     told = look_backs(store, present(account))
     assert told is not None
     assert told.nights >= 1
+    known = Store(store.path).state.reports[-1]  # from when on all sends were looked at, not those in turn
+    assert known.end - planner.WEEK - DAY < known.start < known.end - planner.QUIET + timedelta(minutes=1)
 
 
 def test_sync_of_many_sends_goes_on_with_its_rounds_only_when_all_is_stored(busy_account, connect, tmp_path):

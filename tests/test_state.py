@@ -127,9 +127,9 @@ def test_state_keeps_every_field_in_its_file() -> None:
     state.hits_seen[7] = 3
     note_all_members(state)
     note_rejects(state, ["dlrs-0f.json"])
+    note_rounds(state, Rounds(T0, T0, T0))
     note_left_out(state, {7: datetime(2026, 9, 1, tzinfo=UTC)})
     note_report(state, Span(T0, T0))
-    note_rounds(state, Rounds(T0, T0, T0))
     assert all(
         getattr(state, f.name) != getattr(empty, f.name) for f in fields(State) if f.name != "manifest"
     )

@@ -36,9 +36,9 @@ def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     if len(whole) == len(drained) and not options.one_send:
         cursor = max(pipeline.now(), pipeline.state.cursors.get("campaigns", pipeline.now()))
         pipeline.state.advance("campaigns", cursor, done=cursor)
-        spans = [Span(one.read.start, one.read.end) for one in whole if one.read.start and one.read.end]
-        if spans:  # of those that take turns only what goes on up to now
-            note_report(pipeline.state, Span(joined(spans)[-1].start, min(one.seen_at for one in whole)))
+        spans = joined(Span(read.start, read.end) for read in reads if read.start and read.end)
+        if spans:  # of several the last reaches up to now; the others are older sends whose turn it was
+            note_report(pipeline.state, Span(spans[-1].start, min(one.seen_at for one in whole)))
     return pa.concat_tables([empty("campaigns"), *(one.rows for one in drained if one)])
 
 

@@ -22,14 +22,14 @@ from smsdata.gateway.answers import whole
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Drained, Read, slices
 from smsdata.ingest import plan
-from smsdata.ingest.pipeline import Pipeline
+from smsdata.ingest.pipeline import Pipeline, is_complete
 from smsdata.ingest.plan import Campaign, SyncOptions
 from smsdata.ingest.whose_rows import refuse_another_sends
 from smsdata.schema.counters import Stored, agrees
 from smsdata.schema.frames import empty, schema
 from smsdata.store.coverage import Span
 
-_BATCH_ROWS = 100_000  # messages in memory at once
+_MESSAGES_AT_ONCE = 100_000  # messages in memory at once
 _WORDS = frozenset({"pending", "delivered", "soft-bounce", "hard-bounce", "bounced"})
 
 
@@ -180,7 +180,7 @@ def _read_report(pipeline: Pipeline, spans: Iterable[Span]) -> pa.Table:
     read = Read(endpoint("campaigns"))
     reads = [part for span in spans for part in slices(read, span.start, span.end)]
     drained = list(pipeline.read_and_store("campaigns", reads))
-    return pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
+    return pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d and is_complete(d))])
 
 
 # ---- what is read besides --------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def _each_besides(pipeline: Pipeline, known: Sequence[Known]) -> dict[int, Besid
         came: dict[str, Drained] = {}
         for name in named:
             drained = pipeline.record(refuse_another_sends(pipeline.store, campaign, next(outcomes)))
-            if drained is not None and not drained.batch.rejects:
+            if drained is not None and is_complete(drained) and not drained.batch.rejects:
                 came[name] = drained
         if came.keys() == named.keys():
             failed = came["failed"].rows if "failed" in came else empty("dlrs")
@@ -230,7 +230,7 @@ def _list_of(drained: Drained) -> int | None:
 def _batches(campaigns: Iterable[Campaign]) -> Iterator[list[Campaign]]:
     batch: list[Campaign] = []
     for one in campaigns:
-        if batch and sum(other.recipients for other in batch) + one.recipients > _BATCH_ROWS:
+        if batch and sum(other.recipients for other in batch) + one.recipients > _MESSAGES_AT_ONCE:
             yield batch
             batch = []
         batch.append(one)

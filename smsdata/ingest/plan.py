@@ -290,19 +290,30 @@ def never_came(
 # ---- where tables begin ----------------------------------------------------------------------------
 
 
+def report_start(
+    now: datetime, cursor: datetime | None, due: Iterable[datetime] = (), *, back: timedelta = LOOK_BACK
+) -> datetime:
+    """Where the report of campaigns begins: one look-back, or the earliest instant that is due.
+
+    The first report is one of all 12 months.
+    """
+    if cursor is None:
+        return min([now - HORIZON, *due])
+    return min([now - back + timedelta(seconds=2), cursor - CURSOR_MARGIN, *due])
+
+
 def report_spans(
     now: datetime, cursor: datetime | None, due: Iterable[datetime] = (), turn: Turn | None = None
 ) -> list[Span]:
-    """The spans of time whose sends the report is asked for: one look-back, or from the earliest that is due.
+    """The spans of time whose sends the report is asked for: up to now, from where it begins.
 
-    The first report is one of all 12 months. Where this run has its `turn`, the look-back is 98 hours, and
-    older sends are those whose turn it is.
+    Where this run has its `turn`, it begins 98 hours back, or as much earlier as the last run was more than a
+    day ago, so that each send is looked at once it is quiet; older sends are those whose turn it is.
     """
-    back = LOOK_BACK if turn is None else QUIET
-    start = (
-        now - HORIZON if cursor is None else min(now - back + timedelta(seconds=2), cursor - CURSOR_MARGIN)
-    )
-    return joined([Span(min([start, *due]), now), *(turn.spans if turn else ())])
+    if turn is None or cursor is None:
+        return [Span(report_start(now, cursor, due), now)]
+    due = [*due, cursor + DAY - QUIET]
+    return joined([Span(report_start(now, cursor, due, back=QUIET), now), *turn.spans])
 
 
 def replies_again_from(now: datetime, cursor: datetime | None, *, weekly: bool) -> datetime:

@@ -4,7 +4,8 @@ A month of sends that takes few pages is read at every run, and 12 months weekly
 looks at the sends of the last 98 hours, at its share of those of up to 30 days, so that each has its turn
 within a week, and at as many older ones as a night's budget leaves. Two positions in time say how far these
 two rounds have come (`State.rounds`). No files, no calls: the times of the stored sends are handed in.
-Imports `plan`, `store` and the size of a slice from `gateway`.
+Imports `plan`, `store` and the size of
+a slice from `gateway`.
 """
 
 from __future__ import annotations
@@ -59,13 +60,13 @@ def usual_night(sent_at: Instants, now: datetime) -> Night | None:
     >>> usual_night(every_minute[::60], now)
     """
     oldest, month, _ = _borders(sent_at, now)
-    if _sends_in(sent_at, month, now) <= WHOLE_PAGES * _ROWS:
+    if _sends_between(sent_at, month, now) <= WHOLE_PAGES * _ROWS:
         return None
     last = _aware(sent_at[-1])  # what is sent since is not stored yet
     newest = _calls(sent_at, last - plan.QUIET, last)
     weekly = math.ceil(_calls(sent_at, last - plan.LOOK_BACK, last - plan.QUIET) / 7) + 2
     left = max(LEAST, BUDGET - newest - weekly)
-    pages = plan.pages(_sends_in(sent_at, oldest, month))
+    pages = plan.pages(_sends_between(sent_at, oldest, month))
     nights = max(math.ceil(pages / left), math.ceil((month - oldest) / _WIDEST))
     return Night(newest, weekly, min(left, max(LEAST, pages)), nights)
 
@@ -108,24 +109,24 @@ def _onward(position: datetime, band: Span, length: timedelta) -> list[Span]:
 def _as_many(sent_at: Instants, position: datetime, band: Span, rows: int) -> Span:
     """The next part of a band with about so many sends."""
     start = position if band.start <= position < band.end else band.start
-    place = int(np.searchsorted(sent_at, _in_numpy(start))) + rows
+    place = int(np.searchsorted(sent_at, _naive(start))) + rows
     end = _aware(sent_at[place]) if place < len(sent_at) else band.end
     return Span(start, min(max(end, start + _EDGE), start + _WIDEST, band.end) if rows else start)
 
 
 def _calls(sent_at: Instants, start: datetime, end: datetime) -> int:
     """How many calls the report of a span takes: its pages, and the first of each slice once more."""
-    pages = plan.pages(_sends_in(sent_at, start, end))
+    pages = plan.pages(_sends_between(sent_at, start, end))
     slices = 1 if pages <= SLICE_PAGES else math.ceil(pages * 1.5 / SLICE_PAGES)
     return pages + slices + (slices > 1) if pages > 1 else 1
 
 
-def _sends_in(sent_at: Instants, start: datetime, end: datetime) -> int:
-    first, last = np.searchsorted(sent_at, [_in_numpy(start), _in_numpy(end)])
+def _sends_between(sent_at: Instants, start: datetime, end: datetime) -> int:
+    first, last = np.searchsorted(sent_at, [_naive(start), _naive(end)])
     return int(last - first)
 
 
-def _in_numpy(moment: datetime) -> np.datetime64:
+def _naive(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
 
 
