@@ -23,6 +23,7 @@ from smsdata.store.state import (
     next_generation,
     note_all_members,
     note_failure,
+    note_left_out,
     note_rejects,
     note_witness,
     state_as_json,
@@ -123,6 +124,7 @@ def test_state_keeps_every_field_in_its_file() -> None:
     state.hits_seen[7] = 3
     note_all_members(state)
     note_rejects(state, ["dlrs-0f.json"])
+    note_left_out(state, {7: datetime(2026, 9, 1, tzinfo=UTC)})
     assert all(
         getattr(state, f.name) != getattr(empty, f.name) for f in fields(State) if f.name != "manifest"
     )

@@ -179,10 +179,10 @@ class _Undoing:
             try:
                 there = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
             except (ApiError, RowError):
-                return "unknown", "no answer came; undo again"
+                return "unknown", "no usable answer came; undo again"
             if there is not None:
                 return self._back(entry, there)
-        return "unknown", "no answer came; the contact was not there each time"
+        return "unknown", "no usable answer came; the contact was not there each time"
 
     def _refused(self, entry: Entry, code: str) -> tuple[Outcome, str]:
         entry.state, entry.note = "done", code

@@ -16,7 +16,7 @@ from smsdata.gateway.answers import whole
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
-from smsdata.ingest.pipeline import Pipeline
+from smsdata.ingest.pipeline import Pipeline, is_complete
 from smsdata.ingest.plan import Campaign, SyncOptions
 from smsdata.schema.counters import counters_in
 from smsdata.schema.frames import empty, stamped, with_column
@@ -32,7 +32,7 @@ def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     """Read the report and store it; gives its rows."""
     reads = _report_reads(pipeline, options)
     drained = list(pipeline.read_and_store("campaigns", reads))
-    if all(drained) and not options.one_send:
+    if all(one and is_complete(one) for one in drained) and not options.one_send:
         cursor = max(pipeline.now(), pipeline.state.cursors.get("campaigns", pipeline.now()))
         pipeline.state.advance("campaigns", cursor, done=cursor)
     return pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])

@@ -80,6 +80,8 @@ from smsdata.store.keys import lasts, matching, rows_without
 
 SEND_AND_NUMBER = ("message_id", "msisdn")
 
+_A_NEW_WORD = pa.chunked_array([["?"]])
+
 HistoryOf = Callable[[pa.Table], pa.Table]
 """Gives the stored rows of ``status_history`` of the sends that some dlrs belong to."""
 
@@ -284,9 +286,14 @@ def _status_that_counts(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:
 
 
 def stale_messages(messages: pa.Table, dlrs: pa.Table) -> tuple[pa.Array, pa.Table]:
-    """The messages whose status is not that of their dlr: where they stand, and as they should be."""
+    """The messages whose status is not that of their dlr: where they stand, and as they should be.
+
+    A word never seen before says less than a known status: it takes the place of none but pending.
+    """
     mine, theirs = matching(SEND_AND_NUMBER, messages, dlrs)
-    now = dlrs.column("status").take(theirs)
-    stale = pc.fill_null(pc.not_equal(messages.column("status").take(mine), now), True).combine_chunks()
+    now, was = dlrs.column("status").take(theirs), messages.column("status").take(mine)
+    unknown = pc.and_(pc.equal(rank(now), rank(_A_NEW_WORD)[0]), pc.greater(rank(was), rank(now)))
+    differs = pc.fill_null(pc.not_equal(was, now), True)
+    stale = pc.and_(differs, pc.invert(unknown)).combine_chunks()
     places = mine.filter(stale)
     return places, with_column(messages.take(places), "status", now.filter(stale))

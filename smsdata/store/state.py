@@ -158,6 +158,8 @@ class State:
 
     replies_counted_differently: dict[int, list[int]] = field(default_factory=dict)
     """By campaign, the count of replies above what a complete read of them gave."""
+    replies_left_out: dict[int, datetime] = field(default_factory=dict)
+    """Replies that sends gave and the list of replies did not: by id, when they were received."""
 
     # ---- whose store, which journal --------------------------------------------------------------
 
@@ -306,6 +308,11 @@ def note_all_members(state: State) -> None:
 def note_rejects(state: State, names: Iterable[str]) -> None:
     """Remember which files of rows that were set aside there are."""
     state.rejects = set(names)
+
+
+def note_left_out(state: State, replies: Mapping[int, datetime]) -> None:
+    """Remember which replies the list of replies leaves out; a thousand of them say enough."""
+    state.replies_left_out = dict(sorted(replies.items(), key=lambda one: one[1])[:1000])
 
 
 def note_failure(state: State, read: str, failure: Failure | None) -> None:
