@@ -53,6 +53,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/optout_words.py
 	$(BIN)/python benchmarks/callbacks.py
+	$(BIN)/python benchmarks/accounts.py
 
 test-spark: $(READY)
 	@command -v java > /dev/null || test -n "$(JAVA_HOME)" || { echo "make test-spark needs Java 17 or newer; there is none." >&2; exit 1; }
