@@ -30,7 +30,7 @@ def demo_command(
     seed: Annotated[int, typer.Option(help="Which simulated account.")] = 1,
 ) -> int:
     """Run the main job against a simulated account: no credentials, no network."""
-    common.refuse_ignored("the demo brings its own account", *ACCOUNT)
+    common.refuse_ignored("the demo brings its own account", "account", "accounts_file", *ACCOUNT)
     from smsdata.demo import run_demo
 
     place = "data/demo/store" if seed == 1 else f"data/demo/store-{seed}"
@@ -67,7 +67,7 @@ def simulate_command(
     ] = False,
 ) -> None:
     """Serve a simulated gateway on this machine; user `demo`, password `demo`."""
-    idle = ("base_url", "share", "store", "ca_bundle", "proxy")
+    idle = ("account", "accounts_file", "base_url", "share", "store", "ca_bundle", "proxy")
     common.refuse_ignored("the simulator reads no account and stores nothing", *idle)
     from smsdata.simulator import SIZES, Faults, account_of_size, gateway_of, listening, serve
 

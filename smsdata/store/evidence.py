@@ -75,12 +75,10 @@ from smsdata.schema.callback_marks import (
     with_status_mark,
 )
 from smsdata.schema.frames import empty, schema, with_column
-from smsdata.schema.status import rank
+from smsdata.schema.status import NEW_WORD, rank
 from smsdata.store.keys import lasts, matching, rows_without
 
 SEND_AND_NUMBER = ("message_id", "msisdn")
-
-_A_NEW_WORD = pa.chunked_array([["?"]])
 
 HistoryOf = Callable[[pa.Table], pa.Table]
 """Gives the stored rows of ``status_history`` of the sends that some dlrs belong to."""
@@ -292,7 +290,7 @@ def stale_messages(messages: pa.Table, dlrs: pa.Table) -> tuple[pa.Array, pa.Tab
     """
     mine, theirs = matching(SEND_AND_NUMBER, messages, dlrs)
     now, was = dlrs.column("status").take(theirs), messages.column("status").take(mine)
-    unknown = pc.and_(pc.equal(rank(now), rank(_A_NEW_WORD)[0]), pc.greater(rank(was), rank(now)))
+    unknown = pc.and_(pc.equal(rank(now), NEW_WORD), pc.greater(rank(was), rank(now)))
     differs = pc.fill_null(pc.not_equal(was, now), True)
     stale = pc.and_(differs, pc.invert(unknown)).combine_chunks()
     places = mine.filter(stale)

@@ -161,6 +161,9 @@ class State:
     replies_left_out: dict[int, datetime] = field(default_factory=dict)
     """Replies that sends gave and the list of replies did not: by id, when they were received."""
 
+    reports: list[Span] = field(default_factory=list)
+    """The reports of campaigns that were read: from when on, and when; of earlier days the last ones."""
+
     # ---- whose store, which journal --------------------------------------------------------------
 
     def bind(self, account: str, base_url: str) -> None:
@@ -298,6 +301,20 @@ def read_anew(state: State, table: str) -> None:
 def note_witness(state: State, table: str, witness: str) -> None:
     """Remember the weakest witness of the reads of a table in the last run that read it."""
     state.witnesses[table] = witness
+
+
+_REMEMBERED = timedelta(days=400)
+
+
+def note_report(state: State, read: Span) -> None:
+    """Remember that the report was read from an instant on, and when: it says what was known then.
+
+    Of each UTC day the last is kept, and an earlier one where it reached further back.
+    """
+    kept = [one for one in state.reports if read.end - _REMEMBERED < one.end < read.end]
+    state.reports = [one for one in kept if one.end.date() != read.end.date() or one.start < read.start] + [
+        read
+    ]
 
 
 def note_all_members(state: State) -> None:
