@@ -421,3 +421,29 @@ def test_sync_lets_no_unknown_word_take_the_place_of_a_status_that_is_known(conn
     stored = {row["id"]: row["status"] for row in store.rows("messages").to_pylist()}
     truth = {row["id"]: row["status"] for row in account.truth("messages")}
     assert stored == truth
+
+
+@pytest.mark.parametrize("depth", [100, 300, 890])
+def test_sync_takes_a_row_that_is_nested_deeply_or_sets_it_aside(connect, tmp_path, account, depth):
+    nested = b'{"a":' * depth + b"1" + b"}" * depth
+    through = _Nests(Gateway(account, limiter=None), nested)
+    store = Store(tmp_path / "store")
+    report = sync(connect(None, through=through), store, tables=["numbers"])
+    assert any("'deep'" in line for line in report.notes + report.attention)
+    rows = store.read("numbers")
+    assert len(rows) + report.tables["numbers"].rejected == len(account.truth("numbers"))
+
+
+class _Nests(httpx.BaseTransport):
+    """A gateway that puts something deeply nested into each number."""
+
+    def __init__(self, gateway: Gateway, nested: bytes) -> None:
+        self._inner = transport(gateway)
+        self._nested = nested
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on; an unknown key holds what is nested."""
+        response = self._inner.handle_request(request)
+        body = response.read().replace(b'"price":', b'"deep":' + self._nested + b',"price":')
+        headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() != "content-length"]
+        return httpx.Response(response.status_code, headers=headers, content=body)
