@@ -24,7 +24,7 @@ from smsdata.ingest.report import Report
 from smsdata.ingest.run import look_backs, plan_sync, sync
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Pace, settings
-from smsdata.store.state import not_offered
+from smsdata.store.state import State, not_offered
 from smsdata.store.store import Store
 from smsdata.store.verify import unfinished
 
@@ -301,6 +301,16 @@ def _size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def _not_vouched_for(state: State) -> list[str]:
+    """What is said beside "all is well": what nothing counts, what is counted otherwise, what is not read."""
+    otherwise = len(state.replies_counted_differently)
+    return [
+        "Inbound messages that answer no send are counted by nothing: only their list vouches for them.",
+        *([f"{otherwise:,} sends count more replies than complete reads of them gave."] if otherwise else []),
+        *(f"{name}: not offered by this gateway, so not read." for name in not_offered(state)),
+    ]
+
+
 @command("verify")
 def verify_command(
     common: CommonOptions,
@@ -323,8 +333,7 @@ def verify_command(
     good = "All is well: files, keys, and every campaign's rows agree with its counters" + (
         "." if offline or differences else ", as do the gateway's counts of messages."
     )
-    if not wrong:
-        lines.append(good)
+    lines += [] if wrong else [good, *_not_vouched_for(store.state)]
     common.show(
         {"differences": [asdict(difference) for difference in differences], "offline": offline},
         *lines,

@@ -202,6 +202,7 @@ class Pipeline:
     def finish(self) -> None:
         """Let go of pages that nobody needs: a run that reached its end leaves nothing to go on from."""
         self.odd_rows.name_those_left()
+        self.failed.name_those_left()
         if self._journal and self._journal.reads:
             self.store.commit(self._journal, self._journal.reads)
         elif self.failed.changed:

@@ -42,6 +42,7 @@ from smsdata.ingest.plan import SyncOptions
 from smsdata.ingest.replies import read_lacking_replies, read_replies
 from smsdata.ingest.report import Report
 from smsdata.ingest.rounds import Night, usual_night
+from smsdata.ingest.unlisted import name_unlisted_sends
 from smsdata.schema.frames import empty
 from smsdata.store.last_run import RunRecord, recorded_run
 from smsdata.store.store import Store, open_store
@@ -246,6 +247,7 @@ class _SyncRun:
 
     def _read_messages(self) -> None:
         read_messages(self.pipeline, campaigns_in(self.campaigns))
+        name_unlisted_sends(self.pipeline, self.options)
         targets.finish(self.pipeline, self.options, "messages")
 
     def _refresh_dlrs(self) -> None:
