@@ -87,7 +87,7 @@ def joined_since(
         By number, what speaks against removing it.
     """
     asking = _Asking(client, store, set(since), _NOT_SEEN)
-    for number, contact in asking.contacts(lists, {}):
+    for number, contact in asking.contacts(lists, {}, only_active=True):
         if pd.notna(contact["created_at"]) and contact["created_at"] >= since[number]:
             asking.note([number], JOINED)
     return asking.against
@@ -120,16 +120,20 @@ class _Asking:
 
     # ---- lists -----------------------------------------------------------------------------------
 
-    def contacts(self, lists: pd.DataFrame, seen: Mapping[int, set[str]]) -> Iterator[tuple[str, Contact]]:
+    def contacts(
+        self, lists: pd.DataFrame, seen: Mapping[int, set[str]], *, only_active: bool = False
+    ) -> Iterator[tuple[str, Contact]]:
         """Look people up on the lists where they were seen, and all of them on lists that changed since.
 
-        Gives those that are there, each with its number.
+        Gives those that are there, each with its number. A list is read whole where that takes fewer calls,
+        and shows those that matter: not every gateway shows contacts that are not active.
         """
+        shown = only_active or self._store.state.all_members_come
         rows: list[dict[Any, Any]] = lists.to_dict("records")
         for row in rows:
             list_id, counters = int(row["list_id"]), list_counters(row)
             about = self._numbers if self._moved(list_id, counters) else seen.get(list_id, set())
-            whole = self._store.state.all_members_come and 0 < member_pages(*counters) < len(about)
+            whole = shown and 0 < member_pages(*counters) < len(about)
             members = self._members(list_id) if whole else None
             if members is None:
                 yield from self._one_by_one(list_id, about)
