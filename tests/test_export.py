@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -191,6 +192,36 @@ def test_export_is_private_and_refuses_to_overwrite(kind: str, tmp_path: Path) -
     assert done.path.read_bytes() == before
     assert exported(pd.DataFrame({"n": [1, 2]}), tmp_path, kind, force=True).rows == 2
     assert [path.name for path in tmp_path.iterdir()] == [f"some.{kind}"]
+
+
+def test_export_xlsx_takes_characters_that_no_xml_has(tmp_path: Path) -> None:
+    texts = ["\0=1", "\x0b=1", "\x1b[31m", "\ufffe", "\uffff", "a]]>b", "<script>", "&amp;", "\x85=1"]
+    done = exported(pd.DataFrame({"text": texts}), tmp_path, "xlsx")
+    cells = openpyxl.load_workbook(done.path).active["A"][1:]
+    found = [unescape(cell.value) for cell in cells]
+    assert found[5:8] == texts[5:8]
+    assert (len(found), {cell.data_type for cell in cells}) == (len(texts), {"s"})
+    csv = exported(pd.DataFrame({"text": texts}), tmp_path, "csv").path.read_text("utf-8-sig")
+    assert "\0" not in csv
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # of a file that XlsxWriter left
+def test_export_xlsx_says_in_one_line_what_a_disk_refuses(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").mkdir()
+    book = workbook.XlsxWriter(tmp_path / "a.xlsx", pa.schema([("n", pa.int64())]), "rows")
+    with pytest.raises(OSError, match="the workbook cannot be finished"):
+        book.close()
+    del book
+    gc.collect()
+
+
+def test_export_stays_out_of_stores(store: smsdata.Store) -> None:
+    for place in (store.path / "all.parquet", store.path / "messages" / "all.parquet"):
+        with pytest.raises(UsageError, match="lies in the store"):
+            smsdata.export(store.scan("messages"), place)
+        assert not place.exists()
 
 
 def test_export_that_fails_leaves_the_old_file(tmp_path: Path) -> None:

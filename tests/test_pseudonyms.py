@@ -11,8 +11,10 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import smsdata
+from smsdata.cli.app import app
 from smsdata.errors import StoreError, UsageError
 from smsdata.schema.tables import TABLES
 from smsdata.sharing.formats import FORMATS
@@ -236,6 +238,21 @@ def test_key_is_made_once_private_and_outside_the_store(
         key_of(b"short")
     with pytest.raises(StoreError, match="cannot be made or read"):
         key_of(tmp_path / "words" / "below")
+
+
+def test_export_command_without_people(
+    store: smsdata.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", str(tmp_path / "my.key"))
+    out = tmp_path / "replies.csv"
+    words = ["export", "replies", "--store", str(store.path), "--out", str(out), "--pseudonymise"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "without people: dropped first_name, last_name, extra." in done.output
+    assert (tmp_path / "my.key").exists()
+    found = pd.read_csv(out)
+    pd.testing.assert_series_equal(found["msisdn"], smsdata.pseudonymise(store.scan("replies"))["msisdn"])
+    assert [word for word in people(store) if word.encode() in out.read_bytes()] == []
 
 
 def test_demo_store_is_the_same_again_and_shareable(store: smsdata.Store, tmp_path: Path) -> None:

@@ -62,8 +62,9 @@ def export_command(
         source, tables = store.scan(what, **period), {what}
     else:
         source, tables = _result(store, what, name, period, _options(by, tz, option))
+    chosen = [name.strip() for name in columns.split(",")] if columns else None
     done = export(
-        source, path, format=format, columns=columns.split(",") if columns else None, where=where, name=name,
+        source, path, format=format, columns=chosen, where=where, name=name,
         force=force, pseudonymise=pseudonymise,
     )  # fmt: skip
     complete, look = _completeness(store, tables, period["since"])

@@ -56,4 +56,6 @@ def guarded(text: str) -> str:
     >>> guarded("=1"), guarded("call me, +61"), guarded("a=b")
     ("'=1", "call me,' +61", 'a=b')
     """
+    if text.isalnum():  # most cells: no sign and no separator is a letter or a digit
+        return text
     return _BEGINS.sub("'", _GOES_ON.sub("'", text.replace("\0", "\u2400")))

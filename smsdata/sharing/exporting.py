@@ -24,7 +24,7 @@ from smsdata.analysis.core.column_types import arrow_table
 from smsdata.errors import StoreError, UsageError
 from smsdata.settings import expanded
 from smsdata.sharing.formats import FORMATS
-from smsdata.sharing.pseudonyms import Pseudonyms, key_of
+from smsdata.sharing.pseudonyms import Pseudonyms, key_of, store_around
 from smsdata.sharing.row_filter import row_condition
 from smsdata.sharing.workbook import MOST_ROWS, refuse_more
 
@@ -158,7 +158,12 @@ def format_of(path: Path, named: str | None) -> str:
 
 
 def refuse_existing(path: Path, force: bool) -> None:
-    """Refuse a file that is there, unless it may be replaced, and a folder that is not."""
+    """Refuse a file that is there, unless it may be replaced, no folder, and the folder of a store."""
+    store = store_around(path)
+    if store is not None:
+        raise UsageError(
+            f"{path} lies in the store {store}, whose readers would take it for rows: name another place."
+        )
     if path.is_dir():
         raise UsageError(f"{path} is a folder: name a file.")
     if not force and (path.exists() or path.is_symlink()):

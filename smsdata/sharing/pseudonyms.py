@@ -340,13 +340,19 @@ def _make_key(path: Path) -> None:
         temporary.unlink()
 
 
+def store_around(path: Path) -> Path | None:
+    """The store in whose folder a path lies, if it lies in one."""
+    folders = path.absolute().resolve().parents
+    return next((folder for folder in folders if (folder / ".smsdata").is_dir()), None)
+
+
 def _refuse_in_store(path: Path) -> None:
-    for folder in path.absolute().resolve().parents:
-        if (folder / ".smsdata").is_dir() or folder.name == ".smsdata":
-            raise StoreError(
-                f"the key of pseudonyms must not lie in the store {folder}, which would be shared with it: "
-                "set SMSDATA_PSEUDONYM_KEY to a file elsewhere."
-            )
+    folder = store_around(path)
+    if folder is not None:
+        raise StoreError(
+            f"the key of pseudonyms must not lie in the store {folder}, which would be shared with it: "
+            "set SMSDATA_PSEUDONYM_KEY to a file elsewhere."
+        )
 
 
 def key_fingerprint(key: bytes) -> str:

@@ -41,6 +41,7 @@ class XlsxWriter:
         if len(columns) > MOST_COLUMNS:
             raise UsageError(f"{len(columns):,} columns are more than the {MOST_COLUMNS:,} of a sheet.")
         options = {"constant_memory": True, "tmpdir": str(path.parent)}
+        self._failure = xlsxwriter.exceptions.FileCreateError
         self._book = xlsxwriter.Workbook(str(path), options)
         self._sheet = self._book.add_worksheet(name[:31])
         self._formats = {
@@ -84,7 +85,10 @@ class XlsxWriter:
                 f"{self._cut:,} texts were cut to the {MOST_CHARACTERS:,} characters that a cell of Excel "
                 "holds; csv and parquet keep them whole."
             )
-        self._book.close()
+        try:
+            self._book.close()
+        except self._failure as error:
+            raise OSError(f"the workbook cannot be finished, {error}") from None
 
     def _writer_of(self, arrow: pa.DataType) -> Callable[[int, int, Any], int]:
         if pa.types.is_timestamp(arrow):
