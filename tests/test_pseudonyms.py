@@ -141,6 +141,10 @@ def test_pseudonymise_drops_what_nobody_knows() -> None:
     ]
     assert left["status"].isna().all()
     assert left["id"].iloc[0] != 61491570156
+    unnamed = pd.DataFrame({5: [61491570156], 6: [-61491570156], 7: [3], "status": "ok"})
+    assert list(smsdata.pseudonymise(unnamed, key=KEY)) == ["7", "status"]
+    with pytest.raises(UsageError, match="mixes types"):
+        smsdata.pseudonymise(pd.DataFrame({"msisdn": ["61491570156", 61491570156]}), key=KEY)
     with pytest.raises(UsageError, match="no column is left"):
         smsdata.pseudonymise(frame[["note"]], key=KEY)
 

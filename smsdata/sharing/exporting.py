@@ -20,11 +20,10 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from smsdata.analysis.core.column_types import arrow_table
 from smsdata.errors import StoreError, UsageError
 from smsdata.settings import expanded
 from smsdata.sharing.formats import FORMATS
-from smsdata.sharing.pseudonyms import Pseudonyms, key_of, store_around
+from smsdata.sharing.pseudonyms import Pseudonyms, key_of, store_around, whole_table
 from smsdata.sharing.row_filter import row_condition
 from smsdata.sharing.workbook import MOST_ROWS, refuse_more
 
@@ -131,7 +130,7 @@ def export(
         with _beside(target, force) as (temporary, folder), _rows_of(source, folder) as rows:
             schema, pieces = rows.selected(columns, where, MOST_ROWS if kind == "xlsx" else None)
             if pseudonyms:
-                wide = source if isinstance(source, pd.DataFrame) else None
+                wide = whole_table(source) if isinstance(source, pd.DataFrame) else None
                 schema, pieces = pseudonyms.applied(schema, pieces, wide)
             written, notes = _write(FORMATS[kind], temporary, schema, pieces, table)
     except OSError as error:
@@ -241,7 +240,7 @@ def _rows_of(source: Any, folder: str) -> Iterator[_Rows]:
     try:
         connection.execute("SET TimeZone = 'UTC'")
         if isinstance(source, pd.DataFrame):
-            connection.register("exported", _as_arrow(source))
+            connection.register("exported", whole_table(source))
         elif hasattr(source, "sql") and hasattr(source, "columns"):
             connection.execute(f"CREATE TEMP VIEW exported AS SELECT * FROM {source.sql()}")
         else:
@@ -251,22 +250,6 @@ def _rows_of(source: Any, folder: str) -> Iterator[_Rows]:
         yield _Rows(connection)
     finally:
         connection.close()
-
-
-def _as_arrow(frame: pd.DataFrame) -> pa.Table:
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
-    names = [str(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or not names:
-        raise UsageError(
-            f"the frame has the column {twice[0]!r} twice." if twice else "the frame has no columns."
-        )
-    table = arrow_table(frame)
-    mixed = [name for name in names if name not in table.column_names]
-    if mixed:
-        raise UsageError(f"column {mixed[0]!r} mixes types: convert it first, .astype('str').")
-    return table
 
 
 def _plain_type(column: pa.Field) -> pa.DataType:

@@ -111,8 +111,8 @@ def pseudonymise(
         raise UsageError(f"texts={texts!r} is neither 'reduce' nor 'drop'.")
     pseudonyms = Pseudonyms(key_of(key), texts)
     if isinstance(source, pd.DataFrame):
-        table, wide = arrow_table(source), source
-        schema, pieces = pseudonyms.applied(table.schema, iter([table]), wide)
+        table = whole_table(source)
+        schema, pieces = pseudonyms.applied(table.schema, iter([table]), table)
     elif hasattr(source, "sql"):
         import duckdb
 
@@ -129,6 +129,23 @@ def pseudonymise(
     return frame
 
 
+def whole_table(frame: pd.DataFrame) -> pa.Table:
+    """A frame as Arrow, its named index too; UsageError rather than one without a column of mixed types."""
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
+    names = [str(name) for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or not names:
+        raise UsageError(
+            f"the frame has the column {twice[0]!r} twice." if twice else "the frame has no columns."
+        )
+    table = arrow_table(frame)
+    mixed = [name for name in names if name not in table.column_names]
+    if mixed:
+        raise UsageError(f"column {mixed[0]!r} mixes types: convert it first, .astype('str').")
+    return table
+
+
 class Pseudonyms:
     """Makes rows without people, piece by piece, under one key."""
 
@@ -140,12 +157,12 @@ class Pseudonyms:
         self._known = lru_cache(maxsize=200_000)(self._pseudonym)
 
     def applied(
-        self, schema: pa.Schema, pieces: Iterator[pa.Table], frame: pd.DataFrame | None
+        self, schema: pa.Schema, pieces: Iterator[pa.Table], whole: pa.Table | None
     ) -> tuple[pa.Schema, Iterator[pa.Table]]:
-        """What is left of a schema and of the rows; `frame` is where they are from, if they are in memory."""
+        """What is left of a schema and of the rows; `whole` is all of them, if they are in memory."""
         makers: list[tuple[int, list[tuple[str, pa.DataType, Callable[[Any], Any]]]]] = []
         for at, column in enumerate(schema):
-            left = self._left_of(column, frame)
+            left = self._left_of(column, whole)
             if not left:
                 self._dropped.append(column.name)
             makers.append((at, left))
@@ -173,7 +190,7 @@ class Pseudonyms:
         return notes
 
     def _left_of(
-        self, column: pa.Field, frame: pd.DataFrame | None
+        self, column: pa.Field, whole: pa.Table | None
     ) -> list[tuple[str, pa.DataType, Callable[[Any], Any]]]:
         """What is left of one column: names, types, and how each is made; empty where it is dropped."""
         name, arrow = column.name, column.type
@@ -189,7 +206,7 @@ class Pseudonyms:
             return [(name, pa.string(), self._whoever)]
         if _is_text(arrow):
             return [(name, pa.string(), self._words)] if name in _WORDS else []
-        if frame is not None and name not in _OURS and _may_hold_numbers(frame, name, arrow):
+        if whole is not None and name not in _OURS and _may_hold_numbers(whole, name):
             return []
         return [(name, arrow, lambda values: values)]
 
@@ -246,11 +263,12 @@ def _is_odd(arrow: pa.DataType) -> bool:
     return not _is_text(arrow) and not any(test(arrow) for test in plain)
 
 
-def _may_hold_numbers(frame: pd.DataFrame, name: str, arrow: pa.DataType) -> bool:
-    if not (pa.types.is_integer(arrow) or pa.types.is_floating(arrow)):
+def _may_hold_numbers(whole: pa.Table, name: str) -> bool:
+    values = whole.column(name)
+    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         return False
-    most = pd.to_numeric(frame[name]).abs().max() if name in frame else 0
-    return bool(most >= _LARGEST) if pd.notna(most) else False
+    most = pc.min_max(values.cast(pa.float64(), safe=False)).as_py()
+    return any(end is not None and abs(end) >= _LARGEST for end in most.values())
 
 
 def _each(values: Any, make: Callable[[Any], Any], arrow: Any = None) -> Any:
