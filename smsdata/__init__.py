@@ -33,6 +33,7 @@ from smsdata.gateway.client import Client, drain
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.run import sync
 from smsdata.store.store import Store
+from smsdata.stores import Stores
 
 if TYPE_CHECKING:
     from smsdata import analysis, hygiene, plots
@@ -50,6 +51,7 @@ __all__ = [
     "SmsDataError",
     "Store",
     "StoreError",
+    "Stores",
     "UsageError",
     "analysis",
     "drain",

@@ -54,6 +54,23 @@ def this_process() -> str:
     return f"process {os.getpid()} on {socket.gethostname()} since {now:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def birth(pid: int) -> float:
+    """Say when a process started (in clock ticks; 1 where only its existence is known), 0 if it is dead."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return float(not Path("/proc/self/stat").exists() and _process_exists(pid))
+    return 0.0 if state in "ZX" else float(rest[18])
+
+
+def _process_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True
+
+
 def take_lock(
     handle: int, wait: float, *, pause: float = 0.2, sleep: Callable[[float], None] = time.sleep
 ) -> bool:

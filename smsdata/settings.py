@@ -192,7 +192,7 @@ def settings(**given: Any) -> Settings:
         base_url=_checked_url(values["base_url"]),
         rate=_positive("rate", values["rate"]),
         share=_positive("share", values["share"], most=1.0),
-        store=expanded(values["store"]),
+        store=_named_folder(values["store"]),
         sources=sources,
         ca_bundle=_existing_file("ca_bundle", values["ca_bundle"]),
         proxy=_checked_proxy(values["proxy"]),
@@ -285,6 +285,13 @@ def _existing_file(name: str, value: Any) -> str:
     if value and not expanded(value).is_file():
         raise UsageError(f"{name} is {str(value)!r}; there is no such file.")
     return str(expanded(value)) if value else ""
+
+
+def _named_folder(path: str | Path) -> Path:
+    """The store's folder: an empty name, of a variable that is not set, would mean the folder one is in."""
+    if not str(path).strip():
+        raise UsageError("store is empty: name a folder; . is the one that you are in.")
+    return expanded(path)
 
 
 def expanded(path: str | Path) -> Path:

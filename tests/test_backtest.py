@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from smsdata import Client, Store, UsageError, hygiene, sync
+from smsdata.hygiene.planning import last_heard
 from smsdata.simulator import Account, Gateway
-from tests.support.hygiene_world import number
+from tests.support.hygiene_world import make_world, number
 from tests.support.sync_world import present
 
 Connect = Callable[..., Client]
@@ -102,10 +103,25 @@ def test_backtest_takes_no_outage_since_for_a_death(connect: Connect, tmp_path: 
 
 def test_backtest_before_the_first_sync_says_since_when(connect: Connect, tmp_path: Path) -> None:
     account, store, *_ = lived(connect, tmp_path, seed=1, nights=3, stop=1)
-    with pytest.raises(UsageError, match="knew no status by"):
+    first = f"{present(account) - timedelta(days=2):%Y-%m-%d}"
+    with pytest.raises(UsageError, match=f"cannot be known before {first}"):
         hygiene.backtest(store, present(account) - timedelta(days=20))
     with pytest.raises(UsageError, match="after what the store heard last"):
         hygiene.backtest(store, present(account) + timedelta(days=1))
+
+
+@pytest.mark.parametrize("days", [0, 1, 5, 10, 19])
+def test_backtest_claims_nobody_whom_clean_could_not_have_judged(tmp_path: Path, days: int) -> None:
+    """One sync, and weeks later another: in between nobody knew more than after the first."""
+    world = make_world(tmp_path)
+    with world.client() as client:
+        sync(client, world.store, since="100d")
+        then = last_heard(world.store)
+        due = hygiene.plan(world.store)
+        world.account.advance(days=20)
+        sync(client, Store(world.store.path))
+    assert set(due["rule"]) == {"unsettled"}, "the bounces are there, and wait for a second sync"
+    assert hygiene.backtest(world.store, then + timedelta(days=days)).removed == 0
 
 
 def test_backtest_interval_of_nobody_known_is_missing() -> None:

@@ -170,7 +170,7 @@ def test_clean_after_a_first_sync_says_to_sync_again(person: Callable[..., Perso
     done = made.run("clean")
     assert done.exit_code == 0
     line, back = done.stderr.splitlines()
-    assert back.startswith("backtest: the store knew no status by")
+    assert back.startswith("backtest: what the rules would have removed cannot be known before ")
     assert "cannot be judged yet" in line
     assert re.search(r"`smsdata sync` again after 2026-\d\d-\d\d \d\d:\d\d UTC", line)
     assert line in done.stdout

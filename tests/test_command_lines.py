@@ -56,8 +56,8 @@ def odd_command_lines(seed: int, count: int) -> list[Words]:
     mixed = []
     for line in lines[:count]:
         flags = [flag for flag in ("--json", "--quiet") if rng.random() < 0.35]
-        mixed.append((*line, *flags))
-    return [line for line in mixed if line[0] not in SERVING or line[2] not in FREE_PORTS]
+        mixed.append((line[0], *flags, *line[1:]) if "--" in line else (*line, *flags))  # it ends the options
+    return [line for line in mixed if line[0] not in SERVING or not FREE_PORTS & set(line)]
 
 
 FREE_PORTS = {"0", "1", "30", "messages"}  # that it could listen at

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 
 from smsdata import Store
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.run import sync
-from smsdata.simulator import Account, Gateway
+from smsdata.simulator import Account, Gateway, transport
 from tests.support.comparison import differences
 from tests.support.served import biggest
-from tests.support.sync_world import small_account
-from tests.support.tampering import Tampered, emptied
+from tests.support.sync_world import present, small_account
+from tests.support.tampering import Change, Tampered, emptied
 
 
 @pytest.fixture
@@ -284,3 +287,137 @@ def test_verify_names_what_was_not_read_and_goes_on_without_counts_of_messages(c
         told = verify(store, client)
     assert ("get-lists", "not read") in {(one.table, one.what) for one in told}
     assert [one.where for one in told if one.what == "not offered"] == ["get-sms-sent-count"]
+
+
+class _IgnoresTimes(httpx.BaseTransport):
+    """A gateway that takes no notice of start and end of one call: it gives its 30 days."""
+
+    def __init__(self, gateway: Gateway, call: str) -> None:
+        self._inner = transport(gateway)
+        self._call = call
+        self.on = True
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on without the slice of time that it asks for."""
+        if not self.on or f"/{self._call}." not in request.url.path:
+            return self._inner.handle_request(request)
+        kept = {k: v for k, v in parse_qsl(request.read().decode()) if k not in ("start", "end")}
+        params = {k: v for k, v in request.url.params.items() if k not in ("start", "end")}
+        headers = {k: v for k, v in request.headers.items() if k.lower() != "content-length"}
+        url = request.url.copy_with(params=params)
+        data = kept if request.method == "POST" else None
+        return self._inner.handle_request(httpx.Request(request.method, url, headers=headers, data=data))
+
+
+def test_sync_sees_that_times_are_ignored_where_replies_are_listed(connect, tmp_path, account):
+    through = _IgnoresTimes(Gateway(account, limiter=None), "get-user-sms-responses")
+    store = Store(tmp_path / "store")
+    assert min(row["received_at"] for row in account.truth("replies")) < present(account) - timedelta(days=31)
+    for _ in range(3):
+        report = sync(connect(None, through=through), store, since="100d")
+        assert [line for line in report.attention if line.startswith("replies(")]
+        account.advance(hours=24)
+    through.on = False
+    sync(connect(None, through=through), store)
+    assert differences(store, account) == {}
+
+
+def test_sync_asks_on_for_replies_that_only_their_sends_give(connect, tmp_path, account):
+    """Where nothing is new in 30 days, ignored times show in nothing but the sends' own replies."""
+    account.advance(days=45)
+    through = _IgnoresTimes(Gateway(account, limiter=None), "get-user-sms-responses")
+    store = Store(tmp_path / "store")
+    for _ in range(3):
+        report = sync(connect(None, through=through), store, since="200d")
+        assert [line for line in report.attention if "leaves out" in line]
+        account.advance(hours=24)
+    through.on = False
+    report = sync(connect(None, through=through), store)
+    assert not [line for line in report.attention if line.startswith("replies")]
+    assert store.state.replies_left_out == {}
+    assert differences(store, account) == {}
+
+
+def _too_many(call: str) -> Change:
+    def change(name: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        if name == call:
+            total = next(key for key in answer if key == "total" or key.endswith("_total"))
+            answer[total] = int(answer[total]) + 1
+            return answer
+        return None
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("call", "table"),
+    [
+        ("get-user-sms-sent", "messages"),
+        ("get-user-sms-responses", "replies"),
+        ("get-message-report", "campaigns"),
+    ],
+)
+def test_sync_stores_what_is_given_where_a_total_is_one_too_high_for_ever(
+    connect, tmp_path, account, call, table
+):
+    through = Tampered(Gateway(account, limiter=None), _too_many(call))
+    store = Store(tmp_path / "store")
+    for _ in range(2):
+        report = sync(connect(None, through=through), store, since="100d")
+        assert [line for line in report.attention if line.startswith(f"{table}(") and "is stored" in line]
+        assert differences(store, account) == {}
+        account.advance(hours=1)
+    through.on = False
+    assert not sync(connect(None, through=through), store).attention
+    assert differences(store, account) == {}
+
+
+@pytest.mark.parametrize("number", ["", None, "unknown"])
+def test_sync_keeps_a_long_list_of_which_some_contacts_have_no_number(connect, tmp_path, account, number):
+    biggest_list = max(account.truth("lists"), key=lambda one: one["members_total"])["list_id"]
+
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        if call == "get-list" and sent["list_id"] == str(biggest_list) and sent.get("page", "1") == "1":
+            for row in answer["members"][:3]:
+                row.update({key: None for key in row if key not in ("status", "msisdn", "mobile")})
+                row["msisdn"] = row["mobile"] = number
+            return answer
+        return None
+
+    through = Tampered(Gateway(account, limiter=None, max_page=25), change)
+    store = Store(tmp_path / "store")
+    sync(connect(None, through=through), store)
+    truth = [row for row in account.truth("list_members") if row["list_id"] == biggest_list]
+    kept = store.read("list_members").query("list_id == @biggest_list")
+    assert len(truth) - 3 <= len(kept) <= len(truth)
+
+
+def test_sync_keeps_messages_of_which_some_have_ids_that_are_none(connect, tmp_path, account):
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        if call != "get-user-sms-sent":
+            return None
+        for row in answer["messages"][:2]:
+            row["id"] = "x y"
+        return answer
+
+    through = Tampered(Gateway(account, limiter=None), change)
+    store = Store(tmp_path / "store")
+    report = sync(connect(None, through=through), store, since="100d")
+    assert [line for line in report.attention if "set aside" in line]
+    assert len(store.read("messages")) > len(account.truth("messages")) - 20
+
+
+def test_sync_lets_no_unknown_word_take_the_place_of_a_status_that_is_known(connect, tmp_path, account):
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        if call != "get-sms-sent":
+            return None
+        for row in answer["recipients"]:
+            row["delivery_status"] = "???"
+        return answer
+
+    through = Tampered(Gateway(account, limiter=None), change)
+    store = Store(tmp_path / "store")
+    sync(connect(None, through=through), store, since="100d")
+    stored = {row["id"]: row["status"] for row in store.rows("messages").to_pylist()}
+    truth = {row["id"]: row["status"] for row in account.truth("messages")}
+    assert stored == truth

@@ -281,3 +281,19 @@ def test_apply_writes_lost_suppressions_again(slim: Template, tmp_path: Path) ->
     assert Store(world.store.path).verify() == []
     with world.client() as client:
         assert hygiene.undo(run, client, Store(world.store.path), dry_run=False).counts == {"done": 2}
+
+
+@pytest.mark.parametrize(
+    ("spelled", "country"),
+    [("+61 491 570 200", None), (61_491_570_200, None), ("0491 570 200", "AU"), ("61491570200.0", None)],
+)
+def test_plan_optouts_reads_every_spelling(slim: Template, spelled: Any, country: str | None) -> None:
+    world = slim[0]
+    own = pd.DataFrame({
+        "list_id": world.lists["A"], "msisdn": pd.Series([spelled, spelled, None], dtype="object"),
+        "first_optout_at": pd.Timestamp("2026-10-01", tz="UTC"), "source": "list",
+    })  # fmt: skip
+    plan = hygiene.plan_optouts(world.store, own, country=country)
+    assert plan["msisdn"].tolist() == [number(0)]
+    assert plan.attrs["plan"]["unreadable"] == 1
+    assert "1 contacts are left out" in hygiene.advice(plan)[0]

@@ -91,6 +91,12 @@ def test_base_url_is_refused(url: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_store_without_a_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="store is empty"):
+        settings(store=name)
+
+
 @pytest.mark.parametrize(
     "given",
     [{"rate": 0}, {"rate": -1}, {"rate": "fast"}, {"rate": "nan"}, {"rate": "inf"}, {"share": 0},

@@ -23,7 +23,9 @@ from smsdata.store.state import (
     next_generation,
     note_all_members,
     note_failure,
+    note_left_out,
     note_rejects,
+    note_report,
     note_witness,
     state_as_json,
     state_from_json,
@@ -123,11 +125,26 @@ def test_state_keeps_every_field_in_its_file() -> None:
     state.hits_seen[7] = 3
     note_all_members(state)
     note_rejects(state, ["dlrs-0f.json"])
+    note_left_out(state, {7: datetime(2026, 9, 1, tzinfo=UTC)})
+    note_report(state, Span(T0, T0))
     assert all(
         getattr(state, f.name) != getattr(empty, f.name) for f in fields(State) if f.name != "manifest"
     )
     assert state_from_json(state_as_json(state)) == state
     assert state_from_json(state_as_json(empty)) == empty
+
+
+def test_note_report_keeps_the_last_of_a_day_and_what_reached_further_back() -> None:
+    state = State()
+    far, near, last, next_day = (
+        Span(T0 - days * DAY, T0 + hours * HOUR) for days, hours in ((365, 0), (30, 1), (30, 2), (29, 24))
+    )
+    for one in (far, near, last, next_day):
+        note_report(state, one)
+    assert state.reports == [far, last, next_day]
+    late = Span(T0 + 390 * DAY, T0 + 420 * DAY)
+    note_report(state, late)
+    assert state.reports == [late]
 
 
 def test_state_is_written_the_same_whatever_the_order_of_changes() -> None:

@@ -2,8 +2,8 @@
 
 Words and progress go to stderr; stdout holds the result, and with ``--json`` exactly one JSON object.
 Exit codes: 0 done; 1 error; 2 wrong usage; 3 done, but something needs a look; 4 the store is locked;
-5 refused by a safety rule; 130 interrupted. Imports `settings`, `gateway`, `store` and `schema`; the files of
-the commands import it, and it none of them.
+5 refused by a safety rule; 130 interrupted. Imports `log_lines`, `settings`, `gateway`, `store` and `schema`;
+the files of the commands import it, and it none of them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import json
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -26,6 +27,8 @@ import typer
 from stamina.instrumentation import set_on_retry_hooks
 from typer.exceptions import Abort, TyperException
 
+from smsdata.account_file import DEFAULT_FILE, account_entry
+from smsdata.cli.log_lines import LogFormat, close_streams, log_to_stderr, log_words, stderr_if_read
 from smsdata.errors import ApiError, SmsDataError, UsageError
 from smsdata.gateway.client import Client
 from smsdata.schema.memory import share_arenas
@@ -60,15 +63,23 @@ class CommonOptions:
         typer.Option(help="Certificates to trust, beside the usual ones [SMSDATA_CA_BUNDLE]."),
     ] = None
     proxy: Annotated[str | None, typer.Option(help="Proxy on the way to the gateway [SMSDATA_PROXY].")] = None
+    account: Annotated[
+        str | None, typer.Option(help="The account of this name, of the file of accounts.")
+    ] = None
+    accounts_file: Annotated[str, typer.Option(help="The file of accounts.")] = DEFAULT_FILE
     now: Annotated[str | None, typer.Option(help="Take this instant as now, for tests.")] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing on exit 0, and why on any other.")] = (
         False
     )
+    log_format: Annotated[
+        LogFormat, typer.Option(help="How stderr is written: text, or json, one object a line.")
+    ] = "text"
     given = cast(
         Mapping[str, str], MappingProxyType({})
     )  # no option itself: what the command line names: parameter, option
     held = cast(list[str], ())  # no option either: the lines of a quiet command
+    afterwards = cast(list[Callable[[int], None]], ())  # nor this: what is done once the exit code is known
 
     def refuse_ignored(self, because: str, *names: str) -> None:
         """Refuse options of the command line that would do nothing; `because` says what makes them idle."""
@@ -77,38 +88,38 @@ class CommonOptions:
             verb, them = ("does", "it") if len(idle) == 1 else ("do", "them")
             raise UsageError(f"{', '.join(idle)} {verb} nothing here: {because}. Leave {them} out.")
 
-    def settings(self) -> Settings:
-        """The settings in force."""
-        return settings(
-            base_url=self.base_url, rate=self.rate, share=self.share, store=self.store,
-            ca_bundle=self.ca_bundle, proxy=self.proxy,
-        )  # fmt: skip
+    def settings(self, *, secret: bool = True) -> Settings:
+        """The settings in force; without `secret` those that need neither key nor secret of an account."""
+        given = {
+            "base_url": self.base_url, "rate": self.rate, "share": self.share, "store": self.store,
+            "ca_bundle": self.ca_bundle, "proxy": self.proxy,
+        }  # fmt: skip
+        if self.account is None:
+            return settings(**given)
+        return account_entry(self.accounts_file, self.account).settings(secret=secret, **given)
 
     def client(self) -> Client:
         """The account."""
         chosen = self.settings()
         require_credentials(chosen)
-        return Client(
-            base_url=chosen.base_url, rate=chosen.rate, share=chosen.share, now=self.now,
-            ca_bundle=chosen.ca_bundle, proxy=chosen.proxy,
-        )  # fmt: skip
+        return client_of(chosen, self.now)
 
     def open_store(self) -> Store:
         """The store."""
-        return Store(self.settings().store)
+        return Store(self.settings(secret=False).store)
 
     def existing_store(self) -> Store:
         """The store, for commands that only read it."""
-        return existing_store(self.settings().store)
+        return existing_store(self.settings(secret=False).store)
 
-    def say(self, *lines: str) -> None:
-        """Print lines for a person, to stderr."""
+    def say(self, *lines: str, account: str = "") -> None:
+        """Print lines for a person, to stderr; `account` is whose they are, where several are at it."""
         if not self.quiet:
-            self.look(*lines)
+            log_words(*lines, account=account)
 
-    def look(self, *lines: str) -> None:
+    def look(self, *lines: str, account: str = "") -> None:
         """Print lines that say why an exit code is not 0, to stderr, also when all else is quiet."""
-        _print_words(*lines)
+        log_words(*lines, level=logging.WARNING, account=account)
 
     def show(self, result: dict[str, Any], *lines: str) -> None:
         """Print the result to stdout: as JSON, or as lines, which when quiet wait for a code not 0."""
@@ -120,6 +131,14 @@ class CommonOptions:
             _print_out(*lines)
 
 
+def client_of(chosen: Settings, now: str | None = None) -> Client:
+    """The account of these settings."""
+    return Client(
+        key=chosen.key, secret=chosen.secret.reveal(), base_url=chosen.base_url, rate=chosen.rate,
+        share=chosen.share, now=now, ca_bundle=chosen.ca_bundle, proxy=chosen.proxy,
+    )  # fmt: skip
+
+
 def _print_out(*lines: str) -> None:
     """Print to stdout at once."""
     try:
@@ -127,35 +146,8 @@ def _print_out(*lines: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:  # what is buffered must not fail again at the end of the process
-        _close_stdout()
+        close_streams()
         raise SmsDataError(f"the result cannot be written to stdout: {error.strerror}.") from None
-
-
-def _print_words(*lines: str) -> None:
-    """Print to stderr."""
-    with _stderr_if_read():
-        for line in lines:
-            print(line, file=sys.stderr)
-
-
-@contextmanager
-def _stderr_if_read() -> Iterator[None]:
-    """Where nobody can take the words for stderr, the work goes on without them."""
-    try:
-        yield
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        _close_stdout()
-
-
-def _close_stdout() -> None:
-    """Let go of what cannot be written, or it would fail again at the end of the process."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 ACCOUNT = ("base_url", "rate", "share", "ca_bundle", "proxy", "now")
@@ -211,7 +203,20 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
             common = CommonOptions(**{f.name: given.pop(f.name) for f in fields(CommonOptions)})
             object.__setattr__(common, "given", _named_options(context))  # no options of their own
             object.__setattr__(common, "held", [])
-            raise typer.Exit(_exit_code(common, name, lambda: function(common, **given)))
+            object.__setattr__(common, "afterwards", [])
+            log_to_stderr(common.log_format)
+            if common.log_format == "json":
+                os.environ["SMSDATA_PROGRESS"] = "0"  # a bar among the objects could not be read
+
+            def work() -> int | None:
+                if common.account is None and name != "accounts" and not given.get("all_accounts"):
+                    common.refuse_ignored("it says where --account is looked up", "accounts_file")
+                return function(common, **given)
+
+            code = _exit_code(common, name, work)
+            for do in common.afterwards:
+                do(code)
+            raise typer.Exit(code)
 
         # Typer reads the options from the signature: give it one that holds the common options too.
         parameters = [context, *own, *shared]
@@ -235,37 +240,55 @@ def _exit_code(common: CommonOptions, name: str, work: Callable[[], int | None])
         if code and common.held:
             _print_out(*common.held)
     except KeyboardInterrupt:
-        _print_words(f"smsdata: interrupted{_WHEN_INTERRUPTED.get(name, '')}.")
+        log_words(f"smsdata: interrupted{_WHEN_INTERRUPTED.get(name, '')}.", level=logging.ERROR)
         return INTERRUPTED
     except BrokenPipeError:
-        _close_stdout()
+        close_streams()
         return 1
-    except SmsDataError as error:
-        return _say_failure(common.as_json, str(error), error.exit_code, error.code, error.status)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _say_failure(
-            common.as_json, f"{where}{error.strerror or error}. Correct that and run it again.", 1
-        )
-    except Exception as error:  # a fault of ours: its text may hold somebody's number
-        if os.environ.get("SMSDATA_TRACEBACK"):
+    except Exception as error:
+        if not isinstance(error, SmsDataError | OSError) and os.environ.get("SMSDATA_TRACEBACK"):
             raise
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        text = (
-            f"unexpected {type(error).__name__} in {Path(at.filename).name} line {at.lineno}, a fault of "
-            "smsdata: please report it. SMSDATA_TRACEBACK=1 shows all of it, which may hold phone numbers."
-        )
-        return _say_failure(common.as_json, text, 1, "UNEXPECTED")
+        return _say_failure(common.as_json, failure_of(error))
     return code
 
 
-def _say_failure(as_json: bool, text: str, exit_code: int, code: str = "", status: int | None = None) -> int:
+@dataclass(frozen=True)
+class WhyFailed:
+    """Why something failed: in one line, with a code and the exit code that follows."""
+
+    text: str
+    exit_code: int = 1
+    code: str = ""
+    status: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """What stands under ``error`` with --json."""
+        return {"code": self.code, "status": self.status, "message": self.text}
+
+
+def failure_of(error: Exception) -> WhyFailed:
+    """Say why something failed, without a word that may be somebody's number."""
+    if isinstance(error, SmsDataError):
+        return WhyFailed(str(error), error.exit_code, error.code, error.status)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return WhyFailed(f"{where}{error.strerror or error}. Correct that and run it again.")
+    at = traceback.extract_tb(error.__traceback__)[-1]  # a fault of ours
+    text = (
+        f"unexpected {type(error).__name__} in {Path(at.filename).name} line {at.lineno}, a fault of "
+        "smsdata: please report it. SMSDATA_TRACEBACK=1 shows all of it, which may hold phone numbers."
+    )
+    return WhyFailed(text, code="UNEXPECTED")
+
+
+def _say_failure(as_json: bool, failure: WhyFailed) -> int:
     """Say why a command failed: in one line, and with --json in one object too."""
     if as_json:
         with suppress(OSError):
-            print(json.dumps({"error": {"code": code, "status": status, "message": text}}), flush=True)
-    _print_words(f"smsdata: {text}")
-    return exit_code
+            print(json.dumps({"error": failure.as_json()}), flush=True)
+    facts = {"code": failure.code, "status": failure.status, "exit_code": failure.exit_code}
+    log_words(f"smsdata: {failure.text}", level=logging.ERROR, **facts)
+    return failure.exit_code
 
 
 def _print_version(asked: bool) -> None:
@@ -294,13 +317,22 @@ def run(arguments: Sequence[str]) -> int:
         if "--json" in arguments:
             wrong = {"code": "USAGE", "status": None, "message": error.format_message()}
             _print_out(json.dumps({"error": wrong}))
-        show = getattr(error, "show", None)
-        if show is not None:
-            with _stderr_if_read():
-                show(sys.stderr)
+        _show_usage(error, arguments)
         return error.exit_code
     except Abort:
         return INTERRUPTED
+
+
+def _show_usage(error: TyperException, arguments: Sequence[str]) -> None:
+    """Say what is wrong with a command line that was not understood, in the format that it asks for."""
+    if "--log-format json" in " ".join(arguments).replace("=", " "):
+        log_to_stderr("json")
+        log_words(error.format_message(), level=logging.ERROR, code="USAGE", exit_code=error.exit_code)
+        return
+    show = getattr(error, "show", None)
+    if show is not None:
+        with stderr_if_read():
+            show(sys.stderr)
 
 
 def main() -> None:
@@ -320,9 +352,10 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     except (OSError, SmsDataError) as error:  # help or an error that nobody takes: a closed pipe, a full disk
-        _close_stdout()
+        close_streams()
         if not isinstance(error, BrokenPipeError):
-            _print_words(f"smsdata: {error}")
+            log_to_stderr("text")
+            log_words(f"smsdata: {error}", level=logging.ERROR)
         code = 1
     if code == INTERRUPTED:  # a call under way may hang: nobody waits for its thread
         with suppress(OSError, ValueError):

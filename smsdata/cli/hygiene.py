@@ -233,7 +233,7 @@ def audit_command(
 ) -> int:
     """Find messages sent after an opt-out, and who opted out and is still on a list."""
     from smsdata import audit as auditing
-    from smsdata.hygiene import planning
+    from smsdata.hygiene import plan_file, planning
 
     common.refuse_ignored("only the store is read", *ACCOUNT)
     if sample is not None or labelled is not None:
@@ -244,8 +244,10 @@ def audit_command(
     files = auditing.pack(result, out) if out else []
     common.say(*(f"wrote {file}" for file in files))
     if fix:
-        file = planning.plan_optouts(store, result.active).attrs["plan"]["file"]
-        common.say(f"To opt them out: smsdata clean --apply {file}")
+        plan = planning.plan_optouts(store, result.active)
+        common.say(f"To opt them out: smsdata clean --apply {plan.attrs['plan']['file']}")
+        if plan.attrs["plan"].get("unreadable"):
+            common.say(*plan_file.advice(plan)[:1])
     common.show(result.as_json() | {"files": [str(file) for file in files]}, *result.lines())
     return result.exit_code
 

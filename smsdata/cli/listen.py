@@ -138,7 +138,7 @@ def _receive(common: CommonOptions, host: str, port: int, *, required: bool) -> 
     def begin(base: str) -> None:
         addresses.token()  # not before the port is ours: a wrong command line makes no store
         if not common.quiet:
-            _log_to_stderr()
+            _log_requests(common.log_format)
         common.say(
             f"Receiving callbacks at {base} until Ctrl-C; `smsdata listen --show-url` prints the URLs."
         )
@@ -147,13 +147,15 @@ def _receive(common: CommonOptions, host: str, port: int, *, required: bool) -> 
     receive_callbacks(application, Spool(folder), host=host, port=port, on_ready=begin)
 
 
-def _log_to_stderr() -> None:
+def _log_requests(shape: str) -> None:
     """One line per request: method, kind, status; never an address or a parameter."""
+    log = logging.getLogger("smsdata.receiver")
+    log.setLevel(logging.INFO)
+    if shape == "json":  # shown with all else that is logged
+        return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log = logging.getLogger("smsdata.receiver")
     log.handlers = [handler]
-    log.setLevel(logging.INFO)
     log.propagate = False
 
 

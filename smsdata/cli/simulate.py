@@ -7,7 +7,9 @@ needs.
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +17,9 @@ from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.errors import UsageError
 from smsdata.settings import expanded
 from smsdata.times import instant
+
+if TYPE_CHECKING:
+    from smsdata.simulator import Parameters
 
 
 @command("demo")
@@ -25,7 +30,7 @@ def demo_command(
     seed: Annotated[int, typer.Option(help="Which simulated account.")] = 1,
 ) -> int:
     """Run the main job against a simulated account: no credentials, no network."""
-    common.refuse_ignored("the demo brings its own account", *ACCOUNT)
+    common.refuse_ignored("the demo brings its own account", "account", "accounts_file", *ACCOUNT)
     from smsdata.demo import run_demo
 
     place = "data/demo/store" if seed == 1 else f"data/demo/store-{seed}"
@@ -54,31 +59,26 @@ def simulate_command(
         ),
     ] = None,
     sign: Annotated[bool, typer.Option("--sign", help="Sign each callback with the API secret.")] = False,
+    parameters: Annotated[
+        str | None, typer.Option(help="A file of parameters (TOML): what it names differs from the usual.")
+    ] = None,
     no_goo: Annotated[
         bool, typer.Option("--no-goo", help="Global Opt Out is off: who replied STOP is sent to again.")
     ] = False,
 ) -> None:
     """Serve a simulated gateway on this machine; user `demo`, password `demo`."""
-    common.refuse_ignored(
-        "the simulator reads no account and stores nothing",
-        "base_url",
-        "share",
-        "store",
-        "ca_bundle",
-        "proxy",
-    )
-    from smsdata.simulator import SIZES, Faults, Gateway, account_of_size, listening, serve
+    idle = ("account", "accounts_file", "base_url", "share", "store", "ca_bundle", "proxy")
+    common.refuse_ignored("the simulator reads no account and stores nothing", *idle)
+    from smsdata.simulator import SIZES, Faults, account_of_size, gateway_of, listening, serve
 
-    try:
-        faults = Faults.parse(fault or [])
-    except ValueError as error:
-        raise UsageError(f"--fault: {error}") from None
+    with _naming("--fault"):
+        chances = Faults.parse(fault or []).chances
     if size not in SIZES:
         raise UsageError(f"--size: unknown size {size!r}: {', '.join(SIZES)}.")
-    try:
+    with _naming("--callback"):
         urls = _addresses(callback or [])
-    except ValueError as error:
-        raise UsageError(f"--callback: {error}") from None
+    with _naming(f"--parameters {parameters}"):
+        world = _parameters(parameters)
     chosen = common.settings()
     moment = instant(common.now, "now") if common.now else instant("2026-11-22T00:00:00Z")
     try:
@@ -88,12 +88,34 @@ def simulate_command(
             f"port {port} cannot be used ({os.strerror(error.errno or 0)}); choose another with --port."
         ) from None
     with listener:
-        account = account_of_size(size, seed, f"{moment:%Y-%m-%dT%H:%M:%SZ}", goo=not no_goo)
-        account.keyword_rules.on = True
+        account = account_of_size(
+            size, seed, f"{moment:%Y-%m-%dT%H:%M:%SZ}", goo=False if no_goo else None, parameters=world
+        )
+        account.keyword_rules.on = world.keywords.on
         account.outbox.secret = "demo" if sign else ""
         account.outbox.set(**urls)
         common.say(*_directions(listener.getsockname()[1], chosen.rate))
-        serve(Gateway(account, rate=chosen.rate, faults=faults, speed=speed), listener)
+        serve(gateway_of(account, world, chances=chances, rate=chosen.rate, speed=speed), listener)
+
+
+@contextmanager
+def _naming(option: str) -> Iterator[None]:
+    """Say of which option a bad value is."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+    except OSError as error:
+        raise UsageError(f"{option}: it cannot be read ({error.strerror}).") from None
+
+
+def _parameters(file: str | None) -> Parameters:
+    """What a file of one's own says, over what is shipped."""
+    from smsdata.simulator import drift_of, read_parameters, shipped_parameters
+
+    world = shipped_parameters() if file is None else read_parameters(expanded(file))
+    drift_of(world)  # refused here, before an account is made
+    return world
 
 
 def _directions(port: int, rate: float) -> list[str]:

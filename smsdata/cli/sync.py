@@ -1,11 +1,12 @@
 """The commands that fill and check a store: sync, plan, tables, verify.
 
-Owns their options and what they print; the work is done in `ingest` and `store`. Imports those two, `schema`
-and `cli.app`.
+Owns their options and what they print; the work is done in `ingest` and `store`. Imports those two, `schema`,
+`cli.app`, `cli.heartbeat` and `cli.many`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,12 +15,15 @@ from typing import Annotated, Any
 import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.heartbeat import Heartbeat
+from smsdata.cli.many import Outcome, chosen_accounts, side_by_side, worst_of
 from smsdata.errors import UsageError
+from smsdata.gateway.client import Client
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.report import Report
 from smsdata.ingest.run import plan_sync, sync
 from smsdata.schema.tables import TABLES
-from smsdata.settings import Pace
+from smsdata.settings import Pace, settings
 from smsdata.store.state import not_offered
 from smsdata.store.store import Store
 from smsdata.store.verify import unfinished
@@ -47,32 +51,111 @@ def sync_command(
     country: Annotated[
         str | None, typer.Option(help="Country of that number if it has none, such as AU.")
     ] = None,
+    heartbeat: Annotated[
+        str | None, typer.Option(help="A file to touch, or an address to call, after a good run.")
+    ] = None,
+    heartbeat_on: Annotated[
+        str, typer.Option(help="The exit codes that count as good: 0, or 0,3 (3 needs a look, 4 locked).")
+    ] = "0",
+    all_accounts: Annotated[
+        bool, typer.Option("--all-accounts", help="Every account of the file of accounts, side by side.")
+    ] = False,
 ) -> int:
     """Bring the store up to date with the account, in as few calls as possible."""
+    _give_sign_of_life(common, heartbeat, heartbeat_on)
     names = _table_names(tables)
     _refuse_ignored_by_sync(common, names, msisdn)
-    number = _international_number(msisdn, country)
+    asked: dict[str, Any] = {
+        "tables": names, "since": since, "deep": deep, "wait": wait, "replay_rejects": replay_rejects,
+        "dismiss_rejects": dismiss_rejects,
+    }  # fmt: skip
+    if all_accounts:
+        common.refuse_ignored(
+            "with --all-accounts no single thing is meant", "message_id", "list_id", "msisdn"
+        )
+        return _sync_all(common, asked)
+    only = {"message_id": message_id, "list_id": list_id, "msisdn": _international_number(msisdn, country)}
     store = common.open_store()
     with common.client() as client:
-        pace = client.settings.pace
-        report = sync(
-            client,
-            store,
-            tables=names,
-            since=since,
-            deep=deep,
-            wait=wait,
-            replay_rejects=replay_rejects,
-            dismiss_rejects=dismiss_rejects,
-            on_plan=lambda planned: common.say(*_plan_lines(planned, pace)),
-            message_id=message_id,
-            list_id=list_id,
-            msisdn=number,
+        code, told, lines = _synced(common, client, store, asked | only)
+    common.show(told, *lines)
+    return code
+
+
+def _synced(
+    common: CommonOptions, client: Client, store: Store, asked: Mapping[str, Any], name: str = ""
+) -> tuple[int, dict[str, Any], list[str]]:
+    """Sync one account, one of many if it has a name; gives exit code, JSON and lines for a person."""
+    pace = client.settings.pace
+    before = f"{name}: " if name else ""
+
+    def plan(report: Report) -> None:
+        common.say(*(before + line for line in _plan_lines(report, pace)), account=name)
+
+    report = sync(client, store, on_plan=plan, **asked)
+    common.say(*(f"{before}note: {note}" for note in report.notes), account=name)
+    common.look(*(f"{before}needs a look: {line}" for line in report.attention), account=name)
+    code = NEEDS_ATTENTION if report.attention else 0
+    told = report.as_json() | {"store": str(store.path), "exit_code": code}
+    return code, told, _sync_lines(report, store)
+
+
+def _sync_all(common: CommonOptions, asked: Mapping[str, Any]) -> int:
+    """Sync every account of the file at once; one that fails costs itself alone."""
+    entries = chosen_accounts(common)
+
+    def work(name: str, client: Client, store: Store) -> tuple[int, dict[str, Any]]:
+        return _synced(common, client, store, asked, name)[:2]
+
+    given = {"ca_bundle": common.ca_bundle, "proxy": common.proxy}
+    outcomes = side_by_side(entries, work, given, common.now)
+    for name, outcome in outcomes.items():
+        if outcome.error:
+            common.look(f"{name}: {outcome.error.text}", account=name)
+    code = worst_of(outcome.exit_code for outcome in outcomes.values())
+    results = [outcome.told for outcome in outcomes.values() if outcome.told]
+    told = {
+        "accounts": {name: outcome.as_json() for name, outcome in outcomes.items()},
+        "calls": sum(result["calls"] for result in results),
+        "new": sum(table["new"] for result in results for table in result["tables"].values()),
+        "exit_code": code,
+    }
+    common.show(told, *_all_lines(outcomes, told))
+    return code
+
+
+def _all_lines(outcomes: Mapping[str, Outcome], told: Mapping[str, Any]) -> list[str]:
+    lines = [f"{'account':<24}{'exit':>5}{'new':>10}{'calls':>8}{'seconds':>9}  store"]
+    for name, outcome in outcomes.items():
+        result = outcome.told or {"tables": {}, "calls": 0}
+        new = sum(table["new"] for table in result["tables"].values())
+        what = outcome.error.code or "failed" if outcome.error else f"{len(result['look'])} to look at"
+        odd = "" if outcome.exit_code == 0 else f"  {what}"
+        lines.append(
+            f"{name:<24}{outcome.exit_code:>5}{new:>10,}{result['calls']:>8,}{outcome.seconds:>9.1f}  "
+            f"{outcome.store}{odd}"
         )
-    common.say(*(f"note: {note}" for note in report.notes))
-    common.look(*(f"needs a look: {line}" for line in report.attention))
-    common.show(report.as_json() | {"store": str(store.path)}, *_sync_lines(report, store))
-    return NEEDS_ATTENTION if report.attention else 0
+    bad = sum(outcome.exit_code != 0 for outcome in outcomes.values())
+    return [
+        *lines,
+        f"{len(outcomes):,} accounts, {told['calls']:,} calls, {told['new']:,} new rows; {bad} not good",
+    ]
+
+
+def _give_sign_of_life(common: CommonOptions, target: str | None, codes: str) -> None:
+    """Have a monitor told once the exit code is known; a sign that fails is a line and nothing else."""
+    if target is None:
+        common.refuse_ignored("it says when --heartbeat counts", "heartbeat_on")
+        return
+    heartbeat = Heartbeat.of(target, codes)
+    chosen = settings(key="", secret="", ca_bundle=common.ca_bundle, proxy=common.proxy)
+
+    def beat(code: int) -> None:
+        failed = heartbeat.beat(code, chosen)
+        if failed:
+            common.look(f"smsdata: {failed}")
+
+    common.afterwards.append(beat)
 
 
 _TAKEN_BY = {

@@ -241,6 +241,20 @@ class Caller:
 
         return self._tried(name, tries, once)
 
+    def answer_of(self, name: str, **parameters: Any) -> dict[str, Any]:
+        """Make a reading call and give its answer as it came, whatever it looks like, without any secret.
+
+        Raises UsageError for the name of a call that does not read, and ApiError as `call` does.
+        """
+        if not (name.startswith("get-") or name == "format-number"):
+            raise UsageError(f"{name} is no reading call.")
+        method = "POST" if _PERSONAL & set(parameters) else "GET"
+        return self._tried(
+            name,
+            _CALL_TRIES,
+            lambda: self._answer(name, name, method, parameters, error_block=False)[0],
+        )
+
     def page(self, endpoint: Endpoint, parameters: Mapping[str, Any], number: int, before: int = 0) -> Page:
         """Read one page of a paginated call; `before` is how many rows the pages before it hold.
 

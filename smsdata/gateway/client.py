@@ -367,7 +367,8 @@ def drain(
         For tables bounded in time: aware datetimes or ISO text (UTC), both ends included; or `since`,
         a duration back from now such as ``"30d"``. Without any, the last 30 days.
     allow_unproved
-        Give a long list of contacts that keeps changing as two passes saw it, instead of raising.
+        Give what two passes saw, instead of raising, of a list of contacts that keeps changing or a slice of
+        time of which the gateway counts more rows than it gives; ``attrs["drain"]`` says ``unproved``.
     **parameters
         What the endpoint needs or takes, such as ``message_id=`` for dlrs, ``list_id=`` for list_members.
 

@@ -49,6 +49,7 @@ UNPROVED = "unproved"
 INDEPENDENT = "independent"
 CONSISTENT = "consistent"
 
+_NUMERIC = frozenset({"id", "int", "phone"})  # kinds of which a value without a digit is none
 _FEW_PAGES = 5  # so many are soon read a few times more
 _IDLE_PAGES = 3  # so many pages in a row without a new key, and the gateway has no more
 
@@ -64,6 +65,7 @@ class Pass:
     repeated: bool = False  # a full page came twice: the gateway goes round in circles
     full_pages: set[int] = field(default_factory=set)
     at_once: bool = False  # several pages were in flight, in no certain order
+    alike: int = 0  # how many passes in a row before it brought the same keys
 
     def add(self, page: Page, keys: Sequence[Any]) -> None:
         """Take a page with the keys of its rows."""
@@ -75,6 +77,10 @@ class Pass:
         if keys and len(keys) >= self.size:
             self.repeated = self.repeated or hash(tuple(keys)) in self.full_pages
             self.full_pages.add(hash(tuple(keys)))
+
+    def follow(self, before: Pass | None) -> None:
+        """Compare it with the pass before."""
+        self.alike = before.alike + 1 if before is not None and before.keys == self.keys else 0
 
     def add_new(self, page: Page, keys: Sequence[Any]) -> int:
         """Take the rows of a page whose keys were not seen yet; say how many they are."""
@@ -265,26 +271,35 @@ class Proofs:
 
 
 def row_keys(endpoint: Endpoint, rows: Sequence[Row]) -> list[Any]:
-    """What tells the rows of one read apart: the key columns that the rows carry themselves.
+    """What tells the rows of one page apart: the key columns that the rows carry themselves.
 
-    A row without its key stands for itself, so that no two of them pass for one.
+    A row whose key can be none stands for itself, so that no two of them pass for one.
     """
     own = _own_key(endpoint)
-    wires = [c.wire for c in own]
-    if not wires:
+    if not own:
         return [repr(row) for row in rows]
-    if len(wires) == 1 and own[0].kind != "phone":
-        wire = wires[0]
-        return [
-            str(row[wire]) if isinstance(row, dict) and row.get(wire) is not None else repr(row)
-            for row in rows
-        ]
-    return [
-        tuple(str(row.get(wire)).removeprefix("+") for wire in wires)
-        if isinstance(row, dict) and all(row.get(wire) is not None for wire in wires)
-        else repr(row)
-        for row in rows
-    ]
+    keys = _single_keys(own[0], rows) if len(own) == 1 else [_joint_key(own, row) for row in rows]
+    if None in keys:
+        alike: Counter[str] = Counter()
+        for place, key in enumerate(keys):
+            if key is None:
+                text = repr(rows[place])
+                alike[text] += 1
+                keys[place] = (text, alike[text])
+    return keys
+
+
+def _single_keys(column: Column, rows: Sequence[Row]) -> list[Any]:
+    wire, numeric = column.wire, column.kind in _NUMERIC
+    values = [row.get(wire) if isinstance(row, dict) else None for row in rows]
+    texts = ["" if value is None else str(value).removeprefix("+") for value in values]
+    return [text if text.isdigit() or (text and not numeric) else None for text in texts]
+
+
+def _joint_key(own: Sequence[Column], row: Row) -> tuple[Any, ...] | None:
+    """The key of one row that has several parts."""
+    parts = [_single_keys(column, [row])[0] for column in own]
+    return None if None in parts else tuple(parts)
 
 
 def _own_key(endpoint: Endpoint) -> list[Column]:

@@ -53,6 +53,7 @@ PASSES = 6
 _READS_AT_ONCE = 4
 _BRACKETS = 3  # so often page 1 is read again while rows keep coming on top
 _MEMBER_ROUNDS = 3
+_ALIKE = 2  # so often a pass may be as the one before, without a proof
 _CUT = 0  # where the page journal keeps, beside the pages, into how many slices a read was cut
 _KEPT_FOR = timedelta(hours=1)
 _BEYOND = frozenset({"WRONG_PAGE", "FIELD_INVALID", "NOT_FOUND"})  # how a page behind the last is refused
@@ -91,7 +92,8 @@ class Reader:
     resting
         Gives the error of a read that failed before and is not to be tried yet; no call is made for it.
     allow_unproved
-        Give a long list that keeps changing as it was seen in two passes, with ``unproved`` for a proof.
+        Give what two passes saw, with ``unproved`` for a proof, where nothing vouches for it: a list that
+        keeps changing, a slice of time of which the gateway counts more rows than it gives.
     """
 
     def __init__(
@@ -295,20 +297,19 @@ class _Reading:
             if attempt:
                 begun = self.proofs.begun(self._call(1))
             current = self._over_pages(begun, kept, at_once=attempt == 0)
-            proof = self._proof(current, before)
+            proof, reached = self._proof(current, before), together.distinct
             if not proof:
-                reached, together = together.distinct, self.proofs.joined(together, current)
+                together = self.proofs.joined(together, current)
                 if self.proofs.complete_together(together):
                     proof, current = BRACKETED, together
-                elif attempt >= PASSES - 1 and together.distinct <= reached:  # nor do more passes bring more
-                    raise _unproved(self.read, current, attempt + 1)
             if proof:
                 return self._drained(current, proof, resumed=bool(kept))
-            if before is not None and self.proofs.keeps_changing(current):
-                return self._as_seen(before, current)
+            current.follow(before)
+            helps = attempt < PASSES - 1 or together.distinct > reached
+            if current.alike == _ALIKE or not helps or (before and self.proofs.keeps_changing(current)):
+                break  # it gives what it gives, whatever it counts; or it never stands still
             before, kept = current, {}
-        assert before is not None  # noqa: S101 - there is at least one pass
-        raise _unproved(self.read, before, 2 * PASSES)
+        return self._as_seen(before or current, current)
 
     def _proof(self, current: Pass, before: Pass | None) -> str:
         """Which proof the pass allows, or an empty text."""
@@ -426,9 +427,11 @@ class _Reading:
     # ---- rows --------------------------------------------------------------------------------------
 
     def _as_seen(self, before: Pass, current: Pass) -> Drained:
-        """What two passes saw of a list that keeps changing; proved is what both saw."""
-        if not self.allow_unproved:
-            raise _keeps_changing(self.read, before, current)
+        """What two passes saw of what nothing vouches for: a slice of time, or a list that keeps changing."""
+        if not self.allow_unproved or not (self.read.start or self.entry.table.doubts):
+            if self.proofs.keeps_changing(current) and not current.alike:
+                raise _keeps_changing(self.read, before, current)
+            raise _unproved(self.read, current)
         together = self.proofs.begun(before.pages[0])
         for page in [*before.pages[1:], *current.pages]:
             together.add(page, self.proofs.keys(page))
@@ -524,10 +527,11 @@ def _keeps_changing(read: Read, before: Pass, current: Pass) -> DrainError:
     )
 
 
-def _unproved(read: Read, current: Pass, passes: int) -> DrainError:
+def _unproved(read: Read, current: Pass) -> DrainError:
     claimed = current.pages[-1].total
     says = "no total" if claimed is None else f"{claimed:,}"
+    passes = f"in {current.alike + 1} passes alike" if current.alike else "and no two passes agree"
     return DrainError(
         f"{read.title()}: {current.distinct:,} distinct rows in {len(current.pages)} pages, "
-        f"the gateway says {says}, in {passes} passes. Nothing of it stored as complete; read it again later."
+        f"the gateway says {says}, {passes}. Nothing of it stored as complete; read it again later."
     )

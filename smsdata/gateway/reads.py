@@ -25,6 +25,9 @@ from smsdata.schema.tables import TABLES
 SLICE_PAGES = 100
 """How many pages one slice of time should have: in a longer pass more moves while it is read."""
 
+_UNASKED = timedelta(days=30)
+"""What the gateway gives where no start is asked for."""
+
 _EDGE = timedelta(seconds=1)  # nobody says whether start and end are inclusive: ask for a second more
 
 
@@ -115,6 +118,9 @@ class Drained:
 def slices(read: Read, start: datetime, end: datetime) -> list[Read]:
     """Cut [start, end] into the slices that the gateway allows, oldest first.
 
+    Where it allows any, the last 30 days are one of their own: a gateway that ignores start and end gives
+    those whatever is asked, and in the other slice they show as rows from outside.
+
     Examples
     --------
     >>> from smsdata.gateway.endpoints import endpoint
@@ -126,6 +132,8 @@ def slices(read: Read, start: datetime, end: datetime) -> list[Read]:
     days = allowed.days if allowed and allowed.days else 10_000
     step = timedelta(days=days) - 2 * _EDGE
     edges = [start]
+    if allowed and allowed.horizon and end - start > _UNASKED:
+        edges.append(end - _UNASKED)
     while end - edges[-1] > step:
         edges.append(edges[-1] + step)
     edges.append(end)

@@ -32,7 +32,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from smsdata.errors import LockedError, SmsDataError, UsageError
-from smsdata.machine import CACHE, in_forked_children, open_meeting_file, posix_locks, take_lock
+from smsdata.machine import CACHE, birth, in_forked_children, open_meeting_file, posix_locks, take_lock
 from smsdata.settings import Pace
 
 FREE = 1000.0  # calls/s; above it nothing is paced: no gateway allows that, so it means "no limit"
@@ -165,23 +165,6 @@ def boot_mark() -> float:
         return float(int(Path("/proc/sys/kernel/random/boot_id").read_text().replace("-", "")[:13], 16))
     except (OSError, ValueError):
         return 0.0
-
-
-def birth(pid: int) -> float:
-    """Say when a process started (in clock ticks; 1 where only its existence is known), 0 if it is dead."""
-    try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return float(not Path("/proc/self/stat").exists() and _exists(pid))
-    return 0.0 if state in "ZX" else float(rest[18])
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError as error:
-        return isinstance(error, PermissionError)
-    return True
 
 
 class Throttle:

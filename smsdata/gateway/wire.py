@@ -83,17 +83,10 @@ class Wire:
 
     @cached_property
     def _pool(self) -> httpcore.ConnectionPool:
-        limits: dict[str, Any] = {
-            "ssl_context": _trusted(self._chosen.ca_bundle),
-            "network_backend": self._backend,
-            "max_connections": 40,
-            "max_keepalive_connections": 40,
-            "keepalive_expiry": 5.0,
-        }
-        if not self._chosen.proxy:
-            return httpcore.ConnectionPool(**limits)
-        proxy = httpx.Proxy(self._chosen.proxy)
-        return httpcore.HTTPProxy(proxy_url=str(proxy.url), proxy_auth=proxy.raw_auth, **limits)
+        return connection_pool(
+            self._chosen, network_backend=self._backend, max_connections=40, max_keepalive_connections=40,
+            keepalive_expiry=5.0,
+        )  # fmt: skip
 
     def exchange(
         self, method: str, name: str, parameters: Mapping[str, Any]
@@ -167,6 +160,15 @@ class Wire:
         pool = self.__dict__.pop("_pool", None)
         if pool is not None and self._pid == os.getpid():
             pool.close()
+
+
+def connection_pool(chosen: Settings, **limits: Any) -> httpcore.ConnectionPool:
+    """Connections that trust the certificates and take the way through the proxy that are in force."""
+    limits["ssl_context"] = _trusted(chosen.ca_bundle)
+    if not chosen.proxy:
+        return httpcore.ConnectionPool(**limits)
+    proxy = httpx.Proxy(chosen.proxy)
+    return httpcore.HTTPProxy(proxy_url=str(proxy.url), proxy_auth=proxy.raw_auth, **limits)
 
 
 def credentials_of(chosen: Settings) -> tuple[str, str, str]:

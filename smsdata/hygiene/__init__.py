@@ -17,6 +17,7 @@ a campaign is quiet), `analysis` (for the evidence) and what lies below. Read in
     rereading     what is read of the account again
     caps          how much one plan may change, and what is refused outright
     second_look   what speaks against a change right before it is made
+    withdrawals   who opted out where the store did not look
     applying      carry a plan out
     undoing       put back what a run removed
     backtesting   what today's rules would have removed earlier, and what came of it

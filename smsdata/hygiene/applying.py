@@ -220,7 +220,7 @@ class _Application:
             else:
                 self._compare_lists(entry, left)
                 return self._done(entry, "")
-        return "unknown", "no answer came; the contact was still there each time"
+        return "unknown", "no usable answer came; the contact was still there each time"
 
     def _after(self, entry: Entry, error: ApiError) -> tuple[Outcome, str] | None:
         """What an error means for the contact; None when the call may be made again."""
@@ -235,7 +235,7 @@ class _Application:
         try:
             contact = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
         except (ApiError, RowError):
-            return "unknown", f"no answer came ({error.code}); apply the plan again"
+            return "unknown", f"no usable answer came ({error.code}); apply the plan again"
         return self._done(entry, "confirmed by looking it up") if _was_carried_out(entry, contact) else None
 
     def _compare_lists(self, entry: Entry, left: list[int]) -> None:

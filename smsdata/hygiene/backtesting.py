@@ -1,14 +1,16 @@
 """What today's rules would have removed at an earlier time, and what came of those numbers since.
 
-The rules see what the store believed then: statuses that it had seen by then, messages and replies of before,
-contacts that were on a list. Whoever was delivered to or replied later would have been removed alive. Who was
-not written to again is not known, and the interval says so: those who are may be a choice (whoever asked to
-come back lives). A later hard bounce tells as much as its day does. Makes no call. Imports of smsdata only
-`analysis`, `store`, `times`, `errors` and, within hygiene, planning.
+The rules see what the store believed then: statuses that it had seen by then, campaigns as heard of by then,
+messages and replies of before, contacts that were on a list. So nobody is removed whom `clean` could not have
+judged then. Whoever was delivered to or replied later would have been removed alive. Who was not written to
+again is not known, and the interval says so: those who are may be a choice (whoever asked to come back
+lives). A later hard bounce tells as much as its day does. Makes no call. Imports of smsdata only `analysis`,
+`store`, `times`, `errors` and, within hygiene, planning.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +23,7 @@ from smsdata.analysis.core.engine import open_tables
 from smsdata.analysis.core.statistics import wilson
 from smsdata.errors import UsageError
 from smsdata.hygiene.planning import last_heard, ruled_contacts
+from smsdata.store.coverage import Span
 from smsdata.store.store import Store, open_store
 from smsdata.times import duration, instant
 
@@ -145,14 +148,16 @@ def backtest(
     Raises
     ------
     UsageError
-        When the store had seen no status by then, or the time lies after what it heard last.
+        When the store remembers no sync by then, or had seen no status, or the time lies after what it heard
+        last.
 
     Notes
     -----
-    A status counts from when the store first saw it (table status_history), so a time before the first sync
-    cannot be gone back to. Of lists, whoever was on one then and has not changed since is known; one that was
-    removed by hygiene is taken from the table suppressions, and one that got a message of the list before and
-    joined it after is taken for put back.
+    A status counts from when the store first saw it (table status_history), a campaign as heard of by the
+    last sync that read its counters by then. So a time before the first sync that the store remembers cannot
+    be gone back to. Of each earlier day the last sync is remembered, for 400 days. Of lists, whoever was on
+    one then and has not changed since is known; one that was removed by hygiene is taken from the table
+    suppressions, and one that got a message of the list before and joined it after is taken for put back.
 
     References
     ----------
@@ -162,8 +167,8 @@ def backtest(
     """
     store = open_store(store)
     then = instant(at, "at")
-    tables = _believed(store, then)
-    rows = ruled_contacts(tables, then, max_age=max_age, hold_spikes=hold_spikes)
+    tables, heard = _believed(store, then)
+    rows = ruled_contacts(tables, heard, max_age=max_age, hold_spikes=hold_spikes)
     removed = set(rows.loc[rows["tier"] == "remove", "msisdn"])
     held = set(rows.loc[rows["rule"].isin(["spike", "too-few-days"]), "msisdn"]) - removed
     bounces = _bounces_with_verdict(store, then - duration(max_age))
@@ -181,31 +186,49 @@ def usual_backtest(store: Store, made_at: datetime) -> list[str]:
 # ---- what was believed then ------------------------------------------------------------------------
 
 
-def _believed(store: Store, then: datetime) -> dict[str, pd.DataFrame]:
+def _believed(store: Store, then: datetime) -> tuple[dict[str, pd.DataFrame], datetime]:
+    """The tables as they were then, and when the store had last heard of campaigns by then."""
     if then > last_heard(store):
         raise UsageError(f"at={then:%Y-%m-%d %H:%M} lies after what the store heard last.")
+    reports = [one for one in store.state.reports if one.end <= then]
+    if not reports:
+        raise UsageError(_cannot_be_known(store))
+    heard = reports[-1].end
     history = store.read("status_history")
     first = history["observed_at"].min()
     history = history[history["observed_at"] <= then]
     if history.empty:
         since = "has seen none yet" if pd.isna(first) else f"saw its first on {first:%Y-%m-%d}"
         raise UsageError(f"the store knew no status by {then:%Y-%m-%d}: it {since}. Take a later time.")
-    dlrs = store.read("dlrs", as_of=then, until=then)
-    whole = store.read("dlrs", until=then, columns=["message_id", "sent_at", "copies"])
+    dlrs = store.read("dlrs", as_of=then, until=heard)
+    whole = store.read("dlrs", until=heard, columns=["message_id", "sent_at", "copies"])
     return {
-        "dlrs": dlrs.assign(synced_at=then),
-        "campaigns": _campaigns_then(store, then, dlrs, whole),
+        "dlrs": dlrs.assign(synced_at=heard),
+        "campaigns": _campaigns_then(store, reports, dlrs, whole),
         "status_history": history,
-        "replies": store.read("replies", until=then),
+        "replies": store.read("replies", until=heard),
         "list_members": _members_then(store, then, dlrs),
         "lists": store.read("lists").assign(gone_at=_NEVER),
-        "messages": store.read("messages", until=then),
-    }
+        "messages": store.read("messages", until=heard),
+    }, heard
 
 
-def _campaigns_then(store: Store, then: datetime, dlrs: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
-    """The sends with the counters that their receipts had then; those not seen whole are left out."""
-    campaigns = store.read("campaigns", until=then).set_index("message_id", drop=False)
+def _cannot_be_known(store: Store) -> str:
+    first = next((f"{one.end:%Y-%m-%d %H:%M}" for one in store.state.reports), "its next sync")
+    return (
+        f"what the rules would have removed cannot be known before {first}: the store remembers no earlier "
+        "sync. Take a later time."
+    )
+
+
+def _campaigns_then(
+    store: Store, reports: Sequence[Span], dlrs: pd.DataFrame, whole: pd.DataFrame
+) -> pd.DataFrame:
+    """The sends with the counters that their receipts had then, and when they had last been heard of.
+
+    Those not seen whole, and those that no report had told of, are left out.
+    """
+    campaigns = store.read("campaigns", until=reports[-1].end).set_index("message_id", drop=False)
     counts = dlrs.pivot_table(
         index="message_id", columns="status", values="copies", aggfunc="sum", fill_value=0
     )
@@ -218,7 +241,14 @@ def _campaigns_then(store: Store, then: datetime, dlrs: pd.DataFrame, whole: pd.
     for column, statuses in words.items():
         there = [status for status in statuses if status in counts.columns]
         campaigns[column] = counts[there].sum(axis=1).reindex(campaigns.index).fillna(0).astype("Int64")
-    return campaigns.assign(synced_at=then).reset_index(drop=True)
+    heard = campaigns["sent_at"].map(lambda sent: _last_told(sent, reports))
+    return campaigns.assign(synced_at=heard)[heard.notna()].reset_index(drop=True)
+
+
+def _last_told(sent_at: datetime, reports: Sequence[Span]) -> pd.Timestamp:
+    """When the last report was read that tells of a send; NaT if none does."""
+    told = (one.end for one in reversed(reports) if one.start <= sent_at <= one.end)
+    return pd.Timestamp(next(told, _NEVER))
 
 
 def _members_then(store: Store, then: datetime, dlrs: pd.DataFrame) -> pd.DataFrame:

@@ -269,8 +269,14 @@ def advice(plan: pd.DataFrame) -> list[str]:
     tiers, unsettled = set(plan["tier"]), int((plan["rule"] == "unsettled").sum())
     waiting = plan.loc[plan["rule"] == "too-few-days", "msisdn"].nunique()
     lines = []
-    if plan.empty:
+    if plan.empty and not plan.attrs["plan"].get("unreadable"):
         lines.append("There is nothing to do: no contact of a list has a hard bounce that stands.")
+    unreadable = plan.attrs["plan"].get("unreadable", 0)
+    if unreadable:
+        lines.append(
+            f"{unreadable:,} contacts are left out: their number cannot be read as an international one. "
+            "smsdata.to_msisdn tells why."
+        )
     if unsettled:
         lines.append(
             f"{unsettled:,} of {len(plan):,} contacts cannot be judged yet: a bounce counts once its "

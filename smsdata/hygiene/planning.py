@@ -1,8 +1,8 @@
 """Which contacts should leave which list: decided from the evidence in the store, changing nothing.
 
 Owns which rule fits which evidence; the evidence comes from `analysis`, the file is that of plan_file. Makes
-no call. Imports of smsdata only `analysis`, `ingest.plan`, `store`, `times`, `errors` and, within hygiene,
-changes and plan_file.
+no call. Imports of smsdata only `analysis`, `ingest.plan`, `schema`, `store`, `times`, `errors` and, within
+hygiene, changes and plan_file.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from smsdata.errors import UsageError
 from smsdata.hygiene.changes import is_number
 from smsdata.hygiene.plan_file import PLAN_TIERS, sorted_json, write_plan
 from smsdata.ingest.plan import QUIET
+from smsdata.schema.number_spellings import to_msisdn
 from smsdata.store.store import Store, open_store
 from smsdata.times import duration, instant
 
@@ -148,6 +149,7 @@ def plan_optouts(
     *,
     now: datetime | str | None = None,
     path: str | Path | None = None,
+    country: str | None = None,
 ) -> pd.DataFrame:
     """Make the plan that opts numbers out of the lists on which they are still active.
 
@@ -156,18 +158,26 @@ def plan_optouts(
     store
         The store, or its folder.
     active
-        ``list_id``, ``msisdn``, ``first_optout_at``, ``source``: what the audit found.
+        ``list_id``, ``msisdn``, ``first_optout_at``, ``source``: what the audit found, or rows of your own: a
+        number may be spelled in any way that `smsdata.to_msisdn` reads.
     now, path
         As for `plan`.
+    country
+        The country of numbers written without one, as for `smsdata.to_msisdn`.
 
     Returns
     -------
     DataFrame
         A plan as `plan` gives it, with ``action`` "optout", tier "remove" and rule "opt-out"; the evidence
-        tells when and how the number opted out.
+        tells when and how the number opted out. Contacts whose number cannot be read are left out: the plan
+        says how many, in ``attrs["plan"]["unreadable"]``.
     """
     store = open_store(store)
     made_at = last_heard(store) if now is None else instant(now, "now")
+    numbers = _numbers_in_full(active["msisdn"], country)
+    unreadable = int(numbers.isna().sum())
+    active = active.assign(msisdn=numbers)[numbers.notna()].sort_values("first_optout_at", kind="stable")
+    active = active.drop_duplicates(["list_id", "msisdn"])
     optouts = active[["first_optout_at", "source"]].itertuples(index=False)
     evidence = [sorted_json([{"opted_out_at": at.isoformat(), "source": source}]) for at, source in optouts]
     rows = active[["list_id", "msisdn"]].assign(
@@ -175,8 +185,14 @@ def plan_optouts(
         last_bounce=None, sends=0, delivered=0, last_delivered=None, last_reply=None, saves=np.nan,
         evidence=evidence,
     )  # fmt: skip
-    rows = rows[rows["msisdn"].map(is_number).astype(bool)].sort_values(["list_id", "msisdn"])
-    return write_plan(store, rows, made_at, path, {})
+    rows = rows.sort_values(["list_id", "msisdn"])
+    return write_plan(store, rows, made_at, path, {"unreadable": unreadable} if unreadable else {})
+
+
+def _numbers_in_full(numbers: pd.Series, country: str | None) -> pd.Series:
+    """Read numbers of any spelling, missing where that fails; digits as the gateway has them stay."""
+    whole = numbers.map(lambda number: isinstance(number, str) and is_number(number)).astype(bool)
+    return numbers.where(whole, to_msisdn(numbers, country)["msisdn"]).astype("str")
 
 
 _RECENT = timedelta(days=30)

@@ -64,6 +64,7 @@ class RepliesHeard:
         self._store = store
         self._read_to: datetime | None = None
         self._texts: dict[str, dict[int, tuple[pd.Timestamp, str]]] = {}
+        self._known: set[int] = set()
 
     def read(self, first: datetime | None) -> None:
         """Read what came since an instant; None: no reply matters."""
@@ -74,6 +75,13 @@ class RepliesHeard:
         now = self._client.now()
         self._keep(recent_replies(self._client, self._store))
         self._read_to = now
+
+    def listen(self) -> pd.DataFrame:
+        """Give what came since the store was synced; from now on `read_on` hears what comes later."""
+        now = self._client.now()
+        replies = recent_replies(self._client, self._store)
+        self._known, self._read_to = set(replies["id"]), now
+        return replies
 
     def read_on(self) -> None:
         """Read what came since the last reading."""
@@ -90,7 +98,8 @@ class RepliesHeard:
     def _keep(self, replies: pd.DataFrame) -> None:
         rows = replies[["id", "msisdn", "received_at", "response"]].itertuples(index=False)
         for reply_id, msisdn, at, text in rows:
-            self._texts.setdefault(msisdn, {})[reply_id] = (at, text)
+            if reply_id not in self._known:
+                self._texts.setdefault(msisdn, {})[reply_id] = (at, text)
 
 
 def recent_replies(client: Caller, store: Store) -> pd.DataFrame:

@@ -360,7 +360,7 @@ class HygieneReport:
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""
         counted = Counter((outcome, reason) for _, _, outcome, reason in self._rows)
-        head = f"run {self.run}" + (" (dry run: nothing was changed)" if self.dry_run else "")
+        head = f"run {self.run}" + (" (looked at only: nothing is changed yet)" if self.dry_run else "")
         said = [f"{outcome} {count:,}" + (f": {reason}" if reason else "") for (outcome, reason), count in
                 sorted(counted.items())]  # fmt: skip
         read = f"verified by reading the lists again ({len(self.verified):,}): nobody else left them"

@@ -1,23 +1,25 @@
 """Put back what a run removed, as far as the gateway allows and nobody asked to be left alone.
 
 Owns the advice where the gateway refuses. Imports of smsdata only `gateway`, `analysis`, `store`, `errors`
-and, within hygiene, changes, rereading and run_journal.
+and, within hygiene, changes, rereading, run_journal and withdrawals.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from smsdata.analysis.opt_outs import opted_out
-from smsdata.errors import ApiError, RowError, SafetyError
+from smsdata.errors import ApiError, DrainError, RowError, SafetyError
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
 from smsdata.hygiene import changes as gateway
 from smsdata.hygiene.changes import TRIES, Contact, one_list
-from smsdata.hygiene.rereading import count_again, read_again, recent_replies
+from smsdata.hygiene.rereading import RepliesHeard, count_again, read_again
 from smsdata.hygiene.run_journal import (
     Entry,
     HygieneReport,
@@ -28,6 +30,7 @@ from smsdata.hygiene.run_journal import (
     named_for,
     record_suppressions,
 )
+from smsdata.hygiene.withdrawals import INACTIVE, asked_again
 from smsdata.store.store import Store, open_store
 
 ADVICE = {
@@ -68,7 +71,8 @@ def undo(
     Returns
     -------
     HygieneReport
-        Per contact: done, skipped (there is any evidence of an opt-out; it is on the list already; the run
+        Per contact: done, skipped (there is any evidence of an opt-out, in the store or at the gateway: from
+        any list, any send, in a reply since; that could not be asked; it is on the list already; the run
         opted it out, which stays), refused (with what to do; also whom the table suppressions does not name
         for the run), or unknown. The date of joining is a new one.
 
@@ -87,11 +91,11 @@ def undo(
         began = client.calls
         lists = drain(client, "lists")
         labels = {one: json.loads(text) for one, text in zip(lists["list_id"], lists["fields"], strict=True)}
-        undoing = _Undoing(client, store, journal, labels, dry_run=dry_run)
-        named = _named(journal, store)
+        undoing = _Undoing(client, store, journal, labels, _named(journal, store), dry_run=dry_run)
         todo = [entry for _, entry in sorted(journal.entries.items()) if entry.removed]
+        undoing.ask_about(todo, lists)
         for done, entry in enumerate(todo, start=1):
-            undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry, named))
+            undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
             if on_step:
                 on_step(done, len(todo))
         if not dry_run:
@@ -133,36 +137,62 @@ class _Undoing:
         store: Store,
         journal: RunJournal,
         labels: Mapping[int, Mapping[str, str]],
+        named: set[tuple[int, str]],
         *,
         dry_run: bool,
     ) -> None:
         self.client = client
+        self.store = store
         self.journal = journal
         self.labels = labels
+        self.named = named
         self.dry_run = dry_run
         self.report = HygieneReport(journal.run, dry_run)
-        self.left_alone = left_alone(client, store)
+        self.replies = RepliesHeard(client, store)
+        self.against: dict[str, str] = {}
 
-    def one(self, entry: Entry, named: set[tuple[int, str]]) -> tuple[Outcome, str]:
-        """Put one contact back, if it is one of those that the table suppressions names."""
+    def ask_about(self, entries: Iterable[Entry], lists: pd.DataFrame) -> None:
+        """Find out who opted out: from the store and the replies since; of the others from the gateway."""
+        self.against = dict.fromkeys(
+            left_alone(self.store, self.replies.listen()), "there is evidence of an opt-out"
+        )
+        about = {entry.msisdn for entry in entries if not self._objection(entry)}
+        self.against |= asked_again(self.client, self.store, about, lists)
+
+    def _objection(self, entry: Entry) -> tuple[Outcome, str] | None:
+        """What speaks against putting a contact back, as far as is known without looking it up."""
         key = (entry.list_id, entry.msisdn)
-        if key not in named or (entry.contact.get("list_id"), entry.contact.get("msisdn")) != key:
+        if key not in self.named or (entry.contact.get("list_id"), entry.contact.get("msisdn")) != key:
             return "refused", "the table suppressions does not name it for this run: it is never added"
         if entry.action != "delete":
             return "skipped", "an opt-out stays"
-        if entry.msisdn in self.left_alone:
-            return "skipped", "there is evidence of an opt-out"
+        if entry.msisdn in self.against:
+            return "skipped", self.against[entry.msisdn]
+        return None
+
+    def one(self, entry: Entry) -> tuple[Outcome, str]:
+        """Put one contact back, if nothing speaks against it."""
+        if (objection := self._objection(entry)) is not None:
+            return objection
         try:
+            if not self.dry_run:
+                self.replies.read_on()
+            if self.replies.of(entry.msisdn):
+                return "skipped", "a reply came just now: undo again"
             there = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
-        except (ApiError, RowError) as error:
+        except (ApiError, DrainError, RowError) as error:
             return _after_failed_lookup(error)
-        if there is not None and gateway.is_active(there):
-            return (
-                self._back(entry, there)
-                if entry.state == "undo-intent"
-                else ("skipped", "it is on the list again")
-            )
+        if there is not None:
+            return self._there(entry, there)
         return ("planned", "") if self.dry_run else self._add(entry)
+
+    def _there(self, entry: Entry, there: Contact) -> tuple[Outcome, str]:
+        """The contact is on its list, by this undoing or by somebody else."""
+        if not gateway.is_active(there):
+            return "skipped", INACTIVE
+        if entry.state == "undo-intent":
+            return self._back(entry, there)
+        return "skipped", "it is on the list again"
 
     def _add(self, entry: Entry) -> tuple[Outcome, str]:
         entry.state = "undo-intent"
@@ -179,10 +209,10 @@ class _Undoing:
             try:
                 there = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
             except (ApiError, RowError):
-                return "unknown", "no answer came; undo again"
+                return "unknown", "no usable answer came; undo again"
             if there is not None:
-                return self._back(entry, there)
-        return "unknown", "no answer came; the contact was not there each time"
+                return self._there(entry, there)
+        return "unknown", "no usable answer came; the contact was not there each time"
 
     def _refused(self, entry: Entry, code: str) -> tuple[Outcome, str]:
         entry.state, entry.note = "done", code
@@ -212,14 +242,17 @@ def _lost(before: Mapping[str, Any], there: Contact) -> list[str]:
     ]
 
 
-def _after_failed_lookup(error: ApiError | RowError) -> tuple[Outcome, str]:
+def _after_failed_lookup(error: ApiError | DrainError | RowError) -> tuple[Outcome, str]:
     if isinstance(error, ApiError) and (error.retryable or gateway.concerns_every_call(error)):
         raise error
     return "skipped", f"it could not be looked up ({error.code})"
 
 
-def left_alone(client: Caller, store: Store) -> set[str]:
-    """Tell which numbers there is any evidence of an opt-out for, certain or not, withdrawn or not."""
-    evidence, _ = opted_out(store, recent_replies(client, store))
+def left_alone(store: Store, heard: pd.DataFrame) -> set[str]:
+    """Tell which numbers there is any evidence of an opt-out for, certain or not, withdrawn or not.
+
+    `heard` are the replies that came since the store was synced.
+    """
+    evidence, _ = opted_out(store, heard)
     ours = store.read("suppressions", columns=["msisdn", "action"])
     return set(evidence["msisdn"]) | set(ours.loc[ours["action"] == "optout", "msisdn"])

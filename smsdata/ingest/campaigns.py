@@ -1,6 +1,6 @@
 """Campaigns: the report of sends with their counters, from which all that follows is decided.
 
-Imports `gateway`, `schema`, `pipeline` and `plan`.
+Imports `gateway`, `schema`, `store`, `pipeline` and `plan`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from smsdata.gateway.answers import whole
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
-from smsdata.ingest.pipeline import Pipeline
+from smsdata.ingest.pipeline import Pipeline, is_complete
 from smsdata.ingest.plan import Campaign, SyncOptions
 from smsdata.schema.counters import counters_in
 from smsdata.schema.frames import empty, stamped, with_column
+from smsdata.store.coverage import Span
+from smsdata.store.state import note_report
 
 _COUNTERS = ["pending", "delivered", "soft_bounced", "hard_bounced", "optouts"]
 _STATS = {
@@ -32,10 +34,14 @@ def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     """Read the report and store it; gives its rows."""
     reads = _report_reads(pipeline, options)
     drained = list(pipeline.read_and_store("campaigns", reads))
-    if all(drained) and not options.one_send:
+    whole = [one for one in drained if one and is_complete(one)]
+    if len(whole) == len(drained) and not options.one_send:
         cursor = max(pipeline.now(), pipeline.state.cursors.get("campaigns", pipeline.now()))
         pipeline.state.advance("campaigns", cursor, done=cursor)
-    return pa.concat_tables([empty("campaigns"), *(d.rows for d in drained if d)])
+        starts = [one.read.start for one in whole if one.read.start]
+        if starts:
+            note_report(pipeline.state, Span(min(starts), min(one.seen_at for one in whole)))
+    return pa.concat_tables([empty("campaigns"), *(one.rows for one in drained if one)])
 
 
 def look_at_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:

@@ -20,9 +20,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from smsdata.errors import DrainError
 from smsdata.gateway.blame import Blame
 from smsdata.gateway.caller import SKEW, Caller
 from smsdata.gateway.endpoints import endpoint
+from smsdata.gateway.proofs import UNPROVED
 from smsdata.gateway.reader import Reader, Unread
 from smsdata.gateway.reads import Drained, Read, slices, typed_rows
 from smsdata.ingest import plan
@@ -241,6 +243,8 @@ class Pipeline:
             self.report.note(f"{table}: the key {key!r} is new; its values are in column `extra`.")
         if self._journal is not None:
             self.odd_rows.set_aside(outcome)
+        if not is_complete(outcome) and outcome.read.start:
+            self.failed.note(_gives_fewer(outcome))
         return outcome
 
     def store_snapshot(self, drained: Drained) -> None:
@@ -294,15 +298,15 @@ class Pipeline:
         """The one loop: read, gather, merge in batches.
 
         With `cover` the spans of time that are stored and proved are remembered, but not nearer to now than
-        `CURSOR_MARGIN`; the slice under way is done up to the first failed read.
+        `CURSOR_MARGIN`; the slice under way is done up to the first read that failed or was not proved.
         """
         done: list[Drained] = []
         whole = True
         for outcome in self.reader.each(reads, after=after):
             drained = self.record(outcome)
-            whole = whole and drained is not None
+            whole = whole and drained is not None and is_complete(drained)
             if drained is not None:
-                done.append(drained)
+                done += [drained] if is_complete(drained) else []
                 self.gather(table, drained.rows)
                 if table in self.state.slices and drained.read.name() in self.odd_rows.news:
                     self.odd_rows.note_for_retry(drained)  # what is covered is not read by itself again
@@ -361,6 +365,23 @@ class Pipeline:
             self.store.commit(self._journal, done)
         elif waiting:
             self.store.save_state()
+
+
+def is_complete(drained: Drained) -> bool:
+    """Whether anything vouches for it that these are all rows."""
+    return drained.proof != UNPROVED
+
+
+def _gives_fewer(drained: Drained) -> DrainError:
+    """What is said of a slice of time of which the gateway counts other rows than it gives, in every pass."""
+    read, total = drained.read, drained.total
+    error = DrainError(
+        f"{read.title()}: the gateway gives {drained.rows.num_rows:,} rows and says "
+        f"{'no total' if total is None else f'{total:,}'}. What it gave is stored; nothing of it counts as "
+        "complete, and the next run reads it again."
+    )
+    error.about = read
+    return error
 
 
 def _oldest(table: str, now: datetime) -> datetime:

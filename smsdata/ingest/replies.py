@@ -2,13 +2,16 @@
 
 A reply may be listed long after it was received, so no cursor can vouch for what lies before it: each run
 reads the last 72 hours again, a weekly one 30 days, and the replies of each send are compared with its
-counter. Imports `gateway`, `schema`, `pipeline` and `plan`.
+counter. What the sends give and the list does not, long after it was received, tells that the list leaves
+replies out: it may leave out inbound ones too, which nothing else counts. Imports `gateway`, `schema`,
+`pipeline` and `plan`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +21,7 @@ from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline, let_go_of_what_is_gone
 from smsdata.schema.callback_marks import is_marked
+from smsdata.store.state import note_left_out
 
 
 def read_replies(pipeline: Pipeline) -> None:
@@ -26,19 +30,60 @@ def read_replies(pipeline: Pipeline) -> None:
     cursor, oldest = state.cursors.get("replies"), plan.oldest_kept(now)
     let_go_of_what_is_gone(pipeline, "replies", oldest)
     weekly = state.is_due("replies", plan.WEEK, now) or "replies" in state.pending.compare_from
-    state.uncover("replies", plan.replies_again_from(now, cursor, weekly=weekly), oldest=oldest)
+    left_out = min((one for one in state.replies_left_out.values() if one > oldest), default=now)
+    again = plan.replies_again_from(now, cursor, weekly=weekly)
+    state.uncover("replies", min(again, left_out), oldest=oldest)
     _note_answered(pipeline, pipeline.read_again("replies"))
     _note_answered(pipeline, pipeline.read_missing("replies"))
+    if state.replies_left_out:
+        _say_what_is_left_out(pipeline, {i: at for i, at in state.replies_left_out.items() if at > oldest})
 
 
 def _note_answered(pipeline: Pipeline, reads: Iterable[Drained | None]) -> None:
-    """Remember which campaigns have new replies, in the state that is saved with those."""
+    """Remember which campaigns have new replies, in the state that is saved with those.
+
+    What the list gives at last is not left out any more.
+    """
     for drained in reads:
         if drained is not None and drained.rows.num_rows:
             rows = drained.rows
+            if pipeline.state.replies_left_out:
+                listed = set(rows.column("id").to_pylist())
+                left = {i: at for i, at in pipeline.state.replies_left_out.items() if i not in listed}
+                note_left_out(pipeline.state, left)
             stored = pipeline.store.tables.rows_sharing("replies", rows, "id")
             fresh = rows.filter(pc.invert(pc.is_in(rows.column("id"), stored.column("id").combine_chunks())))
             pipeline.state.pending.note_answered(set(fresh.column("message_id").drop_null().to_pylist()))
+
+
+def _say_what_is_left_out(pipeline: Pipeline, left: Mapping[int, datetime]) -> None:
+    """Remember the replies that the list leaves out; nothing from the oldest on counts as read."""
+    note_left_out(pipeline.state, left)
+    if left:
+        first = min(left.values())
+        text = (
+            f"replies: the list of replies leaves out {len(left):,} that their sends give, received from "
+            f"{first:%Y-%m-%d %H:%M} UTC on: those are stored, but inbound messages may be missing too, "
+            "which nothing else counts. The next run reads the list again from there."
+        )
+        pipeline.report.of("replies").unproved.append(text)
+        pipeline.report.attention.append(text)
+        pipeline.state.uncover("replies", first)
+    pipeline.store.save_state()
+
+
+def _left_out(pipeline: Pipeline, drained: Drained, known: pa.Table) -> dict[int, datetime]:
+    """The replies of a send that were not known, though the list of their time had been read long after."""
+    rows = drained.rows.filter(
+        pc.invert(pc.is_in(drained.rows.column("id"), known.column("id").combine_chunks()))
+    )
+    ripe = pipeline.now() - plan.QUIET
+    spans = pipeline.state.covered("replies")
+    return {
+        reply: at
+        for reply, at in zip(*rows.select(["id", "received_at"]).to_pydict().values(), strict=True)
+        if at < ripe and any(span.start <= at <= span.end for span in spans)
+    }
 
 
 def read_lacking_replies(pipeline: Pipeline, campaigns: pa.Table) -> None:
@@ -61,11 +106,7 @@ def read_lacking_replies(pipeline: Pipeline, campaigns: pa.Table) -> None:
     if listed and not pipeline.store.count("replies") and _owe_all_replies(pipeline, lacking):
         return
     reads = [_replies_to(send, count) for send, count in sorted(lacking.items())]
-    proved = [
-        drained.read.parameters["message_id"]
-        for drained in pipeline.read_and_store("replies", reads)
-        if drained is not None and not pipeline.odd_rows.note_for_retry(drained)
-    ]
+    proved = _read_of_sends(pipeline, reads)
     still = plan.lacking_replies(lacking, _stored_replies(pipeline, lacking), pipeline.state)
     differs = still.keys() & set(proved)
     for campaign in differs:
@@ -77,6 +118,22 @@ def read_lacking_replies(pipeline: Pipeline, campaigns: pa.Table) -> None:
             "counts move."
         )
     pipeline.store.save_state()
+
+
+def _read_of_sends(pipeline: Pipeline, reads: Sequence[Read]) -> list[int]:
+    """Read the replies of some sends; gives those of which no row was odd."""
+    asked = pa.table({"message_id": pa.array([r.parameters["message_id"] for r in reads], pa.int64())})
+    known = pipeline.store.tables.rows_sharing("replies", asked, "message_id")
+    left_out = dict(pipeline.state.replies_left_out)
+    proved: list[int] = []
+    for drained in pipeline.read_and_store("replies", reads):
+        if drained is not None:
+            left_out |= _left_out(pipeline, drained, known)
+            if not pipeline.odd_rows.note_for_retry(drained):
+                proved.append(drained.read.parameters["message_id"])
+    if left_out.keys() - pipeline.state.replies_left_out.keys():
+        _say_what_is_left_out(pipeline, left_out)
+    return proved
 
 
 def _replies_to(message_id: int, count: int) -> Read:

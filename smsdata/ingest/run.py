@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from smsdata.ingest.plan import SyncOptions
 from smsdata.ingest.replies import read_lacking_replies, read_replies
 from smsdata.ingest.report import Report
 from smsdata.schema.frames import empty
+from smsdata.store.last_run import RunRecord, recorded_run
 from smsdata.store.store import Store, open_store
 
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
@@ -106,15 +108,25 @@ def sync(
         store.bind(client.settings.account, client.settings.base_url)
         with progress_bar("sync", client.settings.pace) as on_page:
             pipeline = Pipeline(client, store, on_page)
-            pipeline.failed.ask_all = deep or options.named
-            if replay_rejects:
-                pipeline.odd_rows.take_back()
-            if dismiss_rejects:
-                pipeline.report.note(f"{pipeline.odd_rows.dismiss():,} rows that were set aside are removed.")
-            lost = LostFiles(store, wanted, options.start(client.now()) if deep else None)
-            _SyncRun(pipeline, options).go(wanted, on_plan or (lambda _report: None))
-            lost.account_for(pipeline.report, client.now())
+            tell = partial(_account_for, pipeline.report)
+            with recorded_run(store.disk, store.private, whole=not options.named, account_for=tell):
+                pipeline.failed.ask_all = deep or options.named
+                if replay_rejects:
+                    pipeline.odd_rows.take_back()
+                if dismiss_rejects:
+                    pipeline.report.note(
+                        f"{pipeline.odd_rows.dismiss():,} rows that were set aside are removed."
+                    )
+                lost = LostFiles(store, wanted, options.start(client.now()) if deep else None)
+                _SyncRun(pipeline, options).go(wanted, on_plan or (lambda _report: None))
+                lost.account_for(pipeline.report, client.now())
     return pipeline.report
+
+
+def _account_for(report: Report, run: RunRecord) -> None:
+    """Tell the record of a run what it did."""
+    run.as_of, run.calls, run.look = report.now, report.calls, list(report.attention)
+    run.new = sum(table.new for table in report.tables.values())
 
 
 def plan_sync(

@@ -13,7 +13,10 @@ import pyarrow.compute as pc
 
 STATUSES = ("pending", "bounced", "soft-bounce", "delivered", "hard-bounce")
 RANK = {"pending": 0, "bounced": 2, "soft-bounce": 3, "delivered": 4, "hard-bounce": 4}
-"""How near a status is to final; an unknown word ranks 1, none at all -1. Higher wins, see `Store.merge`."""
+"""How near a status is to final; none at all ranks -1. Higher wins, see `Store.merge`."""
+
+NEW_WORD = 1
+"""The rank of a word that was never seen before."""
 
 _FOLDED = {"softbounce": "soft-bounce", "softbounced": "soft-bounce", "hardbounce": "hard-bounce"} | {
     "hardbounced": "hard-bounce", "bounce": "bounced", "failed": "bounced", "bounced": "bounced",
@@ -37,5 +40,5 @@ def rank(statuses: pa.ChunkedArray) -> pa.ChunkedArray:
     """How far each status is from pending; see `RANK`."""
     names = pa.array(list(RANK), pa.string())
     ranks = pa.array(list(RANK.values()), pa.int64())
-    known = pc.fill_null(pc.take(ranks, pc.index_in(statuses, value_set=names)), 1)
+    known = pc.fill_null(pc.take(ranks, pc.index_in(statuses, value_set=names)), NEW_WORD)
     return pc.if_else(pc.is_null(statuses), pa.scalar(-1, pa.int64()), known)

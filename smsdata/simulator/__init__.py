@@ -12,15 +12,16 @@ nothing of the rest of smsdata, so that tests can trust it independently.
 To read it, from the bottom up:
 
 1. the account: `clock`, `recipients` (columns), `contacts`, `seed_data` (what it is filled with), `sent`,
-   `inbox`, `imports`, `state` (the parts side by side), `outages`, `sending` (how a send goes out),
-   `traffic` (the history),
+   `inbox`, `imports`, `state` (the parts side by side), `outages`, `parameter_rules`, `parameters` (all
+   figures, from parameters.toml), `carriers`, `seasons`, `sending` (how a send goes out), `traffic` (the
+   history),
 2. `truth` (what every table must hold), `outbox` (whom the gateway calls), `keyword_rules`, `account` (its
-   verbs), `sizes`,
+   verbs),
 3. the wire: `wire_forms` (bytes), `query` (parameters), `views` (rows not built yet), `number_forms`,
    `sent_calls`, `send_calls`, `reply_calls`, `list_calls`, `import_calls`, `number_calls`,
    `reseller_calls`, `calls` (every call by its name), `control` (what only a twin can do), `drift` (changes
    while pages are read), `faults`, `mixups`, `gateway` (from a request to an answer), `courier` (carries
-   callbacks), `serve` (transports and servers).
+   callbacks), `serve` (transports and servers), `sizes` (accounts of a size, gateways of a file).
 
 Each module imports only modules that stand before it.
 """
@@ -31,8 +32,9 @@ from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Always, Faults, Once
 from smsdata.simulator.gateway import Answer, Gateway
 from smsdata.simulator.outages import Outage
+from smsdata.simulator.parameters import ParameterError, Parameters, read_parameters, shipped_parameters
 from smsdata.simulator.serve import asgi_app, listening, running, serve, transport
-from smsdata.simulator.sizes import SIZES, account_of_size
+from smsdata.simulator.sizes import SIZES, account_of_size, drift_of, gateway_of
 
 __all__ = [
     "SIZES",
@@ -44,11 +46,17 @@ __all__ = [
     "Gateway",
     "Once",
     "Outage",
+    "ParameterError",
+    "Parameters",
     "Refused",
     "account_of_size",
     "asgi_app",
+    "drift_of",
+    "gateway_of",
     "listening",
+    "read_parameters",
     "running",
     "serve",
+    "shipped_parameters",
     "transport",
 ]

@@ -8,6 +8,7 @@ Knows nothing of HTTP; imports only the parts of an account and the truth about 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from smsdata.simulator.inbox import Inbox
 from smsdata.simulator.keyword_rules import KeywordRules
 from smsdata.simulator.outages import Outage
 from smsdata.simulator.outbox import Outbox
+from smsdata.simulator.parameters import AccountSection, Parameters, shipped_parameters
 from smsdata.simulator.recipients import Recipients
 from smsdata.simulator.sending import Habits, Sending
 from smsdata.simulator.sent import Send, Sent
@@ -28,6 +30,11 @@ from smsdata.simulator.state import AccountState
 from smsdata.simulator.traffic import Traffic
 
 READY_AT = "2026-11-22T00:00:00Z"
+
+
+def _with_given(section: AccountSection, **given: Any) -> AccountSection:
+    """The figures of a section, but for those that are given."""
+    return replace(section, **{name: value for name, value in given.items() if value is not None})
 
 
 class Account:
@@ -61,9 +68,11 @@ class Account:
     readd_refused : float
         Share of deleted contacts that cannot be added again (DUPLICATE_DELETED).
     outages : sequence of Outage
-        When carriers fail, and for which numbers; none by default.
+        When carriers fail, and for which numbers.
     credit : float
         What all sends are paid from; send-sms refuses (LEDGER_ERROR) what is not covered by the rest.
+    parameters : Parameters
+        All other figures, and those of the arguments above that are None; the shipped ones by default.
 
     Attributes
     ----------
@@ -101,38 +110,47 @@ class Account:
         singles: int = 60,
         inbound: int = 30,
         lists: int = 6,
-        reply_rate: float = 0.08,
-        link_rate: float = 0.004,
-        dead: float = 0.04,
-        late: float = 0.0,
-        late_replies: float = 0.0,
-        copies: float = 0.0,
-        goo: bool = True,
-        clients: int = 3,
-        readd_refused: float = 0.2,
-        outages: Sequence[Outage] = (),
-        credit: float = 10_000.0,
+        reply_rate: float | None = None,
+        link_rate: float | None = None,
+        dead: float | None = None,
+        late: float | None = None,
+        late_replies: float | None = None,
+        copies: float | None = None,
+        goo: bool | None = None,
+        clients: int | None = None,
+        readd_refused: float | None = None,
+        outages: Sequence[Outage] | None = None,
+        credit: float | None = None,
+        parameters: Parameters | None = None,
     ) -> None:
         # The order of what follows is part of the seed's meaning: each step draws from the same numbers.
+        figures = parameters or shipped_parameters()
+        own = _with_given(
+            figures.account, reply_rate=reply_rate, link_rate=link_rate, dead=dead, late=late,
+            late_replies=late_replies, copies=copies, goo=goo, clients=clients, readd_refused=readd_refused,
+            credit=credit,
+        )  # fmt: skip
         end = epoch(now)
         rng = np.random.default_rng(seed)
         clock = Clock(end - days * DAY_SECONDS)
-        self.contacts = Contacts(clock, goo=goo, readd_refused=readd_refused)
+        self.contacts = Contacts(clock, goo=own.goo, readd_refused=own.readd_refused)
         sent, keywords = Sent(clock), seed_data.keyword_rows()
-        inbox = Inbox(self.contacts, sent, keywords, late_replies)
-        resellers = seed_data.reseller_rows(rng, clients, end)
+        inbox = Inbox(self.contacts, sent, keywords, own.late_replies, figures.receipts.replies_listed_until)
+        resellers = seed_data.reseller_rows(rng, own.clients, end)
         self.state = AccountState(
             clock, self.contacts, sent, inbox, seed_data.number_rows(), keywords, *resellers,
-            Imports(clock, self.contacts), credit=credit,
+            Imports(clock, self.contacts), credit=own.credit,
         )  # fmt: skip
         habits = Habits(
-            reply_rate, link_rate, late, copies, seed_data.dead_numbers(rng, dead), tuple(outages)
+            own.reply_rate, own.link_rate, own.late, own.copies, seed_data.dead_numbers(rng, own.dead),
+            figures, figures.outages if outages is None else tuple(outages),
         )  # fmt: skip
         self.sending = Sending(self.state, rng, habits)
-        self.outbox = Outbox(self.state)
+        self.outbox = Outbox(self.state, figures.callbacks)
         self.keyword_rules = KeywordRules(self.state, self.sending, self.outbox)
         self._traffic = Traffic(self.state, rng, self.sending)
-        seed_data.fill_lists(self.contacts, rng, lists, max(recipients, 1), clock.now)
+        shares = figures.lists.inactive, figures.lists.deleted
+        seed_data.fill_lists(self.contacts, rng, lists, max(recipients, 1), clock.now, *shares)
         self.schedule(days=days, campaigns=campaigns, recipients=recipients, singles=singles, inbound=inbound)
         self.advance(end - clock.now)
 
@@ -145,8 +163,11 @@ class Account:
         days: int = 30,
         seed: int = 0,
         now: str | datetime = READY_AT,
-        reply_rate: float = 0.001,
-        credit: float = 10_000.0,
+        reply_rate: float | None = 0.001,
+        link_rate: float | None = 0.0,
+        goo: bool | None = False,
+        credit: float | None = None,
+        parameters: Parameters | None = None,
     ) -> Account:
         """A large account for benchmarks: campaigns of ``recipients`` each, evenly spread over ``days``.
 
@@ -157,8 +178,8 @@ class Account:
         (4, 20000)
         """
         account = cls(
-            seed, now, days=days, campaigns=0, singles=0, inbound=0, lists=0, goo=False,
-            reply_rate=reply_rate, link_rate=0.0, credit=credit,
+            seed, now, days=days, campaigns=0, singles=0, inbound=0, lists=0, goo=goo,
+            reply_rate=reply_rate, link_rate=link_rate, credit=credit, parameters=parameters,
         )  # fmt: skip
         account._traffic.send_bulk(messages, recipients, days)
         account.advance()

@@ -64,8 +64,10 @@ class Inbox:
     contacts, sent, keywords
         What an inbound message may concern.
     late_replies : float
-        Share of inbound messages that are listed up to 72 h after they were received. A send's counter
-        counts them at once.
+        Share of inbound messages that are listed later than they were received. A send's counter counts
+        them at once.
+    longest : int
+        By how many seconds at most.
 
     Attributes
     ----------
@@ -78,9 +80,14 @@ class Inbox:
     """
 
     def __init__(
-        self, contacts: Contacts, sent: Sent, keywords: list[Record], late_replies: float = 0.0
+        self,
+        contacts: Contacts,
+        sent: Sent,
+        keywords: list[Record],
+        late_replies: float = 0.0,
+        longest: int = 72 * HOUR_SECONDS,
     ) -> None:
-        self._late_replies = late_replies
+        self._late_replies, self._longest = late_replies, longest
         self.replies: list[Reply] = []
         self.link_hits: list[tuple[int, int, str]] = []
         self.heard: list[Callable[[Reply], None]] = []
@@ -118,7 +125,7 @@ class Inbox:
         """Take an inbound message in; how late it is listed follows from its id alone."""
         chance = random.Random(reply.id)
         if self._late_replies and chance.random() < self._late_replies:
-            reply.listed_after = chance.randrange(72 * HOUR_SECONDS + 1)
+            reply.listed_after = chance.randrange(self._longest + 1)
         self.replies.append(reply)
 
     def _tell(self, reply: Reply) -> None:

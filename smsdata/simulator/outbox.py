@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import random
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ import numpy as np
 
 from smsdata.simulator.clock import DAY_SECONDS, HOUR_SECONDS
 from smsdata.simulator.inbox import Reply, is_stop
+from smsdata.simulator.parameters import CallbacksSection
 from smsdata.simulator.recipients import STATUS_WORDS, Ints
 from smsdata.simulator.sent import Send
 from smsdata.simulator.state import AccountState
@@ -67,6 +69,8 @@ class Outbox:
     ----------
     state : AccountState
         Whose events.
+    callbacks : CallbacksSection
+        What ``form``, ``doubled`` and ``doubled_after`` begin with.
 
     Attributes
     ----------
@@ -79,6 +83,8 @@ class Outbox:
         Signs each call where it is not empty.
     form : bool
         POST with a form instead of GET, as some white labels call.
+    doubled, doubled_after : float, int
+        Share of receipts that are told once more, and how many seconds later.
     told : list of Told
         Every try, in order.
 
@@ -96,11 +102,12 @@ class Outbox:
     ['message_id', 'mobile', 'datetime', 'status', 'user_id']
     """
 
-    def __init__(self, state: AccountState) -> None:
+    def __init__(self, state: AccountState, callbacks: CallbacksSection) -> None:
         self.urls: dict[str, str] = {}
         self.post: Callable[[OutgoingCall], bool | None] = nobody_answers
         self.secret = ""
-        self.form = False
+        self.form = callbacks.form
+        self.doubled, self.doubled_after = callbacks.doubled, callbacks.doubled_after
         self.told: list[Told] = []
         self._state = state
         self._events = 0
@@ -185,6 +192,11 @@ class Outbox:
             "status": STATUS_WORDS[code], "user_id": USER_ID,
         }  # fmt: skip
         self.fire("dlr", self._address("dlr", send), written(pairs))
+        if self.doubled and random.Random(f"doubled {row}").random() < self.doubled:
+            self._state.clock.later(at + self.doubled_after, self._fire_again, send, written(pairs))
+
+    def _fire_again(self, _at: int, send: Send, pairs: Pairs) -> None:
+        self.fire("dlr", self._address("dlr", send), pairs)
 
     def _tell_reply(self, reply: Reply) -> None:
         send = None if reply.message_id is None else self._state.sent.send_of(reply.message_id)

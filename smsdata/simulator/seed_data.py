@@ -8,7 +8,7 @@ Imports `contacts`, whose lists it fills.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,14 +51,6 @@ CAMPAIGN_TEXTS = (
     "Reminder: your appointment is tomorrow at 10:00. " * 4,
     "[Firstname], we miss you. See https://example.com/offer or reply STOP",
 )
-_REPLY_TEXTS = (
-    ("STOP", 10), ("stop", 4), ("Stop.", 3), ("Unsubscribe", 2), ("STOP ALL", 1), ("opt out", 1),
-    ("please remove me from this list", 2), ("wrong number", 1), ("please stop the bus, I am coming!", 1),
-    ("Yes", 12), ("YES ", 8), ("ok thanks 👍", 8), ("Can I come at 3\nor at 4?", 4), ("=1+1", 3),
-    ("+61 call me", 1), ("", 3), ("Who is this?", 5),
-    ('He said "no", twice', 2), ("👩‍👩‍👧 see you\r\nthere", 2),
-    ("cancel my order", 2),
-)  # fmt: skip
 SINGLE_TEXT = "Your table is ready"
 INBOUND_TEXTS = (
     "JOIN",
@@ -114,10 +106,10 @@ def dead_numbers(rng: np.random.Generator, share: float) -> Ints:
     return everyone[rng.random(len(everyone)) < share]
 
 
-def reply_text(rng: np.random.Generator) -> str:
-    """What somebody answers."""
-    weights = np.array([weight for _, weight in _REPLY_TEXTS], float)
-    return _REPLY_TEXTS[int(rng.choice(len(_REPLY_TEXTS), p=weights / weights.sum()))][0]
+def reply_text(rng: np.random.Generator, texts: Sequence[tuple[str, float]]) -> str:
+    """What somebody answers: one of these texts, by their weights."""
+    weights = np.array([weight for _, weight in texts], float)
+    return texts[int(rng.choice(len(texts), p=weights / weights.sum()))][0]
 
 
 def text_of(template: str, first_name: str | None) -> str:
@@ -186,8 +178,16 @@ def reseller_rows(rng: np.random.Generator, count: int, end: int) -> tuple[list[
     return clients, transactions
 
 
-def fill_lists(contacts: Contacts, rng: np.random.Generator, count: int, recipients: int, now: int) -> None:
-    """Make ``count`` lists of overlapping people; some inactive, some deleted, one list without a date."""
+def fill_lists(
+    contacts: Contacts,
+    rng: np.random.Generator,
+    count: int,
+    recipients: int,
+    now: int,
+    inactive: float,
+    deleted: float,
+) -> None:
+    """Make ``count`` lists of overlapping people; these shares of them, and one list without a date."""
     everyone = pool(min(11_000, recipients * 3))
     for number in range(count):
         name, fields = _LISTS[number % len(_LISTS)]
@@ -201,6 +201,6 @@ def fill_lists(contacts: Contacts, rng: np.random.Generator, count: int, recipie
                 _FIELD_VALUES[index] for index in rng.integers(len(_FIELD_VALUES), size=len(fields)).tolist()
             ]
             member.fields = dict(zip(fields.values(), values, strict=True))
-            member.status = "inactive" if rng.random() < 0.03 else "active"
-            member.deleted = bool(rng.random() < 0.04)
+            member.status = "inactive" if rng.random() < inactive else "active"
+            member.deleted = bool(rng.random() < deleted)
             target.members[msisdn] = member

@@ -1,7 +1,7 @@
 """How a send goes out. Owns who receives it, what becomes of each message, and how people react to it.
 
 All of it is decided when a message is sent and happens when the clock passes its instant. Imports the parts
-that a send changes: clock, contacts, sent, inbox, seed_data; and the outages of carriers.
+that a send changes (clock, contacts, sent, inbox, seed_data), carriers, outages, seasons and parameters.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from smsdata.simulator.clock import DAY_SECONDS, HOUR_SECONDS, epoch
+from smsdata.simulator.carriers import lateness, outcomes
+from smsdata.simulator.clock import epoch
 from smsdata.simulator.contacts import Member
 from smsdata.simulator.outages import Outage
+from smsdata.simulator.parameters import Parameters
 from smsdata.simulator.recipients import DELIVERED, HARD, PENDING, SOFT, Ints
+from smsdata.simulator.seasons import when_answered
 from smsdata.simulator.seed_data import SENDER, reply_text
 from smsdata.simulator.sent import Send, filled_in
 from smsdata.simulator.state import AccountState
@@ -27,7 +30,7 @@ class Habits:
     """How carriers and people behave.
 
     ``reply_rate``, ``link_rate``, ``late``, ``copies``: as `Account` takes them; ``dead``: the numbers that
-    always hard-bounce; ``outages``: when carriers fail, and for whom.
+    always hard-bounce; ``outages``: when carriers fail, and for whom; ``parameters``: all other figures.
     """
 
     reply_rate: float
@@ -35,6 +38,7 @@ class Habits:
     late: float
     copies: float
     dead: Ints
+    parameters: Parameters
     outages: Sequence[Outage] = ()
 
 
@@ -137,15 +141,18 @@ class Sending:
         pace = int(rng.choice([2, 20, 100_000]))
         sent_at = send.sent_at + np.arange(count) // pace
         _, first_seen, same = np.unique(numbers, return_index=True, return_inverse=True)
-        outcome, delay = self._outcomes(numbers)
+        outcome, delay = outcomes(rng, numbers, self.habits.dead, self.habits.parameters)
         if send.validity is not None:
             expired = (delay > send.validity) & (outcome != HARD)
             outcome[expired], delay[expired] = SOFT, send.validity
         for outage in self.habits.outages:
             outcome[outage.strikes(numbers, sent_at) & (outcome != HARD)] = outage.outcome
-        outcome, final_at = outcome[first_seen][same], (sent_at + delay)[first_seen][same]
+        final_at = sent_at + delay + lateness(send.message_id, count, self.habits.parameters)
+        outcome, final_at = outcome[first_seen][same], final_at[first_seen][same]
         is_late = rng.random(count) < self.habits.late
-        listed_at = sent_at + np.where(is_late, rng.integers(60, 48 * HOUR_SECONDS, count), 0)
+        times = self.habits.parameters.receipts
+        delays = rng.integers(times.listed_from, times.listed_until, count)
+        listed_at = sent_at + np.where(is_late, delays, 0)
         send.rows = sent.recipients.append(
             msisdn=numbers, send=len(sent.sends), sent_at=sent_at, listed_at=listed_at, before=PENDING,
             outcome=outcome, final_at=final_at, first=first, last=last,
@@ -155,41 +162,24 @@ class Sending:
         if not send.single and rng.random() < self.habits.copies:
             sent.duplicate(send.message_id, int(numbers[0]))
 
-    def _outcomes(self, numbers: Ints) -> tuple[Ints, Ints]:
-        """Decide what becomes of each message, and after how many seconds.
-
-        Most are delivered within a minute, some after hours; soft bounces come at up to 72 h, what is still
-        pending then expires as one; dead numbers hard-bounce.
-        """
-        rng, count = self._rng, len(numbers)
-        chance = rng.random(count)
-        quick = np.clip(rng.lognormal(2.5, 1.2, count), 1, HOUR_SECONDS).astype(np.int64)
-        slow = rng.integers(HOUR_SECONDS, 70 * HOUR_SECONDS, count)
-        hard = (chance < 0.003) | np.isin(numbers, self.habits.dead)
-        soft = (chance < 0.023) & ~hard
-        expired = (chance < 0.033) & ~hard & ~soft
-        at_the_end = np.full(count, 72 * HOUR_SECONDS)
-        hours_later = (chance < 0.063) & ~hard & ~soft & ~expired
-        outcome = np.select([hard, soft | expired], [HARD, SOFT], DELIVERED)
-        delay = np.select([hard, expired, soft | hours_later], [quick, at_the_end, slow], quick)
-        return outcome, delay
-
     def _plan_reactions(self, send: Send) -> None:
         """Decide who replies, opts out by link or follows a link, and when."""
         rng, rows, habits = self._rng, send.rows, self.habits
         clock, inbox, recipients = self.state.clock, self.state.inbox, self.state.sent.recipients
+        replies, clicks = habits.parameters.replies, habits.parameters.clicks
         final_at = recipients["final_at"][rows].tolist()
         reached = recipients["outcome"][rows] == DELIVERED
         replying = reached & (rng.random(len(rows)) < habits.reply_rate) & send.sender.isdigit()
         for position in np.flatnonzero(replying).tolist():
-            wait = min(int(rng.exponential(1.5 * HOUR_SECONDS)) + 20, 90 * HOUR_SECONDS)
-            clock.later(final_at[position] + wait, inbox.take_reply, int(rows[position]), reply_text(rng))
+            wait = min(int(rng.exponential(replies.wait_mean)) + replies.wait_least, replies.wait_longest)
+            at = when_answered(final_at[position] + wait, int(rows[position]), habits.parameters)
+            clock.later(at, inbox.take_reply, int(rows[position]), reply_text(rng, replies.texts))
         for position in np.flatnonzero(reached & (rng.random(len(rows)) < habits.link_rate)).tolist():
-            wait = int(rng.integers(HOUR_SECONDS, 45 * DAY_SECONDS))
+            wait = int(rng.integers(clicks.optout_from, clicks.optout_until))
             clock.later(final_at[position] + wait, inbox.take_optout, int(rows[position]), "link")
         if "https://" in send.text or send.link:
-            for position in np.flatnonzero(reached & (rng.random(len(rows)) < 0.05)).tolist():
-                wait = int(rng.exponential(HOUR_SECONDS))
+            for position in np.flatnonzero(reached & (rng.random(len(rows)) < clicks.share)).tolist():
+                wait = int(rng.exponential(clicks.wait_mean))
                 clock.later(final_at[position] + wait, inbox.take_hit, int(rows[position]))
 
 

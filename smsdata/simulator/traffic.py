@@ -9,6 +9,7 @@ import numpy as np
 
 from smsdata.simulator.clock import DAY_SECONDS
 from smsdata.simulator.contacts import Member
+from smsdata.simulator.seasons import when_sent
 from smsdata.simulator.seed_data import (
     CAMPAIGN_TEXTS,
     INBOUND_TEXTS,
@@ -35,13 +36,14 @@ class Traffic:
     rng : numpy.random.Generator
         The account's one source of chance.
     sending : Sending
-        What carries out the sends.
+        What carries out the sends; the figures of its habits hold here too.
     """
 
     def __init__(self, state: AccountState, rng: np.random.Generator, sending: Sending) -> None:
         self._state = state
         self._rng = rng
         self._sending = sending
+        self._figures = sending.habits.parameters
 
     def schedule(self, *, end: int, campaigns: int, recipients: int, singles: int, inbound: int) -> None:
         """Plan so many sends and inbound messages between now and ``end``."""
@@ -49,7 +51,7 @@ class Traffic:
         span = max(end - begin, 1)
         for number in range(campaigns):
             at = begin + int(span * (number + rng.random()) / campaigns)
-            clock.later(at, self._send_campaign, recipients)
+            clock.later(when_sent(at, begin, end, self._figures), self._send_campaign, recipients)
         everyone = pool(min(11_000, max(recipients, 1) * 3))
         for number in range(singles):
             at = begin + int(span * (number + rng.random()) / singles)
@@ -64,7 +66,7 @@ class Traffic:
         """A campaign goes out: to a list most of the time, else to about ``recipients`` numbers."""
         rng, lists = self._rng, self._state.contacts.lists
         text, sender = CAMPAIGN_TEXTS[int(rng.integers(len(CAMPAIGN_TEXTS)))], str(rng.choice(SENDERS))
-        if lists and rng.random() < 0.7:
+        if lists and rng.random() < self._figures.traffic.to_lists:
             self._sending.order(None, text, list_id=int(rng.choice(list(lists))), sender=sender)
             return
         size = max(2, int(recipients * rng.uniform(0.5, 1.5)))
@@ -74,7 +76,7 @@ class Traffic:
 
     def _send_single(self, _at: int, msisdn: int) -> None:
         """A send to one recipient goes out."""
-        sender = SENDER if self._rng.random() < 0.8 else "Acme"
+        sender = SENDER if self._rng.random() < self._figures.traffic.from_number else "Acme"
         self._sending.order(people_of([msisdn]), SINGLE_TEXT, sender=sender, type="api", single=True)
 
     def send_bulk(self, messages: int, recipients: int, days: int) -> None:

@@ -75,7 +75,7 @@ from smsdata.schema.callback_marks import (
     with_status_mark,
 )
 from smsdata.schema.frames import empty, schema, with_column
-from smsdata.schema.status import rank
+from smsdata.schema.status import NEW_WORD, rank
 from smsdata.store.keys import lasts, matching, rows_without
 
 SEND_AND_NUMBER = ("message_id", "msisdn")
@@ -284,9 +284,14 @@ def _status_that_counts(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:
 
 
 def stale_messages(messages: pa.Table, dlrs: pa.Table) -> tuple[pa.Array, pa.Table]:
-    """The messages whose status is not that of their dlr: where they stand, and as they should be."""
+    """The messages whose status is not that of their dlr: where they stand, and as they should be.
+
+    A word never seen before says less than a known status: it takes the place of none but pending.
+    """
     mine, theirs = matching(SEND_AND_NUMBER, messages, dlrs)
-    now = dlrs.column("status").take(theirs)
-    stale = pc.fill_null(pc.not_equal(messages.column("status").take(mine), now), True).combine_chunks()
+    now, was = dlrs.column("status").take(theirs), messages.column("status").take(mine)
+    unknown = pc.and_(pc.equal(rank(now), NEW_WORD), pc.greater(rank(was), rank(now)))
+    differs = pc.fill_null(pc.not_equal(was, now), True)
+    stale = pc.and_(differs, pc.invert(unknown)).combine_chunks()
     places = mine.filter(stale)
     return places, with_column(messages.take(places), "status", now.filter(stale))

@@ -158,6 +158,11 @@ class State:
 
     replies_counted_differently: dict[int, list[int]] = field(default_factory=dict)
     """By campaign, the count of replies above what a complete read of them gave."""
+    replies_left_out: dict[int, datetime] = field(default_factory=dict)
+    """Replies that sends gave and the list of replies did not: by id, when they were received."""
+
+    reports: list[Span] = field(default_factory=list)
+    """The reports of campaigns that were read: from when on, and when; of earlier days the last ones."""
 
     # ---- whose store, which journal --------------------------------------------------------------
 
@@ -298,6 +303,20 @@ def note_witness(state: State, table: str, witness: str) -> None:
     state.witnesses[table] = witness
 
 
+_REMEMBERED = timedelta(days=400)
+
+
+def note_report(state: State, read: Span) -> None:
+    """Remember that the report was read from an instant on, and when: it says what was known then.
+
+    Of each UTC day the last is kept, and an earlier one where it reached further back.
+    """
+    kept = [one for one in state.reports if read.end - _REMEMBERED < one.end < read.end]
+    state.reports = [one for one in kept if one.end.date() != read.end.date() or one.start < read.start] + [
+        read
+    ]
+
+
 def note_all_members(state: State) -> None:
     """Remember that a read of all members of a list gives the inactive ones too."""
     state.all_members_come = True
@@ -306,6 +325,11 @@ def note_all_members(state: State) -> None:
 def note_rejects(state: State, names: Iterable[str]) -> None:
     """Remember which files of rows that were set aside there are."""
     state.rejects = set(names)
+
+
+def note_left_out(state: State, replies: Mapping[int, datetime]) -> None:
+    """Remember which replies the list of replies leaves out; a thousand of them say enough."""
+    state.replies_left_out = dict(sorted(replies.items(), key=lambda one: one[1])[:1000])
 
 
 def note_failure(state: State, read: str, failure: Failure | None) -> None:

@@ -221,10 +221,10 @@ def test_identity_catches(bug: str, kind: str) -> None:
 
 
 def test_live_lists_lose_nobody_and_call_nobody_gone() -> None:
-    tally = live_lists.run(1, accounts=4, nights=4)
+    tally = live_lists.run(4, accounts=3, nights=8)
     assert not tally.wrong, str(tally)
     assert tally.fired["rows once seen"] > 20
-    assert tally.fired["gone"]
+    assert tally.fired["gone"] > 20
 
 
 @pytest.mark.parametrize("bug", live_lists.BUGS)

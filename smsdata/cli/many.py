@@ -1,0 +1,132 @@
+"""The same work for many accounts at once: each in a thread of its own, one that fails alone, one summary.
+
+Owns how accounts run side by side, and the exit code of all. Each account has its own client, so its own rate
+and budget of calls, and its own store: they share nothing but the machine. Imports `app`, `account_file`,
+`gateway` and `store`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from smsdata.account_file import AccountEntry, read_accounts
+from smsdata.cli.app import CommonOptions, WhyFailed, client_of, failure_of, require_credentials
+from smsdata.errors import UsageError
+from smsdata.gateway.caller import break_off
+from smsdata.gateway.client import Client
+from smsdata.settings import Settings
+from smsdata.store.store import Store
+
+MOST_AT_ONCE = 32
+WORST_FIRST = (130, 1, 2, 5, 4, 3)
+"""The exit code of many is the first of these that any of them had, else 0."""
+
+Work = Callable[[str, Client, Store], tuple[int, dict[str, Any]]]
+"""What is done for one account, by its name: gives its exit code and what it tells."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one account; `told` is what its work told, or `error` why there is none."""
+
+    exit_code: int
+    seconds: float
+    store: str
+    told: dict[str, Any] | None = None
+    error: WhyFailed | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """What stands under the account's name with --json."""
+        return {
+            "exit_code": self.exit_code, "seconds": round(self.seconds, 1), "store": self.store,
+            "result": self.told, "error": self.error and self.error.as_json(),
+        }  # fmt: skip
+
+
+def worst_of(codes: Iterable[int]) -> int:
+    """The exit code of many.
+
+    >>> worst_of([0, 3, 1, 4]), worst_of([0, 3, 4]), worst_of([])
+    (1, 4, 0)
+    """
+    there = set(codes)
+    return next((code for code in WORST_FIRST if code in there), 0)
+
+
+def side_by_side(
+    entries: Mapping[str, AccountEntry],
+    work: Work,
+    given: Mapping[str, Any],
+    now: str | None = None,
+    *,
+    connect: Callable[[Settings, str | None], Client] = client_of,
+) -> dict[str, Outcome]:
+    """Do the work of every account at once; gives what came of each, in the order of the file.
+
+    `given` are settings that hold for all. Secrets are looked up one after the other first, for a keyring or
+    a command may ask a person. Ctrl-C breaks off the calls of all. `connect` is for tests.
+    """
+    os.environ["SMSDATA_PROGRESS"] = "0"  # twenty bars on one terminal could not be read
+    outcomes: dict[str, Outcome] = {}
+    ready: dict[str, Settings] = {}
+    for name, entry in entries.items():
+        try:
+            ready[name] = entry.settings(**given)
+            require_credentials(ready[name])
+        except Exception as error:
+            failure = failure_of(error)
+            outcomes[name] = Outcome(failure.exit_code, 0.0, str(entry.store), error=failure)
+    clients: list[Client] = []
+    pool = ThreadPoolExecutor(min(MOST_AT_ONCE, len(ready) or 1), thread_name_prefix="smsdata-account")
+    try:
+        waiting: dict[str, Future[Outcome]] = {
+            name: pool.submit(_of_one, name, chosen, work, clients, partial(connect, chosen, now))
+            for name, chosen in ready.items()
+        }
+        outcomes |= {name: future.result() for name, future in waiting.items()}
+    except BaseException:
+        for client in clients:
+            break_off(client)
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    return {name: outcomes[name] for name in entries}
+
+
+def _of_one(
+    name: str, chosen: Settings, work: Work, clients: list[Client], connect: Callable[[], Client]
+) -> Outcome:
+    began = time.monotonic()
+    try:
+        with connect() as client:
+            clients.append(client)
+            code, told = work(name, client, Store(chosen.store))
+    except Exception as error:
+        failure = failure_of(error)
+        return Outcome(failure.exit_code, time.monotonic() - began, str(chosen.store), error=failure)
+    return Outcome(code, time.monotonic() - began, str(chosen.store), told)
+
+
+def chosen_accounts(common: CommonOptions) -> dict[str, AccountEntry]:
+    """All accounts of the file, for a command that is run for each of them.
+
+    Raises
+    ------
+    UsageError
+        The file names none, or an option of one account stands beside it.
+    """
+    common.refuse_ignored(
+        "with --all-accounts each account has its own", "account", "store", "base_url", "rate", "share"
+    )
+    entries = read_accounts(common.accounts_file)
+    if not entries:
+        raise UsageError(
+            f"{common.accounts_file} names no account: add [accounts.NAME] or a reseller's clients."
+        )
+    return entries

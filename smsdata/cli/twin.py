@@ -1,0 +1,50 @@
+"""The command that compares an account with the twin: twin-check.
+
+Owns its options and what it prints; what differs is decided in `twin_check`. Imports that, `cli.app` and,
+inside the command, `simulator`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from smsdata.cli.app import NEEDS_ATTENTION, CommonOptions, command
+from smsdata.gateway.client import Client
+from smsdata.twin_check import Ask, Shapes, compared_shapes, shapes_of
+
+_TWIN = "twin-check"  # credentials of its own: it shares no throttle with anybody's account
+_MANY = 60
+
+
+@command("twin-check")
+def twin_check_command(common: CommonOptions) -> int:
+    """Compare the shape of the account's answers with the twin's: some fifty reading calls, no values."""
+    common.refuse_ignored("it keeps nothing", "store")
+    with common.client() as client:
+        there = shapes_of(asking(client), client.ask_now())
+    report = compared_shapes(there, shapes_of_the_twin())
+    common.show(report.as_json(), *report.lines())
+    return NEEDS_ATTENTION if report.differences else 0
+
+
+def asking(client: Client) -> Ask:
+    """A client's way to ask."""
+
+    def ask(call: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return client.answer_of(call, **parameters)
+
+    return ask
+
+
+def shapes_of_the_twin() -> Shapes:
+    """What the twin answers, of everything that a large enough account has."""
+    from smsdata.simulator import Account, Gateway, transport
+
+    account = Account(seed=1, days=30, campaigns=60, recipients=20, inbound=80, copies=0.3)
+    gateway = Gateway(account, key=_TWIN, secret=_TWIN, limiter=None)
+    with Client(
+        key=_TWIN, secret=_TWIN, base_url="http://127.0.0.1:1/", rate=1e6, share=1,
+        transport=transport(gateway), now=account.time,
+    ) as client:  # fmt: skip
+        return shapes_of(asking(client), account.time, some=_MANY, pages=_MANY)

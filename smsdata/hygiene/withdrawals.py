@@ -1,0 +1,227 @@
+"""Who may have opted out where the store did not look: asked of the gateway before anybody is put back.
+
+An opt-out since the last sync shows in three places: replies, which `rereading` reads; the lists that a
+person is or was on; and the opt-out flags of the sends to it. Owns which of them are asked about, by the
+fewest calls. What could not be asked counts against putting somebody back. Imports of smsdata only `gateway`,
+`ingest.plan`, `schema`, `store`, `errors` and, within hygiene, changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smsdata.errors import ApiError, DrainError, RowError, SmsDataError
+from smsdata.gateway.blame import Blame
+from smsdata.gateway.caller import Caller
+from smsdata.gateway.client import drain
+from smsdata.gateway.endpoints import endpoint
+from smsdata.hygiene.changes import concerns_every_call, find, one_list
+from smsdata.ingest.plan import LOOK_BACK, list_counters, member_pages, pages, report_start
+from smsdata.schema.counters import Counters
+from smsdata.store.store import Store
+
+OPTED_OUT = "the gateway says that it opted out"
+INACTIVE = "it is on a list and not active there: it may have opted out"
+_NOT_ASKED = "it could not be asked whether it opted out"
+_FROM_THE_STRONGEST = (OPTED_OUT, INACTIVE, _NOT_ASKED)
+
+
+def asked_again(client: Caller, store: Store, numbers: set[str], lists: pd.DataFrame) -> dict[str, str]:
+    """Ask the gateway which of some people opted out, also where the store did not look.
+
+    Parameters
+    ----------
+    client, store
+        The account and its store.
+    numbers
+        Whom to ask about.
+    lists
+        The account's lists now, as ``client.lists()`` gives them.
+
+    Returns
+    -------
+    dict
+        By number, what speaks against putting it on a list again; who is not in it may be.
+
+    Raises
+    ------
+    ApiError, DrainError, RowError
+        When nobody can be asked about: the report of campaigns cannot be read, or the gateway is not there.
+    """
+    if not numbers:
+        return {}
+    asking = _Asking(client, store, numbers)
+    asking.about_lists(lists.to_dict("records"))
+    asking.about_sends()
+    return asking.against
+
+
+class _Asking:
+    """The asking about some people, and what speaks against each."""
+
+    def __init__(self, client: Caller, store: Store, numbers: set[str]) -> None:
+        self.against: dict[str, str] = {}
+        self._client = client
+        self._store = store
+        self._numbers = numbers
+        self._blame = Blame(client.is_there)
+
+    def _note(self, numbers: Iterable[str], reason: str) -> None:
+        """Keep the strongest reason of each."""
+        for number in numbers:
+            both = [reason, self.against.get(number, reason)]
+            self.against[number] = min(both, key=_strength)
+
+    def _not_asked(self, error: SmsDataError, table: str, numbers: Iterable[str]) -> None:
+        """A failure that is not everybody's costs the people that were asked about."""
+        if isinstance(error, ApiError) and (
+            concerns_every_call(error) or self._blame.concerns_account(endpoint(table), error)
+        ):
+            raise error
+        self._note(numbers, f"{_NOT_ASKED} ({error.code})")
+
+    # ---- lists -----------------------------------------------------------------------------------
+
+    def about_lists(self, lists: Iterable[Mapping[Any, Any]]) -> None:
+        """Ask every list that a person is or was on, and all people of those that changed since the sync."""
+        seen = self._seen_on()
+        for row in lists:
+            list_id = int(row["list_id"])
+            about = self._numbers if self._moved(row) else seen.get(list_id, set())
+            counters = list_counters(row)
+            whole = self._store.state.all_members_come and 0 < member_pages(*counters) < len(about)
+            statuses = self._statuses_of_all(list_id) if whole else None
+            if statuses is None:
+                self._one_by_one(list_id, about)
+            else:
+                self._judge({number: statuses[number] for number in about & statuses.keys()})
+
+    def _seen_on(self) -> dict[int, set[str]]:
+        """The people by list, as far as anything stored says that they are or were on it."""
+        found: dict[int, set[str]] = {}
+        for table in ("list_members", "suppressions", "dlrs"):
+            rows = self._theirs(table, ["list_id", "msisdn"]).dropna().drop_duplicates()
+            for list_id, msisdn in rows.itertuples(index=False):
+                found.setdefault(int(list_id), set()).add(msisdn)
+        return found
+
+    def _moved(self, row: Mapping[Any, Any]) -> bool:
+        """Whether somebody may have joined a list since its members were read."""
+        state, list_id, counters = self._store.state, int(row["list_id"]), list_counters(row)
+        doubtful = list_id in state.unproved_lists | state.changing_lists or min(counters) < 0
+        return doubtful or state.members_seen.get(list_id) != counters
+
+    def _statuses_of_all(self, list_id: int) -> dict[str, Any] | None:
+        """Read a list whole; None where that fails: then its people are looked up one by one."""
+        try:
+            members = drain(self._client, "list_members", list_id=one_list(list_id))
+        except (ApiError, DrainError, RowError):
+            return None
+        self._blame.note_answer()
+        return dict(zip(members["msisdn"], members["status"], strict=True))
+
+    def _one_by_one(self, list_id: int, about: Iterable[str]) -> None:
+        for number in sorted(about):
+            try:
+                contact = find(self._client, one_list(list_id), number)
+            except (ApiError, RowError) as error:
+                self._not_asked(error, "list_members", [number])
+                continue
+            self._blame.note_answer()
+            if contact is not None:
+                self._judge({number: contact["status"]})
+
+    def _judge(self, statuses: Mapping[str, Any]) -> None:
+        for number, status in statuses.items():
+            word = str(status).lower()
+            if word != "active":
+                self._note([number], INACTIVE if word == "inactive" else OPTED_OUT)
+
+    # ---- sends -----------------------------------------------------------------------------------
+
+    def about_sends(self) -> None:
+        """Ask about the sends with more opt-outs than are stored, of those that may have gone to a person."""
+        theirs = pd.concat([self._theirs(table, ["message_id", "msisdn", "sent_at"]) for table in
+                            ("dlrs", "messages")]).drop_duplicates(["message_id", "msisdn"])  # fmt: skip
+        recent, start = self._report_from(theirs)
+        report = drain(self._client, "campaigns", start=start, end=self._client.now())
+        older = theirs[theirs["sent_at"] < recent] if start == recent else theirs.iloc[:0]
+        recipients = theirs.groupby("message_id")["msisdn"].agg(set).to_dict()
+        for message_id in older["message_id"].unique().tolist():
+            self._flags_of(message_id, recipients[message_id])
+        rows = report[report["optouts"].ne(0).fillna(True)].to_dict("records")
+        stored = self._stored({int(row["message_id"]) for row in rows})
+        for row in rows:
+            self._about_send(row, recipients.get(row["message_id"], set()), stored)
+
+    def _report_from(self, theirs: pd.DataFrame) -> tuple[datetime, datetime]:
+        """From when on a sync reads the report, and from when on it is read here.
+
+        Further back where that takes fewer calls than one for each older send to these people.
+        """
+        recent = report_start(self._client.now(), self._store.state.cursors.get("campaigns"))
+        older = theirs[theirs["sent_at"] < recent]
+        if older.empty:
+            return recent, recent
+        oldest: datetime = older["sent_at"].min().to_pydatetime()
+        sends = self._store.rows("campaigns", since=oldest, until=recent, columns=["message_id"])
+        by_report = pages(sends.num_rows) + (recent - oldest) // LOOK_BACK + 1
+        return recent, oldest if by_report < older["message_id"].nunique() else recent
+
+    def _about_send(
+        self, row: Mapping[Any, Any], recipients: set[str], stored: Mapping[int, tuple[int, int]]
+    ) -> None:
+        """Read who opted out of a send, where the report counts more of them than are stored."""
+        counters = Counters.of_row(row)
+        messages, known = stored.get(int(row["message_id"]), (0, 0))
+        if 0 <= counters.optouts <= known:
+            return
+        if pd.notna(row["msisdn"]):  # a send to one person
+            about = self._numbers & {row["msisdn"]}
+        else:
+            about = recipients if counters.known and messages >= counters.recipients else self._numbers
+        self._flags_of(int(row["message_id"]), about)
+
+    def _flags_of(self, message_id: int, about: set[str]) -> None:
+        if not about:
+            return
+        try:
+            flagged = drain(self._client, "optouts", message_id=message_id)
+        except (ApiError, DrainError, RowError) as error:
+            if error.code != "NOT_FOUND":  # a send that the gateway does not know has no flags
+                self._not_asked(error, "optouts", about)
+            return
+        self._blame.note_answer()
+        self._note(self._numbers & set(flagged["msisdn"]), OPTED_OUT)
+
+    def _stored(self, sends: set[int]) -> dict[int, tuple[int, int]]:
+        """By send, how many messages are stored, and of how many people that they opted out."""
+        wanted = pa.array(sorted(sends), pa.int64())
+        dlrs, optouts = (
+            rows.filter(pc.is_in(rows.column("message_id"), value_set=wanted)).to_pandas()
+            for rows in (
+                self._store.rows("dlrs", columns=["message_id", "msisdn", "copies", "optout"]),
+                self._store.rows("optouts", columns=["message_id", "msisdn"]),
+            )
+        )
+        key = ["message_id", "msisdn"]
+        flags = pd.concat([dlrs.loc[dlrs["optout"].eq(True), key], optouts[key]]).drop_duplicates()
+        messages, known = dlrs.groupby("message_id")["copies"].sum(), flags.groupby("message_id").size()
+        return {send: (int(messages.get(send, 0)), int(known.get(send, 0))) for send in sends}
+
+    def _theirs(self, table: str, columns: list[str]) -> pd.DataFrame:
+        """The rows of a table about these people."""
+        rows = self._store.rows(table, columns=columns)
+        mine = pc.is_in(rows.column("msisdn"), value_set=pa.array(sorted(self._numbers), pa.string()))
+        found: pd.DataFrame = rows.filter(mine).to_pandas()
+        return found
+
+
+def _strength(reason: str) -> int:
+    return next(n for n, words in enumerate(_FROM_THE_STRONGEST) if reason.startswith(words))

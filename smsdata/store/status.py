@@ -1,0 +1,218 @@
+"""How a store stands: when it was last synced, how complete it is, what needs a look. Without the gateway.
+
+Reads the state, the record of the last runs and the footers of files; no rows, so it is quick, takes no lock
+and changes nothing. What it does not look at it says: `Store.verify` compares contents and counters. Imports
+the other modules of `smsdata.store`, `schema`, `times` and `errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from smsdata.errors import StoreError
+from smsdata.schema.tables import TABLES
+from smsdata.store.last_run import LastRuns, RunRecord, last_runs
+from smsdata.store.state import State, not_offered
+from smsdata.store.store import Store
+from smsdata.store.verify import FILE_FAULTS, Difference, failed_reads, rows_aside, run_faults, unfinished
+from smsdata.times import instant
+
+NOT_CHECKED = ("contents of files", "keys", "rows against counters")
+"""What a status does not look at, and `Store.verify` does."""
+
+_SHOWN = ("started", "ended", "as_of", "outcome", "code", "error", "look", "calls", "new")
+
+
+def store_status(
+    store: Store, *, now: datetime | None = None, max_age: timedelta | None = None
+) -> dict[str, Any]:
+    """How a store stands.
+
+    Parameters
+    ----------
+    store
+        The store; another process may be writing to it.
+    now
+        The present, for ages; this machine's clock without it.
+    max_age
+        How long ago the last sync of all tables may have ended before that needs a look.
+
+    Returns
+    -------
+    dict
+        JSON values, as `smsdata status --json` prints them; ``docs/json.md`` has their schema. ``look`` names
+        what needs a look, and is empty where all is well.
+
+    Raises
+    ------
+    StoreError
+        The state cannot be read.
+    """
+    moment = now or datetime.now(UTC)
+    store.__dict__.pop("state", None)  # another process may have written it since it was read
+    state, runs, odd = store.state, LastRuns(), []
+    try:
+        runs = last_runs(store.private)
+    except StoreError as error:
+        odd.append(str(error))
+    age = _seconds_since(runs.whole, moment)
+    lacking = list(_lacking(store, state))
+    uncounted = {one.table for one in lacking if one.what in FILE_FAULTS}
+    look = [
+        *odd,
+        *(str(one) for one in lacking),
+        *_about_runs(runs),
+        *_about_age(age, max_age, odd=bool(odd)),
+    ]
+    return {
+        "store": str(store.path),
+        "base_url": state.base_url,
+        "now": moment.isoformat(timespec="seconds"),
+        "last_run": _shown(runs.run),
+        "last_sync": _shown(runs.whole),
+        "age_seconds": age,
+        "under_way": runs.run.under_way if runs.run else False,
+        "complete": False if lacking else True if runs.whole and not runs.whole.look else None,
+        "tables": [
+            row
+            for name in TABLES
+            if _is_known(row := _of_table(state, name, None if name in uncounted else store.count(name)))
+        ],
+        "not_offered": not_offered(state),
+        "look": look,
+        "not_checked": list(NOT_CHECKED),
+    }
+
+
+def _lacking(store: Store, state: State) -> Iterator[Difference]:
+    """What is not there, or not as it was written, as far as the state and the names of files tell."""
+    inventory = store.tables.inventory
+    if inventory.lost_state():
+        yield Difference(
+            "store", "missing", ".smsdata/state.json", 0, 0, "`smsdata verify --offline` says what to do."
+        )
+    for fault in inventory.faults(*TABLES):
+        yield Difference(fault.table, fault.what, fault.name, 0, fault.expected, fault.advice)
+    yield from rows_aside(store.rejects, state.rejects)
+    yield from run_faults(store.private)
+    yield from unfinished(state)
+    yield from failed_reads(state)
+
+
+def _about_runs(runs: LastRuns) -> Iterator[str]:
+    run = runs.run
+    if run is None:
+        return
+    if not run.outcome and not run.under_way:
+        how = "was broken off" if run.under_way is False else "runs on another machine or was broken off"
+        yield f"the run of {run.started} {how}: run `smsdata sync`, it goes on from there."
+    elif run.outcome == "failed":
+        yield f"the last run failed ({run.code}): {run.error}"
+    elif run.outcome == "interrupted":
+        yield f"the run of {run.started} was interrupted: run `smsdata sync`, it goes on from there."
+    told = runs.whole if not run.outcome or run.outcome in {"failed", "interrupted"} else run
+    yield from (f"the last sync said: {line}" for line in (told.look if told else ()))
+
+
+def _about_age(age: int | None, max_age: timedelta | None, *, odd: bool) -> Iterator[str]:
+    if age is None:
+        if not odd:
+            yield "no sync of all tables is on record: run `smsdata sync`."
+    elif max_age is not None and age > max_age.total_seconds():
+        yield f"the last sync of all tables ended {readable_age(age)} ago: see why none ended since."
+
+
+def _seconds_since(run: RunRecord | None, moment: datetime) -> int | None:
+    return int((moment - instant(run.ended)).total_seconds()) if run else None
+
+
+def _shown(run: RunRecord | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    facts = asdict(run)
+    return {name: facts[name] for name in _SHOWN} | {"all_tables": run.whole}
+
+
+def _of_table(state: State, name: str, rows: int | None) -> dict[str, Any]:
+    """What is known of one table: its rows, from when to when it is complete, and where it has gaps."""
+    gaps = [one.where for one in unfinished(state) if one.table == name]
+    return {
+        "table": name,
+        "rows": rows,
+        "complete_from": _written(state.kept_from.get(name)),
+        "complete_until": _written(state.cursors.get(name)),
+        "read_whole_at": _written(state.read_whole_at.get(name)),
+        "gaps": gaps,
+        "witness": state.witnesses.get(name, ""),
+    }
+
+
+def _is_known(row: dict[str, Any]) -> bool:
+    return bool(row["rows"] != 0 or row["complete_from"] or row["read_whole_at"] or row["gaps"])
+
+
+def _written(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def store_status_lines(status: dict[str, Any]) -> list[str]:
+    """A status for a person: one screen."""
+    last, age = status["last_sync"], status["age_seconds"]
+    word = {True: "yes", False: "no", None: "cannot be told from here"}
+    lines = [
+        f"store      {status['store']} of {status['base_url'] or 'no account yet'}",
+        f"last sync  {_minute(last['ended'])} UTC, {readable_age(age)} ago: {last['new']:,} new rows in "
+        f"{last['calls']:,} calls"
+        if last
+        else "last sync  none of all tables is on record",
+        f"complete   {word[status['complete']]}" + (f", as of {_minute(last['as_of'])} UTC" if last else ""),
+    ]
+    if status["under_way"]:
+        lines.append(f"now        a run is under way since {_minute(status['last_run']['started'])} UTC")
+    if status["tables"]:
+        lines += [
+            "",
+            f"{'table':<16}{'rows':>12}  {'complete from':<17}{'until':<17}{'read whole':<17}witness",
+        ]
+    lines += [
+        f"{row['table']:<16}{_count(row['rows']):>12}  {_minute(row['complete_from']):<17}"
+        f"{_minute(row['complete_until']):<17}{_minute(row['read_whole_at']):<17}{row['witness'] or '-'}"
+        for row in status["tables"]
+    ]
+    lines += [f"{name:<16} not offered by this gateway" for name in status["not_offered"]]
+    lines += ["", *_closing(status["look"])]
+    return lines
+
+
+def _closing(look: Sequence[str]) -> list[str]:
+    most = 12
+    if not look:
+        return ["Nothing needs a look. `smsdata verify --offline` compares contents and counters too."]
+    more = [f"... and {len(look) - most:,} more: --json has them all"] if len(look) > most else []
+    head = "1 thing needs a look:" if len(look) == 1 else f"{len(look):,} things need a look:"
+    return [head, *(f"  {line}" for line in look[:most]), *more]
+
+
+def _count(rows: int | None) -> str:
+    return "?" if rows is None else f"{rows:,}"
+
+
+def _minute(stamp: str | None) -> str:
+    return stamp[:16].replace("T", " ") if stamp else "-"
+
+
+def readable_age(seconds: int) -> str:
+    """An age for a person, in the largest unit of which there are two.
+
+    >>> readable_age(45), readable_age(200), readable_age(100_000), readable_age(-5)
+    ('45 s', '3 min', '27 h', 'no time')
+    """
+    if seconds < 0:
+        return "no time"
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
