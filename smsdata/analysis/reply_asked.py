@@ -14,6 +14,7 @@ from functools import lru_cache
 from smsdata.analysis.reply_phrases import concepts, lexicon, normal, skeleton, told_in, wants_back, words_of
 
 
+@lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def fold(text: str) -> str:
     """Give the text in lower case without accents, marks and variants of letters, so that spellings compare.
 
@@ -32,6 +33,8 @@ def fold(text: str) -> str:
     >>> fold("ARRÊT"), fold("Désabonner")
     ('arret', 'desabonner')
     """
+    if text.isascii():
+        return text.lower()
     parts = unicodedata.normalize("NFKD", text.casefold()).casefold()
     bare = "".join(_digit(c) for c in parts if unicodedata.category(c) != "Mn")
     return unicodedata.normalize("NFC", bare).replace("’", "'").replace("đ", "d")

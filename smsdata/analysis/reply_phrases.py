@@ -33,6 +33,7 @@ _WORD = re.compile(r"[^\W_]+(?:['\-:/][^\W_]+)*")
 _CLAUSE = re.compile(r"[.!?;,\n。！？、，；…()\"؟،۔।|]+|\s[-–—]+\s")
 
 
+@lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def normal(text: str) -> str:
     """Give the text in lower case without accents, invisible characters and variants of letters.
 
@@ -88,6 +89,10 @@ class _Entry:
     def fits(self, tokens: list[str], start: int) -> bool:
         """Tell whether the words stand at this place."""
         end = start + len(self.words)
+        if end == start + 1:
+            return (
+                tokens[start].startswith(self.words[0]) if self.open_end else tokens[start] == self.words[0]
+            )
         if end > len(tokens) or tuple(tokens[start : end - 1]) != self.words[:-1]:
             return False
         last = tokens[end - 1]
