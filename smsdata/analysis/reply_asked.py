@@ -11,9 +11,10 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from smsdata.analysis.reply_phrases import concepts, lexicon, normal, skeleton, wants_back
+from smsdata.analysis.reply_phrases import concepts, lexicon, normal, skeleton, told_in, wants_back, words_of
 
 
+@lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def fold(text: str) -> str:
     """Give the text in lower case without accents, marks and variants of letters, so that spellings compare.
 
@@ -32,6 +33,8 @@ def fold(text: str) -> str:
     >>> fold("ARRÊT"), fold("Désabonner")
     ('arret', 'desabonner')
     """
+    if text.isascii():
+        return text.lower()
     parts = unicodedata.normalize("NFKD", text.casefold()).casefold()
     bare = "".join(_digit(c) for c in parts if unicodedata.category(c) != "Mn")
     return unicodedata.normalize("NFC", bare).replace("’", "'").replace("đ", "d")
@@ -149,7 +152,7 @@ def words_asked(message: str) -> WordsAsked:
     leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
     named, other, unclear, back, gone = _named_words(message)
     named -= _NEVER_LEAVING
-    loose = frozenset(word for word in named if _CASELESS.search(word) and not _quoted(word, message))
+    loose = frozenset(word for word in named if _CASELESS.search(word) and not _pointed_at(word, message))
     leave |= named - loose
     loose -= _of_grammar(loose)
     unclear -= leave | other
@@ -168,7 +171,7 @@ def words_asked(message: str) -> WordsAsked:
 
 # -- instructions in any language: a word that stands out, in a sentence that says what it is for --
 
-_SENTENCE = re.compile(r"(?<=[.!。！\n،])\s*(?!\d)|(?<=[?？؟])\s*(?=\S+[.!]?\s)")
+_SENTENCE = re.compile(r"(?<=[.!。！\n،।۔])\s*(?!\d)|(?<=[?？؟])\s*(?=\S+[.!]?\s)")
 _OPENING, _CLOSING = "「『“”\"'«‘„【", "」』”\"'»’“】"
 _STANDS_OUT = re.compile(
     rf"[{_OPENING}]([^{_OPENING}{_CLOSING}]{{1,20}})[{_CLOSING}]"
@@ -187,6 +190,21 @@ _PURPOSE = re.compile(
     r"\b(?:to|um|para|pour|per|om|aby|zeby|чтобы|чтоб|щоб|за|for at|for a|for att|ha|jos|pentru|για|icin"
     r"|untuk|kwa|kama|de|da|da bi|if|wenn|si|se|als|hvis|om du|jesli|если|якщо)\s"
 )
+
+
+def _without_marks(text: str) -> str:
+    return "".join(c for c in text if unicodedata.category(c)[0] != "M")
+
+
+# Where letters have no capitals, the word to send stands after the verb, or in other languages before it.
+_AFTER_VERB = re.compile(
+    _without_marks(r"(?:ارسل|أرسل|اكتب|أجب|השב|השיבו|שלח|שלחו|ตอบ|พิมพ์|ارسال|لغو:)\s+(\w+)(?!\w)")
+)
+_BEFORE_VERB = re.compile(
+    _without_marks(
+        r"(?<!\w)(\w+)\s+(?:भेजें|भेजे|लिखें|लिखे|টাইপ|লিখুন|পাঠান|لکھیں|بھیجیں|ਲਿਖੋ|ਭੇਜੋ|அனுப்பவும்|بفرستید|회신|답장)"
+    )
+)
 _NO_WORDS = frozenset({"sms", "mms", "qc", "ok", "url", "id"})
 
 
@@ -201,6 +219,20 @@ class _Named:
     def codes(self) -> list[str]:
         """Give the concepts of the clause without the words that stand out plainly."""
         return _best_codes(normal(self.clause))
+
+    def calls_back(self, codes: list[str], gone: bool) -> bool:
+        """Tell whether it says how to come back."""
+        folded = normal(self.clause)
+        again = gone and bool(self.plain | self.loose) and (wants_back(folded) or "r" in told_in(folded))
+        return again or any("J" in code for code in codes)
+
+    def leads_out(self, codes: list[str]) -> bool:
+        """Tell whether it says how to leave, in phrases, or by a keyword as a noun ("Abmeldung: ...")."""
+        folded = normal(self.clause)
+        if "l" in told_in(folded) or any(_LEAVES.search(code) for code in codes):
+            return True
+        keywords = lexicon().bare["K"]
+        return any(len(word) > 5 and skeleton(word) in keywords for word in words_of(folded))
 
     def tells(self, codes: list[str]) -> bool:
         """Tell whether it says that the reader has left, rather than how to leave."""
@@ -221,23 +253,33 @@ def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozense
     for sentence in _paired(_SENTENCE.split(message)):
         for named in _clauses_with_words(sentence):
             words, codes = named.plain | named.loose, named.codes()
-            if any("J" in code for code in codes) or (words and gone and wants_back(normal(named.clause))):
+            told = told_in(normal(named.clause))
+            if named.calls_back(codes, gone or "g" in told):
                 back |= words
             elif any(_STAYS.search(code) for code in codes):
                 other |= words
-            elif any(_LEAVES.search(code) for code in codes) and not (gone and named.plain):
+            elif named.leads_out(codes) and "g" not in told and not (gone and named.plain):
                 leave |= words
             elif gone:
                 back |= words
             elif len(named.plain) == 1 and _PURPOSE.search(fold(named.clause)):
                 unclear |= named.plain
-            gone |= "?" not in sentence and named.tells(codes)
-    back -= leave
+            tells = "g" in told or ("l" not in told and named.tells(codes))
+            gone |= tells and "?" not in sentence
+    back -= {word for word in leave if not _CASELESS.search(word)}
+    leave -= back
     return frozenset(leave), frozenset(other), frozenset(unclear), frozenset(back), gone or bool(back)
 
 
-def _quoted(word: str, message: str) -> bool:
-    return re.search(rf"[{_OPENING}]{re.escape(word)}[{_CLOSING}]", fold(message)) is not None
+def _pointed_at(word: str, message: str) -> bool:
+    """Tell whether a word stands in quotes, or beside the verb that asks to send it."""
+    if re.search(rf"[{_OPENING}]{re.escape(word)}[{_CLOSING}]", fold(message)) is not None:
+        return True
+    return any(fold(match[1]) == word for match in _beside_verbs(_without_marks(message)))
+
+
+def _beside_verbs(unmarked: str) -> list[re.Match[str]]:
+    return [match for pattern in (_AFTER_VERB, _BEFORE_VERB) for match in pattern.finditer(unmarked)]
 
 
 def _paired(sentences: list[str]) -> list[str]:
@@ -263,13 +305,14 @@ def _standing_out(sentence: str) -> _Named:
     plain: set[str] = set()
     loose: set[str] = set()
     spans: list[tuple[int, int]] = []
-    unmarked = "".join(c for c in sentence if unicodedata.category(c)[0] != "M")
+    unmarked = _without_marks(sentence)
+    sent = {match.span(1) for match in _beside_verbs(unmarked)}
     before = ""
     for match in _STANDS_OUT.finditer(unmarked):
         word = match[1] or match[0]
         capital = word.isupper() and len(word) <= 14 and fold(word) not in _NO_WORDS
         number = word.isdigit() and len(word) <= 2 and not _beside_a_sign(unmarked, match)
-        if match[1] or capital or number:
+        if match[1] or capital or number or (match.span() in sent and _CASELESS.search(word)):
             plain.add(fold(word.strip()))
             spans.append(match.span())
             if before and before.isupper():
@@ -286,7 +329,7 @@ def _standing_out(sentence: str) -> _Named:
 def _beside_a_sign(text: str, number: re.Match[str]) -> bool:
     """Tell whether a number is a price, a share or an hour, not a word to send."""
     around = text[max(number.start() - 2, 0) : number.start()] + text[number.end() : number.end() + 2]
-    return any(c in "%€$£¥₹₽٪:.,-+/" for c in around.strip(". "))
+    return any(c in "%€$£¥₹₽٪:.,-+/万萬元折月日年点點時时시월일" for c in around.strip(". "))
 
 
 def _best_codes(folded: str) -> list[str]:

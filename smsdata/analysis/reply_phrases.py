@@ -17,6 +17,8 @@ from pathlib import Path
 _LEXICON = Path(__file__).with_name("reply_lexicon.txt")
 _BARE = "KZB"  # sets of words to compare a whole reply with; the others are looked for inside texts
 _RETURN = "Ij"  # words of coming back: they overlap with the others and are read on their own
+_TOLD = "lgr"  # what messages say: how to leave, that one has left, how to come back; read on their own too
+_ALONE = frozenset(_RETURN + _TOLD)
 _UNSPACED = frozenset({"th", "zh", "ja"})  # languages that write no spaces between words
 _UNSPACED_LETTERS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 _LETTERS = str.maketrans(
@@ -31,6 +33,7 @@ _WORD = re.compile(r"[^\W_]+(?:['\-:/][^\W_]+)*")
 _CLAUSE = re.compile(r"[.!?;,\n。！？、，；…()\"؟،۔।|]+|\s[-–—]+\s")
 
 
+@lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def normal(text: str) -> str:
     """Give the text in lower case without accents, invisible characters and variants of letters.
 
@@ -86,6 +89,10 @@ class _Entry:
     def fits(self, tokens: list[str], start: int) -> bool:
         """Tell whether the words stand at this place."""
         end = start + len(self.words)
+        if end == start + 1:
+            return (
+                tokens[start].startswith(self.words[0]) if self.open_end else tokens[start] == self.words[0]
+            )
         if end > len(tokens) or tuple(tokens[start : end - 1]) != self.words[:-1]:
             return False
         last = tokens[end - 1]
@@ -98,6 +105,7 @@ class _Lexicon:
     exact: dict[str, tuple[_Entry, ...]]
     stems: dict[str, tuple[_Entry, ...]]
     unspaced: dict[str, tuple[re.Pattern[str], dict[str, str]]]
+    unspaced_told: dict[str, frozenset[str]]
 
 
 @cache
@@ -107,12 +115,15 @@ def lexicon() -> _Lexicon:
     exact: dict[str, list[_Entry]] = defaultdict(list)
     stems: dict[str, list[_Entry]] = defaultdict(list)
     unspaced: dict[str, dict[str, str]] = defaultdict(dict)
+    told: dict[str, set[str]] = {concept: set() for concept in _TOLD}
     for rank, (language, concept, word) in enumerate(_entries()):
         tokens = words_of(word.rstrip("*"))
         if not tokens:
             continue
         if concept in bare:
             bare[concept].add(" ".join(skeleton(token) for token in tokens))
+        elif language in _UNSPACED and concept in told:
+            told[concept].add("".join(tokens))
         elif language in _UNSPACED and _UNSPACED_LETTERS.search(word):
             unspaced[language].setdefault("".join(tokens), concept)
         else:
@@ -127,6 +138,7 @@ def lexicon() -> _Lexicon:
         {word: tuple(entries) for word, entries in exact.items()},
         {word: tuple(entries) for word, entries in stems.items()},
         patterns,
+        {concept: frozenset(words) for concept, words in told.items()},
     )
 
 
@@ -154,15 +166,16 @@ def _begun_by(token: str) -> tuple[_Entry, ...]:
     return tuple(sorted(entries, key=lambda e: (-len(e.words), e.open_end, -len(e.words[-1]), e.rank)))
 
 
-def concepts(folded: str, *, returning: bool = False) -> dict[str, str]:
+def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     """Give the concepts of a text of `normal` in the order of its words, by language.
 
     Parameters
     ----------
     folded : str
         A text, or one clause of it.
-    returning : bool
-        Look for the words of coming back only, which overlap with the others.
+    only : str
+        Look for these concepts, of those that overlap with the others and are looked for on their own; empty:
+        for all others.
 
     Returns
     -------
@@ -180,13 +193,13 @@ def concepts(folded: str, *, returning: bool = False) -> dict[str, str]:
     ends: dict[str, int] = {}
     for start, token in enumerate(tokens):
         for entry in _begun_by(token):
-            if (entry.concept in _RETURN) != returning:
+            if entry.concept not in only if only else entry.concept in _ALONE:
                 continue
             if ends.get(entry.language, 0) <= start and entry.fits(tokens, start):
                 ends[entry.language] = start + len(entry.words)
                 letters[entry.language][start] = (entry.concept, len(entry.words))
     codes = {language: _code(places, len(tokens)) for language, places in letters.items()}
-    if not returning and _UNSPACED_LETTERS.search(folded):
+    if not only and _UNSPACED_LETTERS.search(folded):
         codes |= _unspaced_codes(folded)
     return codes
 
@@ -259,6 +272,20 @@ class Reading:
     marks: frozenset[str]
 
 
+_WITH_DIGIT = re.compile(r"[a-z][013457][a-z]")
+
+
+def _clauses(folded: str) -> list[str]:
+    """Give the clauses of a text, and as one what has stops between: "Take. Me. Off."."""
+    clauses = _CLAUSE.split(folded)
+    short = [clause.strip() for clause in clauses if 0 < len(clause.split()) < 2]
+    if len(short) > 1:
+        clauses.append(" ".join(short))
+    if _WITH_DIGIT.search(folded):
+        clauses.append(skeleton(folded))
+    return clauses
+
+
 @lru_cache(maxsize=65536)
 def read_phrases(folded: str) -> Reading:
     """Look for phrases, clause by clause, in every language that knows a word of the text."""
@@ -266,7 +293,7 @@ def read_phrases(folded: str) -> Reading:
     marks: set[str] = set()
     kept = False
     asks = "?" in folded or "؟" in folded
-    for clause in _CLAUSE.split(folded):
+    for clause in _clauses(folded):
         for language, code in concepts(clause).items() if clause.strip() else ():
             named, likely = _phrases_in(code)
             against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
@@ -305,14 +332,25 @@ _BACK = re.compile(r"j.{0,5}I|I.{0,4}j")
 @lru_cache(maxsize=65536)
 def wants_back(folded: str) -> bool:
     """Tell whether a text has the words "put ... back", "sign up again", in one clause of one language."""
-    codes = (code for clause in _CLAUSE.split(folded) for code in concepts(clause, returning=True).values())
+    codes = (code for clause in _CLAUSE.split(folded) for code in concepts(clause, only=_RETURN).values())
     return any(_BACK.search(code) for code in codes)
 
 
 @lru_cache(maxsize=65536)
 def speaks_of_return(folded: str) -> bool:
     """Tell whether a text has any word of coming back: enough once the message says that one has left."""
-    return bool(concepts(folded, returning=True))
+    return bool(concepts(folded, only=_RETURN))
+
+
+@lru_cache(maxsize=65536)
+def told_in(folded: str) -> frozenset[str]:
+    """Give what a clause of a message says: "l" how to leave, "g" that one has left, "r" how to come back."""
+    found = set("".join(concepts(folded, only=_TOLD).values())) - {"."}
+    if _UNSPACED_LETTERS.search(folded):
+        joined = "".join(words_of(folded))
+        told = lexicon().unspaced_told.items()
+        found |= {concept for concept, words in told if any(word in joined for word in words)}
+    return frozenset(found)
 
 
 def hinted(reading: Reading) -> bool:

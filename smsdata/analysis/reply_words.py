@@ -18,6 +18,7 @@ from smsdata.analysis.reply_asked import TEXT_NOUNS, WordsAsked, fold, named_in,
 from smsdata.analysis.reply_model import likely_optout
 from smsdata.analysis.reply_phrases import (
     Reading,
+    concepts,
     hinted,
     lexicon,
     normal,
@@ -125,7 +126,7 @@ _MISSPELT = ("stop", "unsubscribe", "unsub", "quit", "end", "cancel")
 _ALMOST = _EQUIVOCAL | {"stopped", "unsubscribed"}
 _REAL_WORDS = _words("shop, step, top, spot, stomp, atop, and, send, bend, quiet, quote, suit")
 _LONG_WORD = 7
-_SIGNS = frozenset("🛑⛔")
+_SIGNS = frozenset("🛑⛔✋🖕🤬🤮")
 _MEANT_KINDLY = _any(
     r"\b(?:do ?n'?t|do not|never|can'?t|cannot|won'?t|not) (?:\w+ )?(?:stop|quit|unsubscribe|opt ?out)",
     r"\bstop (?:by|in|at|over|light|sign|watch|press|smoking|crying|thinking|talking)\b|\bstop \d+ ?\?",
@@ -145,6 +146,7 @@ _CONTAINED = _any(
     r"退[订訂]|取消[订訂]|الغاء الاشتراك",
 )
 _PHRASE = _any(
+    r"^\W*no[ -]?more\W*(?:please|pls|thanks|thx|ty)?\W*$|^(?:stop){2,}\W*$|^\W*full stop\W*$",
     r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
     r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm|call)\w*",
     rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{TEXT_NOUNS}|these|receive)\b",
@@ -268,6 +270,7 @@ _ASSENT = re.compile(
 )
 _REFUSED_RETURN = re.compile(
     r"\b(?:no|not|don'?t|ne|nie|nem|non|nao|nicht|nicht mehr|не|لا) (?:\w+ )?(?:vuelv|volv|back)"
+    r"|\b(?:never|do ?n'?t|do not|stop)\W+(?:\w+\W+){0,2}again\b"
 )
 _NO = _any(
     r"^(?:no|n|non|nein|nao|nee|khong|لا|нет)(?:$|\s*[.,!])",
@@ -408,15 +411,75 @@ def _without_additions(text: str, answered: str) -> str:
     return own if own.strip() else text
 
 
-def _optin_class(reading: Reading, folded: str, gone: bool) -> ReplyClass | None:
+def _answers_with_return(folded: str, asked: WordsAsked) -> bool:
+    """Tell whether a short reply has the word that the message named for coming back: "START please"."""
+    words = words_of(folded)
+    if not asked.join or len(words) > 4 or any("N" in code for code in concepts(folded).values()):
+        return False
+    unspaced = [name for name in map(normal, asked.join) if not name.isascii() and len(name) > 1]
+    return any(named_in(word, asked.join) for word in words) or any(folded.startswith(n) for n in unspaced)
+
+
+def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
+    """Tell whether someone who has left says so by mistake, or with another mind: "I changed my mind"."""
+    return gone and bool(reading.marks & set("Hm") or wants_back(folded))
+
+
+_TEXTS = r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you)\b"
+_JOINS = _any(
+    rf"\b(?:sign|put|add|opt|get|include|enrol+|pop|keep) (?:me|us|my (?:new )?number|this number)\b"
+    rf".{{0,25}}{_TEXTS}",
+    rf"\b(?:want|like|love|can i|could i|may i|how (?:do|can) i|please)\b.{{0,20}}"
+    rf"\b(?:get|getting|receive|receiving|hear|join|sign up|subscribe)\b.{{0,25}}{_TEXTS}",
+    rf"\b(?:start|begin|resume|restart|turn on|switch on)\b.{{0,20}}{_TEXTS}",
+)
+_JOINS_NOT = _any(
+    r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease)\b|n'?t\b|\d"
+)
+# Alone, by someone who has left, or who writes of himself.
+_JOINING = _words(
+    "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
+    "back in, back on, i'm in, im in, add me, keep me",
+)
+_WISH_AGAIN = frozenset({"da", "no", "sv", "nl", "de", "it", "fr", "es", "pt"})
+"""Languages that say "no more" with another word than "again"."""
+
+
+def _wishes_texts_again(reading: Reading, folded: str) -> bool:
+    """Tell whether someone wants messages again, in a language where that is no way to say "no more"."""
+    wishes = (
+        "W" in reading.marks and not reading.marks.isdisjoint("RM") and reading.marks.isdisjoint("NFCXSE")
+    )
+    return wishes and not _WISH_AGAIN.isdisjoint(concepts(folded, only="I"))
+
+
+def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, alone: bool) -> bool:
+    """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
+    if reading.marks & set("OGSUDFCX"):
+        return False
+    if _JOINS.search(folded) and not _JOINS_NOT.search(folded):
+        return True
+    said = " ".join(word for word in words_of(folded) if word not in lexicon().bare["Z"])
+    near = _near(said, "start") and said not in asked.leave
+    return (alone or asked.gone) and (said in _JOINING or near)
+
+
+def _optin_class(reading: Reading, folded: str, asked: WordsAsked, alone: bool) -> ReplyClass | None:
     """Tell whether the reply asks to be put back, and does not ask to be left alone."""
+    gone = asked.gone
+    if _regrets(reading, folded, gone) or _answers_with_return(folded, asked):
+        return ReplyClass("optin", None, "put back")
+    if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, alone):
+        return ReplyClass("optin", None, "put back")
     if reading.marks & set("AXC") or "question" in reading.marks:
         return None
     back = wants_back(folded)
     undoes = "H" in reading.marks and (
         back or speaks_of_return(folded) or bool(reading.marks & set("SU")) or gone
     )
-    once_more = back and (gone or bool(reading.marks & set("RLMWUP"))) and (gone or "N" not in reading.marks)
+    once_more = (
+        back and (gone or bool(reading.marks & set("RLMWUP"))) and (gone or not reading.marks & set("NF"))
+    )
     after_leaving = gone and "?" not in folded and (speaks_of_return(folded) or bool(_ASSENT.search(folded)))
     wishes = (
         gone and "W" in reading.marks and bool(reading.marks & set("RMV")) and not reading.marks & set("NFSD")
@@ -476,7 +539,7 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
     if "Y" in reading.marks and "A" not in reading.marks:
         return ReplyClass("auto_reply", None, "automatic")
     return (
-        _optin_class(reading, normal(own), asked.gone)
+        _optin_class(reading, normal(own), asked, not answered.strip())
         or (
             ReplyClass("optout", 1, reading.plain)
             if reading.plain and asked.other.isdisjoint(tokens)
