@@ -83,7 +83,7 @@ def hostile(folder: Path) -> Store:
     store, count = Store(folder / "hostile"), len(PAYLOADS)
     ids, numbers = list(range(1, count + 1)), [f"6149157{n:04d}" for n in range(count)]
     at, zero = [instant("2026-10-05T03:00")] * count, [0] * count
-    same = {"synced_at": [NOW] * count, "sent_at": at, "message_id": ids}
+    same: dict[str, Any] = {"synced_at": [NOW] * count, "sent_at": at, "message_id": ids}
     tables = {
         "messages": rows(
             "messages",
