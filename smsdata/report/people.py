@@ -110,6 +110,7 @@ def reply_section(sources: Sources) -> Section:
     section.how += [
         "Reply rate: messages delivered in the period that were answered within 72 hours / delivered "
         "messages.",
+        "Only messages from senders that can receive count for it: a name cannot be answered.",
         "Kinds: read by rules over words, in several languages; they err, so that a person reads what "
         "matters. Open: "
         "no message was sent to that number after the question, as far as the store knows.",
@@ -117,9 +118,8 @@ def reply_section(sources: Sources) -> Section:
     replies = sources.within("replies")
     classified = classify_replies(replies, messages=sources.up_to_end("messages"))
     rate = reply_rate(sources.within("messages"), sources.store.scan("replies")).iloc[0]
-    out_of = (
-        f"of {int(rate['delivered']):,} delivered; {percent(rate['pending_share'])} of the period's pending"
-    )
+    pending = percent(rate["pending_share"])
+    out_of = f"of {int(rate['delivered']):,} delivered that can be answered; {pending} pending"
     section.headlines.append(
         Headline(
             "Reply rate", percent(rate["rate"]), f"{out_of}; 95%: {interval_text(rate['low'], rate['high'])}"
