@@ -436,7 +436,7 @@ _JOINS = _any(
 _JOINS_NOT = _any(
     r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease)\b|n'?t\b|\d"
 )
-# Alone, by someone who has left, or who writes of himself.
+# By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
 _JOINING = _words(
     "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
     "back in, back on, i'm in, im in, add me, keep me",
@@ -453,7 +453,7 @@ def _wishes_texts_again(reading: Reading, folded: str) -> bool:
     return wishes and not _WISH_AGAIN.isdisjoint(concepts(folded, only="I"))
 
 
-def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, alone: bool) -> bool:
+def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked) -> bool:
     """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
     if reading.marks & set("OGSUDFCX"):
         return False
@@ -461,15 +461,15 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, alone: bool
         return True
     said = " ".join(word for word in words_of(folded) if word not in lexicon().bare["Z"])
     near = _near(said, "start") and said not in asked.leave
-    return (alone or asked.gone) and (said in _JOINING or near)
+    return asked.gone and (said in _JOINING or near)
 
 
-def _optin_class(reading: Reading, folded: str, asked: WordsAsked, alone: bool) -> ReplyClass | None:
+def _optin_class(reading: Reading, folded: str, asked: WordsAsked) -> ReplyClass | None:
     """Tell whether the reply asks to be put back, and does not ask to be left alone."""
     gone = asked.gone
     if _regrets(reading, folded, gone) or _answers_with_return(folded, asked):
         return ReplyClass("optin", None, "put back")
-    if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, alone):
+    if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked):
         return ReplyClass("optin", None, "put back")
     if reading.marks & set("AXC") or "question" in reading.marks:
         return None
@@ -539,7 +539,7 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
     if "Y" in reading.marks and "A" not in reading.marks:
         return ReplyClass("auto_reply", None, "automatic")
     return (
-        _optin_class(reading, normal(own), asked, not answered.strip())
+        _optin_class(reading, normal(own), asked)
         or (
             ReplyClass("optout", 1, reading.plain)
             if reading.plain and asked.other.isdisjoint(tokens)
