@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import webbrowser
 from datetime import UTC, datetime
 from typing import Annotated
@@ -39,7 +40,11 @@ def report_command(
         raise UsageError(f"--compare {compare!r}: write previous or none.")
     now = instant(common.now, "now") if common.now else datetime.now(UTC)
     chosen = period_of(period, since=since, until=until, tz=tz, now=now)
-    page = report_page(common.existing_store(), chosen, compare=compare == "previous")
+    with warnings.catch_warnings(record=True) as odd:
+        warnings.simplefilter("always", UserWarning)
+        page = report_page(common.existing_store(), chosen, compare=compare == "previous")
+    for text in dict.fromkeys(str(one.message) for one in odd):
+        common.say(f"note: {text}")
     path = write_report(page, out, force=force)
     if open_page:
         webbrowser.open(path.absolute().as_uri())
