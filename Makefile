@@ -10,7 +10,7 @@ NPM := tests/simulator/npm
 # Threads of the numeric libraries are kept few: tests run side by side.
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test lint unit npm-clients notebooks-check lab notebooks torture bench test-spark format clean
+.PHONY: demo test lint unit npm-clients notebooks-check lab notebooks torture test-torture bench test-spark format clean
 
 demo: $(READY)
 	$(BIN)/smsdata demo
@@ -44,6 +44,10 @@ lab: $(READY)
 notebooks: $(READY)
 	SMSDATA_PROGRESS=0 $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+# The short forms of the torture: some five minutes, each with bugs made on purpose that it must catch.
+test-torture: $(READY)
+	$(BIN)/pytest -n 2 --dist worksteal tests/torture -m torture
 
 torture: $(READY)
 	$(BIN)/python -m tests.torture all

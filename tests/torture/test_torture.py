@@ -28,6 +28,8 @@ from . import (
     year,
 )
 
+pytestmark = pytest.mark.torture
+
 
 def test_kill_leaves_nothing_lost_or_doubled() -> None:
     tally = kill.run(1, kills=4, every=80, names=("first", "interrupted", "large send"))
