@@ -331,10 +331,10 @@ def _bare_spellings(folded: str) -> list[str]:
 
 
 def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
-    bare = " ".join(_without_politeness(tokens))
+    bare, spellings = " ".join(_without_politeness(tokens)), _bare_spellings(normal(folded))
     if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
         return ReplyClass("no", 3, "asked for something else")
-    if _means_something_else((bare, *_bare_spellings(normal(folded))), asked):
+    if _means_something_else((bare, *spellings), asked):
         doubtful = bare in _ALWAYS_MEANT or named_in(bare, asked.unclear)
         return ReplyClass("other", 3 if doubtful else None, "asked for something else")
     if _is_keyword(tokens, _OPT_OUT, _PLAIN_WORDS):
@@ -343,7 +343,7 @@ def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> R
         return ReplyClass("optout", 2, "asked")
     if _is_keyword(tokens, _OPT_IN, _OPT_IN) or bare in asked.join:
         return ReplyClass("optin", None, "keyword")
-    return _lexicon_keyword(_bare_spellings(normal(folded)), asked)
+    return _lexicon_keyword(spellings, asked)
 
 
 def _means_something_else(spellings: tuple[str, ...], asked: WordsAsked) -> bool:
@@ -436,7 +436,7 @@ _JOINS = _any(
 _JOINS_NOT = _any(
     r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease)\b|n'?t\b|\d"
 )
-# Alone, by someone who has left, or who writes of himself.
+# By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
 _JOINING = _words(
     "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
     "back in, back on, i'm in, im in, add me, keep me",
@@ -453,7 +453,7 @@ def _wishes_texts_again(reading: Reading, folded: str) -> bool:
     return wishes and not _WISH_AGAIN.isdisjoint(concepts(folded, only="I"))
 
 
-def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, alone: bool) -> bool:
+def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked) -> bool:
     """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
     if reading.marks & set("OGSUDFCX"):
         return False
@@ -461,15 +461,15 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, alone: bool
         return True
     said = " ".join(word for word in words_of(folded) if word not in lexicon().bare["Z"])
     near = _near(said, "start") and said not in asked.leave
-    return (alone or asked.gone) and (said in _JOINING or near)
+    return asked.gone and (said in _JOINING or near)
 
 
-def _optin_class(reading: Reading, folded: str, asked: WordsAsked, alone: bool) -> ReplyClass | None:
+def _optin_class(reading: Reading, folded: str, asked: WordsAsked) -> ReplyClass | None:
     """Tell whether the reply asks to be put back, and does not ask to be left alone."""
     gone = asked.gone
     if _regrets(reading, folded, gone) or _answers_with_return(folded, asked):
         return ReplyClass("optin", None, "put back")
-    if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, alone):
+    if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked):
         return ReplyClass("optin", None, "put back")
     if reading.marks & set("AXC") or "question" in reading.marks:
         return None
@@ -539,7 +539,7 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
     if "Y" in reading.marks and "A" not in reading.marks:
         return ReplyClass("auto_reply", None, "automatic")
     return (
-        _optin_class(reading, normal(own), asked, not answered.strip())
+        _optin_class(reading, normal(own), asked)
         or (
             ReplyClass("optout", 1, reading.plain)
             if reading.plain and asked.other.isdisjoint(tokens)
