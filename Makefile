@@ -6,10 +6,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NPM := tests/simulator/npm
 # Threads of the numeric libraries are kept few: tests run side by side.
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test lint unit notebooks-check lab notebooks torture bench test-spark format clean
+.PHONY: demo test lint unit npm-clients notebooks-check lab notebooks torture bench test-spark format clean
 
 demo: $(READY)
 	$(BIN)/smsdata demo
@@ -23,7 +24,15 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
+	@$(MAKE) npm-clients || echo "The tests of other people's clients are skipped." >&2
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# Other people's clients of the gateway, which tests drive against the twin.
+npm-clients: $(NPM)/node_modules/.package-lock.json
+
+$(NPM)/node_modules/.package-lock.json: $(NPM)/package-lock.json
+	npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund --silent --fetch-retries=1 --fetch-timeout=60000
+	touch $@
 
 notebooks-check: $(READY)
 	SMSDATA_PROGRESS=0 $(BIN)/pytest --nbval notebooks -n 2 --dist loadfile
@@ -44,6 +53,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/optout_words.py
 	$(BIN)/python benchmarks/callbacks.py
+	$(BIN)/python benchmarks/accounts.py
 
 test-spark: $(READY)
 	@command -v java > /dev/null || test -n "$(JAVA_HOME)" || { echo "make test-spark needs Java 17 or newer; there is none." >&2; exit 1; }
@@ -61,4 +71,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NPM)/node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,8 +11,9 @@ The front door is a few verbs, then ordinary pandas::
     dlrs = store.read("dlrs", since="2026-11-01")
     smsdata.explain(smsdata.analysis.delivery_rate(dlrs))   # formula, numbers, dates, source
 
-`analysis`, `plots`, `hygiene`, `explain` and `to_msisdn` are loaded when they are first used: a scheduled
-sync needs none of them, nor pandas, DuckDB and matplotlib, which they bring.
+`analysis`, `plots`, `hygiene`, `explain`, `export`, `pseudonymise`, `demo_store` and `to_msisdn` are loaded
+when they are first used: a scheduled sync needs none of them, nor pandas, DuckDB and matplotlib, which they
+bring.
 """
 
 from importlib import import_module
@@ -38,7 +39,10 @@ from smsdata.stores import Stores
 if TYPE_CHECKING:
     from smsdata import analysis, hygiene, plots
     from smsdata.analysis import explain
+    from smsdata.demo import demo_store
     from smsdata.schema.number_spellings import to_msisdn
+    from smsdata.sharing.exporting import export
+    from smsdata.sharing.pseudonyms import pseudonymise
 
 __version__ = "0.1.0"
 __all__ = [
@@ -54,23 +58,32 @@ __all__ = [
     "Stores",
     "UsageError",
     "analysis",
+    "demo_store",
     "drain",
     "explain",
+    "export",
     "hygiene",
     "plots",
+    "pseudonymise",
     "sync",
     "to_msisdn",
     "verify",
 ]
 
 
+_LATER = {
+    "demo_store": "smsdata.demo",
+    "explain": "smsdata.analysis",
+    "export": "smsdata.sharing.exporting",
+    "pseudonymise": "smsdata.sharing.pseudonyms",
+    "to_msisdn": "smsdata.schema.number_spellings",
+}
+
 if not TYPE_CHECKING:  # type checkers read the imports above, and refuse a name that is not there
 
     def __getattr__(name: str) -> Any:
-        if name == "explain":
-            return import_module("smsdata.analysis").explain
-        if name == "to_msisdn":
-            return import_module("smsdata.schema.number_spellings").to_msisdn
+        if name in _LATER:
+            return getattr(import_module(_LATER[name]), name)
         if name in {"analysis", "hygiene", "plots"}:
             return import_module(f"smsdata.{name}")
         raise AttributeError(f"module 'smsdata' has no attribute {name!r}")

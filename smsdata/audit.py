@@ -133,7 +133,7 @@ class Audit:
         )
         return (
             f"{len(self.possible):,} more messages, to {_persons(self.possible)}, are possible breaches, "
-            f" for somebody to judge: {kinds}."
+            f"for somebody to judge: {kinds}."
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -30,12 +30,14 @@ _ENVIRONMENT = {
     "store": "SMSDATA_STORE",
     "store_owner": "SMSDATA_STORE_OWNER",
     "store_group": "SMSDATA_STORE_GROUP",
+    "pseudonym_key": "SMSDATA_PSEUDONYM_KEY",
     "ca_bundle": "SMSDATA_CA_BUNDLE",
     "proxy": "SMSDATA_PROXY",
 }
 _DEFAULTS = {
     "base_url": DEFAULT_BASE_URL, "rate": 2.0, "share": 0.5, "store": "data/store",
     "ca_bundle": "", "proxy": "", "store_owner": "", "store_group": "",
+    "pseudonym_key": "~/.config/smsdata/pseudonym.key",
 }  # fmt: skip
 
 
@@ -147,6 +149,7 @@ class Settings:
     proxy: str = ""
     store_owner: str = ""
     store_group: str = ""
+    pseudonym_key: str = ""
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r}, rate={self.rate:g}, share={self.share:g})"
@@ -198,6 +201,7 @@ def settings(**given: Any) -> Settings:
         proxy=_checked_proxy(values["proxy"]),
         store_owner=values["store_owner"],
         store_group=values["store_group"],
+        pseudonym_key=values["pseudonym_key"],
     )
 
 

@@ -38,6 +38,7 @@ _WORDS = frozenset(
         "api", "campaign", "quick_sms", "email_sms", "keyword", "test_sms", "yes", "no",
     }
 )  # fmt: skip
+_DEEPEST = 20
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_-]*[0-9]{0,2}")
 
 
@@ -96,8 +97,10 @@ class Shapes:
     outcomes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def take(self, call: str, value: Any, place: str = "") -> None:
-        """Look at a value of an answer, and at all within it."""
+        """Look at a value of an answer, and at all within it down to a depth that no answer has."""
         self.forms[call][place].add(form_of(value, place.rsplit(".", 1)[-1]))
+        if place.count(".") + place.count("[]") >= _DEEPEST:
+            return
         if isinstance(value, list):
             for one in value:
                 self.take(call, one, f"{place}[]")

@@ -86,6 +86,23 @@ def test_backtest_knows_whom_the_owner_took_off_and_put_back(connect: Connect, t
     assert (looked.removed, looked.re_added) == (before.removed, before.re_added + 1)
 
 
+def test_backtest_knows_who_opted_out_since(connect: Connect, tmp_path: Path) -> None:
+    account, store, _, then = lived(connect, tmp_path, seed=1, nights=24, stop=14)
+    before = hygiene.backtest(store, then)
+    plan = hygiene.plan(Store(tmp_path / "stopped"), now=then)
+    risen = plan.loc[plan["tier"] == "remove", "msisdn"].iloc[0]
+    send = account.send_campaign(numbers=[risen], text="Still there?")
+    account.advance(hours=1)
+    account.set_status(send, risen, "delivered")
+    account.reply(send, risen, "STOP")
+    account.advance(days=8)
+    sync(connect(Gateway(account, limiter=None)), store)
+    members = store.read("list_members")
+    assert "optout" in set(members.loc[members["msisdn"] == risen, "status"])
+    looked = hygiene.backtest(store, then)
+    assert (looked.removed, looked.alive) == (before.removed, before.alive + 1)
+
+
 def test_backtest_takes_no_outage_since_for_a_death(connect: Connect, tmp_path: Path) -> None:
     account, store, _, then = lived(connect, tmp_path, seed=1, nights=24, stop=14)
     before = hygiene.backtest(store, then)

@@ -205,6 +205,7 @@ def test_config_names_the_extra_that_the_keyring_needs(run, monkeypatch):
 def test_plan_tells_calls_and_minutes(run):
     printed = json.loads(run("plan", "--json").stdout)
     assert printed["total"] == sum(printed["calls"].values())
+    assert printed["rounds"] is None  # a month of its sends is read at every run
     assert run("plan").stdout.splitlines()[-1].startswith("all")
 
 

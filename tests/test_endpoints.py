@@ -32,7 +32,7 @@ COLUMNS = {
     "messages": {"id": "int64", "message_id": "int64", "sent_at": UTC, "msisdn": "str", "sender": "str",
                  "status": "str", "message": "str"} | STORED,
     "dlrs": {"message_id": "int64", "msisdn": "str", "sent_at": UTC, "status": "str", "optout": "bool",
-             "delivered_at": UTC, "list_id": "Int64"} | NAMES | {"copies": "int64"} | STORED,
+             "delivered_at": UTC, "list_id": "Int64"} | NAMES | {"copies": "int64", "source": "str"} | STORED,
     "replies": REPLIES | STORED,
     "campaign_replies": REPLIES | STORED,
     "lists": {"list_id": "int64", "name": "str", "created_at": UTC, "members_active": "int64",
@@ -243,7 +243,9 @@ def truth(account: Account, name: str, asked: dict[str, Any]) -> list[dict[str, 
 
 def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The frame as plain values, None for missing, without what a store adds."""
-    kept = frame.drop(columns=[c for c in ("extra", "synced_at", "gone_at", "proved") if c in frame])
+    kept = frame.drop(
+        columns=[c for c in ("extra", "synced_at", "gone_at", "proved", "source") if c in frame]
+    )
     made = kept.astype(object).where(kept.notna(), None)
     return [
         {str(k): v.to_pydatetime() if isinstance(v, pd.Timestamp) else v for k, v in row.items()}

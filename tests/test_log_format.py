@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from smsdata.cli.app import app, run
-from smsdata.cli.log_lines import log_to_stderr
+from smsdata.cli.log_lines import log_to_stderr, log_words
 from smsdata.simulator import Account, Gateway, running
 from tests.support.schemas import misfits
 
@@ -109,3 +109,8 @@ def test_log_goes_to_the_stderr_of_the_moment_and_is_set_once(monkeypatch: pytes
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed)
     logging.getLogger("smsdata.cli").info("nobody reads this")
+
+
+def test_half_a_character_is_logged_as_its_code(caplog: pytest.LogCaptureFixture) -> None:
+    log_words("there is no store at \udcff")
+    assert caplog.messages == ["there is no store at \\udcff"]

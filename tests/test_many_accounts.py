@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,10 +16,12 @@ from typer.testing import CliRunner, Result
 from smsdata import Client, Store, Stores, sync
 from smsdata.account_file import AccountEntry, read_accounts
 from smsdata.cli.app import app
+from smsdata.cli.log_lines import log_to_stderr
 from smsdata.cli.many import Outcome, side_by_side, worst_of
 from smsdata.settings import Settings
 from smsdata.simulator import Account, Gateway, running, transport
 from tests.support.schemas import misfits
+from tests.test_canaries import all_logged
 
 
 class OwnTime:
@@ -161,6 +164,40 @@ def test_sync_of_all_accounts_gives_one_summary_and_the_worst_code(
     assert text.exit_code == 1
     assert "wrong: " in text.stderr
     assert text.stdout.splitlines()[-1].startswith("3 accounts, ")
+
+
+def test_sync_of_all_accounts_logs_whose_line_it_is_and_no_secret(accounts: dict[str, Gateway]) -> None:
+    with all_logged() as lines:
+        done = run("sync", "--all-accounts", "--log-format", "json")
+    log_to_stderr("text")
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [fault for line in told for fault in misfits("--log-format json", line)] == []
+    assert {line["account"] for line in told} == set(accounts)
+    (failed,) = [line for line in told if line["account"] == "wrong"]
+    assert failed["level"] == "warning"
+    people = {str(n) for gateway in accounts.values() for n in gateway.account.recipients["msisdn"].tolist()}
+    everything = "\n".join(lines) + done.output
+    assert [one for one in people | {"CANARY-SECRET"} if one in everything] == []
+    assert "get-sms-sent" in everything  # else it would prove nothing
+
+
+def test_status_of_all_accounts_is_one_line_each(accounts: dict[str, Gateway], tmp_path: Path) -> None:
+    run("sync", "--account", "perth")
+    run("sync", "--account", "wrong")
+    done = run("status", "--all-accounts", "--json")
+    told = json.loads(done.stdout)
+    assert misfits("smsdata status --all-accounts", told) == []
+    codes = {name: one["exit_code"] for name, one in told["accounts"].items()}
+    assert (done.exit_code, codes) == (2, {"sydney": 2, "perth": 0, "wrong": 3})
+    for name in ("perth", "wrong"):
+        assert misfits("smsdata status", told["accounts"][name]["result"]) == []
+    screen = run("status", "--all-accounts").stdout
+    for words in (
+        r"sydney +2 +- +there is no store",
+        r"perth +0  \d+ s +-$",
+        r"wrong +3  never +the last run failed",
+    ):
+        assert re.search(words, screen, re.MULTILINE), words
 
 
 def test_sync_of_one_account_takes_its_secret_rate_and_store(

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from smsdata import Store
+from smsdata.errors import ApiError
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.run import sync
 from smsdata.simulator import Account, Gateway, transport
@@ -421,3 +422,104 @@ def test_sync_lets_no_unknown_word_take_the_place_of_a_status_that_is_known(conn
     stored = {row["id"]: row["status"] for row in store.rows("messages").to_pylist()}
     truth = {row["id"]: row["status"] for row in account.truth("messages")}
     assert stored == truth
+
+
+@pytest.mark.parametrize("depth", [100, 300, 890])
+def test_sync_takes_a_row_that_is_nested_deeply_or_sets_it_aside(connect, tmp_path, account, depth):
+    nested = b'{"a":' * depth + b"1" + b"}" * depth
+    through = _Nests(Gateway(account, limiter=None), nested)
+    store = Store(tmp_path / "store")
+    report = sync(connect(None, through=through), store, tables=["numbers"])
+    assert any("'deep'" in line for line in report.notes + report.attention)
+    rows = store.read("numbers")
+    assert len(rows) + report.tables["numbers"].rejected == len(account.truth("numbers"))
+
+
+class _Nests(httpx.BaseTransport):
+    """A gateway that puts something deeply nested into each number."""
+
+    def __init__(self, gateway: Gateway, nested: bytes) -> None:
+        self._inner = transport(gateway)
+        self._nested = nested
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on; an unknown key holds what is nested."""
+        response = self._inner.handle_request(request)
+        body = response.read().replace(b'"price":', b'"deep":' + self._nested + b',"price":')
+        headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() != "content-length"]
+        return httpx.Response(response.status_code, headers=headers, content=body)
+
+
+def _without_send(message_id: int) -> Change:
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        if call != "get-message-report":
+            return None
+        rows = next(name for name, value in answer.items() if isinstance(value, list))
+        total = next(name for name in answer if name == "total" or name.endswith("_total"))
+        kept = [row for row in answer[rows] if message_id not in (row.get("message_id"), row.get("id"))]
+        return answer | {rows: kept, total: int(answer[total]) - len(answer[rows]) + len(kept)}
+
+    return change
+
+
+def test_sync_names_a_send_that_messages_name_and_the_report_does_not(connect, tmp_path, account):
+    send = biggest(account)
+    through = Tampered(Gateway(account, limiter=None), _without_send(send))
+    store = Store(tmp_path / "store")
+    for _ in range(2):
+        report = sync(connect(None, through=through), store, since="100d")
+        assert [line for line in report.attention if line.startswith("campaigns: ") and str(send) in line]
+        assert [d for d in store.verify() if d.what == "not in the report" and str(send) in d.where]
+        account.advance(hours=24)
+    through.on = False
+    assert not sync(connect(None, through=through), store).attention
+    assert differences(store, account) == {}
+    assert store.verify() == []
+
+
+def test_sync_does_not_believe_that_nothing_is_reported_where_messages_are_listed(connect, tmp_path, account):
+    through = Tampered(Gateway(account, limiter=None), emptied("get-message-report"))
+    store = Store(tmp_path / "store")
+    for _ in range(2):
+        report = sync(connect(None, through=through), store, since="100d")
+        assert [line for line in report.attention if line.startswith("campaigns: ")]
+        assert [d for d in store.verify() if d.what == "not in the report"]
+        account.advance(hours=24)
+    through.on = False
+    assert not sync(connect(None, through=through), store).attention
+    assert differences(store, account) == {}
+
+
+def test_sync_goes_on_naming_a_read_that_failed_while_it_rests(connect, tmp_path, account):
+    list_id = account.truth("lists")[0]["list_id"]
+
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        if call == "get-list" and sent["list_id"] == str(list_id):
+            return {"error": {"code": "NO_ACCESS", "description": "not yours"}}
+        return None
+
+    through = Tampered(Gateway(account, limiter=None), change)
+    store = Store(tmp_path / "store")
+    for run in range(4):
+        report = sync(connect(None, through=through), store, since="100d" if not run else None)
+        assert [line for line in report.attention if str(list_id) in line]
+    through.on = False
+    account.advance(days=8)
+    assert not sync(connect(None, through=through), store).attention
+    assert differences(store, account) == {}
+
+
+def test_an_answer_about_something_else_is_asked_for_four_times(connect, account):
+    asked: list[str] = []
+    first, second, *_ = (row["list_id"] for row in account.truth("lists"))
+
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        asked.append(call)
+        return answer | {"id": second} if call == "get-list" else None
+
+    with (
+        connect(None, through=Tampered(Gateway(account, limiter=None), change)) as client,
+        pytest.raises(ApiError, match=r"MISFIT.* after 4 tries"),
+    ):
+        client.list_members(list_id=first)
+    assert asked == ["get-list"] * 4

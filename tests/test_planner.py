@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from smsdata.errors import UsageError
 from smsdata.ingest import plan as planner
-from smsdata.ingest.plan import Campaign, Refresh, SyncOptions
+from smsdata.ingest.plan import Campaign, Refresh, SyncOptions, Turn
 from smsdata.schema.counters import Stored, agrees
-from smsdata.store.state import Retry, State
+from smsdata.store.coverage import Span
+from smsdata.store.state import Retry, Rounds, State
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -120,8 +121,19 @@ def test_refresh_is_never_dearer_than_reading_everything(
         (NOW - timedelta(days=40), [], NOW - timedelta(days=40) - planner.CURSOR_MARGIN),
     ],
 )
-def test_report_start_is_one_look_back_or_as_far_as_anything_is_due(cursor, due, start):
-    assert planner.report_start(NOW, cursor, due) == start
+def test_report_spans_are_one_look_back_or_as_far_as_anything_is_due(cursor, due, start):
+    assert planner.report_spans(NOW, cursor, due) == [Span(start, NOW)]
+
+
+def test_report_spans_are_98_hours_and_those_whose_turn_it_is():
+    older = Span(NOW - timedelta(days=60), NOW - timedelta(days=50))
+    turn = Turn((older,), Rounds(older.end, older.end, NOW))
+    newest = Span(NOW - planner.QUIET, NOW)
+    assert planner.report_spans(NOW, NOW - planner.DAY, turn=turn) == [older, newest]
+    paused = Span(NOW - planner.QUIET - 2 * planner.DAY, NOW)  # what was not quiet when it was last looked at
+    assert planner.report_spans(NOW, NOW - 3 * planner.DAY, turn=turn) == [older, paused]
+    due = [NOW - timedelta(days=55)]
+    assert planner.report_spans(NOW, NOW - planner.DAY, due, turn) == [Span(older.start, NOW)]
 
 
 def test_lacks_messages_waits_for_fresh_campaigns():

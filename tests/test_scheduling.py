@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from smsdata.cli.app import app
+from smsdata.cli.many import WORST_FIRST
 
 PAGE = (Path(__file__).parent.parent / "docs" / "scheduling.md").read_text()
 SMSDATA = "/srv/sms/.venv/bin/smsdata"
@@ -53,6 +54,15 @@ def test_recipes_run_commands_that_there_are() -> None:
     assert len(command_lines()) == 5
     assert [fault for line in command_lines() for fault in faults_of(line)] == []
     assert faults_of("sync --hartbeat x") == ["--hartbeat"]
+
+
+def test_exit_codes_have_one_page_that_says_what_each_asks_for() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "exit-codes.md").read_text()
+    codes = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    assert {int(code) for code, *_ in codes} == {0, 1, 2, 3, 4, 5, 130}
+    assert all(cell.strip() for row in codes for cell in row)
+    (order,) = re.findall(r"the first of ([\d, ]+) that", page)
+    assert [int(code) for code in order.split(",")] == list(WORST_FIRST)
 
 
 def crontab_faults(text: str) -> list[str]:

@@ -95,6 +95,17 @@ def test_apply_hears_a_reply_that_comes_while_it_runs(slim: Template, tmp_path: 
     assert set(report.rows["reason"]) == {"", "a reply came since"}
 
 
+def test_apply_skips_who_joined_another_list_since(slim: Template, tmp_path: Path) -> None:
+    world = copied(slim, tmp_path / "store")
+    other = world.account.contacts.add_list("C")
+    world.account.contacts.add_member(other, number(0))
+    with world.client() as client:
+        report = hygiene.apply(slim[1], client, world.store, dry_run=False)
+    assert report.counts == {"skipped": 2}
+    assert set(report.rows["reason"]) == {"it was put on another list since"}
+    assert world.gateway.applied == []
+
+
 def test_apply_hears_a_reply_that_was_listed_late(slim: Template, tmp_path: Path) -> None:
     """It was received before the last sync and is listed only now."""
     world = copied(slim, tmp_path / "store")

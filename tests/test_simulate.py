@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -55,6 +56,27 @@ def test_simulate_tells_its_port_and_its_rate_and_serves() -> None:
     _, rest = process.communicate(timeout=60)
     assert statuses == [200, 429]
     assert "Traceback" not in rest
+
+
+def test_simulate_serves_the_world_of_a_file(tmp_path: Path) -> None:
+    """Its clock is an hour ahead, it is no reseller, and it writes lists as objects."""
+    file = tmp_path / "world.toml"
+    file.write_text("[gateway]\ndate_offset = 3600\nreseller = false\n[faults]\nobject_list = 1.0\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "smsdata", "simulate", "--port", "0", "--parameters", str(file)],
+        stderr=subprocess.PIPE, text=True, env=os.environ | {"SMSDATA_RATE": "100"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    base_url = next(word for word in first.split() if word.startswith("http://"))
+    transport = httpx.HTTPTransport(retries=8)
+    with httpx.Client(base_url=base_url, auth=("demo", "demo"), transport=transport) as http:
+        lists, clients = http.get("get-lists.json"), http.get("get-clients.json")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert lists.headers["date"].startswith("Sun, 22 Nov 2026 01:00:")
+    assert set(lists.json()["lists"]) == {"0", "2", "4", "6", "8", "10"}
+    assert clients.json()["error"]["code"] == "NO_ACCESS"
 
 
 def test_account_of_size_is_what_it_says() -> None:

@@ -18,6 +18,7 @@ from smsdata.store.state import (
     Failure,
     OtherFormatError,
     Retry,
+    Rounds,
     Slice,
     State,
     next_generation,
@@ -26,6 +27,7 @@ from smsdata.store.state import (
     note_left_out,
     note_rejects,
     note_report,
+    note_rounds,
     note_witness,
     state_as_json,
     state_from_json,
@@ -125,6 +127,7 @@ def test_state_keeps_every_field_in_its_file() -> None:
     state.hits_seen[7] = 3
     note_all_members(state)
     note_rejects(state, ["dlrs-0f.json"])
+    note_rounds(state, Rounds(T0, T0, T0))
     note_left_out(state, {7: datetime(2026, 9, 1, tzinfo=UTC)})
     note_report(state, Span(T0, T0))
     assert all(

@@ -129,6 +129,20 @@ def test_differences_say_no_names_that_people_chose() -> None:
     assert places == ["*", "fields", "balance", "currency"]
 
 
+def test_an_answer_that_is_nested_deeply_is_one_difference() -> None:
+    """It is looked at as far as anybody would read, however deep it goes."""
+    deep: dict[str, Any] = {"a": 1}
+    for _ in range(5_000):
+        deep = {"a": deep}
+    odd = {"balance": 1.5, "currency": "AUD", "odd": deep}
+    report = compared_shapes(answering({"get-balance": odd}), twin())
+    lines = [one.line() for one in report.differences if one.call == "get-balance"]
+    assert lines == [
+        "get-balance odd: an object; the twin gives nothing",
+        "get-balance error: nothing; the twin gives an object",
+    ]  # fmt: skip
+
+
 def test_a_key_that_is_there_sometimes_is_told_beside_what_it_holds() -> None:
     """The twin always has it: a place that is empty here and there is a difference too."""
     rows = [{"keyword": "JOIN", "number": "61491570110"}, {"keyword": "WIN"}]

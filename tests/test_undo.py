@@ -1,4 +1,4 @@
-"""Undo asks the gateway first: nobody is put back who opted out anywhere, or of whom that cannot be known."""
+"""The gateway is asked first: nobody is put back who opted out anywhere, or of whom that cannot be known."""
 
 from __future__ import annotations
 
@@ -199,4 +199,18 @@ def test_undo_of_many_reads_a_list_whole(tmp_path: Path) -> None:
     report = undone(world, run, through=through)
     assert set(report.rows.loc[report.rows["outcome"] == "skipped", "msisdn"]) == {DEAD}
     assert {msisdn for _, msisdn in world.changes("add-to-list")} == {number(1)}
+    assert (through.calls["get-list", str(other)], through.calls["get-contact", str(other)]) == (1, 0)
+
+
+def test_apply_of_many_reads_a_changed_list_whole_for_who_joined_it(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    plan = world.synced()
+    other = world.account.contacts.add_list("C")
+    for n in range(4):
+        world.account.contacts.add_member(other, number(n))
+    through = Counted(world)
+    with world.client(through) as client:
+        report = hygiene.apply(plan, client, world.store)
+    assert report.counts == {"skipped": 4}
+    assert set(report.rows["reason"]) == {"it was put on another list since"}
     assert (through.calls["get-list", str(other)], through.calls["get-contact", str(other)]) == (1, 0)

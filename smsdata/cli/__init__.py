@@ -2,15 +2,28 @@
 
 Owns every word that a terminal shows. Imports anything below; only `__main__` imports it. Read in this order:
 `app` (what all commands share), `simulate` (demo, simulate), `twin` (twin-check), `sync` (sync, plan, tables,
-verify), `status`, `accounts` (many accounts), `listen` (listen, ingest-callbacks), `hygiene` (clean, undo,
-audit), `config`. A new command is one function in the file of its family.
+verify), `status`, `export`, `reporting` (report), `accounts` (many accounts), `listen` (listen,
+ingest-callbacks), `hygiene` (clean, undo, audit), `config`. A new command is one function in the file of its
+family.
 """
 
 # A command is known once its file is imported, and help lists commands in the order of these imports.
 # isort: off
-from smsdata.cli import simulate, twin, sync, status, accounts, listen, hygiene, config
+from smsdata.cli import simulate, twin, sync, status, export, reporting, accounts, listen, hygiene, config
 
 # isort: on
 from smsdata.cli.app import main
 
-__all__ = ["accounts", "config", "hygiene", "listen", "main", "simulate", "status", "sync", "twin"]
+__all__ = [
+    "accounts",
+    "config",
+    "export",
+    "hygiene",
+    "listen",
+    "main",
+    "reporting",
+    "simulate",
+    "status",
+    "sync",
+    "twin",
+]

@@ -75,12 +75,12 @@ def _check(common: CommonOptions, entries: Mapping[str, AccountEntry]) -> int:
     for name, outcome in outcomes.items():
         if outcome.error:
             common.look(f"{name}: {outcome.error.text}")
-    told = {"accounts": {name: _checked(one) for name, one in outcomes.items()}, "exit_code": code}
+    told = {"accounts": {name: _check_facts(one) for name, one in outcomes.items()}, "exit_code": code}
     common.show(told, *(f"{name:<20} {'failed' if one.error else 'good'}" for name, one in outcomes.items()))
     return code
 
 
-def _checked(outcome: Outcome) -> dict[str, Any]:
+def _check_facts(outcome: Outcome) -> dict[str, Any]:
     return {
         name: value for name, value in outcome.as_json().items() if name in {"exit_code", "store", "error"}
     }

@@ -30,7 +30,7 @@ def config_command(
             ("key", mask(chosen.key)), ("secret", mask(chosen.secret.reveal())),
             ("base_url", chosen.base_url), ("rate", chosen.rate), ("share", chosen.share),
             ("store", str(chosen.store)), ("store_owner", chosen.store_owner),
-            ("store_group", chosen.store_group),
+            ("store_group", chosen.store_group), ("pseudonym_key", chosen.pseudonym_key),
             ("ca_bundle", chosen.ca_bundle), ("proxy", without_credentials(chosen.proxy)),
         )
     }  # fmt: skip
@@ -44,5 +44,5 @@ def config_command(
             "Set SMSDATA_API_KEY and SMSDATA_API_SECRET; or keep them in this machine's keyring, "
             "for which there is an extra: pip install 'smsdata[keyring]'."
         )
-    lines = [f"{name:<11} {entry['value']!s:<40} {entry['from']}" for name, entry in shown.items()]
+    lines = [f"{name:<13} {entry['value']!s:<40} {entry['from']}" for name, entry in shown.items()]
     common.show(shown, *lines)

@@ -72,7 +72,7 @@ def log_to_stderr(shape: str) -> None:
     for logger in (everything, _WORDS):
         for handler in [one for one in logger.handlers if isinstance(one, _Stderr)]:
             logger.removeHandler(handler)
-    handler = _Stderr()
+    handler = _Stderr(logging.INFO)
     _WORDS.setLevel(logging.INFO)
     if shape == "json":
         handler.setFormatter(_JsonLines())
@@ -86,4 +86,7 @@ def log_words(*lines: str, level: int = logging.INFO, **facts: Any) -> None:
     """Log lines for a person, each a record; `facts`, but for empty ones, stand beside it in JSON."""
     told = {name: fact for name, fact in facts.items() if fact not in ("", None)}
     for line in lines:
-        _WORDS.log(level, "%s", line, extra={"facts": told})
+        shown = line.encode(
+            errors="backslashreplace"
+        ).decode()  # half a character would stop who reads the log
+        _WORDS.log(level, "%s", shown, extra={"facts": told})

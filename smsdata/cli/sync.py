@@ -21,10 +21,10 @@ from smsdata.errors import UsageError
 from smsdata.gateway.client import Client
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.report import Report
-from smsdata.ingest.run import plan_sync, sync
+from smsdata.ingest.run import look_backs, plan_sync, sync
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Pace, settings
-from smsdata.store.state import not_offered
+from smsdata.store.state import State, not_offered
 from smsdata.store.store import Store
 from smsdata.store.verify import unfinished
 
@@ -235,16 +235,23 @@ def plan_command(
     store = common.open_store()
     with common.client() as client:
         calls = plan_sync(client, store, since=since)
-        pace = client.settings.pace
+        pace, night = client.settings.pace, look_backs(store, client.now())
     total = sum(calls.values())
     minutes = pace.minutes(total)
     lines = [f"{'table':<16}{'calls':>8}{'minutes':>9}"]
     lines += [f"{name:<16}{count:>8,}{pace.minutes(count):>9.1f}" for name, count in calls.items()]
     lines.append(f"{'all':<16}{total:>8,}{minutes:>9.1f}  at {pace}")
+    if night is not None:
+        lines.append(
+            f"sends: too many to look at each night. Of the last 98 hours {night.recent:,} calls a night; "
+            f"those of up to 30 days each within a week, {night.weekly:,}; older ones in turn, "
+            f"{night.older:,}: a full round takes {night.nights:,} nights"
+        )
     left = [f"{one.table} {one.where}" for one in unfinished(store.state)]
     lines += [f"unfinished, goes on: {line}" for line in left]
     counts = {"calls": calls, "total": total, "minutes": round(minutes, 2), "pace": pace.per_second}
-    common.show(counts | {"unfinished": left}, *lines)
+    rounds = asdict(night) if night else None
+    common.show(counts | {"unfinished": left, "rounds": rounds}, *lines)
 
 
 @command("tables")
@@ -294,6 +301,16 @@ def _size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def _not_vouched_for(state: State) -> list[str]:
+    """What is said beside "all is well": what nothing counts, what is counted otherwise, what is not read."""
+    otherwise = len(state.replies_counted_differently)
+    return [
+        "Inbound messages that answer no send are counted by nothing: only their list vouches for them.",
+        *([f"{otherwise:,} sends count more replies than complete reads of them gave."] if otherwise else []),
+        *(f"{name}: not offered by this gateway, so not read." for name in not_offered(state)),
+    ]
+
+
 @command("verify")
 def verify_command(
     common: CommonOptions,
@@ -316,8 +333,7 @@ def verify_command(
     good = "All is well: files, keys, and every campaign's rows agree with its counters" + (
         "." if offline or differences else ", as do the gateway's counts of messages."
     )
-    if not wrong:
-        lines.append(good)
+    lines += [] if wrong else [good, *_not_vouched_for(store.state)]
     common.show(
         {"differences": [asdict(difference) for difference in differences], "offline": offline},
         *lines,

@@ -411,10 +411,14 @@ def _keys_of(value: Any, *, nested: bool) -> int:
         inner = [v for v in value.values() if type(v) is dict]
         inner += [row for v in value.values() if type(v) is list for row in v if type(row) is dict]
         return len(value) + sum(map(len, inner))
-    if type(value) is dict:
-        values = value.values()
-        return len(value) + sum(_keys_of(v, nested=True) for v in values if type(v) in (dict, list))
-    return sum(_keys_of(v, nested=True) for v in value if type(v) in (dict, list))
+    keys, left = 0, [value]
+    while left:  # no recursion: an answer may be nested deeper than calls may be
+        one = left.pop()
+        if type(one) is dict:
+            keys += len(one)
+            one = one.values()
+        left += [inner for inner in one if type(inner) in (dict, list)]
+    return keys
 
 
 def parse_json(body: bytes) -> Any:

@@ -41,6 +41,7 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 T = TypeVar("T")
 
 _CALL_TRIES = 8
+_MISFITS = 4  # so often an answer about something else is asked for again, each time on a fresh connection
 _ASKS = 3
 _TRIES_SECONDS = 300.0
 SKEW = timedelta(minutes=5)  # a Date further off from this machine's clock is not believed
@@ -285,15 +286,16 @@ class Caller:
             ):
                 with context:
                     attempt = context.num
-                    return self._on_own_connection(once)
+                    return self._on_own_connection(once, attempt)
         except ApiError as error:
             raise _placed(error, where, attempt, self._clock() - began) from None
         raise AssertionError("unreachable")
 
-    def _on_own_connection(self, once: Callable[[], T]) -> T:
+    def _on_own_connection(self, once: Callable[[], T], attempt: int) -> T:
         """Make one try; after an answer about something else, the next one gets a fresh connection.
 
         Kept-alive connections of which the answers are mixed up stay so; calls under way finish on theirs.
+        What a few fresh ones do not cure is no mix-up.
         """
         try:
             return once()
@@ -301,6 +303,7 @@ class Caller:
             if error.code == "MISFIT":
                 with self._lock:
                     self._left_alone += filter(None, [self.__dict__.pop("_wire", None)])
+                error.retryable = attempt < _MISFITS
             raise
 
     def _answer(

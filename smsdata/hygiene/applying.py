@@ -3,7 +3,7 @@
 Everything that could make it a mistake is asked for again just before each change. A change is made at most
 once: when an answer is lost, or the process died in between, the contact is looked up before the call is made
 again. Imports of smsdata only `gateway`, `store`, `times`, `errors` and, within hygiene, changes, caps,
-plan_file, rereading, run_journal and second_look.
+plan_file, rereading, run_journal, second_look and withdrawals.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from smsdata.hygiene.run_journal import (
     rewrite_lost_suppressions,
 )
 from smsdata.hygiene.second_look import SecondLook, oldest_evidence
+from smsdata.hygiene.withdrawals import joined_since
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 
@@ -167,6 +168,9 @@ class _Application:
         known = set(lists["list_id"].tolist())
         done = 0
         self.look.replies.read(oldest_evidence(targets))
+        removals = targets[targets["action"] == "delete"]
+        bounced = dict(zip(removals["msisdn"], removals["last_bounce"], strict=True))
+        self.look.joined = joined_since(self.client, self.store, bounced, lists)
         for number, rows in targets.groupby("list_id", sort=True):
             list_id = one_list(int(str(number)))
             reason = "the list is gone" if list_id not in known else ""

@@ -21,6 +21,7 @@ import pandas as pd
 from smsdata.analysis.bounce_days import APART_MICROS, ORDINARY, SPIKE, UNJUDGED, judged_bounces
 from smsdata.analysis.core.engine import open_tables
 from smsdata.analysis.core.statistics import wilson
+from smsdata.analysis.opt_outs import optouts
 from smsdata.errors import UsageError
 from smsdata.hygiene.planning import last_heard, ruled_contacts
 from smsdata.store.coverage import Span
@@ -157,7 +158,8 @@ def backtest(
     last sync that read its counters by then. So a time before the first sync that the store remembers cannot
     be gone back to. Of each earlier day the last sync is remembered, for 400 days. Of lists, whoever was on
     one then and has not changed since is known; one that was removed by hygiene is taken from the table
-    suppressions, and one that got a message of the list before and joined it after is taken for put back.
+    suppressions, one that opted out since, by all that tells when, is taken for active then, and one that got
+    a message of the list before and joined it after is taken for put back.
 
     References
     ----------
@@ -263,14 +265,33 @@ def _members_then(store: Store, then: datetime, dlrs: pd.DataFrame) -> pd.DataFr
     since = store.read("dlrs", since=then, columns=["list_id", "msisdn"]).dropna(subset=["list_id"])
     reached = pd.MultiIndex.from_frame(since[key].astype({"list_id": "int64"}))  # only active ones are
     members.loc[put_back | pd.MultiIndex.from_frame(members[key]).isin(reached), "status"] = "active"
+    bounced = set(dlrs.loc[dlrs["status"] == "hard-bounce", "msisdn"])
+    left = members.loc[members["status"].str.lower() != "active", "msisdn"]
+    members.loc[members["msisdn"].isin(_opted_out_since(store, then, set(left) & bounced)), "status"] = (
+        "active"
+    )
     taken = store.read("suppressions")
-    taken = taken[(taken["done_at"] > then) & (taken["action"] == "delete")][key]
+    taken = taken[taken["done_at"] > then][key]
     kept = members[~later | put_back].copy()
     kept.loc[kept["msisdn"].isin(taken["msisdn"]), "status"] = "active"
     more = taken.drop_duplicates().merge(kept[key], how="left", indicator=True)
     more = more.loc[more["_merge"] == "left_only", key].assign(status="active")
     rows = pd.concat([kept, more], ignore_index=True) if len(more) else kept
     return rows.astype({"list_id": "int64"})
+
+
+def _opted_out_since(store: Store, then: datetime, numbers: set[str]) -> set[str]:
+    """Those of some numbers of which all that tells of an opt-out, and when, came after that time."""
+    if not numbers:
+        return set()
+    evidence = {
+        table: rows[rows["msisdn"].isin(numbers)]
+        for table in ("replies", "dlrs", "optouts")
+        for rows in [store.read(table)]
+    }
+    periods = optouts(**evidence, messages=store.scan("messages"))
+    began = periods["possible_at"].fillna(periods["review_at"]).groupby(periods["msisdn"]).min()
+    return set(began.index[began > then])
 
 
 # ---- what came of it -------------------------------------------------------------------------------

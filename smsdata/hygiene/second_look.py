@@ -48,10 +48,16 @@ class SecondLook:
         What was replied until now.
     made_at
         When the plan was made.
+
+    Attributes
+    ----------
+    joined : dict
+        By number, that it joined another list since its last bounce, or that this could not be asked.
     """
 
     def __init__(self, client: Caller, replies: RepliesHeard, made_at: datetime) -> None:
         self.replies = replies
+        self.joined: dict[str, str] = {}
         self._client = client
         self._made_at = made_at
         self._kinds: dict[int, dict[str, str]] = {}
@@ -68,6 +74,8 @@ class SecondLook:
             return "a reply came since"
         if contact["created_at"] is not None and contact["created_at"] >= row["last_bounce"]:
             return "it was put on the list since"
+        if row["msisdn"] in self.joined:
+            return self.joined[row["msisdn"]]
         history = drain(self._client, "contact_history", msisdn=row["msisdn"])
         return objection(with_kinds(history, row, self._kinds_of), row)
 

@@ -43,6 +43,8 @@ ADVICE = {
 }
 """What a person can do where the gateway refuses to put a contact back."""
 
+_NOBODY = "its journal names nobody: it changed nothing, or the store is older than it. Nothing was put back."
+
 
 def undo(
     run: str,
@@ -94,6 +96,8 @@ def undo(
         undoing = _Undoing(client, store, journal, labels, _named(journal, store), dry_run=dry_run)
         todo = [entry for _, entry in sorted(journal.entries.items()) if entry.removed]
         undoing.ask_about(todo, lists)
+        if not journal.entries:
+            undoing.report.attention.append(_NOBODY)
         for done, entry in enumerate(todo, start=1):
             undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
             if on_step:

@@ -1,14 +1,14 @@
-"""Who may have opted out where the store did not look: asked of the gateway before anybody is put back.
+"""What the gateway knows of people that the store does not: who opted out, and who joined a list since.
 
 An opt-out since the last sync shows in three places: replies, which `rereading` reads; the lists that a
 person is or was on; and the opt-out flags of the sends to it. Owns which of them are asked about, by the
-fewest calls. What could not be asked counts against putting somebody back. Imports of smsdata only `gateway`,
+fewest calls. What could not be asked counts against a change. Imports of smsdata only `gateway`,
 `ingest.plan`, `schema`, `store`, `errors` and, within hygiene, changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,15 +21,17 @@ from smsdata.gateway.blame import Blame
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
 from smsdata.gateway.endpoints import endpoint
-from smsdata.hygiene.changes import concerns_every_call, find, one_list
-from smsdata.ingest.plan import LOOK_BACK, list_counters, member_pages, pages, report_start
+from smsdata.hygiene.changes import Contact, concerns_every_call, find, one_list
+from smsdata.ingest.plan import LOOK_BACK, list_counters, member_pages, pages, report_spans
 from smsdata.schema.counters import Counters
 from smsdata.store.store import Store
 
 OPTED_OUT = "the gateway says that it opted out"
 INACTIVE = "it is on a list and not active there: it may have opted out"
+JOINED = "it was put on another list since"
 _NOT_ASKED = "it could not be asked whether it opted out"
-_FROM_THE_STRONGEST = (OPTED_OUT, INACTIVE, _NOT_ASKED)
+_NOT_SEEN = "it could not be asked whether it joined a list since"
+_FROM_THE_STRONGEST = (OPTED_OUT, INACTIVE, JOINED, _NOT_ASKED, _NOT_SEEN)
 
 
 def asked_again(client: Caller, store: Store, numbers: set[str], lists: pd.DataFrame) -> dict[str, str]:
@@ -56,23 +58,53 @@ def asked_again(client: Caller, store: Store, numbers: set[str], lists: pd.DataF
     """
     if not numbers:
         return {}
-    asking = _Asking(client, store, numbers)
-    asking.about_lists(lists.to_dict("records"))
+    asking = _Asking(client, store, numbers, _NOT_ASKED)
+    for number, contact in asking.contacts(lists, asking.seen_on()):
+        word = str(contact["status"]).lower()
+        if word != "active":
+            asking.note([number], INACTIVE if word == "inactive" else OPTED_OUT)
     asking.about_sends()
+    return asking.against
+
+
+def joined_since(
+    client: Caller, store: Store, since: Mapping[str, pd.Timestamp], lists: pd.DataFrame
+) -> dict[str, str]:
+    """Ask the gateway which of some people joined a list since an instant of theirs.
+
+    Asked are the lists that changed since their members were read.
+
+    Parameters
+    ----------
+    client, store, lists
+        As for `asked_again`.
+    since
+        By number, from when on a joining counts.
+
+    Returns
+    -------
+    dict
+        By number, what speaks against removing it.
+    """
+    asking = _Asking(client, store, set(since), _NOT_SEEN)
+    for number, contact in asking.contacts(lists, {}, only_active=True):
+        if pd.notna(contact["created_at"]) and contact["created_at"] >= since[number]:
+            asking.note([number], JOINED)
     return asking.against
 
 
 class _Asking:
     """The asking about some people, and what speaks against each."""
 
-    def __init__(self, client: Caller, store: Store, numbers: set[str]) -> None:
+    def __init__(self, client: Caller, store: Store, numbers: set[str], unknown: str) -> None:
         self.against: dict[str, str] = {}
         self._client = client
         self._store = store
         self._numbers = numbers
+        self._unknown = unknown
         self._blame = Blame(client.is_there)
 
-    def _note(self, numbers: Iterable[str], reason: str) -> None:
+    def note(self, numbers: Iterable[str], reason: str) -> None:
         """Keep the strongest reason of each."""
         for number in numbers:
             both = [reason, self.against.get(number, reason)]
@@ -84,25 +116,31 @@ class _Asking:
             concerns_every_call(error) or self._blame.concerns_account(endpoint(table), error)
         ):
             raise error
-        self._note(numbers, f"{_NOT_ASKED} ({error.code})")
+        self.note(numbers, f"{self._unknown} ({error.code})")
 
     # ---- lists -----------------------------------------------------------------------------------
 
-    def about_lists(self, lists: Iterable[Mapping[Any, Any]]) -> None:
-        """Ask every list that a person is or was on, and all people of those that changed since the sync."""
-        seen = self._seen_on()
-        for row in lists:
-            list_id = int(row["list_id"])
-            about = self._numbers if self._moved(row) else seen.get(list_id, set())
-            counters = list_counters(row)
-            whole = self._store.state.all_members_come and 0 < member_pages(*counters) < len(about)
-            statuses = self._statuses_of_all(list_id) if whole else None
-            if statuses is None:
-                self._one_by_one(list_id, about)
-            else:
-                self._judge({number: statuses[number] for number in about & statuses.keys()})
+    def contacts(
+        self, lists: pd.DataFrame, seen: Mapping[int, set[str]], *, only_active: bool = False
+    ) -> Iterator[tuple[str, Contact]]:
+        """Look people up on the lists where they were seen, and all of them on lists that changed since.
 
-    def _seen_on(self) -> dict[int, set[str]]:
+        Gives those that are there, each with its number. A list is read whole where that takes fewer calls,
+        and shows those that matter: not every gateway shows contacts that are not active.
+        """
+        shown = only_active or self._store.state.all_members_come
+        rows: list[dict[Any, Any]] = lists.to_dict("records")
+        for row in rows:
+            list_id, counters = int(row["list_id"]), list_counters(row)
+            about = self._numbers if self._moved(list_id, counters) else seen.get(list_id, set())
+            whole = shown and 0 < member_pages(*counters) < len(about)
+            members = self._members(list_id) if whole else None
+            if members is None:
+                yield from self._one_by_one(list_id, about)
+            else:
+                yield from ((number, members[number]) for number in sorted(about & members.keys()))
+
+    def seen_on(self) -> dict[int, set[str]]:
         """The people by list, as far as anything stored says that they are or were on it."""
         found: dict[int, set[str]] = {}
         for table in ("list_members", "suppressions", "dlrs"):
@@ -111,22 +149,23 @@ class _Asking:
                 found.setdefault(int(list_id), set()).add(msisdn)
         return found
 
-    def _moved(self, row: Mapping[Any, Any]) -> bool:
+    def _moved(self, list_id: int, counters: tuple[int, int]) -> bool:
         """Whether somebody may have joined a list since its members were read."""
-        state, list_id, counters = self._store.state, int(row["list_id"]), list_counters(row)
+        state = self._store.state
         doubtful = list_id in state.unproved_lists | state.changing_lists or min(counters) < 0
         return doubtful or state.members_seen.get(list_id) != counters
 
-    def _statuses_of_all(self, list_id: int) -> dict[str, Any] | None:
+    def _members(self, list_id: int) -> dict[str, Contact] | None:
         """Read a list whole; None where that fails: then its people are looked up one by one."""
         try:
             members = drain(self._client, "list_members", list_id=one_list(list_id))
         except (ApiError, DrainError, RowError):
             return None
         self._blame.note_answer()
-        return dict(zip(members["msisdn"], members["status"], strict=True))
+        told = zip(members["msisdn"], members["status"], members["created_at"], strict=True)
+        return {number: {"status": status, "created_at": at} for number, status, at in told}
 
-    def _one_by_one(self, list_id: int, about: Iterable[str]) -> None:
+    def _one_by_one(self, list_id: int, about: Iterable[str]) -> Iterator[tuple[str, Contact]]:
         for number in sorted(about):
             try:
                 contact = find(self._client, one_list(list_id), number)
@@ -135,13 +174,7 @@ class _Asking:
                 continue
             self._blame.note_answer()
             if contact is not None:
-                self._judge({number: contact["status"]})
-
-    def _judge(self, statuses: Mapping[str, Any]) -> None:
-        for number, status in statuses.items():
-            word = str(status).lower()
-            if word != "active":
-                self._note([number], INACTIVE if word == "inactive" else OPTED_OUT)
+                yield number, contact
 
     # ---- sends -----------------------------------------------------------------------------------
 
@@ -165,7 +198,7 @@ class _Asking:
 
         Further back where that takes fewer calls than one for each older send to these people.
         """
-        recent = report_start(self._client.now(), self._store.state.cursors.get("campaigns"))
+        recent = report_spans(self._client.now(), self._store.state.cursors.get("campaigns"))[0].start
         older = theirs[theirs["sent_at"] < recent]
         if older.empty:
             return recent, recent
@@ -198,7 +231,7 @@ class _Asking:
                 self._not_asked(error, "optouts", about)
             return
         self._blame.note_answer()
-        self._note(self._numbers & set(flagged["msisdn"]), OPTED_OUT)
+        self.note(self._numbers & set(flagged["msisdn"]), OPTED_OUT)
 
     def _stored(self, sends: set[int]) -> dict[int, tuple[int, int]]:
         """By send, how many messages are stored, and of how many people that they opted out."""

@@ -65,7 +65,8 @@ def _dlr(fields: dict[str, str], extra: str, _digest: str, received: datetime) -
     send, status = _send_of(fields), CONVERT["status"](fields.get("status") or None)
     row = {
         "message_id": send, "msisdn": CONVERT["phone"](fields.get("mobile")), "status": status,
-        "delivered_at": at if status == "delivered" else None, "copies": 1, "extra": extra, "synced_at": at,
+        "delivered_at": at if status == "delivered" else None, "copies": 1, "source": "callback",
+        "extra": extra, "synced_at": at,
     }  # fmt: skip
     return Typed("dlrs", row, send)
 

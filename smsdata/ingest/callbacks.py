@@ -88,8 +88,10 @@ def merge_callbacks(store: Store, report: Report, now: datetime, secret: Secret)
             pass  # seals what a killed receiver left
     except LockedError:
         pass  # one is running: its open segment is read as it is
-    waiting = {callback.line(): callback for callback in spool.aside("waiting").callbacks}
-    odd, refused = list(spool.aside("odd").callbacks), list(spool.aside("refused").callbacks)
+    kept = {name: spool.aside(name) for name in ("waiting", "odd", "refused")}
+    counts.damaged += sum(segment.damaged for segment in kept.values())
+    waiting = {callback.line(): callback for callback in kept["waiting"].callbacks}
+    odd, refused = list(kept["odd"].callbacks), list(kept["refused"].callbacks)
     before = len({one.line() for one in odd}), len({one.line() for one in refused})
     batches: list[Any] = [None, *spool.segments("open", "sealed")]
     for segment in batches:
@@ -110,7 +112,7 @@ def merge_callbacks(store: Store, report: Report, now: datetime, secret: Secret)
         spool.put_aside(name, aside)
     spool.forget_merged((now - KEPT).timestamp())
     counts.waiting = len(waiting)
-    counts.odd, counts.refused = (len({one.line() for one in kept}) for kept in (odd, refused))
+    counts.odd, counts.refused = (len({one.line() for one in those}) for those in (odd, refused))
     _tell(report, counts, new_odd=counts.odd - before[0], new_refused=counts.refused - before[1])
     return counts
 

@@ -18,12 +18,10 @@ from smsdata.gateway.reads import Read, slices
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline, is_complete
 from smsdata.ingest.plan import Campaign, SyncOptions
-from smsdata.schema.counters import counters_in
 from smsdata.schema.frames import empty, stamped, with_column
-from smsdata.store.coverage import Span
+from smsdata.store.coverage import Span, joined
 from smsdata.store.state import note_report
 
-_COUNTERS = ["pending", "delivered", "soft_bounced", "hard_bounced", "optouts"]
 _STATS = {
     "pending": "pending", "delivered": "delivered", "soft_bounced": "soft_bounced",
     "hard_bounced": "hard_bounced", "optouts": "opt-outs", "responses": "responses",
@@ -38,10 +36,19 @@ def read_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
     if len(whole) == len(drained) and not options.one_send:
         cursor = max(pipeline.now(), pipeline.state.cursors.get("campaigns", pipeline.now()))
         pipeline.state.advance("campaigns", cursor, done=cursor)
-        starts = [one.read.start for one in whole if one.read.start]
-        if starts:
-            note_report(pipeline.state, Span(min(starts), min(one.seen_at for one in whole)))
+        spans = joined(Span(read.start, read.end) for read in reads if read.start and read.end)
+        if spans:  # of several the last reaches up to now; the others are older sends whose turn it was
+            note_report(pipeline.state, Span(spans[-1].start, min(one.seen_at for one in whole)))
     return pa.concat_tables([empty("campaigns"), *(one.rows for one in drained if one)])
+
+
+def replaced(report: pa.Table, again: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The report with the rows in place that were read again; and those of them that count other replies."""
+    ids = again.column("message_id").combine_chunks()
+    kept = report.filter(pc.invert(pc.is_in(report.column("message_id"), ids)))
+    same = report.select(["message_id", "responses"])
+    moved = again.join(same, keys=["message_id", "responses"], join_type="left anti")
+    return pa.concat_tables([kept, again]), moved.select(again.column_names).cast(again.schema)
 
 
 def look_at_campaigns(pipeline: Pipeline, options: SyncOptions) -> pa.Table:
@@ -57,23 +64,15 @@ def _report_reads(pipeline: Pipeline, options: SyncOptions) -> list[Read]:
     asked = [options.start(now)] if options.one_send else []
     if state.pending.deep_from and "dlrs" in options.needed:
         due.append(state.pending.deep_from)
-    start = plan.report_start(until, state.cursors.get("campaigns"), [*due, *(one for one in asked if one)])
-    return slices(Read(endpoint("campaigns")), start, until)
+    due += [one for one in asked if one]
+    spans = plan.report_spans(until, state.cursors.get("campaigns"), due, pipeline.turn)
+    read = Read(endpoint("campaigns"))
+    return [part for span in spans for part in slices(read, span.start, span.end)]
 
 
 def campaigns_in(rows: pa.Table) -> list[Campaign]:
     """The campaigns of some rows of the report, each with its counters as they stand last."""
-    latest = {
-        row["message_id"]: row
-        for row in rows.select(["message_id", "sent_at", "msisdn", *_COUNTERS]).to_pylist()
-    }
-    return [
-        Campaign(
-            message_id=row["message_id"], sent_at=row["sent_at"], alone=row["msisdn"] is not None,
-            **counters_in(row),
-        )
-        for row in latest.values()
-    ]  # fmt: skip
+    return plan.campaigns_of(rows.select(plan.CAMPAIGN_COLUMNS).to_pylist())
 
 
 def refresh_answered(pipeline: Pipeline, covered: pa.Table) -> pa.Table:

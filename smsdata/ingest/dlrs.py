@@ -119,6 +119,7 @@ class DlrRefresh:
             ),
         )
         made = {"status": status, "optout": pc.greater(rows.column("optouts"), 0)}
+        made["source"] = pa.repeat("derived", rows.num_rows)
         if "dlrs" in tables:
             self.pipeline.gather("dlrs", _shaped("dlrs", rows, made))
         self.pipeline.gather("optouts", _shaped("optouts", rows.filter(made["optout"]), {}))

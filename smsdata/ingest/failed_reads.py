@@ -6,8 +6,9 @@ One thing's failure costs that thing alone; what concerns the whole account neve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import datetime
+from urllib.parse import parse_qs
 
 from smsdata.errors import ApiError, DrainError
 from smsdata.gateway.blame import is_not_offered
@@ -15,6 +16,7 @@ from smsdata.gateway.reads import Read
 from smsdata.ingest import plan
 from smsdata.ingest.report import Report
 from smsdata.store.state import Failure, State, note_failure
+from smsdata.store.verify import place_of
 
 _CORE = frozenset({"campaigns", "messages", "dlrs"})
 
@@ -35,6 +37,7 @@ class FailedReads:
         self.report = report
         self.now = now
         self.changed = False
+        self._said: set[str] = set()
         self.ask_all = False
         """Whether reads that rest are tried all the same, because somebody asked for them."""
 
@@ -51,6 +54,7 @@ class FailedReads:
     def note(self, outcome: ApiError | DrainError) -> None:
         """Report a read that failed; keep it in the state unless it is asked for by itself again."""
         read: Read = outcome.about
+        self._said.add(read.name())
         table = self.report.of(read.endpoint.table.name)
         tried = not isinstance(outcome, DrainError)
         if is_not_offered(read.endpoint, outcome) and not self._was_offered(read):
@@ -75,6 +79,22 @@ class FailedReads:
             text = f"{text.rstrip('.')}. It is tried again from {again} on."
         table.unproved.append(text)
         self.report.attention.append(text)
+
+    def name_those_left(self) -> None:
+        """Say at every run what earlier ones could not read: it may rest, and not be asked for."""
+        for name, failure in sorted(self.state.failures.items()):
+            if "?" in name and name not in self._said:
+                self.report.attention.append(
+                    f"{place_of(name)}: still not read; it failed at {failure.tries} tries ({failure.code}). "
+                    f"It is tried again from {failure.not_before:%Y-%m-%d %H:%M} UTC on."
+                )
+
+    def forget_lists(self, known: Set[int]) -> None:
+        """Forget the failures of lists that are gone."""
+        for name in [one for one in self.state.failures if "list_id=" in one]:
+            if int(parse_qs(name.partition("?")[2])["list_id"][0]) not in known:
+                note_failure(self.state, name, None)
+                self.changed = True
 
     def _was_offered(self, read: Read) -> bool:
         """Whether a call has answered before, or all else hangs on it: that it is missing is a failure."""

@@ -142,6 +142,8 @@ def _keep_members(
 ) -> None:
     state = pipeline.state
     gone = [i for i in state.members_seen if i not in counters] if not lists.batch.rejects else []
+    if not lists.batch.rejects:
+        pipeline.failed.forget_lists(counters.keys())
     _store_members(pipeline, lists, [*members.rows, *seen.values()], [*members.whole, *gone])
     done = (*members.whole, *members.resting, *members.changing)
     state.mark_members_read(

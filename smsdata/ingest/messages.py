@@ -38,8 +38,8 @@ def _read_late_messages(pipeline: Pipeline, campaigns: Sequence[Campaign]) -> No
     now = pipeline.now()
     first = pipeline.state.kept_from["messages"]
     stored = _stored_messages(pipeline.store, campaigns, first, now)
-    if "messages" in pipeline.state.pending.compare_from:  # once a week those of 30 days are asked for again
-        plan.forget_recent(pipeline.state, "messages", {c.message_id: c.sent_at for c in campaigns}, now)
+    sent_at = {c.message_id: c.sent_at for c in campaigns}
+    plan.forget_recent(pipeline.state, "messages", sent_at, now, pipeline.turn)
     late = plan.late_campaigns(campaigns, stored, pipeline.state, first=first, now=now)
     proved = not pipeline.report.of("messages").unproved  # else what was listed could not be stored
     if late and proved and not pipeline.store.count("messages"):

@@ -181,6 +181,8 @@ class Pipeline:
         self.state = store.state if keep else copy.deepcopy(store.state)
         """What the run goes by; a run that keeps nothing has a copy of its own."""
         self.keeps = keep
+        self.turn: plan.Turn | None = None
+        """Which older sends this run looks at; None for all of 30 days."""
         self.report = Report()
         self.odd_rows = OddRows(store, self.report)
         self._added = store.added.copy()
@@ -200,6 +202,7 @@ class Pipeline:
     def finish(self) -> None:
         """Let go of pages that nobody needs: a run that reached its end leaves nothing to go on from."""
         self.odd_rows.name_those_left()
+        self.failed.name_those_left()
         if self._journal and self._journal.reads:
             self.store.commit(self._journal, self._journal.reads)
         elif self.failed.changed:

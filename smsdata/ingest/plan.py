@@ -17,8 +17,9 @@ from typing import Any, Literal
 from smsdata import times
 from smsdata.errors import UsageError
 from smsdata.gateway.answers import whole
-from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees
-from smsdata.store.state import Counted, Failure, Retry, State
+from smsdata.schema.counters import UNKNOWN, Counters, Stored, agrees, counters_in
+from smsdata.store.coverage import Span, joined
+from smsdata.store.state import Counted, Failure, Retry, Rounds, State
 
 LOOK_BACK = timedelta(days=30)
 LEEWAY = timedelta(hours=1)  # for a slow read: what it asks for grows old meanwhile
@@ -59,6 +60,17 @@ class SyncOptions:
         return times.since(self.since, now) if self.since is not None else None
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where there are too many sends for one run: what it looks at besides those of the last 98 hours.
+
+    `rounds` is where the rounds over the older ones stand after it; `smsdata.ingest.rounds` decides both.
+    """
+
+    spans: tuple[Span, ...]
+    rounds: Rounds
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign(Counters):
     """One send with its counters as the report gives them now."""
@@ -73,13 +85,37 @@ class Campaign(Counters):
         return self.alone and self.known and self.recipients == 1
 
 
+CAMPAIGN_COLUMNS = [
+    "message_id", "sent_at", "msisdn", "pending", "delivered", "soft_bounced", "hard_bounced", "optouts",
+]  # fmt: skip
+"""What a `Campaign` is made of."""
+
+
+def campaigns_of(rows: Iterable[Mapping[str, Any]]) -> list[Campaign]:
+    """The campaigns of some rows of the report, each with its counters as they stand last."""
+    latest = {row["message_id"]: row for row in rows}
+    return [
+        Campaign(
+            message_id=row["message_id"], sent_at=row["sent_at"], alone=row["msisdn"] is not None,
+            **counters_in(row),
+        )
+        for row in latest.values()
+    ]  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """How a campaign is brought up to date, and the calls that takes."""
+    """How a campaign is brought up to date, and the calls that takes; `new` where no dlr of it is stored."""
 
     campaign: Campaign
     way: Way
     calls: int
+    new: bool = False
+
+    @property
+    def follows(self) -> bool:
+        """Whether its dlrs may follow from its messages: then its opt-outs are read, and the report again."""
+        return self.new and self.calls > max(1, pages(self.campaign.optouts)) + 1
 
 
 def refresh(
@@ -112,7 +148,7 @@ def refresh(
     whole = stored.recipients == campaign.recipients
     if whole and parts < full and not deep:
         return Refresh(campaign, "parts", parts)
-    return Refresh(campaign, "full", full)
+    return Refresh(campaign, "full", full, new=not (stored.recipients or deep))
 
 
 def lacks_optouts(campaign: Campaign, stored: Stored) -> bool:
@@ -225,13 +261,22 @@ def slices_around(campaigns: Iterable[Campaign], now: datetime) -> list[tuple[da
     return joined
 
 
-def forget_recent(state: State, table: Counted, sends: Mapping[int, datetime], now: datetime) -> None:
-    """Forget the remembered counters of sends of the last 30 days: what was kept back may be there by now.
+def forget_recent(
+    state: State, table: Counted, sends: Mapping[int, datetime], now: datetime, turn: Turn | None = None
+) -> None:
+    """Once a week forget the remembered counters of sends of 30 days: what was kept back may be there by now.
 
-    `sends` tells when each was sent.
+    `sends` tells when each was sent that this run looks at. Where older ones have their `turn` once a week,
+    those are forgotten; the ones of the last 98 hours are looked at by every run.
     """
+    if table in state.pending.compare_from:
+        newest = now
+    elif turn is not None:
+        newest = now - QUIET
+    else:
+        return
     for message_id, sent_at in sends.items():
-        if sent_at > now - LOOK_BACK:
+        if now - LOOK_BACK < sent_at <= newest:
             state.forget(table, message_id)
 
 
@@ -245,14 +290,30 @@ def never_came(
 # ---- where tables begin ----------------------------------------------------------------------------
 
 
-def report_start(now: datetime, cursor: datetime | None, due: Iterable[datetime] = ()) -> datetime:
+def report_start(
+    now: datetime, cursor: datetime | None, due: Iterable[datetime] = (), *, back: timedelta = LOOK_BACK
+) -> datetime:
     """Where the report of campaigns begins: one look-back, or the earliest instant that is due.
 
     The first report is one of all 12 months.
     """
     if cursor is None:
         return min([now - HORIZON, *due])
-    return min([now - LOOK_BACK + timedelta(seconds=2), cursor - CURSOR_MARGIN, *due])
+    return min([now - back + timedelta(seconds=2), cursor - CURSOR_MARGIN, *due])
+
+
+def report_spans(
+    now: datetime, cursor: datetime | None, due: Iterable[datetime] = (), turn: Turn | None = None
+) -> list[Span]:
+    """The spans of time whose sends the report is asked for: up to now, from where it begins.
+
+    Where this run has its `turn`, it begins 98 hours back, or as much earlier as the last run was more than a
+    day ago, so that each send is looked at once it is quiet; older sends are those whose turn it is.
+    """
+    if turn is None or cursor is None:
+        return [Span(report_start(now, cursor, due), now)]
+    due = [*due, cursor + DAY - QUIET]
+    return joined([Span(report_start(now, cursor, due, back=QUIET), now), *turn.spans])
 
 
 def replies_again_from(now: datetime, cursor: datetime | None, *, weekly: bool) -> datetime:
@@ -363,18 +424,28 @@ def list_counters(row: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def expected_calls(
-    steps: Sequence[Refresh], stale: Iterable[tuple[int, int]], recipients: int, state: State, now: datetime
+    steps: Sequence[Refresh],
+    stale: Iterable[tuple[int, int]],
+    recipients: int,
+    state: State,
+    now: datetime,
+    *,
+    with_messages: bool = True,
 ) -> dict[str, int]:
     """How many calls the tables will take of which only lists and campaigns are read yet.
 
     `steps` refresh dlrs and opt-outs; `stale` are the counters of lists whose members will be read,
-    `recipients` how many messages the campaigns since the cursor count.
+    `recipients` how many messages the campaigns since the cursor count. `with_messages` says whether those
+    are read too, so that dlrs of new sends follow from them.
     """
+    follow = [step for step in steps if with_messages and step.follows]
+    read = [step for step in steps if not (with_messages and step.follows)]
     return {
         "replies": 1,
         "messages": pages(recipients) + 1,
-        "dlrs": sum(step.calls for step in steps if step.way in {"parts", "full"}),
-        "optouts": sum(step.calls for step in steps if step.way == "optouts"),
+        "dlrs": sum(step.calls for step in read if step.way in {"parts", "full"}),
+        "optouts": sum(step.calls for step in read if step.way == "optouts")
+        + sum(max(1, pages(step.campaign.optouts)) for step in follow),
         "list_members": sum(member_pages(active, total) for active, total in stale),
         "numbers": int(state.is_due("numbers", DAY, now)),
         "keywords": int(state.is_due("keywords", DAY, now)),

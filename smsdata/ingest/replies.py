@@ -73,7 +73,12 @@ def _say_what_is_left_out(pipeline: Pipeline, left: Mapping[int, datetime]) -> N
 
 
 def _left_out(pipeline: Pipeline, drained: Drained, known: pa.Table) -> dict[int, datetime]:
-    """The replies of a send that were not known, though the list of their time had been read long after."""
+    """The replies of a send that were not known, though the list of their time had been read long after.
+
+    None where a file of replies is gone: then they were known.
+    """
+    if any(fault.table == "replies" for fault in pipeline.store.tables.inventory.lost()):
+        return {}
     rows = drained.rows.filter(
         pc.invert(pc.is_in(drained.rows.column("id"), known.column("id").combine_chunks()))
     )
@@ -93,9 +98,8 @@ def read_lacking_replies(pipeline: Pipeline, campaigns: pa.Table) -> None:
     is remembered, and not asked about again until it moves.
     """
     counted = _counts_of_replies(pipeline, campaigns)
-    if "replies" in pipeline.state.pending.compare_from:  # once a week those of 30 days are asked for again
-        sent_at = dict(zip(*campaigns.select(["message_id", "sent_at"]).to_pydict().values(), strict=True))
-        plan.forget_recent(pipeline.state, "replies", sent_at, pipeline.now())
+    sent_at = dict(zip(*campaigns.select(["message_id", "sent_at"]).to_pydict().values(), strict=True))
+    plan.forget_recent(pipeline.state, "replies", sent_at, pipeline.now(), pipeline.turn)
     lacking = plan.lacking_replies(counted, _stored_replies(pipeline, counted), pipeline.state)
     for campaign in counted.keys() - lacking.keys():
         if pipeline.state.remembered("replies", campaign) != [counted[campaign]]:

@@ -23,7 +23,14 @@ from smsdata.gateway.progress import progress_bar
 from smsdata.gateway.reads import Drained
 from smsdata.ingest import plan, targets
 from smsdata.ingest.callbacks import merge_callbacks
-from smsdata.ingest.campaigns import campaigns_in, look_at_campaigns, read_campaigns, refresh_answered
+from smsdata.ingest.campaigns import (
+    campaigns_in,
+    look_at_campaigns,
+    read_campaigns,
+    refresh_answered,
+    replaced,
+)
+from smsdata.ingest.derived import derive_from_messages
 from smsdata.ingest.dlrs import DlrRefresh
 from smsdata.ingest.link_hits import read_link_hits, read_reported_link_hits
 from smsdata.ingest.lists import counters_of_lists, read_daily, read_lists, read_members, stale_members
@@ -34,6 +41,8 @@ from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import SyncOptions
 from smsdata.ingest.replies import read_lacking_replies, read_replies
 from smsdata.ingest.report import Report
+from smsdata.ingest.rounds import Night, usual_night
+from smsdata.ingest.unlisted import name_unlisted_sends
 from smsdata.schema.frames import empty
 from smsdata.store.last_run import RunRecord, recorded_run
 from smsdata.store.store import Store, open_store
@@ -143,6 +152,14 @@ def plan_sync(
         return _SyncRun(pipeline, SyncOptions(since=since, needed=frozenset(SYNCED))).expect()
 
 
+def look_backs(store: Store | str | Path, now: datetime) -> Night | None:
+    """How an account with many sends is looked at: the calls of a usual night, and how long a round takes.
+
+    Made of the sends that are stored, without a call; None where a month of sends is read at every run.
+    """
+    return usual_night(targets.sends_kept(open_store(store), now), now)
+
+
 def _wanted(tables: Sequence[str] | None) -> list[str]:
     names = list(tables) if tables is not None else list(SYNCED)
     for name in names:
@@ -230,9 +247,16 @@ class _SyncRun:
 
     def _read_messages(self) -> None:
         read_messages(self.pipeline, campaigns_in(self.campaigns))
+        name_unlisted_sends(self.pipeline, self.options)
         targets.finish(self.pipeline, self.options, "messages")
 
     def _refresh_dlrs(self) -> None:
+        again = derive_from_messages(self.pipeline, self.options, self.campaigns)
+        if again.num_rows:
+            self.campaigns, answered = replaced(self.campaigns, again)
+            if "replies" in self.options.needed and answered.num_rows:
+                read_lacking_replies(self.pipeline, answered)
+            self.dlrs = DlrRefresh(self.pipeline, self.options)
         self.dlrs.carry_out(campaigns_in(self.campaigns), self.campaigns)
         targets.finish(self.pipeline, self.options, "dlrs", "optouts")
 
@@ -262,6 +286,7 @@ class _SyncRun:
             messages_to_come(self.pipeline, campaigns),
             self.pipeline.state,
             now,
+            with_messages="messages" in self.options.needed,
         )
         shown = set(self.options.needed)
         if "campaigns" not in shown:  # how many messages there are only the campaigns tell

@@ -3,7 +3,8 @@
 A target is from when on a table is to be complete (`State.kept_from`). Of messages and replies the state
 knows besides which spans of time are covered, so what is left follows by itself. Dlrs, opt-outs, late
 messages and replies follow from the counters of sends: `Pending.compare_from` says how far the report has to
-reach back until such a comparison has come to its end. Imports `pipeline` and `plan`.
+reach back until such a comparison has come to its end. Where there are too many sends for one run, older ones
+have their turn: `rounds` says when. Imports `pipeline`, `plan` and `rounds`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
+import numpy as np
+
 from smsdata import times
 from smsdata.errors import UsageError
-from smsdata.ingest import plan
+from smsdata.ingest import plan, rounds
 from smsdata.ingest.pipeline import Pipeline, note_skew
 from smsdata.ingest.plan import SyncOptions
+from smsdata.store.state import note_rounds
+from smsdata.store.store import Store
 
 COVERED = ("messages", "replies")
 """The tables of which the state knows what is covered."""
@@ -38,6 +43,7 @@ def set_out(pipeline: Pipeline, options: SyncOptions) -> None:
     now, state = pipeline.now(), pipeline.state
     asked = [options.start(now), _left_asked(state.pending.since, now)]
     note_skew(pipeline)
+    pipeline.turn = _turn(pipeline, options, now)
     asked_from = min((one.replace(microsecond=0) for one in asked if one), default=None)
     for table in COMPARED:
         _take_back_wrong_cursor(pipeline, table)
@@ -67,13 +73,37 @@ def finish(pipeline: Pipeline, options: SyncOptions, *tables: str) -> None:
         return
     for table in mine:
         since = state.pending.finish(table)
-        if since is not None and since <= plan.oldest_kept(now):
+        whole = since is not None and since <= plan.oldest_kept(now)
+        if whole or (pipeline.turn is not None and state.is_due(table, plan.WEEK, now)):
             state.mark_read(table, now)
     if "dlrs" in mine:
         state.pending.dig_from(None)
     if {"dlrs", "optouts"} <= set(mine):
         state.pending.forget_answered()
+        _go_on_with_rounds(pipeline, options)
     pipeline.store.save_state()
+
+
+def _turn(pipeline: Pipeline, options: SyncOptions, now: datetime) -> plan.Turn | None:
+    """Which older sends this run looks at, where there are too many for one run."""
+    known = "campaigns" in options.needed and "campaigns" in pipeline.state.cursors
+    if options.one_send or not known:
+        return None
+    return rounds.turn(sends_kept(pipeline.store, now), pipeline.state.rounds, now)
+
+
+def sends_kept(store: Store, now: datetime) -> rounds.Instants:
+    """When the stored sends of the last 12 months went out, ascending."""
+    rows = store.rows("campaigns", since=plan.oldest_kept(now), columns=["sent_at"])
+    return np.sort(rows.column("sent_at").to_numpy())
+
+
+def _go_on_with_rounds(pipeline: Pipeline, options: SyncOptions) -> None:
+    """The rounds over older sends have come further, once all that follows from this turn is stored."""
+    parts = pipeline.report.tables
+    left = any(parts[table].unproved for table in COMPARED if table in parts)
+    if pipeline.turn is not None and set(COMPARED) <= options.needed and not left:
+        note_rounds(pipeline.state, pipeline.turn.rounds)
 
 
 def _left_asked(since: str, now: datetime) -> datetime | None:
@@ -102,7 +132,8 @@ def _set_target(
         state.keep_from(table, first)
     if moved and compared:
         state.pending.reach_back(table, first)
-    if compared and state.is_due(table, plan.WEEK, now):
+    in_turns = pipeline.turn is not None and table in state.read_whole_at
+    if compared and not in_turns and state.is_due(table, plan.WEEK, now):
         state.pending.reach_back(table, oldest)
 
 

@@ -17,12 +17,13 @@ _GOES_ON = re.compile(
 )
 
 
-def csv_text(frame: pd.DataFrame) -> str:
+def csv_text(frame: pd.DataFrame, *, header: bool = True, exact: bool = False) -> str:
     """Write a frame as CSV: every cell in quotes, and an apostrophe before what may be taken for a formula.
 
     A cell may be taken for one at its beginning, and after any separator or line break in it, since a program
     that splits by another separator begins a cell there. NUL, which ends a text to some programs, becomes its
-    picture.
+    picture. Without `header` the rows alone; `exact` writes numbers with all their digits instead of two
+    behind the point.
 
     Examples
     --------
@@ -39,7 +40,13 @@ def csv_text(frame: pd.DataFrame) -> str:
         texts = safe.iloc[:, at].astype("object")
         safe.isetitem(at, [guarded(value) if isinstance(value, str) else value for value in texts])
     return str(
-        safe.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%SZ", float_format="%.2f", quoting=csv.QUOTE_ALL)
+        safe.to_csv(
+            index=False,
+            header=header,
+            date_format="%Y-%m-%dT%H:%M:%SZ",
+            float_format=None if exact else "%.2f",
+            quoting=csv.QUOTE_ALL,
+        )
     )
 
 
@@ -49,4 +56,6 @@ def guarded(text: str) -> str:
     >>> guarded("=1"), guarded("call me, +61"), guarded("a=b")
     ("'=1", "call me,' +61", 'a=b')
     """
+    if text.isalnum():  # most cells: no sign and no separator is a letter or a digit
+        return text
     return _BEGINS.sub("'", _GOES_ON.sub("'", text.replace("\0", "\u2400")))

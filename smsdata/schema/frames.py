@@ -298,7 +298,7 @@ def _assemble(
     filled = dict(arrays) | {"extra": pa.array(extra, pa.string())}
     constant = {
         "copies": pa.scalar(1, pa.int64()), "synced_at": pa.scalar(synced_at, UTC_TYPE),
-        "proved": pa.scalar(True),
+        "proved": pa.scalar(True), "source": pa.scalar("polled"),
     }  # fmt: skip
     for name, value in constant.items():
         filled.setdefault(name, pa.repeat(value, n))

@@ -38,7 +38,8 @@ class Table:
 
     `key` names the columns of which no two rows share the values; `time` the column that orders the table and
     picks its month folder. `snapshot` tables are replaced by each proved read of the account. Tables with
-    `copies` count how often a send lists one recipient; those with `doubts` may hold rows not proved.
+    `copies` count how often a send lists one recipient; those with `doubts` may hold rows not proved; those
+    with `sources` say how a row came.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Table:
     snapshot: bool = False
     copies: bool = False
     doubts: bool = False
+    sources: bool = False
 
     @property
     def placing(self) -> frozenset[str]:
@@ -64,13 +66,16 @@ class Table:
         ``copies`` counts how often the send lists the number; ``extra`` holds keys that no column takes, as
         JSON; ``synced_at`` is when the row was last seen; ``gone_at`` (snapshots) is when it was noticed to
         have vanished; ``proved`` is false where a row was seen once in a list that changes while it is read
-        (null: stored before this was told apart, from a proved read).
+        (null: stored before this was told apart, from a proved read). ``source`` is ``polled`` for a row that
+        its own call gave, ``derived`` for one that follows from others, ``callback`` for one that no poll has
+        shown yet (null: stored before this was told apart).
         """
         copies = (Column("copies", "int", ""),) if self.copies else ()
         gone = (Column("gone_at", "utc", "", null=True),) if self.snapshot else ()
         proved = (Column("proved", "bool", "", null=True),) if self.doubts else ()
+        source = (Column("source", "str", "", null=True),) if self.sources else ()
         seen = (Column("extra", "json", "", null=True), Column("synced_at", "utc", ""))
-        return self.columns + copies + seen + gone + proved
+        return self.columns + copies + source + seen + gone + proved
 
 
 _NAMES = (_col("first_name?"), _col("last_name?"))
@@ -118,6 +123,7 @@ _FROM_GATEWAY = (
         key=("message_id", "msisdn"),
         time="sent_at",
         copies=True,
+        sources=True,
         columns=(
             _col("message_id", "int"),
             _col("msisdn", "phone"),

@@ -330,7 +330,7 @@ def shipped_parameters() -> Parameters:
     """The parameters that come with smsdata."""
     content = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
     return Parameters(
-        outages=(),
+        outages=tuple(_outage(f"outages[{number}]", one) for number, one in enumerate(content["outages"])),
         carriers=tuple(_made(Carrier, one) for one in content["carriers"]),
         faults=content["faults"],
         **{name: _made(kind, content[name]) for name, kind in _SECTIONS.items()},

@@ -238,6 +238,9 @@ def merged(table: str, old: pa.Table, new: pa.Table, source: str = "polled") -> 
     if table in {"messages", "contact_history"}:
         made["status"] = _status_that_counts(old, new)
     if table == "dlrs":
+        tells = _tells_who(old, new, later)
+        for name in ("list_id", "first_name", "last_name", "source"):
+            made[name] = pc.if_else(tells, new.column(name), old.column(name))
         made["status"] = pc.coalesce(new.column("status"), old.column("status"))  # null: it could not be read
         flags = old.column("optout"), new.column("optout")
         made["optout"] = pc.coalesce(pc.or_kleene(*flags), *reversed(flags))
@@ -246,6 +249,15 @@ def merged(table: str, old: pa.Table, new: pa.Table, source: str = "polled") -> 
     if marks:
         made["extra"] = _extra_that_counts(old, new, made, later, source)
     return pa.Table.from_arrays([made[f.name] for f in arrow], schema=arrow)
+
+
+def _tells_who(old: pa.Table, new: pa.Table, later: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of which dlrs the new row says who got them: one of the call itself goes before a derived one."""
+    derived = [pc.fill_null(pc.equal(rows.column("source"), "derived"), False) for rows in (old, new)]
+    heard = only_heard(old.column("extra"))
+    kept = pc.and_(derived[1], pc.invert(pc.or_(derived[0], heard)))
+    fuller = pc.and_(derived[0], pc.fill_null(pc.equal(new.column("source"), "polled"), True))
+    return pc.or_(fuller, pc.and_(later, pc.invert(kept)))
 
 
 def _tells_more(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:

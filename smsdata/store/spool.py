@@ -112,8 +112,11 @@ def _parsed_line(path: Path, content: bytes) -> Segment:
         elif record:
             segment.callbacks.append(Callback(**record))
         end += len(line) + 1
-    if not content.endswith(b"\n") and segment.damaged:
-        segment.damaged -= 1  # the last line of a crash: nobody was told that it is there
+    if path.suffix == ".open":
+        if not content.endswith(b"\n") and segment.damaged:
+            segment.damaged -= 1  # the last line of a crash: nobody was told that it is there
+    elif not segment.sealed:  # written whole, so something is gone or changed
+        segment.damaged = max(1, segment.damaged)
     return segment
 
 
@@ -287,25 +290,30 @@ class Spool:
     def forget_merged(self, before: float) -> None:
         """Remove the merged segments that were last changed before an instant, in seconds since 1970."""
         for path in self._named("merged"):
-            if path.stat().st_mtime < before:
+            if path.lstat().st_mtime < before:
                 self.disk.remove(path)
 
     def bytes(self) -> int:
         """How large all that is not merged is."""
-        return sum(path.stat().st_size for state in ("open", "sealed") for path in self._named(state))
+        return sum(path.lstat().st_size for state in ("open", "sealed") for path in self._named(state))
 
     # ---- callbacks that have no place yet ----------------------------------------------------------
 
     def aside(self, name: str) -> Segment:
         """What was put aside under a name: callbacks that wait, or that cannot be read."""
         path = self.folder / f"{name}.aside"
-        return _parsed_line(path, _content_of_segment(path)) if path.exists() else Segment(path)
+        try:
+            return _parsed_line(path, _content_of_segment(path))
+        except FileNotFoundError:
+            return Segment(path)
 
     def put_aside(self, name: str, callbacks: Sequence[Callback]) -> None:
         """Put callbacks aside under a name, in the place of those that were there; each once."""
         lines = sorted({callback.line() for callback in callbacks})
         path = self.folder / f"{name}.aside"
         if lines:
-            self.disk.replace(path, b"".join(lines))
+            content = b"".join(lines)
+            trailer = self._trailer(len(lines), hashlib.sha256(content).hexdigest())
+            self.disk.replace(path, content + trailer)
         else:
             self.disk.remove(path)

@@ -65,6 +65,18 @@ class Failure:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How far the rounds have come over sends that are too many for one run: each goes on where it stands.
+
+    `weekly` is the round over the sends of up to 30 days, `older` that over the others; both moved last `at`.
+    """
+
+    weekly: datetime
+    older: datetime
+    at: datetime
+
+
 @dataclass(slots=True)
 class Pending:
     """What runs set out to do and have not done yet: any later run goes on with it."""
@@ -163,6 +175,9 @@ class State:
 
     reports: list[Span] = field(default_factory=list)
     """The reports of campaigns that were read: from when on, and when; of earlier days the last ones."""
+
+    rounds: Rounds | None = None
+    """How far the rounds have come where there are too many sends for one run; None where there are not."""
 
     # ---- whose store, which journal --------------------------------------------------------------
 
@@ -296,6 +311,11 @@ def read_anew(state: State, table: str) -> None:
         state.members_seen.clear()
     elif table in get_args(Counted):
         state.forget(cast("Counted", table))
+
+
+def note_rounds(state: State, rounds: Rounds | None) -> None:
+    """Remember how far the rounds over sends have come."""
+    state.rounds = rounds
 
 
 def note_witness(state: State, table: str, witness: str) -> None:

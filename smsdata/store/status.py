@@ -63,8 +63,8 @@ def store_status(
     uncounted = {one.table for one in lacking if one.what in FILE_FAULTS}
     look = [
         *odd,
-        *(str(one) for one in lacking),
         *_about_runs(runs),
+        *(str(one) for one in lacking),
         *_about_age(age, max_age, odd=bool(odd)),
     ]
     return {

@@ -45,6 +45,7 @@ from smsdata.store.verify import (
     failed_reads,
     file_faults,
     key_faults,
+    report_faults,
     rows_aside,
     run_faults,
     unfinished,
@@ -240,6 +241,7 @@ class Store:
             *run_faults(self.private),
             *unfinished(self.state),
             *failed_reads(self.state),
+            *report_faults(self.tables, self.state),
             *counter_faults(self.tables, self.state, "messages", until=until),
             *(one for table in _COUNTED for one in counter_faults(self.tables, self.state, table)),
         ]

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from smsdata.errors import StoreError
 from smsdata.schema.callback_marks import TABLES_WITH_MARKS, is_marked
@@ -103,14 +105,24 @@ def rows_aside(rejects: Rejects, known: Set[str]) -> Iterator[Difference]:
         yield Difference("rejects", error.code.lower(), path.name, 0, 0, str(error))
 
 
+def place_of(read: str) -> str:
+    """What a read was of, by its name: the call and the ids that it was asked for; no number of a person.
+
+    >>> place_of("get-list?list_id=71&max=100&mobile=61491570156")
+    'get-list list_id=71'
+    """
+    call, _, query = read.partition("?")
+    ids = [part for part in query.split("&") if part.partition("=")[0].endswith("_id")]
+    return " ".join([call, ", ".join(ids)]).strip()
+
+
 def failed_reads(state: State) -> Iterator[Difference]:
     """What the gateway failed or kept from being proved when it was last read; numbers of people left out."""
     for name, failure in sorted(state.failures.items()):
-        call, asked, query = name.partition("?")
-        if asked:
-            ids = [part for part in query.split("&") if part.partition("=")[0].endswith("_id")]
+        if "?" in name:
+            call, _, where = place_of(name).partition(" ")
             yield Difference(
-                call, "not read", ", ".join(ids) or "whole", 0, 0,
+                call, "not read", where or "whole", 0, 0,
                 f"It failed at {failure.tries} tries ({failure.code}): run `smsdata sync`, which tries again "
                 f"from {failure.not_before:%Y-%m-%d %H:%M} UTC on.",
             )  # fmt: skip
@@ -139,6 +151,31 @@ def key_faults(tables: StoredTables) -> Iterator[Difference]:
                 "Keys are missing or twice: restore the table from a backup, or remove it and run "
                 "`smsdata sync --deep --since` from its first row.",
             )  # fmt: skip
+
+
+def sends_not_reported(tables: StoredTables, since: datetime, until: datetime) -> dict[int, datetime]:
+    """The sends of messages that no stored campaign is, sent from `since` and before `until`: by id, when."""
+    listed = {row["message_id"] for row in tables.grouped("campaigns", ["message_id"])}
+    told = {row["message_id"] for row in tables.grouped("messages", ["message_id"], since=since)}
+    left = pa.table({"message_id": pa.array(sorted(told - listed), pa.int64())})
+    if not left.num_rows:
+        return {}
+    rows = tables.rows_sharing("messages", left, "message_id").select(["message_id", "sent_at"]).to_pylist()
+    return {row["message_id"]: row["sent_at"] for row in rows if since <= row["sent_at"] < until}
+
+
+def report_faults(tables: StoredTables, state: State) -> Iterator[Difference]:
+    """Sends that the report leaves out, as far as it is kept; those of the last hour may still come."""
+    first, until = state.kept_from.get("campaigns"), state.cursors.get("campaigns")
+    missing = sends_not_reported(tables, first, until - timedelta(hours=1)) if first and until else {}
+    if missing:
+        some = ", ".join(f"message_id={one}" for one in sorted(missing)[:5])
+        yield Difference(
+            "campaigns", "not in the report", some, 0, len(missing),
+            "Messages name these sends, and the report of sends does not: their dlrs and opt-outs are "
+            f"not stored. Run `smsdata sync --since {min(missing.values()):%Y-%m-%d}`; if it stays, ask "
+            "the provider.",
+        )  # fmt: skip
 
 
 def unfinished(state: State) -> Iterator[Difference]:

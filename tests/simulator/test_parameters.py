@@ -313,6 +313,37 @@ def test_a_bad_file_is_refused_in_one_line_that_names_the_key(text: str, says: s
     assert f"--parameters {file}: {says}" in done.stderr
 
 
+ODD: list[Any] = [
+    0, 1, -1, 0.5, 1e308, float("nan"), float("inf"), True, "", "x", "0" * 50, [], [0], [1] * 24, [1] * 7,
+    [1] * 12, [[]], [["a", 1]], [["a", "b"]], {}, {"a": 1}, 10**30, [{}], [{"begin": 1}], [[[1]]], "\ud83d",
+    "é\n", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC).date(),
+]  # fmt: skip
+
+
+def test_any_value_of_any_key_is_taken_or_refused_in_one_line() -> None:
+    """Sections, keys and keys of lists of sections, with every odd value; nothing else is ever raised."""
+    content = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
+    tried: list[dict[str, Any]] = [{section: odd} for section in content for odd in ODD]
+    tried += [
+        {section: {key: odd}}
+        for section, value in content.items()
+        if isinstance(value, dict)
+        for key in value
+        for odd in ODD
+    ]
+    outage = {"begin": "2026-11-01", "end": "2026-11-02"}
+    tried += [{"outages": [outage | {key: odd}]} for key in (*outage, "share", "status", "x") for odd in ODD]
+    tried += [{"carriers": [{key: odd}]} for key in (*content["carriers"][0], "x") for odd in ODD]
+    refused = []
+    for one in tried:
+        try:
+            drift_of(shipped_parameters().changed(one))
+        except ParameterError as error:
+            refused.append(str(error))
+    assert [text for text in refused if not re.fullmatch(r"[\w.\[\]]+: .+", text)] == []
+    assert 4 * len(refused) > 3 * len(tried) > 3 * len(refused)
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", None])
 def test_a_file_that_cannot_be_read_is_refused_in_one_line(content: bytes | None, tmp_path: Path) -> None:
     file = tmp_path / "world.toml"

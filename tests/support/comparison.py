@@ -12,8 +12,11 @@ from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account
 from smsdata.store.store import Store
 
-OWN = frozenset({"extra", "synced_at", "gone_at", "proved"})
+OWN = frozenset({"extra", "synced_at", "gone_at", "proved", "source"})
 """Columns that a store adds for itself."""
+
+NAMES = ("first_name", "last_name")
+"""What a dlr does not know that follows from the messages of its send."""
 
 Rows = list[dict[str, Any]]
 
@@ -44,10 +47,26 @@ def differences(store: Store, account: Account, tables: Iterable[str] = SYNCED) 
     """Per table that differs: what is missing and what is foreign. Empty when the store is the truth."""
     unlike = {}
     for table in tables:
-        have, true = stored_rows(store, table), counted(account.truth(table))
+        have, true = stored_rows(store, table), counted(_known(store, table, account.truth(table)))
         if have != true:
             unlike[table] = Difference(_rows(true - have), _rows(have - true))
     return unlike
+
+
+def _known(store: Store, table: str, truth: Iterable[Mapping[str, Any]]) -> Rows:
+    """The truth, without the names that stored dlrs cannot know which were derived."""
+    if table != "dlrs":
+        return [dict(row) for row in truth]
+    stored = store.rows(table, columns=["message_id", "msisdn", "source", *NAMES]).to_pylist()
+    derived = {
+        (row["message_id"], row["msisdn"])
+        for row in stored
+        if row["source"] == "derived" and all(row[name] is None for name in NAMES)
+    }
+    nameless = dict.fromkeys(NAMES)
+    return [
+        {**row, **nameless} if (row["message_id"], row["msisdn"]) in derived else dict(row) for row in truth
+    ]
 
 
 def described(unlike: Mapping[str, Difference]) -> list[str]:

@@ -3,8 +3,10 @@
 Small accounts of the simulator with several lists: dead numbers, contacts imported in the week of the last
 send, outages by carrier and hour, and days on which every message bounces. Each gets a plan of removals and
 one of opt-outs; then some of the planned reply, join again, get a message or send START, and both plans are
-applied with every count typed. The oracle knows from the simulator who is dead, and from what was done here
-who is to be left alone: removing or opting out anybody else is wrong, and who was missed is told by reason.
+applied with every count typed. Then some of the removed opt out, by a reply, a link or on another list, or
+join again, and the removal is undone. The oracle knows from the simulator who is dead, and from what was done
+here who is to be left alone: removing, opting out or putting back anybody else is wrong, and who was missed
+is told by reason.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from smsdata import Store, hygiene, sync
 from smsdata.audit import audit
 from smsdata.errors import SafetyError
 from smsdata.hygiene import planning
+from smsdata.hygiene.caps import run_name
 from smsdata.hygiene.second_look import SecondLook
 from smsdata.simulator import Account, Outage
 from smsdata.simulator.recipients import HARD
@@ -43,6 +46,7 @@ SENDS = 11
 KINDS = ("carrier", "calm", "everybody", "carrier")
 AGAINST_REMOVING = {"reply", "joined again", "delivered"}
 AGAINST_OPTING_OUT = {"START", "joined again"}
+AGAINST_PUTTING_BACK = ("STOP", "link of an old send", "link of a new send", "another list", "joined again")
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,43 @@ def judge(one: Small, plan: Plan, rng: np.random.Generator, tally: Tally) -> Non
     tally.wrong += ["wrong opt-out: never asked"] * len(opted_out - one.stopped)
     tally.wrong += ["wrong opt-out: took it back"] * len(opted_out & took_back)
     tally.wrong += ["missed opt-out"] * len(one.stopped - took_back - opted_out)
+    if removed:
+        judge_undo(one, removals, rng, tally)
+
+
+def judge_undo(one: Small, plan: pd.DataFrame, rng: np.random.Generator, tally: Tally) -> None:
+    """Let half of the removed opt out somewhere or join again, undo, and compare with what they did."""
+    removed = set(one.world.changes("delete-from-list"))
+    did = {msisdn for msisdn in sorted({m for _, m in removed}) if rng.random() < 0.5}
+    for msisdn in sorted(did):
+        deed = str(rng.choice(AGAINST_PUTTING_BACK))
+        _against_putting_back(one, msisdn, deed, sorted(one_list for one_list, m in removed if m == msisdn))
+        tally.fired[f"deeds before undo: {deed}"] += 1
+    one.world.account.advance(hours=1)
+    with one.world.client() as client:
+        report = hygiene.undo(run_name(plan), client, one.world.store, dry_run=False)
+    added = set(one.world.changes("add-to-list"))
+    due = {pair for pair in removed if pair[1] not in did | one.stopped}
+    tally.fired["put back"] += len(added)
+    tally.wrong += ["put back: opted out or there already"] * len({m for _, m in added} & did)
+    tally.wrong += [f"not put back: {report.counts}"] * len(due - added)
+
+
+def _against_putting_back(one: Small, msisdn: str, deed: str, lists: list[int]) -> None:
+    account, dlrs = one.world.account, one.world.store.read("dlrs", columns=["message_id", "msisdn"])
+    if deed == "STOP":
+        account.inbound(msisdn, "STOP")
+    elif deed == "link of an old send":
+        account.optout_by_link(int(dlrs.loc[dlrs["msisdn"] == msisdn, "message_id"].min()), msisdn)
+    elif deed == "link of a new send":
+        account.optout_by_link(account.send_campaign(numbers=[msisdn, number(0)]), msisdn)
+    elif deed == "another list":
+        other = account.contacts.add_list("another")
+        account.contacts.add_member(other, msisdn)
+        account.contacts.optout_member(msisdn, other)
+    else:
+        for list_id in lists:
+            account.contacts.add_member(list_id, msisdn)
 
 
 def _bounced_without_outage(account: Account) -> set[str]:
@@ -214,8 +255,13 @@ def _no_second_look() -> AbstractContextManager[Any]:
     return patch.object(SecondLook, "objection", lambda *_: "")
 
 
+def _nobody_asked() -> AbstractContextManager[Any]:
+    return patch("smsdata.hygiene.undoing.asked_again", lambda *_: {})
+
+
 BUGS: dict[str, tuple[Plan, Callable[[], AbstractContextManager[Any]]]] = {
     "no second look": (planned, _no_second_look),
+    "undo asks nobody": (planned, _nobody_asked),
     "days are not judged": (partial(hygiene.plan, hold_spikes=False), nullcontext),
 }
 

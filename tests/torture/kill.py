@@ -208,12 +208,19 @@ def _old_inbox(seed: int, store: Path) -> Account:
     return small(seed, days=90, campaigns=0, singles=0, inbound=12)
 
 
+def _large_send(seed: int, store: Path) -> Account:
+    """Everything is new, and the dlrs of one send follow from its messages."""
+    del store
+    return small(seed, campaigns=1, recipients=260, copies=0)
+
+
 WORKLOADS: dict[str, Callable[[int, Path], Account]] = {
     "first": _first,
     "next day": _next_day,
     "interrupted": _interrupted,
     "one status": _one_status,
     "old inbox": _old_inbox,
+    "large send": _large_send,
 }
 
 

@@ -460,9 +460,9 @@ def _surely_unique(source: Source, key: tuple[str, ...]) -> bool:
         return False
     if isinstance(source, pd.DataFrame):
         return len(key) == 1 and _all_differ(source[key[0]])
-    kept = _store_table(source)
     if not getattr(source, "keys_unique", True):  # stores of several gateways, whose ids may meet
         return False
+    kept = _store_table(source)
     return kept is None or set(TABLES[kept].key) <= set(key)
 
 

@@ -1,0 +1,92 @@
+"""How much memory an export takes: ten million generated DLR rows, each format in a process of its own.
+
+Run: ``python -m benchmarks.exports --rows 10000000``. Prints seconds, peak memory (of the whole process) and
+bytes. The rows lie in a Parquet file of the table's schema; all numbers are reserved ones, and repeat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smsdata.schema.frames import schema
+from smsdata.store.scan import Scan
+
+_PIECE = 250_000
+_STATUSES = np.array(["delivered", "pending", "soft-bounce", "hard-bounce"], dtype=object)
+
+
+def generated(path: Path, rows: int) -> None:
+    """Write DLR rows, a quarter of a million at a time, as the store's files hold them."""
+    dice = np.random.default_rng(1)
+    wanted = schema("dlrs")
+    with pq.ParquetWriter(path, wanted) as writer:
+        for begin in range(0, rows, _PIECE):
+            ids = np.arange(begin, min(begin + _PIECE, rows))
+            stamps = pa.array(1_790_000_000_000_000 + ids * 1_000_000, pa.int64()).cast(
+                pa.timestamp("us", "UTC")
+            )
+            made = {
+                "message_id": pa.array(ids // 5_000),
+                "msisdn": pa.array([f"6149157{number:04d}" for number in ids % 10_000]),
+                "sent_at": stamps,
+                "status": pa.array(_STATUSES[dice.integers(0, 4, len(ids))], pa.string()),
+                "optout": pa.array(dice.random(len(ids)) < 0.01),
+                "synced_at": stamps,
+                "copies": pa.array(np.ones(len(ids), "int64")),
+            }
+            arrays = [
+                made[f.name].cast(f.type) if f.name in made else pa.nulls(len(ids), f.type) for f in wanted
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=wanted))
+
+
+def measured(source: str, target: str, options: dict[str, Any], answers: Any) -> None:
+    """Export once; tell rows, seconds and peak memory."""
+    from smsdata.sharing.exporting import export
+
+    started = time.monotonic()
+    done = export(Scan("dlrs", (source,)), target, **options)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    answers.put((done.rows, time.monotonic() - started, kilobytes / 1024))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--formats", nargs="*", default=["parquet", "csv"])
+    parser.add_argument("--pseudonymise", action="store_true")
+    chosen = parser.parse_args()
+    fresh = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "part-0.parquet"
+        making = fresh.Process(target=generated, args=(source, chosen.rows))
+        making.start()
+        making.join()
+        for name in chosen.formats:
+            target = Path(folder) / f"out.{name}"
+            options = {"pseudonymise": True, "key": bytes(32)} if chosen.pseudonymise else {}
+            answers = fresh.Queue()
+            worker = fresh.Process(target=measured, args=(str(source), str(target), options, answers))
+            worker.start()
+            worker.join()
+            rows, seconds, peak = answers.get(timeout=10)
+            size = target.stat().st_size / 1e6
+            print(
+                f"{name}: {rows:,} rows, {seconds:.0f} s, peak {peak:.0f} MB, file {size:.0f} MB", flush=True
+            )
+            target.unlink()
+
+
+if __name__ == "__main__":
+    main()

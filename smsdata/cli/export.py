@@ -1,0 +1,118 @@
+"""The command that writes tables and results as files for others: export. Imports `sharing` and `store`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
+from smsdata.errors import UsageError
+from smsdata.schema.tables import TABLES
+from smsdata.settings import expanded
+from smsdata.store.status import store_status
+from smsdata.store.store import Store
+from smsdata.times import instant
+from smsdata.times import since as begin
+
+
+@command("export")
+def export_command(
+    common: CommonOptions,
+    *,
+    what: Annotated[str, typer.Argument(help="A table, or a helper of smsdata.analysis.")],
+    out: Annotated[str | None, typer.Option(help="The file; its name says the format.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="csv, parquet, xlsx, feather, sqlite or duckdb; csv without --out.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Rows from then on: 30d, or 2026-11-01.")] = None,
+    until: Annotated[str | None, typer.Option(help="Rows before that.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Only these, such as msisdn,status.")] = None,
+    where: Annotated[str | None, typer.Option(help="Only rows that fit: \"status = 'hard-bounce'\".")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Of a result: what to group by, such as sender,week.")
+    ] = None,
+    tz: Annotated[str | None, typer.Option(help="Of a result: the time zone of its days and weeks.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Of a result: another option of its helper, such as window=24h.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    pseudonymise: Annotated[
+        bool, typer.Option("--pseudonymise", help="Numbers become pseudonyms; names and texts go.")
+    ] = False,
+) -> int:
+    """Write a table or a result to a file that others can open; changes nothing."""
+    common.refuse_ignored("only the store is read", *(name for name in ACCOUNT if name != "now"))
+    from smsdata.sharing.exporting import export, format_of, refuse_existing
+
+    store = common.existing_store()
+    name = what.removeprefix("analysis.")
+    path = expanded(out) if out else Path(f"{name}.{format or 'csv'}")
+    format_of(path, format)
+    refuse_existing(path, force)
+    now = instant(common.now, "now") if common.now else datetime.now(UTC)
+    period = {
+        "since": begin(since, now) if since is not None else None,
+        "until": instant(until, "until") if until is not None else None,
+    }
+    if what in TABLES:
+        common.refuse_ignored(f"{what} is a table and has no helper", "by", "tz", "option")
+        source, tables = store.scan(what, **period), {what}
+    else:
+        source, tables = _result(store, what, name, period, _options(by, tz, option))
+    chosen = [name.strip() for name in columns.split(",")] if columns else None
+    done = export(
+        source, path, format=format, columns=chosen, where=where, name=name,
+        force=force, pseudonymise=pseudonymise,
+    )  # fmt: skip
+    complete, look = _completeness(store, tables, period["since"])
+    told = {
+        "file": str(done.path), "format": done.format, "rows": done.rows, "columns": list(done.columns),
+        "notes": list(done.notes), "complete": complete, "look": look,
+        "exit_code": NEEDS_ATTENTION if look else 0,
+    }  # fmt: skip
+    common.show(told, f"wrote {done.rows:,} rows to {done.path} ({done.format})", *done.notes, *complete)
+    common.look(*look)
+    return NEEDS_ATTENTION if look else 0
+
+
+def _options(by: str | None, tz: str | None, more: list[str] | None) -> dict[str, str]:
+    options = {name: value for name, value in (("by", by), ("tz", tz)) if value is not None}
+    for word in more or []:
+        name, sign, value = word.partition("=")
+        if not sign:
+            raise UsageError("--option takes NAME=VALUE, such as --option window=24h.")
+        options[name.strip()] = value
+    return options
+
+
+def _result(
+    store: Store, what: str, name: str, period: dict[str, datetime | None], options: dict[str, str]
+) -> tuple[Any, set[str]]:
+    from smsdata.sharing.named_results import RESULTS, make_result
+
+    if name not in RESULTS:
+        tables, results = ", ".join(TABLES), ", ".join(RESULTS)
+        raise UsageError(f"there is no table and no result {what!r}. Tables: {tables}. Results: {results}.")
+    return make_result(name, store, options=options, **period)
+
+
+def _completeness(store: Store, tables: set[str], since: datetime | None) -> tuple[list[str], list[str]]:
+    """How complete the tables are that an export was made of, and what needs a look."""
+    status = store_status(store)
+    known = {row["table"]: row for row in status["tables"]}
+    complete, look = [], list(status["look"])
+    for table in sorted(tables):
+        row = known.get(table)
+        begins = row and row["complete_from"]
+        if row is None:
+            complete.append(f"{table}: nothing is known of it; no sync has read it")
+        elif begins or row["complete_until"]:
+            complete.append(f"{table}: complete from {begins or '-'} until {row['complete_until'] or '-'}")
+        else:
+            complete.append(f"{table}: read whole at {row['read_whole_at'] or '-'}")
+        if since is not None and begins and instant(begins) > since:
+            look.append(f"{table} is complete only from {begins}: for more, `smsdata sync --since`.")
+    return complete, look

@@ -1,0 +1,78 @@
+"""How complete the numbers of a page are: from the store alone.
+
+Imports of smsdata only `store` and, within report, `pieces` and `sources`.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from smsdata.report.pieces import Section, masked_text, table_of_frame
+from smsdata.report.sources import Sources
+from smsdata.store.status import readable_age, store_status
+
+_COMPLETE = {
+    True: "The store is complete as of its last sync, as far as its records tell.",
+    False: "The store is not complete: what is listed here is missing from the numbers above.",
+    None: "Whether the store is complete cannot be told from here.",
+}
+
+
+def certificate_section(sources: Sources) -> Section:
+    """How complete the store is, what is pending and what lies aside."""
+    section = Section("certificate", "How complete this is")
+    status = store_status(sources.store, now=sources.period.now)
+    last = status["last_sync"]
+    section.lines.append(_COMPLETE[status["complete"]])
+    section.lines.append(
+        f"Last sync of all tables: {last['ended'][:16].replace('T', ' ')} UTC, "
+        f"{readable_age(status['age_seconds'])} ago."
+        if last
+        else "No sync of all tables is on record."
+    )
+    _reach(section, sources)
+    names = ("table", "rows", "complete_from", "complete_until", "read_whole_at")
+    tables = pd.DataFrame(
+        [{name: row[name] for name in names} for row in status["tables"]], columns=list(names)
+    )
+    for name in names[2:]:
+        tables[name] = [str(at)[:16].replace("T", " ") if at else None for at in tables[name]]
+    columns = [
+        ("table", "table", "text"),
+        ("rows", "rows", "count"),
+        ("complete_from", "complete from (UTC)", "text"),
+        ("complete_until", "until (UTC)", "text"),
+        ("read_whole_at", "read whole (UTC)", "text"),
+    ]
+    section.tables.append(table_of_frame("Tables of the store", tables, columns))
+    section.lines += [masked_text(f"Needs a look: {line}") for line in status["look"][:12]]
+    if len(status["look"]) > 12:
+        section.lines.append(f"{len(status['look']) - 12:,} more: `smsdata status --json` has them all.")
+    section.look += [masked_text(line) for line in status["look"]]
+    section.how.append(
+        "From the store's records and the footers of its files; not looked at: "
+        f"{', '.join(status['not_checked'])}, which "
+        "`smsdata verify --offline` compares."
+    )
+    return section
+
+
+def _reach(section: Section, sources: Sources) -> None:
+    """Say where the period goes beyond what the store knows."""
+    period, state = sources.period, sources.store.state
+    if period.partial:
+        section.lines.append(f"The period is not over: it ends {period.local(period.until)} ({period.tz}).")
+    for table in ("messages", "replies", "campaigns"):
+        until = state.cursors.get(table)
+        if until is None:
+            section.lines.append(
+                f"The table {table} was never read to its end: what it says of the period may be part."
+            )
+        elif until < min(period.until, period.now):
+            section.lines.append(f"The table {table} reaches to {period.local(until)} ({period.tz}) only.")
+        begin = state.kept_from.get(table)
+        if begin is not None and begin > period.since:
+            section.lines.append(
+                f"The table {table} begins at {period.local(begin)} ({period.tz}), within or after the "
+                "period."
+            )

@@ -1,0 +1,133 @@
+"""What a page is made of: headline numbers, tables, pictures, sections; and how people are masked.
+
+Imports nothing of smsdata.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_NUMBER = re.compile(r"\d(?:[\s\-().+/]{0,3}\d){6,}")
+_MOST_TEXT = 160
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number at the top of the page: what it is, out of how many, and what changed."""
+
+    name: str
+    value: str
+    of: str
+    change: str = ""
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class PageColumn:
+    """A column of a table on the page; `kind` is that of its cells, numbers stand at the right."""
+
+    name: str
+    kind: str = "text"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is sorted by value."""
+        return self.kind not in {"text", "word"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell shows and what it is sorted by."""
+
+    text: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table on the page; `note` says what is left out, or why it is empty."""
+
+    caption: str
+    columns: tuple[PageColumn, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture: SVG of ours, and its words for whoever cannot see it."""
+
+    svg: str
+    words: str
+
+
+@dataclass
+class Section:
+    """One question of the page: what was found, and how it was computed."""
+
+    name: str
+    title: str
+    lines: list[str] = field(default_factory=list)
+    tables: list[PageTable] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    how: list[str] = field(default_factory=list)
+    headlines: list[Headline] = field(default_factory=list)
+    look: list[str] = field(default_factory=list)
+
+
+def masked_number(number: Any) -> str:
+    """A person's number for a page that is handed on: its last two digits.
+
+    >>> masked_number("61491570156")
+    '\N{HORIZONTAL ELLIPSIS}56'
+    """
+    return f"…{str(number)[-2:]}"
+
+
+def masked_text(text: Any) -> str:
+    """A text of somebody else: numbers in it masked, what turns or hides text named, cut to a line or two.
+
+    >>> masked_text("call 0491 570 156 now")
+    'call …56 now'
+    """
+    plain = "" if text is None or text != text else str(text)
+    seen = "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in plain)
+    masked = _NUMBER.sub(lambda match: masked_number(match[0]), seen)
+    return masked if len(masked) <= _MOST_TEXT else masked[: _MOST_TEXT - 1] + "…"
+
+
+def page_cell(value: Any, kind: str = "text") -> Cell:
+    """Make a cell: "text", "word" (in one line), "count", "rate" in percent, "money" with two decimals."""
+    if value is None or value != value or str(value) in {"<NA>", "NaT"}:
+        return Cell("-", "")
+    if kind in {"text", "word"}:
+        return Cell(str(value), str(value).casefold())
+    number = float(value)
+    shown = {"count": f"{number:,.0f}", "rate": percent(number), "money": f"{number:,.2f}"}[kind]
+    return Cell(shown, repr(number))
+
+
+def percent(share: Any) -> str:
+    """A share in percent; "-" where there is none."""
+    return "-" if share is None or share != share else f"{100 * float(share):.1f}%"
+
+
+def interval_text(low: Any, high: Any) -> str:
+    """An interval in percent."""
+    return "-" if low != low or high != high else f"{100 * float(low):.1f} to {100 * float(high):.1f}%"
+
+
+def table_of_frame(
+    caption: str, frame: Any, columns: Sequence[tuple[str, str, str]], *, most: int = 25, note: str = ""
+) -> PageTable:
+    """Make a table of a frame's first rows; `columns` are its column, the heading, and the kind of cell."""
+    rows = tuple(
+        tuple(page_cell(value, kind) for value, (_, _, kind) in zip(row, columns, strict=True))
+        for row in frame[[name for name, *_ in columns]].head(most).itertuples(index=False)
+    )
+    more = f"{len(frame) - most:,} more are not shown." if len(frame) > most else ""
+    heads = tuple(PageColumn(title, kind) for _, title, kind in columns)
+    return PageTable(caption, heads, rows, " ".join(part for part in (note, more) if part))

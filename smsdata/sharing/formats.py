@@ -1,0 +1,162 @@
+"""One writer per format: takes rows piece by piece, so that a file may be larger than memory.
+
+Owns how values are spelled in each; Excel has a module of its own. Imports `workbook`, `analysis.core` and
+`schema`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from smsdata.analysis.core.column_types import pandas_type
+from smsdata.schema.csv_text import csv_text
+from smsdata.sharing.workbook import XlsxWriter
+
+
+class FileWriter(Protocol):
+    """Writes one file: rows, then the end."""
+
+    notes: list[str]
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class _CsvWriter:
+    """CSV, every cell in quotes; instants as ISO text in UTC. The mark at its beginning is for Excel."""
+
+    def __init__(self, path: Path, columns: pa.Schema, _name: str) -> None:
+        self.notes: list[str] = []
+        self._file = path.open("wb")
+        self._file.write(b"\xef\xbb\xbf" + csv_text(columns.empty_table().to_pandas()).encode())
+
+    def write(self, rows: pa.Table) -> None:
+        frame = with_times_as_text(rows).to_pandas(types_mapper=pandas_type)
+        self._file.write(csv_text(frame, header=False, exact=True).encode())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _ParquetWriter:
+    def __init__(self, path: Path, columns: pa.Schema, _name: str) -> None:
+        self.notes: list[str] = []
+        self._writer = pq.ParquetWriter(path, columns, compression="zstd")
+
+    def write(self, rows: pa.Table) -> None:
+        self._writer.write_table(rows)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _FeatherWriter:
+    def __init__(self, path: Path, columns: pa.Schema, _name: str) -> None:
+        self.notes: list[str] = []
+        self._file = path.open("wb")
+        self._writer = pa.ipc.new_file(self._file, columns, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+
+    def write(self, rows: pa.Table) -> None:
+        self._writer.write_table(rows)
+
+    def close(self) -> None:
+        self._writer.close()
+        self._file.close()
+
+
+class _SqliteWriter:
+    """One table; SQLite has no instants and no truth values: ISO text in UTC, 0 and 1."""
+
+    def __init__(self, path: Path, columns: pa.Schema, name: str) -> None:
+        self.notes: list[str] = []
+        self._connection = sqlite3.connect(path)
+        made = ", ".join(f"{_as_name(column.name)} {_sqlite_type(column.type)}" for column in columns)
+        self._connection.execute(f"CREATE TABLE {_as_name(name)} ({made})")
+        self._insert = f"INSERT INTO {_as_name(name)} VALUES ({', '.join('?' * len(columns))})"
+
+    def write(self, rows: pa.Table) -> None:
+        columns = [column.to_pylist() for column in with_times_as_text(rows).columns]
+        self._connection.executemany(self._insert, zip(*columns, strict=True))
+        self._connection.commit()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _DuckDbWriter:
+    def __init__(self, path: Path, columns: pa.Schema, name: str) -> None:
+        self.notes: list[str] = []
+        self._connection = duckdb.connect(str(path), config={"memory_limit": "256MB"})
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._table = _as_name(name)
+        self._connection.register("rows_to_add", columns.empty_table())
+        self._connection.execute(f"CREATE TABLE {self._table} AS SELECT * FROM rows_to_add")
+
+    def write(self, rows: pa.Table) -> None:
+        self._connection.register("rows_to_add", rows)
+        self._connection.execute(f"INSERT INTO {self._table} SELECT * FROM rows_to_add")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+FORMATS: dict[str, Callable[[Path, pa.Schema, str], FileWriter]] = {
+    "csv": _CsvWriter,
+    "parquet": _ParquetWriter,
+    "xlsx": XlsxWriter,
+    "feather": _FeatherWriter,
+    "sqlite": _SqliteWriter,
+    "duckdb": _DuckDbWriter,
+}
+"""The writers by format, which is what a file's name ends in."""
+
+
+def _as_name(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def _sqlite_type(arrow: pa.DataType) -> str:
+    if pa.types.is_integer(arrow) or pa.types.is_boolean(arrow):
+        return "INTEGER"
+    return "REAL" if pa.types.is_floating(arrow) else "TEXT"
+
+
+def with_times_as_text(rows: pa.Table) -> pa.Table:
+    """Spell instants as ISO text: with ``Z`` in UTC, without where local; days as ``2026-11-22``.
+
+    Microseconds are written where there are any.
+    """
+    for at, column in enumerate(rows.schema):
+        if pa.types.is_timestamp(column.type):
+            values = _iso_texts(rows.column(at), "Z" if column.type.tz else "")
+        elif pa.types.is_date(column.type):
+            values = rows.column(at).cast(pa.string())
+        else:
+            continue
+        rows = rows.set_column(at, column.name, values)
+    return rows
+
+
+def _iso_texts(stamps: pa.ChunkedArray, zone: str) -> pa.Array:
+    plain = stamps.combine_chunks().cast(pa.timestamp("us"))
+    micros = plain.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    texts = plain.cast(pa.string()).to_pandas().astype("object")
+    whole = np.where(micros % 1_000_000 == 0, 19, 26)
+    spelled = [
+        None if text is None or pd.isna(text) else text[:end].replace(" ", "T") + zone
+        for text, end in zip(texts, whole, strict=True)
+    ]
+    return pc.cast(pa.array(spelled, pa.string()), pa.string())

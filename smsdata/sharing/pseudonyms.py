@@ -1,0 +1,382 @@
+"""The same rows without people: numbers become pseudonyms, names and texts go.
+
+Owns the key, which lies outside every store, and what is left of each column: what nobody knows to be
+harmless is dropped. Pseudonyms are not anonymity: whoever has the key can make them again, and times and
+counts of one person can be told from another's. Imports `analysis`, `schema`, `settings` and `errors`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smsdata.analysis.core.column_types import arrow_table, pandas_type
+from smsdata.analysis.reply_phrases import concepts, normal
+from smsdata.analysis.reply_words import classify_text
+from smsdata.errors import StoreError, UsageError
+from smsdata.schema.number_spellings import read_number
+from smsdata.schema.tables import TABLES
+from smsdata.settings import expanded, settings
+
+_KEY_BYTES = 32
+_PEOPLE = frozenset(
+    {"msisdn", "number", "sender", "longcode", "baseline", "account", "keyword", "scope_sender"}
+)
+_TEXTS = frozenset({"message", "response", "original_message", "answered", "text", "gsm_message", "template"})
+_REPLIES = frozenset({"response"})
+_IDS = frozenset({"campaign", "list_a", "list_b", "thread", "hit"})
+_WORDS = frozenset({
+    "status", "type", "action", "rule", "source", "interval", "tier", "kind", "level", "alarm", "scope",
+    "direction", "outcome", "encoding", "line_type", "country", "window", "breach", "currency", "outside",
+    "timezone", "message_status", "carrier_of_range",
+})  # fmt: skip
+_NEVER = frozenset({"fields", "extra", "user_id"})
+_OURS = frozenset(column.name for table in TABLES.values() for column in table.stored)
+_LARGEST = 10**7
+"""A number of an unknown column may be somebody's from eight digits on."""
+_MAY_BE_A_NUMBER = re.compile(r"(?:\d[^\d]{0,3}){6,}")
+_LONGEST_WORD = 60
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+"""No digits: helpers take seven of them for a number in a spelling that would match nothing."""
+
+Texts = Literal["reduce", "drop"]
+
+
+def pseudonymise(
+    source: Any, *, key: bytes | str | Path | None = None, texts: Texts = "reduce"
+) -> pd.DataFrame:
+    """Give the rows of a frame or a scan without people, so that a colleague can work with them.
+
+    Parameters
+    ----------
+    source
+        A pandas DataFrame (a table, or what a helper of `smsdata.analysis` gave) or a scan of a store.
+    key
+        The key: 32 bytes or more, or a file that holds one; without it the file of the setting
+        ``SMSDATA_PSEUDONYM_KEY``, made when it is first needed. Under one key a number has one pseudonym in
+        all tables.
+    texts
+        ``"reduce"`` leaves of a text its length in characters, the language that it seems to be in (two
+        letters, empty where nothing tells) and, of a reply, what it says; ``"drop"`` leaves nothing.
+
+    Returns
+    -------
+    DataFrame
+        One row per row, in its order, with what is left of its columns:
+
+        - numbers, senders, accounts and keywords (str): ``p`` and 24 letters, HMAC-SHA256 of what
+          was there; null where nothing was;
+        - ids (those named ``id``, ``..._id`` and the like; Int64): other whole numbers, equal where they were
+          equal; as text, pseudonyms;
+        - texts: ``..._length`` (Int64), ``..._language`` (str); of ``response`` also
+          ``response_class`` (str);
+        - words of a known kind such as ``status`` (str), instants, days, truth values, counts, amounts: as
+          they were; a word in which a number may stand is missing.
+
+        Names, custom fields, ``extra``, links, addresses and every column of text that is not known are
+        dropped, and so are unknown columns of numbers of eight digits and more.
+
+    Raises
+    ------
+    UsageError
+        The key is too short, or is no key; the source is none.
+    StoreError
+        The key's file cannot be made or read, others may read it, or it lies in a store.
+
+    References
+    ----------
+    HMAC: RFC 2104 and FIPS 198-1.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"msisdn": ["61491570156"] * 2, "first_name": "Ann", "status": "delivered"})
+    >>> kept = pseudonymise(rows, key=bytes(32))
+    >>> list(kept), kept["msisdn"].nunique(), kept["msisdn"].iloc[0]
+    (['msisdn', 'status'], 1, 'pgehmkngpeeolbjohobpmacaf')
+    """
+    if texts not in ("reduce", "drop"):
+        raise UsageError(f"texts={texts!r} is neither 'reduce' nor 'drop'.")
+    pseudonyms = Pseudonyms(key_of(key), texts)
+    if isinstance(source, pd.DataFrame):
+        table = whole_table(source)
+        schema, pieces = pseudonyms.applied(table.schema, iter([table]), table)
+    elif hasattr(source, "sql"):
+        import duckdb
+
+        with duckdb.connect(":memory:") as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            table = connection.sql(f"SELECT * FROM {source.sql()}").to_arrow_table()
+        schema, pieces = pseudonyms.applied(table.schema, iter([table]), None)
+    else:
+        raise UsageError(f"pseudonymise takes a DataFrame or a scan of a store, not {type(source).__name__}.")
+    made = pa.concat_tables([schema.empty_table(), *pieces])
+    frame: pd.DataFrame = made.to_pandas(types_mapper=pandas_type)
+    if isinstance(source, pd.DataFrame) and len(schema):
+        frame.index = pd.RangeIndex(len(frame))
+    return frame
+
+
+def whole_table(frame: pd.DataFrame) -> pa.Table:
+    """A frame as Arrow, its named index too; UsageError rather than one without a column of mixed types."""
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
+    names = [str(name) for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or not names:
+        raise UsageError(
+            f"the frame has the column {twice[0]!r} twice." if twice else "the frame has no columns."
+        )
+    table = arrow_table(frame)
+    mixed = [name for name in names if name not in table.column_names]
+    if mixed:
+        raise UsageError(f"column {mixed[0]!r} mixes types: convert it first, .astype('str').")
+    return table
+
+
+class Pseudonyms:
+    """Makes rows without people, piece by piece, under one key."""
+
+    def __init__(self, key: bytes, texts: Texts = "reduce") -> None:
+        self._key = key
+        self._texts = texts
+        self._dropped: list[str] = []
+        self._blanked = 0
+        self._known = lru_cache(maxsize=200_000)(self._pseudonym)
+
+    def applied(
+        self, schema: pa.Schema, pieces: Iterator[pa.Table], whole: pa.Table | None
+    ) -> tuple[pa.Schema, Iterator[pa.Table]]:
+        """What is left of a schema and of the rows; `whole` is all of them, if they are in memory."""
+        makers: list[tuple[int, list[tuple[str, pa.DataType, Callable[[Any], Any]]]]] = []
+        for at, column in enumerate(schema):
+            left = self._left_of(column, whole)
+            if not left:
+                self._dropped.append(column.name)
+            makers.append((at, left))
+        if not any(left for _, left in makers):
+            raise UsageError("no column is left without people: take other columns.")
+        after = pa.schema([(name, arrow) for _, left in makers for name, arrow, _ in left])
+
+        def made(piece: pa.Table) -> pa.Table:
+            arrays = [
+                pa.chunked_array([make(piece.column(at))], type=arrow)
+                if not isinstance(values := make(piece.column(at)), pa.ChunkedArray)
+                else values.cast(arrow)
+                for at, left in makers
+                for _, arrow, make in left
+            ]
+            return pa.Table.from_arrays(arrays, schema=after)
+
+        return after, (made(piece) for piece in pieces)
+
+    def notes(self) -> list[str]:
+        """What was left out, in words."""
+        notes = [f"without people: dropped {', '.join(self._dropped)}."] if self._dropped else []
+        if self._blanked:
+            notes.append(f"{self._blanked:,} words in which a number may stand are missing.")
+        return notes
+
+    def _left_of(
+        self, column: pa.Field, whole: pa.Table | None
+    ) -> list[tuple[str, pa.DataType, Callable[[Any], Any]]]:
+        """What is left of one column: names, types, and how each is made; empty where it is dropped."""
+        name, arrow = column.name, column.type
+        if name in _NEVER or _is_odd(arrow):
+            return []
+        if name in _TEXTS and _is_text(arrow):
+            return self._of_text(name)
+        if name in _PEOPLE:
+            return [(name, pa.string(), self._whoever)]
+        if name in _IDS or name == "id" or name.endswith("_id"):
+            if pa.types.is_integer(arrow):
+                return [(name, pa.int64(), self._ids)]
+            return [(name, pa.string(), self._whoever)]
+        if _is_text(arrow):
+            return [(name, pa.string(), self._words)] if name in _WORDS else []
+        if whole is not None and name not in _OURS and _may_hold_numbers(whole, name):
+            return []
+        return [(name, arrow, lambda values: values)]
+
+    def _of_text(self, name: str) -> list[tuple[str, pa.DataType, Callable[[Any], Any]]]:
+        if self._texts == "drop":
+            return []
+        left: list[tuple[str, pa.DataType, Callable[[Any], Any]]] = [
+            (f"{name}_length", pa.int64(), lambda values: pc.cast(pc.utf8_length(values), pa.int64())),
+            (f"{name}_language", pa.string(), lambda values: _each(values, language_of)),
+        ]
+        if name in _REPLIES:
+            left.append((f"{name}_class", pa.string(), lambda values: _each(values, _class_of)))
+        return left
+
+    def _pseudonym(self, value: str | None) -> str | None:
+        if value is None:
+            return None
+        digest = hmac.digest(self._key, b"who\0" + value.encode(), "sha256").hex()[:24]
+        return "p" + digest.translate(_LETTERS)
+
+    def _whoever(self, values: Any) -> Any:
+        return pa.array([self._known(value) for value in _spelled(values)], pa.string())
+
+    def _ids(self, values: Any) -> Any:
+        def other(value: int) -> int:
+            digest = hmac.digest(self._key, b"id\0" + str(value).encode(), "sha256")
+            return int.from_bytes(digest[:8], "big") >> 1
+
+        return _each(values, other, pa.int64())
+
+    def _words(self, values: Any) -> Any:
+        def word(value: str) -> str | None:
+            if len(value) > _LONGEST_WORD or _MAY_BE_A_NUMBER.search(value):
+                return None
+            return value
+
+        kept = _each(values, word)
+        self._blanked += kept.null_count - values.null_count
+        return kept
+
+
+def _is_text(arrow: pa.DataType) -> bool:
+    return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow) or pa.types.is_null(arrow))
+
+
+def _is_odd(arrow: pa.DataType) -> bool:
+    plain = (
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_boolean,
+        pa.types.is_timestamp,
+        pa.types.is_date,
+    )
+    return not _is_text(arrow) and not any(test(arrow) for test in plain)
+
+
+def _may_hold_numbers(whole: pa.Table, name: str) -> bool:
+    values = whole.column(name)
+    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+        return False
+    most = pc.min_max(values.cast(pa.float64(), safe=False)).as_py()
+    return any(end is not None and abs(end) >= _LARGEST for end in most.values())
+
+
+def _each(values: Any, make: Callable[[Any], Any], arrow: Any = None) -> Any:
+    """Every value through a function, each distinct one once."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    coded = pc.dictionary_encode(whole)
+    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    made = pa.array([make(value) for value in coded.dictionary.to_pylist()], arrow or pa.string())
+    return made.take(coded.indices)
+
+
+def _spelled(values: Any) -> Iterable[str | None]:
+    """Numbers in their one spelling, so that a person has one pseudonym however the number came."""
+    return (_one_spelling(value) for value in values.to_pylist())
+
+
+def _one_spelling(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = str(int(value)) if isinstance(value, float) and value == value and value % 1 == 0 else str(value)
+    if text.isascii() and text.isdigit():
+        return text
+    return read_number(text, None)[0] or text
+
+
+@lru_cache(maxsize=65_536)
+def language_of(text: str) -> str:
+    """The language whose words a text holds most of, by the lexicon for replies; empty where none is known.
+
+    >>> language_of("please stop sending me messages"), language_of("12345")
+    ('en', '')
+    """
+    known = {language: len(code) - code.count(".") for language, code in concepts(normal(text[:500])).items()}
+    most = max(known.values(), default=0)
+    best = sorted(language for language, count in known.items() if count == most)
+    return "en" if "en" in best else best[0] if len(best) == 1 else ""
+
+
+def _class_of(text: str) -> str:
+    return classify_text(text).kind
+
+
+def key_of(key: bytes | str | Path | None) -> bytes:
+    """The key itself: as given, or of the file that is named or set, which is made where there is none."""
+    if isinstance(key, bytes):
+        if len(key) < _KEY_BYTES:
+            raise UsageError(
+                f"the key has {len(key)} bytes: give {_KEY_BYTES} random ones, secrets.token_bytes(32)."
+            )
+        return key
+    path = expanded(key if key is not None else settings().pseudonym_key)
+    _refuse_in_store(path)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_key(path)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            facts, written = os.fstat(handle), os.read(handle, 200)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise StoreError(
+            f"the key of pseudonyms at {path} cannot be made or read ({error.strerror}): "
+            "set SMSDATA_PSEUDONYM_KEY to another file."
+        ) from None
+    if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077 or facts.st_uid != os.geteuid():
+        raise StoreError(f"{path} may be read by others, or is not yours: chmod 600 it, or make another key.")
+    word = written.strip()
+    if not re.fullmatch(rb"[0-9a-f]{64}", word):
+        raise UsageError(f"{path} holds no key of pseudonyms: name another file, which is then made.")
+    return bytes.fromhex(word.decode())
+
+
+def _make_key(path: Path) -> None:
+    """Make a key, if there is none: another process may be making it too, and the first wins."""
+    if path.exists():
+        return
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(handle, secrets.token_hex(_KEY_BYTES).encode() + b"\n")
+        os.fsync(handle)
+        os.close(handle)
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+def store_around(path: Path) -> Path | None:
+    """The store in whose folder a path lies, if it lies in one."""
+    folders = path.absolute().resolve().parents
+    return next((folder for folder in folders if (folder / ".smsdata").is_dir()), None)
+
+
+def _refuse_in_store(path: Path) -> None:
+    folder = store_around(path)
+    if folder is not None:
+        raise StoreError(
+            f"the key of pseudonyms must not lie in the store {folder}, which would be shared with it: "
+            "set SMSDATA_PSEUDONYM_KEY to a file elsewhere."
+        )
+
+
+def key_fingerprint(key: bytes) -> str:
+    """Tell keys apart without showing them: eight hexadecimal digits.
+
+    >>> key_fingerprint(bytes(32))
+    '66687aad'
+    """
+    return hashlib.sha256(key).hexdigest()[:8]

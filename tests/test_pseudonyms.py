@@ -1,0 +1,270 @@
+"""Rows without people: no number, name or text is left in any byte; who is the same stays so."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+import smsdata
+from smsdata.cli.app import app
+from smsdata.errors import StoreError, UsageError
+from smsdata.schema.tables import TABLES
+from smsdata.sharing.formats import FORMATS
+from smsdata.sharing.named_results import RESULTS, make_result
+from smsdata.sharing.pseudonyms import key_of
+from tests.support.frames import utc
+from tests.support.results import RESULTS as SAMPLES
+
+openpyxl = import_module("openpyxl")  # it has no types
+KEY, OTHER = b"k" * 32, b"o" * 32
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> smsdata.Store:
+    return smsdata.demo_store(tmp_path_factory.mktemp("share") / "store")
+
+
+def people(store: smsdata.Store) -> set[str]:
+    """All that must not be left: numbers, names and texts of the store."""
+    found: set[str] = set()
+    for table in TABLES:
+        frame = store.read(table)
+        for column in (
+            "msisdn",
+            "number",
+            "sender",
+            "longcode",
+            "first_name",
+            "last_name",
+            "message",
+            "response",
+        ):
+            if column in frame:
+                found |= set(frame[column].dropna().astype(str))
+    return {word for word in found if len(word) > 5}
+
+
+def words_of(frame: pd.DataFrame) -> set[str]:
+    return {str(value) for column in frame for value in frame[column].dropna()}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_pseudonymise_leaves_no_person_in_any_table(table: str, store: smsdata.Store) -> None:
+    left = smsdata.pseudonymise(store.scan(table), key=KEY)
+    frame = store.read(table)
+    assert len(left) == (frame["gone_at"].isna().sum() if "gone_at" in frame else len(frame))
+    assert words_of(left) & people(store) == set()
+    dropped = {
+        "extra",
+        "fields",
+        "first_name",
+        "last_name",
+        "name",
+        "email",
+        "contact",
+        "link",
+        "evidence",
+        "message",
+    }
+    assert set(left) & dropped == set()
+
+
+def test_pseudonymise_takes_frames_and_scans_alike(store: smsdata.Store) -> None:
+    for table in ("replies", "dlrs", "messages"):
+        frame, scan = (smsdata.pseudonymise(one, key=KEY) for one in (store.read(table), store.scan(table)))
+        assert list(frame) == list(scan)
+        assert sorted(map(str, frame.to_numpy().tolist())) == sorted(map(str, scan.to_numpy().tolist()))
+
+
+def test_pseudonymise_keeps_who_is_the_same_in_all_tables(store: smsdata.Store) -> None:
+    dlrs, replies = store.read("dlrs"), store.read("replies")
+    kept, answers = (smsdata.pseudonymise(frame, key=KEY) for frame in (dlrs, replies))
+    joined = dlrs.merge(replies, on=["message_id", "msisdn"])
+    assert len(kept.merge(answers, on=["message_id", "msisdn"])) == len(joined) > 0
+    assert kept["msisdn"].nunique() == dlrs["msisdn"].nunique()
+    assert kept["message_id"].nunique() == dlrs["message_id"].nunique()
+    other = smsdata.pseudonymise(dlrs, key=OTHER)
+    for column in ("msisdn", "message_id"):
+        assert not set(kept[column]) & set(other[column])
+    assert (kept["status"] == dlrs["status"]).all()
+    rate = smsdata.analysis.delivery_rate(dlrs, by="week")
+    pd.testing.assert_frame_equal(rate, smsdata.analysis.delivery_rate(kept, by="week"))
+
+
+def test_pseudonymise_knows_a_number_however_it_is_spelled() -> None:
+    spelled: list[Any] = ["61491570156", "+61491570156", "+61 491 570 156", "61491570156.0"]
+    one = smsdata.pseudonymise(pd.DataFrame({"msisdn": spelled}), key=KEY)["msisdn"]
+    whole = smsdata.pseudonymise(pd.DataFrame({"msisdn": [61491570156]}), key=KEY)["msisdn"]
+    part = smsdata.pseudonymise(pd.DataFrame({"msisdn": [61491570156.0, None]}), key=KEY)["msisdn"]
+    assert {*one, *whole, *part.dropna()} == {one[0]}
+    assert part.isna().tolist() == [False, True]
+    assert re.fullmatch("p[a-p]{24}", one[0])
+
+
+def test_pseudonymise_drops_what_nobody_knows() -> None:
+    frame = pd.DataFrame(
+        {
+            "msisdn": ["61491570156"],
+            "note": ["call Ann"],
+            "phone": [61491570156],
+            "phone2": [61491570156.0],
+            "age": [41],
+            "status": ["delivered to 61491570156"],
+            "kind": ["optout"],
+            "sent_at": utc(["2026-11-22"]),
+            "id": [61491570156],
+            "client_id": ["61491570156"],
+            "synced_at": utc(["2026-11-22"]),
+            "cost": [61491570156.0],
+            "fields": ['{"a": 1}'],
+        }
+    )
+    left = smsdata.pseudonymise(frame, key=KEY)
+    assert list(left) == [
+        "msisdn",
+        "age",
+        "status",
+        "kind",
+        "sent_at",
+        "id",
+        "client_id",
+        "synced_at",
+        "cost",
+    ]
+    assert left["status"].isna().all()
+    assert left["id"].iloc[0] != 61491570156
+    unnamed = pd.DataFrame({5: [61491570156], 6: [-61491570156], 7: [3], "status": "ok"})
+    assert list(smsdata.pseudonymise(unnamed, key=KEY)) == ["7", "status"]
+    with pytest.raises(UsageError, match="mixes types"):
+        smsdata.pseudonymise(pd.DataFrame({"msisdn": ["61491570156", 61491570156]}), key=KEY)
+    with pytest.raises(UsageError, match="no column is left"):
+        smsdata.pseudonymise(frame[["note"]], key=KEY)
+
+
+def test_pseudonymise_reduces_texts_or_drops_them() -> None:
+    frame = pd.DataFrame({"id": [1, 2, 3], "response": ["please stop sending messages", "J'arrête", None]})
+    left = smsdata.pseudonymise(frame, key=KEY)
+    assert list(left) == ["id", "response_length", "response_language", "response_class"]
+    assert left["response_length"].tolist()[:2] == [28, 8]
+    assert left["response_language"].iloc[0] == "en"
+    assert left["response_class"].iloc[0] == "optout"
+    assert left.iloc[2, 1:].isna().all()
+    assert list(smsdata.pseudonymise(frame, key=KEY, texts="drop")) == ["id"]
+    with pytest.raises(UsageError, match="neither"):
+        smsdata.pseudonymise(frame, key=KEY, texts="keep")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_pseudonymise_leaves_no_person_in_any_result(name: str, store: smsdata.Store, tmp_path: Path) -> None:
+    options = {"by": "sender", "mature_only": "true"} if name == "compare_rates" else {}
+    for frame in (make_result(name, store, options=options)[0], SAMPLES[name]()):
+        left = smsdata.pseudonymise(frame, key=KEY)
+        told = people(store) | {"Sale today", "don't stop", "6149157015"}
+        assert {word for word in words_of(left) if any(person in word for person in told)} == set()
+
+
+def everything_in(path: Path) -> bytes:
+    """All bytes of a file, with those of its pages and cells as a reader unpacks them."""
+    unpacked = [path.read_bytes()]
+    kind = path.suffix
+    if kind == ".parquet":
+        file = pq.ParquetFile(path)
+        unpacked.append(str(file.metadata.metadata).encode() + str(file.schema).encode())
+        for group in range(file.num_row_groups):
+            for column in range(file.metadata.num_columns):
+                unpacked.append(str(file.metadata.row_group(group).column(column).to_dict()).encode())
+        unpacked += [str(column.to_pylist()).encode() for column in file.read().columns]
+        dictionaries = pq.read_table(path, read_dictionary=[
+            field.name for field in file.schema_arrow if str(field.type) == "string"
+        ])  # fmt: skip
+        unpacked.append(str(dictionaries.to_pydict()).encode())
+    elif kind == ".xlsx":
+        for row in openpyxl.load_workbook(path).worksheets[0].iter_rows(values_only=True):
+            unpacked.append(str(row).encode())
+    elif kind == ".duckdb":
+        with duckdb.connect(str(path), read_only=True) as connection:
+            unpacked.append(str(connection.sql(f"SELECT * FROM {path.stem}").fetchall()).encode())
+    elif kind == ".feather":
+        unpacked.append(str(pd.read_feather(path).to_dict()).encode())
+    return b"\n".join(unpacked)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("table", ["messages", "replies", "list_members"])
+def test_export_without_people_has_no_byte_of_them(
+    kind: str, table: str, store: smsdata.Store, tmp_path: Path
+) -> None:
+    path = tmp_path / f"{table}.{kind}"
+    done = smsdata.export(store.scan(table), path, pseudonymise=True, key=KEY)
+    assert "dropped" in " ".join(done.notes)
+    found = everything_in(path)
+    ids = set(store.read(table).get("message_id", pd.Series(dtype="Int64")).dropna().astype(str))
+    told = people(store) | {one for one in ids if len(one) > 6}
+    assert [word for word in told if word.encode() in found] == []
+    (tmp_path / "with").mkdir()
+    whole = everything_in(smsdata.export(store.scan(table), tmp_path / "with" / path.name).path)
+    assert any(word.encode() in whole for word in told)  # the search would see them
+
+
+def test_key_is_made_once_private_and_outside_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: smsdata.Store
+) -> None:
+    place = tmp_path / "config" / "pseudonym.key"
+    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", str(place))
+    frame = pd.DataFrame({"msisdn": ["61491570156"]})
+    first = smsdata.pseudonymise(frame)
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert place.parent.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in place.parent.iterdir()] == ["pseudonym.key"]
+    pd.testing.assert_frame_equal(smsdata.pseudonymise(frame), first)
+    pd.testing.assert_frame_equal(smsdata.pseudonymise(frame, key=str(place)), first)
+    assert key_of(None) == key_of(place)
+    place.chmod(0o640)
+    with pytest.raises(StoreError, match="may be read by others"):
+        key_of(None)
+    for inside in (store.path / "my.key", store.path / "messages" / "my.key", store.private / "my.key"):
+        with pytest.raises(StoreError, match="must not lie in the store"):
+            key_of(inside)
+        assert not inside.exists()
+    (tmp_path / "words").write_text("a key of words")
+    (tmp_path / "words").chmod(0o600)
+    with pytest.raises(UsageError, match="holds no key"):
+        key_of(tmp_path / "words")
+    with pytest.raises(UsageError, match="has 5 bytes"):
+        key_of(b"short")
+    with pytest.raises(StoreError, match="cannot be made or read"):
+        key_of(tmp_path / "words" / "below")
+
+
+def test_export_command_without_people(
+    store: smsdata.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", str(tmp_path / "my.key"))
+    out = tmp_path / "replies.csv"
+    words = ["export", "replies", "--store", str(store.path), "--out", str(out), "--pseudonymise"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "without people: dropped first_name, last_name, extra." in done.output
+    assert (tmp_path / "my.key").exists()
+    found = pd.read_csv(out)
+    pd.testing.assert_series_equal(found["msisdn"], smsdata.pseudonymise(store.scan("replies"))["msisdn"])
+    assert [word for word in people(store) if word.encode() in out.read_bytes()] == []
+
+
+def test_demo_store_is_the_same_again_and_shareable(store: smsdata.Store, tmp_path: Path) -> None:
+    again = smsdata.demo_store(tmp_path / "again")
+    pd.testing.assert_frame_equal(again.read("dlrs"), store.read("dlrs"))
+    assert smsdata.demo_store(tmp_path / "again").count("dlrs") == store.count("dlrs")
+    other = smsdata.demo_store(tmp_path / "other", seed=2)
+    assert other.verify() == []
+    assert not other.read("dlrs").equals(store.read("dlrs"))
+    numbers = store.read("messages")["msisdn"]
+    assert numbers.str.match(r"6149157\d{4}$|447700900\d{3}$|1202555\d{4}$").all()

@@ -1,0 +1,297 @@
+"""The report: reads well whatever the store holds, lets nothing of others run, shows nobody's number."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from smsdata import SafetyError, Store, UsageError, sync
+from smsdata.report.page import report_page, write_report
+from smsdata.report.periods import Period, period_of
+from smsdata.schema.frames import schema
+from smsdata.simulator import Account, Gateway
+from smsdata.times import instant
+from tests.support.clients import connected
+
+NOW = instant("2026-11-22")
+SEEDS = (
+    "<script>alert(1)</script>",
+    "</script><script>x()</script>",
+    "<img src=x onerror=x()>",
+    '" onload="x()',
+    "'><svg/onload=x()>",
+    "{{ 7*7 }}",
+    "{% for x in y %}",
+    "javascript:x()",
+    "</style><style>*{}</style>",
+    "<!--",
+    "-->",
+    "]]>",
+    "&lt;script&gt;",
+    "<a href=//evil>x</a>",
+    "\u202egnp.exe",
+    "<iframe srcdoc=x>",
+    "\x00<b>",
+    "<meta http-equiv=refresh content=0>",
+    "$x$ \\frac{",
+    "data:text/html,<script>x()</script>",
+)
+PAYLOADS = [f"{seed} how {number}?" for number in range(25) for seed in SEEDS]
+
+
+class Tags(HTMLParser):
+    """The elements of a page with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("report") / "store")
+    with connected(Gateway(Account(seed=3, campaigns=15, recipients=20), limiter=None)) as client:
+        sync(client, store, since="100d")
+    return store
+
+
+def october(**options: str) -> Period:
+    return period_of("2026-10", now=NOW, **options)
+
+
+def rows(table: str, count: int, **columns: Sequence[Any]) -> pa.Table:
+    """Rows of a table: null where nothing is given."""
+    fields = schema(table)
+    made = {f.name: columns.get(f.name, [None] * count) for f in fields}
+    return pa.table({f.name: pa.array(made[f.name], f.type) for f in fields}, schema=fields)
+
+
+def hostile(folder: Path) -> Store:
+    """A store whose texts, names, senders and list names are all payloads."""
+    store, count = Store(folder / "hostile"), len(PAYLOADS)
+    ids, numbers = list(range(1, count + 1)), [f"6149157{n:04d}" for n in range(count)]
+    at, zero = [instant("2026-10-05T03:00")] * count, [0] * count
+    same: dict[str, Any] = {"synced_at": [NOW] * count, "sent_at": at, "message_id": ids}
+    tables = {
+        "messages": rows(
+            "messages",
+            count,
+            id=ids,
+            msisdn=numbers,
+            sender=PAYLOADS,
+            status=["hard-bounce"] * count,
+            message=PAYLOADS,
+            **same,
+        ),
+        "campaigns": rows(
+            "campaigns",
+            count,
+            type=PAYLOADS,
+            status=["sent"] * count,
+            message=PAYLOADS,
+            parts=[1] * count,
+            cost=[0.1] * count,
+            pending=zero,
+            delivered=zero,
+            soft_bounced=zero,
+            hard_bounced=[1] * count,
+            optouts=zero,
+            responses=zero,
+            **same,
+        ),
+        "dlrs": rows(
+            "dlrs",
+            count,
+            msisdn=numbers,
+            status=["hard-bounce"] * count,
+            optout=[False] * count,
+            first_name=PAYLOADS,
+            last_name=PAYLOADS,
+            copies=[1] * count,
+            **same,
+        ),
+        "replies": rows(
+            "replies",
+            count,
+            id=ids,
+            message_id=ids,
+            received_at=at,
+            msisdn=numbers,
+            longcode=["61491570006"] * count,
+            response=PAYLOADS,
+            first_name=PAYLOADS,
+            synced_at=[NOW] * count,
+        ),
+        "lists": rows(
+            "lists",
+            count,
+            list_id=ids,
+            name=PAYLOADS,
+            members_active=[1] * count,
+            members_total=[1] * count,
+            fields=["{}"] * count,
+            synced_at=[NOW] * count,
+        ),
+        "list_members": rows(
+            "list_members",
+            count,
+            list_id=ids,
+            msisdn=numbers,
+            first_name=PAYLOADS,
+            status=["active"] * count,
+            fields=["{}"] * count,
+            synced_at=[NOW] * count,
+        ),
+    }
+    with store.writing():
+        for name, table in tables.items():
+            store.merge(name, table)
+    return store
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.* none of .* rows of replies matches"
+)  # the senders are payloads: no reply is to one
+def test_report_lets_no_payload_out_of_its_text(store: Store, tmp_path: Path) -> None:
+    html = report_page(hostile(tmp_path), october()).html
+    ours = {tag for tag, _ in Tags(report_page(store, october()).html).found}
+    tags = Tags(html).found
+    assert len(PAYLOADS) == 500
+    assert html.count("alert(1)") >= 4
+    assert "&lt;script&gt;alert(1)" in html
+    assert {tag for tag, _ in tags} <= ours | {"pattern"}  # hatching of a picture
+    assert [tag for tag, _ in tags].count("script") == 1
+    assert [at for _, given in tags for at in given if at.startswith("on") or at == "style"] == []
+    links = [given.get("href") or "" for _, given in tags if "href" in given or "src" in given]
+    assert all(link.startswith("#") for link in links)
+    assert "49 how" not in html  # no template of theirs was run
+    assert not set("\x00\u202e") & set(html)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.* none of .* rows of replies matches"
+)  # the senders are payloads: no reply is to one
+def test_report_shows_nobodys_number(store: Store, tmp_path: Path) -> None:
+    for one in (store, hostile(tmp_path)):
+        people = set(one.read("messages")["msisdn"]) - set(one.read("messages")["sender"])
+        html = report_page(one, october()).html
+        assert [number for number in people if number in html] == []
+        assert len(people) > 20
+
+
+def test_report_has_all_parts_and_is_small(store: Store) -> None:
+    html = report_page(store, october()).html
+    assert len(html.encode()) < 500_000
+    for name in ("delivery", "bounces", "replies", "optouts", "clicks", "spend", "alarms", "certificate"):
+        assert f'id="{name}"' in html
+    assert "could not be computed" not in html
+    sent = store.read("messages", since="2026-10-01", until="2026-11-01")
+    assert f'<dd class="value">{len(sent):,}</dd>' in html
+    assert "chance" in html
+
+
+def test_report_pictures_have_words_and_ids_of_their_own(store: Store) -> None:
+    tags = Tags(report_page(store, october()).html).found
+    ids = [given["id"] for _, given in tags if "id" in given]
+    assert len(ids) == len(set(ids))
+    figures = [given for tag, given in tags if tag == "figure"]
+    assert figures
+    assert all(given["role"] == "img" and given["aria-label"] for given in figures)
+
+
+def test_report_policy_names_exactly_its_style_and_script(store: Store) -> None:
+    import base64
+    import hashlib
+
+    html = report_page(store, october()).html
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)
+    assert policy
+    told = policy[1].replace("&#39;", "'")
+    assert told.startswith("default-src 'none';")
+    assert "unsafe" not in told
+    for tag in ("style", "script"):
+        body = re.search(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        assert body
+        assert base64.b64encode(hashlib.sha256(body[1].encode()).digest()).decode() in told
+
+
+@pytest.mark.parametrize("scheme", [0, 1, 2], ids=["light", "dark", "print"])
+def test_report_colours_can_be_read(scheme: int) -> None:
+    css = (files("smsdata.report") / "page.css").read_text()
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", re.findall(r":root \{([^}]+)\}", css)[scheme]))
+    for ink in ("ink", "dim", "good", "bad", "link"):
+        for paper in ("paper", "soft"):
+            assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2: relative luminance of the lighter over that of the darker."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_report_of_an_empty_store_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    html = report_page(tmp_path / "store", october()).html
+    assert "holds no messages at all" in html
+    assert "holds no link hits" in html
+    assert "No sync of all tables is on record" in html
+    assert ">nan" not in html.lower()
+
+
+def test_report_of_a_period_without_messages_and_of_one_not_over(store: Store) -> None:
+    empty = report_page(store, period_of("2020-01", now=NOW)).html
+    assert "No message was sent from 2020-01-01" in empty
+    assert "not over yet" in report_page(store, period_of("2026-11", now=NOW), compare=False).html
+
+
+def test_period_of_refuses_what_is_no_period() -> None:
+    for given in (
+        {"name": "fortnight"},
+        {"name": "2026-13"},
+        {"until": "2026-10-01"},
+        {"tz": "Mars/Base"},
+        {"name": "week", "since": "2026-10-01"},
+        {"since": "2026-10-02", "until": "2026-10-02"},
+    ):
+        with pytest.raises(UsageError):
+            period_of(**given, now=NOW)
+
+
+def test_period_of_begins_at_local_midnight_across_a_change_of_clocks() -> None:
+    period = period_of("2026-10", tz="Australia/Sydney", now=NOW)
+    assert (period.until - period.since).total_seconds() == (31 * 24 - 1) * 3600
+    assert period.local(period.before) == "2026-09-01 00:00"
+
+
+def test_write_report_replaces_its_own_and_nothing_else(store: Store, tmp_path: Path) -> None:
+    page = report_page(store, october(), compare=False)
+    path = write_report(page, tmp_path / "page.html")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert write_report(page, path).read_text() == page.html
+    other = tmp_path / "thesis.html"
+    other.write_text("mine")
+    with pytest.raises(SafetyError, match="is no report"):
+        write_report(page, other)
+    assert other.read_text() == "mine"
+    write_report(page, other, force=True)
+    assert other.read_text() == page.html
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["page.html", "thesis.html"]
