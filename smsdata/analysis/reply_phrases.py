@@ -33,6 +33,23 @@ _WORD = re.compile(r"[^\W_]+(?:['\-:/][^\W_]+)*")
 _CLAUSE = re.compile(r"[.!?;,\n。！？、，；…()\"؟،۔।|]+|\s[-–—]+\s")
 
 
+class Stripped(dict[int, str | None]):
+    """A table for `str.translate`, filled as letters come: some left out, digits of any script as 0 to 9."""
+
+    def __init__(self, *categories: str) -> None:
+        super().__init__()
+        self._left_out = categories
+
+    def __missing__(self, code: int) -> str | None:
+        character = chr(code)
+        left_out = unicodedata.category(character).startswith(self._left_out)
+        self[code] = None if left_out else str(unicodedata.decimal(character, character))
+        return self[code]
+
+
+_BARE_LETTERS = Stripped("M", "Cf")
+
+
 @lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def normal(text: str) -> str:
     """Give the text in lower case without accents, invisible characters and variants of letters.
@@ -55,14 +72,7 @@ def normal(text: str) -> str:
     if text.isascii():
         return text.lower()
     parts = unicodedata.normalize("NFKD", text.casefold()).casefold()
-    bare = (str(unicodedata.decimal(c, c)) for c in parts if not _is_mark(c))
-    return unicodedata.normalize("NFC", "".join(bare)).translate(_LETTERS)
-
-
-@lru_cache(maxsize=8192)
-def _is_mark(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category[0] == "M" or category == "Cf"
+    return unicodedata.normalize("NFC", parts.translate(_BARE_LETTERS)).translate(_LETTERS)
 
 
 def skeleton(folded: str) -> str:

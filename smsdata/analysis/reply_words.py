@@ -331,10 +331,10 @@ def _bare_spellings(folded: str) -> list[str]:
 
 
 def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
-    bare = " ".join(_without_politeness(tokens))
+    bare, spellings = " ".join(_without_politeness(tokens)), _bare_spellings(normal(folded))
     if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
         return ReplyClass("no", 3, "asked for something else")
-    if _means_something_else((bare, *_bare_spellings(normal(folded))), asked):
+    if _means_something_else((bare, *spellings), asked):
         doubtful = bare in _ALWAYS_MEANT or named_in(bare, asked.unclear)
         return ReplyClass("other", 3 if doubtful else None, "asked for something else")
     if _is_keyword(tokens, _OPT_OUT, _PLAIN_WORDS):
@@ -343,7 +343,7 @@ def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> R
         return ReplyClass("optout", 2, "asked")
     if _is_keyword(tokens, _OPT_IN, _OPT_IN) or bare in asked.join:
         return ReplyClass("optin", None, "keyword")
-    return _lexicon_keyword(_bare_spellings(normal(folded)), asked)
+    return _lexicon_keyword(spellings, asked)
 
 
 def _means_something_else(spellings: tuple[str, ...], asked: WordsAsked) -> bool:
