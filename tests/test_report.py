@@ -295,3 +295,9 @@ def test_write_report_replaces_its_own_and_nothing_else(store: Store, tmp_path: 
     write_report(page, other, force=True)
     assert other.read_text() == page.html
     assert sorted(one.name for one in tmp_path.iterdir()) == ["page.html", "thesis.html"]
+
+
+@pytest.mark.parametrize("asked", [{"since": "0001-01-01"}, {"name": "0001-02", "tz": "Australia/Sydney"}])
+def test_a_period_at_the_beginning_of_dates_is_refused(asked: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="begin later"):
+        period_of(**asked)

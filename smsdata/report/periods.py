@@ -6,6 +6,8 @@ Imports of smsdata only `times` and `errors`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -93,10 +95,21 @@ def period_of(
         end = moment if until is None else _local_instant(until, zone, "until")
         if end <= begin:
             raise UsageError(f"the period ends at {end:%Y-%m-%d %H:%M} UTC, not after it begins.")
-        return Period(begin, end, begin - (end - begin), tz, moment)
-    before, first, last = _days_named(name or "week", moment.astimezone(zone))
-    begin, end, earlier = (_midnight(day, zone) for day in (first, last, before))
-    return Period(begin, end, earlier, tz, moment)
+        with _within_dates(f"--since {since}"):
+            return Period(begin, end, begin - (end - begin), tz, moment)
+    with _within_dates(f"--period {name}"):
+        before, first, last = _days_named(name or "week", moment.astimezone(zone))
+        begin, end, earlier = (_midnight(day, zone) for day in (first, last, before))
+        return Period(begin, end, earlier, tz, moment)
+
+
+@contextmanager
+def _within_dates(asked: str) -> Iterator[None]:
+    """Say so where the period, or as much time before it, begins before there are dates."""
+    try:
+        yield
+    except OverflowError:
+        raise UsageError(f"{asked}: the period before it has no date: begin later.") from None
 
 
 def _zone(tz: str) -> ZoneInfo:
