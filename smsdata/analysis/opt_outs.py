@@ -15,7 +15,7 @@ from smsdata.analysis.core.clusters import RATE_COLUMNS, Grouped, cluster_counts
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.differences import beside_baseline
 from smsdata.analysis.core.engine import MATURE, LazyTable, Source, Tables, open_tables
-from smsdata.analysis.core.grouping import By, group_keys, partial_periods
+from smsdata.analysis.core.grouping import By, Keys, group_keys, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import classify_replies
@@ -276,21 +276,7 @@ def optout_rate(
         keys = group_keys(tables, "dlrs", by, tz=tz, days=True)
         present = tables.now(now, "dlrs")
         old = f'WHERE unix_micros("sent_at") <= {present - MATURE}' if mature_only else ""
-        raw = tables.query(f"""
-            SELECT {keys.select}
-                count(*) AS "recipients",
-                count(*) FILTER (WHERE "status" = 'delivered') AS "delivered",
-                count(*) FILTER (WHERE "status" = 'pending') AS "pending",
-                count(*) FILTER (WHERE "optout" OR "asked_number" IS NOT NULL) AS "all_optouts",
-                count(*) FILTER (
-                    WHERE "status" = 'delivered' AND ("optout" OR "asked_number" IS NOT NULL)
-                ) AS "optouts",
-                min(unix_micros("sent_at")) AS "first",
-                max(unix_micros("sent_at")) AS "last"
-            FROM {keys.source}
-            {_ASKED} {old}
-            {keys.group}
-        """)
+        raw = tables.query(_optout_counts(keys, f"{_ASKED} {old}"))
         counts = keys.finish(raw)
         partial = partial_periods(keys, counts, counts, present=present, tz=tz)
         left = '"status" = \'delivered\' AND ("optout" OR "asked_number" IS NOT NULL)'
@@ -320,6 +306,25 @@ def optout_rate(
             **scope(counts, n="recipients"),
             notes=(f"interval: Wilson with effective sample size, {level:.0%}",),
         )
+
+
+def _optout_counts(keys: Keys, rest: str) -> str:
+    """Write the SQL that counts recipients and opt-outs per group."""
+    return f"""
+        SELECT {keys.select}
+            count(*) AS "recipients",
+            count(*) FILTER (WHERE "status" = 'delivered') AS "delivered",
+            count(*) FILTER (WHERE "status" = 'pending') AS "pending",
+            count(*) FILTER (WHERE "optout" OR "asked_number" IS NOT NULL) AS "all_optouts",
+            count(*) FILTER (
+                WHERE "status" = 'delivered' AND ("optout" OR "asked_number" IS NOT NULL)
+            ) AS "optouts",
+            min(unix_micros("sent_at")) AS "first",
+            max(unix_micros("sent_at")) AS "last"
+        FROM {keys.source}
+        {rest}
+        {keys.group}
+    """
 
 
 def opted_out(store: OptOutTables, heard: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -15,7 +15,7 @@ from smsdata.analysis.core.clusters import RATE_COLUMNS, Grouped, cluster_counts
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.differences import beside_baseline
 from smsdata.analysis.core.engine import MATURE, Source, length, open_tables
-from smsdata.analysis.core.grouping import By, group_keys, partial_periods
+from smsdata.analysis.core.grouping import By, Keys, group_keys, partial_periods
 from smsdata.analysis.core.provenance import explained, scope
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import NEVER_PENDING, asks_out, attribute_replies, attributed, from_people
@@ -150,20 +150,7 @@ def reply_rate(
         tables.add("answers", _answers_by_row(from_people(attributed(tables, within))))
         young = present - max(MATURE, within)
         rest = _REACHED + (f' AND unix_micros("sent_at") <= {young}' if mature_only else "")
-        raw = tables.query(f"""
-            SELECT {keys.select}
-                count(*) AS "recipients",
-                count(*) FILTER (WHERE "status" = 'delivered') AS "delivered",
-                count(*) FILTER (WHERE "status" = 'pending') AS "pending",
-                count("answers") FILTER (WHERE "status" = 'delivered') AS "replied",
-                CAST(coalesce(sum("answers") FILTER (WHERE "status" = 'delivered'), 0) AS BIGINT)
-                    AS "replies",
-                count(*) FILTER (WHERE "status" = 'delivered' AND "asks_out" > 0) AS "opted_out",
-                min(unix_micros("sent_at")) AS "first",
-                max(unix_micros("sent_at")) AS "last"
-            FROM {keys.source} {rest}
-            {keys.group}
-        """)
+        raw = tables.query(_reply_counts(keys, rest))
         counts = keys.finish(raw)
         partial = partial_periods(keys, counts, counts, present=present, tz=tz)
         reached = "\"status\" = 'delivered'"
@@ -196,6 +183,24 @@ def reply_rate(
                 TELEPHONES,
             ),
         )
+
+
+def _reply_counts(keys: Keys, rest: str) -> str:
+    """Write the SQL that counts recipients and replies per group."""
+    return f"""
+        SELECT {keys.select}
+            count(*) AS "recipients",
+            count(*) FILTER (WHERE "status" = 'delivered') AS "delivered",
+            count(*) FILTER (WHERE "status" = 'pending') AS "pending",
+            count("answers") FILTER (WHERE "status" = 'delivered') AS "replied",
+            CAST(coalesce(sum("answers") FILTER (WHERE "status" = 'delivered'), 0) AS BIGINT)
+                AS "replies",
+            count(*) FILTER (WHERE "status" = 'delivered' AND "asks_out" > 0) AS "opted_out",
+            min(unix_micros("sent_at")) AS "first",
+            max(unix_micros("sent_at")) AS "last"
+        FROM {keys.source} {rest}
+        {keys.group}
+    """
 
 
 def time_to_reply(

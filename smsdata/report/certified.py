@@ -1,15 +1,19 @@
 """How complete the numbers of a page are: from the store alone.
 
-Imports of smsdata only `store` and, within report, `pieces` and `sources`.
+Imports of smsdata only `store` and, within report, `pieces` and, for its type, `sources`.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from smsdata.report.pieces import Section, masked_text, table_of_frame
-from smsdata.report.sources import Sources
 from smsdata.store.status import readable_age, store_status
+
+if TYPE_CHECKING:
+    from smsdata.report.sources import Sources
 
 _COMPLETE = {
     True: "The store is complete as of its last sync, as far as its records tell.",
@@ -32,11 +36,11 @@ def certificate_section(sources: Sources) -> Section:
     )
     _reach(section, sources)
     names = ("table", "rows", "complete_from", "complete_until", "read_whole_at")
-    tables = pd.DataFrame(
-        [{name: row[name] for name in names} for row in status["tables"]], columns=list(names)
-    )
-    for name in names[2:]:
-        tables[name] = [str(at)[:16].replace("T", " ") if at else None for at in tables[name]]
+    shown = [
+        {name: row[name] if name in names[:2] else _minute(row[name]) for name in names}
+        for row in status["tables"]
+    ]
+    tables = pd.DataFrame(shown, columns=list(names))
     columns = [
         ("table", "table", "text"),
         ("rows", "rows", "count"),
@@ -55,6 +59,10 @@ def certificate_section(sources: Sources) -> Section:
         "`smsdata verify --offline` compares."
     )
     return section
+
+
+def _minute(at: str | None) -> str:
+    return at[:16].replace("T", " ") if at else "-"
 
 
 def _reach(section: Section, sources: Sources) -> None:

@@ -23,6 +23,11 @@ _LOOK: Any = {
     "text.color": _INK, "axes.labelcolor": _INK, "axes.edgecolor": _INK, "xtick.color": _INK,
     "ytick.color": _INK, "savefig.facecolor": _PAPER, "path.simplify": True, "figure.max_open_warning": 0,
 }  # fmt: skip
+_COLOURS = {
+    "#0072b2": "blue", "#e69f00": "orange", "#009e73": "green", "#d55e00": "red", "#56b4e9": "sky",
+    "#cc79a7": "purple", "#767676": "grey", "#b0b0b0": "dim", "#000000": "ink",
+}  # fmt: skip
+"""What `plots` draws with, and the page's own colours in its place, which the dark has too."""
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _ASIDE = {f"{_SVG}metadata", f"{_SVG}style", f"{_SVG}title"}
@@ -81,8 +86,11 @@ def _style_to_attributes(element: ElementTree.Element) -> None:
         if colon:
             element.set(name.strip(), value.strip())
     for name in ("fill", "stroke"):
-        if (value := element.get(name, "").lower()) in (_INK, _PAPER):
+        value = element.get(name, "").lower()
+        if value in (_INK, _PAPER):
             element.set(name, "currentColor" if value == _INK else "var(--paper)")
+        elif value in _COLOURS:
+            element.set(name, f"var(--{_COLOURS[value]})")
 
 
 def _own_ids(element: ElementTree.Element, name: str) -> None:
