@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from smsdata.report.pieces import Section, masked_text, table_of_frame
-from smsdata.store.status import readable_age, store_status
+from smsdata.store.status import readable_age, store_status, to_minute
 
 if TYPE_CHECKING:
     from smsdata.report.sources import Sources
@@ -29,18 +29,19 @@ def certificate_section(sources: Sources) -> Section:
     last = status["last_sync"]
     section.lines.append(_COMPLETE[status["complete"]])
     section.lines.append(
-        f"Last sync of all tables: {last['ended'][:16].replace('T', ' ')} UTC, "
-        f"{readable_age(status['age_seconds'])} ago."
+        f"Last sync of all tables: {to_minute(last['ended'])} UTC, {readable_age(status['age_seconds'])} ago."
         if last
         else "No sync of all tables is on record."
     )
     _reach(section, sources)
     names = ("table", "rows", "complete_from", "complete_until", "read_whole_at")
-    shown = [
-        {name: row[name] if name in names[:2] else _minute(row[name]) for name in names}
-        for row in status["tables"]
-    ]
-    tables = pd.DataFrame(shown, columns=list(names))
+    tables = pd.DataFrame(
+        [
+            (row["table"], row["rows"], *(row[name] and to_minute(row[name]) for name in names[2:]))
+            for row in status["tables"]
+        ],
+        columns=list(names),
+    )
     columns = [
         ("table", "table", "text"),
         ("rows", "rows", "count"),
@@ -59,10 +60,6 @@ def certificate_section(sources: Sources) -> Section:
         "`smsdata verify --offline` compares."
     )
     return section
-
-
-def _minute(at: str | None) -> str:
-    return at[:16].replace("T", " ") if at else "-"
 
 
 def _reach(section: Section, sources: Sources) -> None:
