@@ -57,6 +57,7 @@ _HOW = [
     "messages older than 73 hours only, for quick outcomes come first.",
     "More than chance: that interval leaves out 0. Of twenty such comparisons one says so by chance.",
     "Counts and amounts are told with their difference only: they are decisions, not samples.",
+    "Dates under the pictures are of the first and the last that was counted, in UTC.",
 ]
 _HOW_ALARMS = [
     "An alarm rings where the whole 95% interval lies beyond the threshold; of several levels the "
@@ -84,7 +85,8 @@ def delivery_section(sources: Sources) -> Section:
     section.pictures.append(picture("trend", plots.delivery_trend, trend, words))
     if len(sources.senders) > 1:
         words = f"Delivery rate of {len(sources.senders):,} senders; the table By sender has the values."
-        section.pictures.append(picture("senders", plots.delivery_rate, sources.senders, words))
+        rows = min(len(sources.senders), 25)
+        section.pictures.append(picture("senders", plots.delivery_rate, sources.senders, words, rows=rows))
     senders = sources.senders.assign(sender=[_sender_shown(one) for one in sources.senders["sender"]])
     section.tables += [
         _rates_table("By sender", "sender", senders),

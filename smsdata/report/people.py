@@ -14,6 +14,7 @@ from smsdata import plots
 from smsdata.analysis.bounces import hard_bounced
 from smsdata.analysis.breaches import sent_after_optout
 from smsdata.analysis.opt_outs import opted_out, optout_rate
+from smsdata.analysis.replies import classify_replies
 from smsdata.analysis.reply_rates import reply_rate
 from smsdata.report.periods import BEFORE, sql_instant
 from smsdata.report.pictures import picture
@@ -158,8 +159,7 @@ def reply_section(sources: Sources) -> Section:
     """What people wrote back."""
     section = Section("replies", "Replies and open questions", how=list(_HOW_REPLIES))
     _reply_rate(section, sources)
-    heard, period = sources.heard, sources.period
-    classified = heard[heard["received_at"].between(period.since, period.until, inclusive="left")]
+    classified = classify_replies(sources.within("replies"), messages=sources.up_to_end("messages"))
     if classified.empty:
         held = "" if sources.has("replies") else " The store holds no replies at all."
         section.lines.append(f"Nobody replied in the period.{held}")

@@ -33,7 +33,9 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _ASIDE = {f"{_SVG}metadata", f"{_SVG}style", f"{_SVG}title"}
 
 
-def picture(name: str, plot: Callable[..., Any], result: pd.DataFrame, words: str) -> Picture:
+def picture(
+    name: str, plot: Callable[..., Any], result: pd.DataFrame, words: str, *, rows: int = 0
+) -> Picture:
     """Draw a result; `name` keeps its ids apart from those of other pictures.
 
     Parameters
@@ -46,10 +48,12 @@ def picture(name: str, plot: Callable[..., Any], result: pd.DataFrame, words: st
         What its helper gave.
     words
         What the picture shows, for whoever cannot see it.
+    rows
+        How many rows stand under each other in it, where that makes it higher.
     """
     file = io.StringIO()
     with mpl.rc_context(_LOOK):
-        figure = plt.figure(figsize=(8, 4.2), layout="constrained")
+        figure = plt.figure(figsize=(8, max(4.2, 1.4 + 0.26 * rows)), layout="constrained")
         try:
             plot(result, ax=figure.add_subplot())
             figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
