@@ -213,9 +213,7 @@ def _shared(tables: Tables, cells: Grouped, pairs: _Pairs, count: int) -> dict[s
         f"""
         SELECT "pair", '{kind}' AS "cluster", count(*) AS "m", sum("u1" * "u1") AS "v1",
             sum("u2" * "u2") AS "v2", sum("u1" * "u2") AS "c"
-        FROM (
-            SELECT "pair", sum("u1") AS "u1", sum("u2") AS "u2" FROM moved GROUP BY "pair", {within}
-        ) AS k
+        FROM {_moved_by(within, every)} AS k
         GROUP BY "pair"
         """
         for kind, within in kinds.items()
@@ -237,6 +235,15 @@ def _shared(tables: Tables, cells: Grouped, pairs: _Pairs, count: int) -> dict[s
         factor = np.where(found["m"] > 1, found["m"] / np.maximum(found["m"] - 1, 1), 0.0)
         shared[kind] = {"m": found["m"], **{name: found[name] * factor for name in ("v1", "v2", "c")}}
     return shared
+
+
+def _moved_by(within: str, every: str) -> str:
+    """Write the SQL of deviations by one kind of cluster; those by all kinds together are there already."""
+    if within == every:
+        return "moved"
+    return f"""(
+            SELECT "pair", sum("u1") AS "u1", sum("u2") AS "u2" FROM moved GROUP BY "pair", {within}
+        )"""
 
 
 def _coefficients(pairs: _Pairs) -> pd.DataFrame:
