@@ -2,11 +2,11 @@
 
     python benchmarks/report.py [--rows 1000000] [--repeat 3] [--folder STORE]
 
-The store holds as many messages in the month of the report as in the one before, each with its receipt, and 2%
-replies. Each way runs in a fresh process. `tables_sql` counts by hand what stands in the tables of the page: by
-sender, number, campaign and day in both months, dead numbers, replies, opt-outs and spend. It judges no change,
-reads no reply and draws nothing. Processor time stands beside the seconds, for other work on the machine does
-not lengthen it as much. The goal: under a minute and 1 GB, a page of at most 500 KB.
+The store holds as many messages in the month of the report as in the one before, each with its receipt,
+and 2% replies. Each way runs in a fresh process. `tables_sql` counts by hand what stands in the tables:
+by sender, number, campaign and day in both months, dead numbers, replies, opt-outs and spend. It judges no
+change, reads no reply and draws nothing. Processor time stands beside the seconds, for other work on the
+machine does not lengthen it as much. The goal: under a minute and 1 GB, a page of at most 500 KB.
 """
 
 from __future__ import annotations
