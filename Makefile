@@ -10,7 +10,7 @@ NPM := tests/simulator/npm
 # Threads of the numeric libraries are kept few: tests run side by side.
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test lint unit npm-clients notebooks-check lab notebooks torture test-torture bench test-spark format clean
+.PHONY: demo test lint unit npm-clients notebooks-check lab notebooks torture test-torture bench test-spark test-browser format clean
 
 demo: $(READY)
 	$(BIN)/smsdata demo
@@ -59,11 +59,18 @@ bench: $(READY)
 	$(BIN)/python benchmarks/optout_words.py
 	$(BIN)/python benchmarks/callbacks.py
 	$(BIN)/python benchmarks/accounts.py
+	$(BIN)/python benchmarks/report.py
 
 test-spark: $(READY)
 	@command -v java > /dev/null || test -n "$(JAVA_HOME)" || { echo "make test-spark needs Java 17 or newer; there is none." >&2; exit 1; }
 	$(BIN)/pip install -q -c constraints.txt -e '.[spark]'
 	$(BIN)/pytest tests -m spark
+
+# The report and the first notebook in a headless Chromium; pictures of both are kept in artefacts/.
+test-browser: $(READY)
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null \
+		|| { echo "make test-browser needs Chromium; there is none: apt-get install chromium." >&2; exit 1; }
+	$(BIN)/pytest tests/browser -m browser
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -1,5 +1,7 @@
 """Intervals of messages that are not independent: A/A trials, and what holds where numbers do not repeat."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from smsdata.analysis import compare_rates, delivery_rate, delivery_trend, optout_rate, reply_rate
 from smsdata.analysis.core.statistics import wilson
+from smsdata.errors import UsageError
 
 NOW = "2026-11-22"
 START = pd.Timestamp("2026-09-01T10:00", tz="UTC")
@@ -307,3 +310,54 @@ def test_reply_and_optout_rates_cover_the_truth_where_numbers_repeat():
         assert rates["low"].le(0.1).mul(rates["high"].ge(0.1)).mean() >= 0.90
         assert rates["design_effect"].dropna().gt(4).all()
         assert set(rates["interval"]) == {"Wilson, by number"}
+
+
+def two_months(seed=1, size=3000):
+    """Sends of September and October to the same 500 numbers, some of which opted out."""
+    rng = np.random.default_rng(seed)
+    send = rng.integers(0, 60, size)
+    data = sends(np.ones(size, dtype=bool), rng.integers(0, 500, size), send, message_id=send)
+    data = data.drop_duplicates(["message_id", "msisdn"], ignore_index=True)
+    gone = rng.random(len(data)) < np.where(data["message_id"] < 30, 0.04, 0.08)
+    return data.assign(optout=gone, id=range(len(data)), sender="61491570006")
+
+
+def test_rates_beside_a_baseline_are_compared_as_delivery_is():
+    """Three helpers, and a count of another status, look at the same hits: they agree to the last digit."""
+    data, september = two_months(), pd.Timestamp("2026-09-01")
+    asked: dict[str, Any] = {"by": "month", "baseline": september, "now": NOW}
+    hit = data["optout"]
+    wanted = compare_rates(data.assign(status=np.where(hit, "delivered", "soft-bounce")), **asked).iloc[0]
+    hard = data.assign(status=np.where(hit, "hard-bounce", "delivered"))
+    bounced = compare_rates(hard, count="hard_bounced", **asked).iloc[0]
+    assert bounced["difference":].equals(wanted["difference":])
+    names = ("hard_bounced", "baseline_hard_bounced", "rate")
+    assert [bounced[name] for name in names] == [hit.sum() - 54, 54, (hit.sum() - 54) / bounced["settled"]]
+    answers = pd.DataFrame({
+        "id": data["id"][hit], "msisdn": data["msisdn"][hit], "longcode": "61491570006",
+        "received_at": data["sent_at"][hit] + pd.Timedelta(1, "h"),
+    })  # fmt: skip
+    for found in (optout_rate(data, **asked), reply_rate(data, answers, **asked)):
+        assert found["difference"].isna().tolist() == [True, False]
+        row = found.iloc[1]
+        told = row[["baseline_rate", "difference", "difference_low", "difference_high", "differs"]]
+        assert told.tolist() == wanted[["baseline_rate", "difference", "low", "high", "differs"]].tolist()
+        assert row["differs"]
+
+
+def test_rates_beside_a_baseline_refuse_what_cannot_be_compared():
+    data = two_months(size=200)
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"by": "month", "baseline": pd.Timestamp("2026-01-01")}, "is no group"),
+        ({"by": None, "baseline": 1}, "needs one grouping"),
+        ({"by": ["month", "sender"], "baseline": 1}, "needs one grouping"),
+        (
+            {"by": "month", "baseline": pd.Timestamp("2026-09-01"), "now": "2026-10-05"},
+            "compare like with like",
+        ),
+    ]
+    for wrong, words in cases:
+        with pytest.raises(UsageError, match=words):
+            optout_rate(data, **{"now": NOW} | wrong)
+    with pytest.raises(UsageError, match="count"):
+        compare_rates(data, by="month", count="pending", now=NOW)

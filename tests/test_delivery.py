@@ -363,6 +363,18 @@ def test_alarms_ring_beyond_chance_only():
     assert found["value"].tolist() == [0.83, 0.83]
 
 
+def test_alarms_leave_few_numbers_alone_whose_own_interval_reaches_the_threshold():
+    """Five numbers say little of a rate, however many messages went to them."""
+    word = {0: "soft-bounce", 1: "soft-bounce"}
+    words = [word.get(one % 9, "delivered") for one in range(900)]
+    data = sends(words, msisdn=[f"6149157000{one % 9}" for one in range(900)])
+    rates = delivery_rate(data, now=NOW)
+    assert rates["high"].iloc[0] > 0.95
+    assert "few" in rates["interval"].iloc[0]
+    assert "delivery" not in set(alarms(rates)["alarm"])
+    assert "delivery" in set(alarms(rates.drop(columns=["low", "high"]))["alarm"])
+
+
 def test_alarms_leave_fresh_groups_alone():
     data = sends(["soft-bounce"] * 100)
     assert alarms(delivery_rate(data, now=SENT)).empty

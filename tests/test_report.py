@@ -4,47 +4,23 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Sequence
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pandas as pd
 import pytest
 
 from smsdata import SafetyError, Store, UsageError, sync
 from smsdata.report.page import report_page, write_report
-from smsdata.report.periods import Period, period_of
-from smsdata.schema.frames import schema
+from smsdata.report.people import cost_of
+from smsdata.report.periods import period_of
+from smsdata.report.sources import Sources
 from smsdata.simulator import Account, Gateway
 from smsdata.times import instant
 from tests.support.clients import connected
-
-NOW = instant("2026-11-22")
-SEEDS = (
-    "<script>alert(1)</script>",
-    "</script><script>x()</script>",
-    "<img src=x onerror=x()>",
-    '" onload="x()',
-    "'><svg/onload=x()>",
-    "{{ 7*7 }}",
-    "{% for x in y %}",
-    "javascript:x()",
-    "</style><style>*{}</style>",
-    "<!--",
-    "-->",
-    "]]>",
-    "&lt;script&gt;",
-    "<a href=//evil>x</a>",
-    "\u202egnp.exe",
-    "<iframe srcdoc=x>",
-    "\x00<b>",
-    "<meta http-equiv=refresh content=0>",
-    "$x$ \\frac{",
-    "data:text/html,<script>x()</script>",
-)
-PAYLOADS = [f"{seed} how {number}?" for number in range(25) for seed in SEEDS]
+from tests.support.report_store import NOW, PAYLOADS, hostile, october, rows
 
 
 class Tags(HTMLParser):
@@ -64,100 +40,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("report") / "store")
     with connected(Gateway(Account(seed=3, campaigns=15, recipients=20), limiter=None)) as client:
         sync(client, store, since="100d")
-    return store
-
-
-def october(**options: str) -> Period:
-    return period_of("2026-10", now=NOW, **options)
-
-
-def rows(table: str, count: int, **columns: Sequence[Any]) -> pa.Table:
-    """Rows of a table: null where nothing is given."""
-    fields = schema(table)
-    made = {f.name: columns.get(f.name, [None] * count) for f in fields}
-    return pa.table({f.name: pa.array(made[f.name], f.type) for f in fields}, schema=fields)
-
-
-def hostile(folder: Path) -> Store:
-    """A store whose texts, names, senders and list names are all payloads."""
-    store, count = Store(folder / "hostile"), len(PAYLOADS)
-    ids, numbers = list(range(1, count + 1)), [f"6149157{n:04d}" for n in range(count)]
-    at, zero = [instant("2026-10-05T03:00")] * count, [0] * count
-    same: dict[str, Any] = {"synced_at": [NOW] * count, "sent_at": at, "message_id": ids}
-    tables = {
-        "messages": rows(
-            "messages",
-            count,
-            id=ids,
-            msisdn=numbers,
-            sender=PAYLOADS,
-            status=["hard-bounce"] * count,
-            message=PAYLOADS,
-            **same,
-        ),
-        "campaigns": rows(
-            "campaigns",
-            count,
-            type=PAYLOADS,
-            status=["sent"] * count,
-            message=PAYLOADS,
-            parts=[1] * count,
-            cost=[0.1] * count,
-            pending=zero,
-            delivered=zero,
-            soft_bounced=zero,
-            hard_bounced=[1] * count,
-            optouts=zero,
-            responses=zero,
-            **same,
-        ),
-        "dlrs": rows(
-            "dlrs",
-            count,
-            msisdn=numbers,
-            status=["hard-bounce"] * count,
-            optout=[False] * count,
-            first_name=PAYLOADS,
-            last_name=PAYLOADS,
-            copies=[1] * count,
-            **same,
-        ),
-        "replies": rows(
-            "replies",
-            count,
-            id=ids,
-            message_id=ids,
-            received_at=at,
-            msisdn=numbers,
-            longcode=["61491570006"] * count,
-            response=PAYLOADS,
-            first_name=PAYLOADS,
-            synced_at=[NOW] * count,
-        ),
-        "lists": rows(
-            "lists",
-            count,
-            list_id=ids,
-            name=PAYLOADS,
-            members_active=[1] * count,
-            members_total=[1] * count,
-            fields=["{}"] * count,
-            synced_at=[NOW] * count,
-        ),
-        "list_members": rows(
-            "list_members",
-            count,
-            list_id=ids,
-            msisdn=numbers,
-            first_name=PAYLOADS,
-            status=["active"] * count,
-            fields=["{}"] * count,
-            synced_at=[NOW] * count,
-        ),
-    }
-    with store.writing():
-        for name, table in tables.items():
-            store.merge(name, table)
     return store
 
 
@@ -191,15 +73,93 @@ def test_report_shows_nobodys_number(store: Store, tmp_path: Path) -> None:
         assert len(people) > 20
 
 
+def two_months(folder: Path) -> Store:
+    """Four hundred people each in September and October; in October a tenth left, and a tenth were dead."""
+    store, count = Store(folder / "two"), 800
+    month = [9] * 400 + [10] * 400
+    people = [f"6149157{n:04d}" for n in range(400)] * 2
+    dead = [number == 10 and n % 10 == 0 for n, number in enumerate(month)]
+    left = [number == 10 and n % 10 == 1 for n, number in enumerate(month)]
+    same: dict[str, Any] = {
+        "message_id": [1] * 400 + [2] * 400,
+        "msisdn": people,
+        "sent_at": [instant(f"2026-{number:02d}-10T03:00") for number in month],
+        "status": ["hard-bounce" if gone else "delivered" for gone in dead],
+        "synced_at": [NOW] * count,
+    }
+    sent = [instant("2026-09-10T03:00"), instant("2026-10-10T03:00")]
+    counts: dict[str, Any] = {"pending": [0, 0], "delivered": [400, 360], "soft_bounced": [0, 0]}
+    tables = {
+        "messages": rows(
+            "messages", count, id=range(count), sender=["61491570006"] * count, message=["Hi"] * count, **same
+        ),
+        "dlrs": rows("dlrs", count, optout=left, copies=[1] * count, **same),
+        "campaigns": rows(
+            "campaigns", 2, message_id=[1, 2], sent_at=sent, message=["Hi", "Hi"], parts=[400, 400],
+            cost=[40.0, 80.0], hard_bounced=[0, 40], synced_at=[NOW] * 2, **counts,
+        ),
+    }  # fmt: skip
+    with store.writing():
+        for name, table in tables.items():
+            store.merge(name, table)
+    return store
+
+
+def test_report_tells_changes_alarms_and_what_bounces_cost(tmp_path: Path) -> None:
+    """Of 400 in October 40 bounced, each at 80 / 400; of the 360 others 40 opted out; in September nobody."""
+    page = report_page(two_months(tmp_path), october())
+    values = dict(re.findall(r"<dt>([^<]+)</dt><dd class=\"value\">([^<]+)</dd>", page.html))
+    assert values["Delivery rate"] == "90.0%"
+    assert values["Hard bounces"] == "10.0%"
+    assert values["Opt-out rate"] == "11.1%"
+    assert values["Reply rate"] == "0.0%"
+    for told in (
+        "-10.0 points against 100.0% before",
+        "+10.0 points against 0.0% before",
+        "+11.1 points against 0.0% before",
+        "+0 against 400 before",
+        "+40.00 against 40.00 before",
+    ):
+        assert told in page.html
+    assert page.html.count("more than chance (95%") == 3
+    assert [line for line in page.look if line.startswith("Alarm")] == [
+        "Alarm (look): delivery 90.0%, below 95.0%",
+        "Alarm (act): opt-outs 11.1%, above 3.0%",
+    ]
+    assert "0 of 400 receipts of the period were theirs" in page.html  # one bounce each, and delivered before
+
+
+def test_report_tells_what_the_numbers_to_remove_cost(tmp_path: Path) -> None:
+    store = two_months(tmp_path)
+    page = report_page(store, period_of(since="2026-10-01", until="2026-11-01", now=NOW), compare=False)
+    assert " before</dd>" not in page.html
+    numbers = pd.DataFrame({"msisdn": ["61491570000", "61491570010"]})
+    sources = Sources(store, october(), compare=False)
+    assert cost_of(sources, numbers) == "2 of 400 receipts of the period were theirs and cost 0.40."
+
+
 def test_report_has_all_parts_and_is_small(store: Store) -> None:
     html = report_page(store, october()).html
     assert len(html.encode()) < 500_000
     for name in ("delivery", "bounces", "replies", "optouts", "clicks", "spend", "alarms", "certificate"):
         assert f'id="{name}"' in html
     assert "could not be computed" not in html
+    assert ">nan<" not in html
     sent = store.read("messages", since="2026-10-01", until="2026-11-01")
     assert f'<dd class="value">{len(sent):,}</dd>' in html
     assert "chance" in html
+
+
+def test_report_needs_neither_script_nor_style_nor_pictures(store: Store) -> None:
+    """As a mail program may show it: all numbers of headlines and tables are text."""
+    html = report_page(store, october()).html
+    bare = re.sub(r"<(script|style|svg)\b.*?</\1>", "", html, flags=re.DOTALL)
+    cells = re.findall(r"<(?:td|dd)[^>]*>([^<]+)<", html)
+    assert len(cells) > 150
+    assert re.findall(r"<(?:td|dd)[^>]*>([^<]+)<", bare) == cells
+    assert all(tag not in bare for tag in ("<img", "<svg", "<link", "hidden", "style="))
+    pictures = html.count("<figure")
+    assert bare.count("<figcaption>") == pictures > 3
 
 
 def test_report_pictures_have_words_and_ids_of_their_own(store: Store) -> None:
@@ -234,6 +194,16 @@ def test_report_colours_can_be_read(scheme: int) -> None:
     for ink in ("ink", "dim", "good", "bad", "link"):
         for paper in ("paper", "soft"):
             assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+    for ink in ("blue", "orange", "green", "red", "sky", "purple", "grey"):  # what pictures draw with
+        assert contrast(colours[ink], colours["paper"]) >= 3, ink
+    assert set(colours) == {
+        *("ink", "paper", "soft", "dim", "line", "good", "bad", "link"),
+        *("blue", "orange", "green", "red", "sky", "purple", "grey"),
+    }
+    assert set(re.findall(r"(?<![-\w])(?:color|background): ([^;]+);", css)) == {
+        *(f"var(--{one})" for one in ("ink", "paper", "dim", "link", "soft", "bad", "good")),
+        "inherit",
+    }
 
 
 def contrast(one: str, other: str) -> float:

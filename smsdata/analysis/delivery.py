@@ -22,7 +22,7 @@ from smsdata.analysis.core.clusters import (
 )
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.dialect import quoted
-from smsdata.analysis.core.differences import rate_differences
+from smsdata.analysis.core.differences import rate_differences, refuse_unequal_maturity
 from smsdata.analysis.core.engine import MATURE, Source, Tables, open_tables
 from smsdata.analysis.core.grouping import PERIODS, By, group_keys, one_of, partial_periods
 from smsdata.analysis.core.provenance import explained, scope
@@ -170,6 +170,7 @@ def compare_rates(
     by: str,
     baseline: Any = None,
     within: str | None = None,
+    count: str = "delivered",
     tz: str = "UTC",
     now: datetime | str | None = None,
     mature_only: bool = False,
@@ -188,6 +189,8 @@ def compare_rates(
     within : str or None
         A second grouping, such as "country": groups are compared within each of its values, and the
         differences averaged. So a sender that writes to harder countries is not taken for a worse sender.
+    count : {"delivered", "soft_bounced", "hard_bounced", "bounced"}
+        Whose share of the settled messages is compared.
     tz, now, mature_only, level
         As for `delivery_rate`.
 
@@ -197,7 +200,8 @@ def compare_rates(
         One row per group other than the baseline:
 
         - the group, named as ``by``; ``baseline``: the group it is compared with, of the same dtype;
-        - ``settled``, ``delivered``, ``baseline_settled``, ``baseline_delivered`` (int64);
+        - ``settled``, ``baseline_settled`` (int64), and the counts named as asked: ``delivered`` and
+          ``baseline_delivered``, or ``hard_bounced`` and ``baseline_hard_bounced``;
         - ``rate``, ``baseline_rate`` (float64, 0 to 1);
         - ``difference`` (float64, -1 to 1): rate minus baseline_rate; with ``within``, the average of the
           differences in the strata that both have; NaN if a side has nothing settled, or none is shared;
@@ -217,9 +221,9 @@ def compare_rates(
     Raises
     ------
     UsageError
-        As `delivery_rate`; if ``by`` is not one name, or ``within`` the same; if the baseline is not among
-        the groups; if some groups are mature and others not, since quick outcomes come first and would make
-        the fresh ones look different.
+        As `delivery_rate`; if ``by`` is not one name, or ``within`` the same; if ``count`` is none of those
+        above; if the baseline is not among the groups; if some groups are mature and others not, since quick
+        outcomes come first and would make the fresh ones look different.
 
     Warns
     -----
@@ -248,22 +252,24 @@ def compare_rates(
         raise UsageError(f"compare_rates: by={by!r} is not one grouping; give a name, like 'sender'.")
     if within is not None and (not isinstance(within, str) or within == by):
         raise UsageError(f"compare_rates: within={within!r} is no second grouping; give one, like 'country'.")
+    one_of("compare_rates", "count", count, FINAL_STATUSES)
     with open_tables("compare_rates", messages=messages) as tables:
-        asked: dict[str, Any] = {"tz": tz, "now": now, "mature_only": mature_only}
+        asked: dict[str, Any] = {"tz": tz, "now": now, "mature_only": mature_only, "hit": count}
         counted = _status_counts(tables, by=by, **asked)
-        rates = _rates(counted, level)
-        _refuse_unequal_maturity(rates)
+        rates = _rates(counted, level).assign(rate=lambda found: rate(found[count], found["settled"]))
+        refuse_unequal_maturity("compare_rates", rates["mature"])
         sides = _sides(rates, by, baseline)
         strata = _status_counts(tables, by=[by, within], **asked) if within else None
-        frame = _compared(tables, counted, sides, by, strata, level)
+        frame = _compared(tables, counted, sides, by, count, strata, level)
         if within:
             _warn_of_turns(frame, by, within)
+        formula = _FORMULA if count == "delivered" else f"{count} / settled"
         return explained(
             frame,
             tables,
-            formula=f"{_FORMULA} of a group minus that of the baseline"
+            formula=f"{formula} of a group minus that of the baseline"
             + (f", averaged over {within} with weights of Mantel-Haenszel" if within else ""),
-            numerator="messages with status delivered",
+            numerator=f"messages with status {COUNTED_STATUSES[count]}",
             denominator="messages with a final status",
             **scope(counted.counts),
             notes=(f"interval: Newcombe hybrid score, clustered, {level:.0%}",),
@@ -432,14 +438,6 @@ def _rates(counted: _Counted, level: float) -> pd.DataFrame:
     return rates.assign(**counted.partial)
 
 
-def _refuse_unequal_maturity(rates: pd.DataFrame) -> None:
-    if rates["mature"].dropna().nunique() > 1:
-        raise UsageError(
-            "compare_rates: some groups hold messages younger than 73 hours and others do not; "
-            "compare like with like: mature_only=True."
-        )
-
-
 @dataclass(frozen=True)
 class _Sides:
     """The groups that are compared, the baseline beside each, and where they stand among all groups."""
@@ -463,7 +461,13 @@ def _sides(rates: pd.DataFrame, by: str, baseline: Any) -> _Sides:
 
 
 def _compared(
-    tables: Tables, counted: _Counted, sides: _Sides, by: str, strata: _Counted | None, level: float
+    tables: Tables,
+    counted: _Counted,
+    sides: _Sides,
+    by: str,
+    count: str,
+    strata: _Counted | None,
+    level: float,
 ) -> pd.DataFrame:
     others, against = sides.others, sides.against
     found = rate_differences(
@@ -479,9 +483,9 @@ def _compared(
             by: others[by],
             "baseline": against[by],
             "settled": others["settled"],
-            "delivered": others["delivered"],
+            count: others[count],
             "baseline_settled": against["settled"],
-            "baseline_delivered": against["delivered"],
+            f"baseline_{count}": against[count],
             "rate": others["rate"],
             "baseline_rate": against["rate"],
             **{name: found[name] for name in ("difference", "low", "high")},

@@ -7,14 +7,15 @@ analysis.core and, for what replies say, replies.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
-from smsdata.analysis.core.clusters import RATE_COLUMNS, cluster_counts, rate_intervals, trials_of
+from smsdata.analysis.core.clusters import RATE_COLUMNS, Grouped, cluster_counts, rate_intervals, trials_of
 from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.differences import beside_baseline
 from smsdata.analysis.core.engine import MATURE, LazyTable, Source, Tables, open_tables
-from smsdata.analysis.core.grouping import By, group_keys, partial_periods
+from smsdata.analysis.core.grouping import By, Keys, group_keys, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import classify_replies
@@ -190,6 +191,7 @@ def optout_rate(
     replies: Source | None = None,
     messages: Source | None = None,
     by: By = "campaign",
+    baseline: Any = None,
     tz: str = "UTC",
     now: datetime | str | None = None,
     mature_only: bool = False,
@@ -209,6 +211,8 @@ def optout_rate(
     by : str, sequence of str or None
         Groups of recipients: column names, "campaign", "list", "hour", "day", "week", "month", "hour_of_day",
         "weekday", "country".
+    baseline : value of the grouping or None
+        A group that each other is compared with, such as a month by="month".
     tz : str
         IANA time zone in which hours, days, weeks and months begin.
     now : aware datetime, ISO text or None
@@ -237,12 +241,16 @@ def optout_rate(
           weeks later;
         - ``n`` (int64): delivered, what the rate divides by; ``numbers`` (Int64): distinct ones among them;
         - ``design_effect`` (float64), ``interval`` (str): as for `delivery_rate`; by a period also
-          ``partial`` (boolean).
+          ``partial`` (boolean);
+        - with ``baseline`` also ``baseline_rate``, ``difference`` (rate minus baseline_rate),
+          ``difference_low``, ``difference_high`` (float64), ``differs`` (boolean: that interval leaves out
+          0), as for `compare_rates`; missing for the baseline itself.
 
     Raises
     ------
     UsageError
-        If a column is missing, an instant is naive, a key repeats, or a grouping or time zone is unknown.
+        If a column is missing, an instant is naive, a key repeats, or a grouping or time zone is unknown; if
+        the baseline is no group, or some groups are mature and others not.
 
     References
     ----------
@@ -268,39 +276,29 @@ def optout_rate(
         keys = group_keys(tables, "dlrs", by, tz=tz, days=True)
         present = tables.now(now, "dlrs")
         old = f'WHERE unix_micros("sent_at") <= {present - MATURE}' if mature_only else ""
-        counts = keys.finish(
-            tables.query(f"""
-                SELECT {keys.select}
-                    count(*) AS "recipients",
-                    count(*) FILTER (WHERE "status" = 'delivered') AS "delivered",
-                    count(*) FILTER (WHERE "status" = 'pending') AS "pending",
-                    count(*) FILTER (WHERE "optout" OR "asked_number" IS NOT NULL) AS "all_optouts",
-                    count(*) FILTER (
-                        WHERE "status" = 'delivered' AND ("optout" OR "asked_number" IS NOT NULL)
-                    ) AS "optouts",
-                    min(unix_micros("sent_at")) AS "first",
-                    max(unix_micros("sent_at")) AS "last"
-                FROM {keys.source}
-                {_ASKED} {old}
-                {keys.group}
-            """)
-        )
+        raw = tables.query(_optout_counts(keys, f"{_ASKED} {old}"))
+        counts = keys.finish(raw)
         partial = partial_periods(keys, counts, counts, present=present, tz=tz)
         left = '"status" = \'delivered\' AND ("optout" OR "asked_number" IS NOT NULL)'
         asked = {"trial": "\"status\" = 'delivered'", "hit": left}
         trials = trials_of(tables, "dlrs", keys, rest=f"{_ASKED} {old}", once=True, **asked)
+        clusters = cluster_counts(tables, keys, trials)
         full = counts.assign(
             pending_share=rate(counts["pending"], counts["recipients"]),
             rate=rate(counts["optouts"], counts["delivered"]),
             optouts_undelivered=counts["all_optouts"] - counts["optouts"],
             mature=counts["last"] <= present - MATURE,
             n=counts["delivered"],
-            **rate_intervals(
-                counts["optouts"], counts["delivered"], cluster_counts(tables, keys, trials), level=level
-            ),
+            **rate_intervals(counts["optouts"], counts["delivered"], clusters, level=level),
         )
+        frame = pd.concat([counts[keys.names], typed(full, _OPTOUT_RATES)], axis=1).assign(**partial)
+        if baseline is not None:
+            laid = keys.in_order(raw[keys.names].assign(hits=raw["optouts"], trials=raw["delivered"]))
+            frame = beside_baseline(
+                tables, frame, Grouped(laid, keys, trials, clusters), baseline, level=level
+            )
         return explained(
-            pd.concat([counts[keys.names], typed(full, _OPTOUT_RATES)], axis=1).assign(**partial),
+            frame,
             tables,
             formula="opted out and delivered / delivered",
             numerator="delivered recipients flagged as opted out, or who replied so (tiers 1 and 2)",
@@ -308,6 +306,25 @@ def optout_rate(
             **scope(counts, n="recipients"),
             notes=(f"interval: Wilson with effective sample size, {level:.0%}",),
         )
+
+
+def _optout_counts(keys: Keys, rest: str) -> str:
+    """Write the SQL that counts recipients and opt-outs per group."""
+    return f"""
+        SELECT {keys.select}
+            count(*) AS "recipients",
+            count(*) FILTER (WHERE "status" = 'delivered') AS "delivered",
+            count(*) FILTER (WHERE "status" = 'pending') AS "pending",
+            count(*) FILTER (WHERE "optout" OR "asked_number" IS NOT NULL) AS "all_optouts",
+            count(*) FILTER (
+                WHERE "status" = 'delivered' AND ("optout" OR "asked_number" IS NOT NULL)
+            ) AS "optouts",
+            min(unix_micros("sent_at")) AS "first",
+            max(unix_micros("sent_at")) AS "last"
+        FROM {keys.source}
+        {rest}
+        {keys.group}
+    """
 
 
 def opted_out(store: OptOutTables, heard: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -428,8 +445,8 @@ def _list_events(tables: Tables, table: str) -> pd.DataFrame:
         GROUP BY "msisdn", {lists}
     """)
     events = events.astype({"on_list": "Int64"})
-    number = events.sort_values(["msisdn", "on_list"]).groupby("msisdn")
-    joined = number.agg(at=("at", "min"), known=("known", "max"), lists=("on_list", _with_commas))
+    joined = events.groupby("msisdn").agg(at=("at", "min"), known=("known", "max"))
+    joined["lists"] = _with_commas(events.sort_values(["msisdn", "on_list"]), ["msisdn"], "on_list")
     return joined.reset_index().assign(source="list")
 
 
@@ -437,9 +454,11 @@ def _lowest_list(tables: Tables, table: str) -> str:
     return 'min(CAST("list_id" AS BIGINT))' if tables.has(table, "list_id") else "CAST(NULL AS BIGINT)"
 
 
-def _with_commas(values: pd.Series) -> str | None:
-    """Write what there is, each once, with commas between."""
-    return ",".join(values.dropna().astype("str").unique()) or None
+def _with_commas(rows: pd.DataFrame, by: list[str], column: str) -> pd.Series:
+    """Write for each group what there is in a column, each once, with commas between."""
+    named = rows.dropna(subset=column).drop_duplicates([*by, column])
+    joined = named[column].astype("str").groupby([named[one] for one in by]).agg(",".join)
+    return joined.where(joined != "")
 
 
 def _read_at(tables: Tables, table: str) -> str:
@@ -506,10 +525,8 @@ def _scopes(rows: pd.DataFrame, best: pd.DataFrame, block: list[str]) -> pd.Data
     first = pd.concat([stops, unclear]).drop_duplicates(block).set_index(block)
     stopped = stops.groupby(block)
     frame = pd.DataFrame({"scope_sender": first["sender"]}, index=rows.set_index(block).index.unique())
-    frame["scope_senders"], frame["last_stop_at"] = (
-        stopped["sender"].agg(_with_commas),
-        stopped["shown"].max(),
-    )
+    frame["scope_senders"] = _with_commas(stops, block, "sender")
+    frame["last_stop_at"] = stopped["shown"].max()
     frame["scope_lists"] = best["lists"].reindex(frame.index)
     lists = rows[rows["source"] == "list"].drop_duplicates(block).set_index(block)["lists"]
     frame["scope_lists"] = frame["scope_lists"].fillna(lists)

@@ -6,14 +6,16 @@ Imports of smsdata only errors, analysis.core and, for the attribution, replies.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.core.clusters import RATE_COLUMNS, cluster_counts, rate_intervals, trials_of
+from smsdata.analysis.core.clusters import RATE_COLUMNS, Grouped, cluster_counts, rate_intervals, trials_of
 from smsdata.analysis.core.column_types import typed
+from smsdata.analysis.core.differences import beside_baseline
 from smsdata.analysis.core.engine import MATURE, Source, length, open_tables
-from smsdata.analysis.core.grouping import By, group_keys, partial_periods
+from smsdata.analysis.core.grouping import By, Keys, group_keys, partial_periods
 from smsdata.analysis.core.provenance import explained, scope
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import NEVER_PENDING, asks_out, attribute_replies, attributed, from_people
@@ -62,6 +64,7 @@ def reply_rate(
     *,
     by: By = None,
     window: str | timedelta = "72h",
+    baseline: Any = None,
     tz: str = "UTC",
     now: datetime | str | None = None,
     mature_only: bool = False,
@@ -78,6 +81,8 @@ def reply_rate(
         "country", "campaign". None is one group of all.
     window : str or timedelta
         As for `attribute_replies`.
+    baseline : value of the grouping or None
+        A group that each other is compared with, such as a month by="month".
     tz : str
         IANA time zone in which hours, days, weeks and months begin.
     now : aware datetime, ISO text or None
@@ -106,12 +111,16 @@ def reply_rate(
         - ``mature`` (boolean): all were sent more than 73 hours and more than the window ago; NA if empty;
         - ``n`` (int64): delivered, what the rate divides by; ``numbers`` (Int64): distinct ones among them;
         - ``design_effect`` (float64), ``interval`` (str): as for `delivery_rate`; by a period also
-          ``partial`` (boolean).
+          ``partial`` (boolean);
+        - with ``baseline`` also ``baseline_rate``, ``difference`` (rate minus baseline_rate),
+          ``difference_low``, ``difference_high`` (float64), ``differs`` (boolean: that interval leaves out
+          0), as for `compare_rates`; missing for the baseline itself.
 
     Raises
     ------
     UsageError
-        As `attribute_replies`; if a grouping or time zone is unknown.
+        As `attribute_replies`; if a grouping or time zone is unknown; if the baseline is no group, or some
+        groups are mature and others not.
 
     References
     ----------
@@ -141,37 +150,28 @@ def reply_rate(
         tables.add("answers", _answers_by_row(from_people(attributed(tables, within))))
         young = present - max(MATURE, within)
         rest = _REACHED + (f' AND unix_micros("sent_at") <= {young}' if mature_only else "")
-        counts = keys.finish(
-            tables.query(f"""
-                SELECT {keys.select}
-                    count(*) AS "recipients",
-                    count(*) FILTER (WHERE "status" = 'delivered') AS "delivered",
-                    count(*) FILTER (WHERE "status" = 'pending') AS "pending",
-                    count("answers") FILTER (WHERE "status" = 'delivered') AS "replied",
-                    CAST(coalesce(sum("answers") FILTER (WHERE "status" = 'delivered'), 0) AS BIGINT)
-                        AS "replies",
-                    count(*) FILTER (WHERE "status" = 'delivered' AND "asks_out" > 0) AS "opted_out",
-                    min(unix_micros("sent_at")) AS "first",
-                    max(unix_micros("sent_at")) AS "last"
-                FROM {keys.source} {rest}
-                {keys.group}
-            """)
-        )
+        raw = tables.query(_reply_counts(keys, rest))
+        counts = keys.finish(raw)
         partial = partial_periods(keys, counts, counts, present=present, tz=tz)
         reached = "\"status\" = 'delivered'"
         asked = {"trial": reached, "hit": f'{reached} AND "answers" IS NOT NULL'}
         trials = trials_of(tables, "messages", keys, rest=rest, once=True, **asked)
+        clusters = cluster_counts(tables, keys, trials)
         full = counts.assign(
             pending_share=rate(counts["pending"], counts["recipients"]),
             rate=rate(counts["replied"], counts["delivered"]),
             mature=counts["last"] <= young,
             n=counts["delivered"],
-            **rate_intervals(
-                counts["replied"], counts["delivered"], cluster_counts(tables, keys, trials), level=level
-            ),
+            **rate_intervals(counts["replied"], counts["delivered"], clusters, level=level),
         )
+        frame = pd.concat([counts[keys.names], typed(full, _REPLY_RATES)], axis=1).assign(**partial)
+        if baseline is not None:
+            laid = keys.in_order(raw[keys.names].assign(hits=raw["replied"], trials=raw["delivered"]))
+            frame = beside_baseline(
+                tables, frame, Grouped(laid, keys, trials, clusters), baseline, level=level
+            )
         return explained(
-            pd.concat([counts[keys.names], typed(full, _REPLY_RATES)], axis=1).assign(**partial),
+            frame,
             tables,
             formula="replied / delivered",
             numerator=f"delivered messages with a reply attributed to them within {window}",
@@ -183,6 +183,24 @@ def reply_rate(
                 TELEPHONES,
             ),
         )
+
+
+def _reply_counts(keys: Keys, rest: str) -> str:
+    """Write the SQL that counts recipients and replies per group."""
+    return f"""
+        SELECT {keys.select}
+            count(*) AS "recipients",
+            count(*) FILTER (WHERE "status" = 'delivered') AS "delivered",
+            count(*) FILTER (WHERE "status" = 'pending') AS "pending",
+            count("answers") FILTER (WHERE "status" = 'delivered') AS "replied",
+            CAST(coalesce(sum("answers") FILTER (WHERE "status" = 'delivered'), 0) AS BIGINT)
+                AS "replies",
+            count(*) FILTER (WHERE "status" = 'delivered' AND "asks_out" > 0) AS "opted_out",
+            min(unix_micros("sent_at")) AS "first",
+            max(unix_micros("sent_at")) AS "last"
+        FROM {keys.source} {rest}
+        {keys.group}
+    """
 
 
 def time_to_reply(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from smsdata.analysis.core.provenance import derived
@@ -79,8 +80,9 @@ def alarms(rates: pd.DataFrame, presets: Sequence[Alarm] = ALARMS) -> pd.DataFra
     DataFrame
         One row per group and alarm: all columns of ``rates``, then ``alarm``, ``level`` (str), ``value``,
         ``threshold`` (float64), ``source`` (str). An alarm rings if the whole 95% Wilson interval lies
-        beyond the threshold, with the effective size where the frame has a ``design_effect``; groups known to
-        be immature ring none but that of receipts, which counts mature messages alone. No rows if none rings.
+        beyond the threshold, with the effective size where the frame has a ``design_effect``, and the frame's
+        own interval of that rate, which is wider for few numbers or days; groups known to be immature ring
+        none but that of receipts, which counts mature messages alone. No rows if none rings.
 
     Raises
     ------
@@ -125,13 +127,18 @@ def _columns_named(presets: Sequence[Alarm], what: str) -> str:
 def _rung(rates: pd.DataFrame, alarm: Alarm) -> pd.DataFrame:
     effect = rates["design_effect"].fillna(1.0) if "design_effect" in rates else 1.0
     low, high = wilson(rates[alarm.count], rates[alarm.of], effect=effect)
+    share = rate(rates[alarm.count], rates[alarm.of])
+    if {"rate", "low", "high"} <= set(rates.columns):
+        own = np.isclose(rates["rate"], share)
+        low = np.where(own, np.fmin(low, rates["low"]), low)
+        high = np.where(own, np.fmax(high, rates["high"]), high)
     beyond = low > alarm.threshold if alarm.above else high < alarm.threshold
     if "mature" in rates and not alarm.fresh:
         beyond &= rates["mature"].fillna(value=False).to_numpy(bool)
     return rates[beyond].assign(
         alarm=alarm.name,
         level=alarm.level,
-        value=rate(rates[alarm.count], rates[alarm.of])[beyond],
+        value=share[beyond],
         threshold=alarm.threshold,
         source=alarm.source,
     )

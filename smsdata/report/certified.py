@@ -1,15 +1,19 @@
 """How complete the numbers of a page are: from the store alone.
 
-Imports of smsdata only `store` and, within report, `pieces` and `sources`.
+Imports of smsdata only `store` and, within report, `pieces` and, for its type, `sources`.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from smsdata.report.pieces import Section, masked_text, table_of_frame
-from smsdata.report.sources import Sources
 from smsdata.store.status import readable_age, store_status, to_minute
+
+if TYPE_CHECKING:
+    from smsdata.report.sources import Sources
 
 _COMPLETE = {
     True: "The store is complete as of its last sync, as far as its records tell.",

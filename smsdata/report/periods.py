@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo
 from smsdata.errors import UsageError
 from smsdata.times import instant
 
+THIS, BEFORE = "this period", "the period before"
+"""How results call the two."""
+
 _MONTH = re.compile(r"(\d{4})-(\d\d)", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -144,3 +147,8 @@ def _midnight(day: datetime, zone: ZoneInfo) -> datetime:
 def _local_instant(text: str, zone: ZoneInfo, name: str) -> datetime:
     moment = instant(text, name)
     return _midnight(moment, zone) if _DAY.fullmatch(text.strip()) else moment
+
+
+def sql_instant(at: datetime) -> str:
+    """Write an instant in SQL."""
+    return f"TIMESTAMPTZ '{at:%Y-%m-%d %H:%M:%S.%f}+00'"

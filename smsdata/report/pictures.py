@@ -23,12 +23,19 @@ _LOOK: Any = {
     "text.color": _INK, "axes.labelcolor": _INK, "axes.edgecolor": _INK, "xtick.color": _INK,
     "ytick.color": _INK, "savefig.facecolor": _PAPER, "path.simplify": True, "figure.max_open_warning": 0,
 }  # fmt: skip
+_COLOURS = {
+    "#0072b2": "blue", "#e69f00": "orange", "#009e73": "green", "#d55e00": "red", "#56b4e9": "sky",
+    "#cc79a7": "purple", "#767676": "grey", "#b0b0b0": "dim", "#000000": "ink",
+}  # fmt: skip
+"""What `plots` draws with, and the page's own colours in its place, which the dark has too."""
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _ASIDE = {f"{_SVG}metadata", f"{_SVG}style", f"{_SVG}title"}
 
 
-def picture(name: str, plot: Callable[..., Any], result: pd.DataFrame, words: str) -> Picture:
+def picture(
+    name: str, plot: Callable[..., Any], result: pd.DataFrame, words: str, *, rows: int = 0
+) -> Picture:
     """Draw a result; `name` keeps its ids apart from those of other pictures.
 
     Parameters
@@ -41,10 +48,12 @@ def picture(name: str, plot: Callable[..., Any], result: pd.DataFrame, words: st
         What its helper gave.
     words
         What the picture shows, for whoever cannot see it.
+    rows
+        How many rows stand under each other in it, where that makes it higher.
     """
     file = io.StringIO()
     with mpl.rc_context(_LOOK):
-        figure = plt.figure(figsize=(8, 4.2), layout="constrained")
+        figure = plt.figure(figsize=(8, max(4.2, 1.4 + 0.26 * rows)), layout="constrained")
         try:
             plot(result, ax=figure.add_subplot())
             figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
@@ -81,8 +90,11 @@ def _style_to_attributes(element: ElementTree.Element) -> None:
         if colon:
             element.set(name.strip(), value.strip())
     for name in ("fill", "stroke"):
-        if (value := element.get(name, "").lower()) in (_INK, _PAPER):
+        value = element.get(name, "").lower()
+        if value in (_INK, _PAPER):
             element.set(name, "currentColor" if value == _INK else "var(--paper)")
+        elif value in _COLOURS:
+            element.set(name, f"var(--{_COLOURS[value]})")
 
 
 def _own_ids(element: ElementTree.Element, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 _NUMBER = re.compile(r"\d(?:[\s\-().+/]{0,3}\d){6,}")
 _MOST_TEXT = 160
+_NOT_JUDGED = "cannot be judged: too few numbers or days"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class PageColumn:
     def numeric(self) -> bool:
         """Whether it is sorted by value."""
         return self.kind not in {"text", "word"}
+
+    @property
+    def look(self) -> str:
+        """The class of its cells in the style sheet."""
+        return "number" if self.numeric else self.kind
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def masked_number(number: Any) -> str:
     return f"…{str(number)[-2:]}"
 
 
-def masked_text(text: Any) -> str:
+def masked_text(text: Any, most: int = _MOST_TEXT) -> str:
     """A text of somebody else: numbers in it masked, what turns or hides text named, cut to a line or two.
 
     >>> masked_text("call 0491 570 156 now")
@@ -96,7 +102,7 @@ def masked_text(text: Any) -> str:
     plain = "" if text is None or text != text else str(text)
     seen = "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in plain)
     masked = _NUMBER.sub(lambda match: masked_number(match[0]), seen)
-    return masked if len(masked) <= _MOST_TEXT else masked[: _MOST_TEXT - 1] + "…"
+    return masked if len(masked) <= most else masked[: most - 1] + "…"
 
 
 def page_cell(value: Any, kind: str = "text") -> Cell:
@@ -115,9 +121,44 @@ def percent(share: Any) -> str:
     return "-" if share is None or share != share else f"{100 * float(share):.1f}%"
 
 
+def money_shown(amount: float, places: int = 2) -> str:
+    """An amount; in words where it is not known."""
+    return "not known" if amount != amount else f"{amount:,.{places}f}"
+
+
 def interval_text(low: Any, high: Any) -> str:
     """An interval in percent."""
     return "-" if low != low or high != high else f"{100 * float(low):.1f} to {100 * float(high):.1f}%"
+
+
+def change_of_count(now: float, before: float, places: int = 0) -> str:
+    """A count or an amount against that of the period before.
+
+    >>> change_of_count(12, 1_000)
+    '-988 against 1,000 before'
+    """
+    return f"{now - before:+,.{places}f} against {before:,.{places}f} before"
+
+
+def change_of_rate(row: Any) -> tuple[str, str]:
+    """A rate against that of the period before, and whether the change is more than chance.
+
+    `row` is one of a helper that compares: baseline_rate, difference, low, high, differs, interval.
+    """
+    if row["difference"] != row["difference"]:
+        return "not compared", _NOT_JUDGED
+    change = f"{100 * row['difference']:+.1f} points against {percent(row['baseline_rate'])} before"
+    if row["low"] != row["low"]:
+        return change, _NOT_JUDGED
+    verdict = "more than chance" if row["differs"] else "may be chance"
+    few = ", of few numbers or days" if "few" in str(row["interval"]) else ""
+    return change, f"{verdict} (95%: {100 * row['low']:+.1f} to {100 * row['high']:+.1f} points{few})"
+
+
+def side(frame: Any, which: str) -> Any:
+    """The row of a period in a result by `reported`; None where it has none."""
+    rows = frame[frame["reported"] == which]
+    return None if rows.empty else rows.iloc[0]
 
 
 def table_of_frame(

@@ -1,7 +1,7 @@
 """Differences of two rates whose messages share numbers and days, crude or within strata.
 
 Owns the linearisation over clusters that span both groups, and the weights of strata. Imports of smsdata
-only, within core, the dialect, the engine, clusters and statistics.
+only errors and, within core, the dialect, the engine, clusters and statistics.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from smsdata.analysis.core.clusters import Grouped, cells_sql, interval_words
 from smsdata.analysis.core.dialect import quoted
 from smsdata.analysis.core.engine import Tables
 from smsdata.analysis.core.statistics import Clusters, Floats, effect_of_design, newcombe, rate
+from smsdata.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,65 @@ def rate_differences(
     }
 
 
+BASELINE_COLUMNS = {
+    "baseline_rate": "float64",
+    "difference": "float64",
+    "difference_low": "float64",
+    "difference_high": "float64",
+    "differs": "boolean",
+}
+"""What a result has beside its rates where it was asked for a baseline."""
+
+
+def beside_baseline(
+    tables: Tables, rates: pd.DataFrame, groups: Grouped, baseline: Any, *, level: float
+) -> pd.DataFrame:
+    """Add the columns of `BASELINE_COLUMNS` to a result: each group's rate less that of the baseline.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables of the running helper.
+    rates : DataFrame
+        The result, a row per group, with ``rate`` and ``mature``.
+    groups : Grouped
+        The same groups by one key, in the same order.
+    baseline : value of the grouping
+        The group that the others are compared with; its own row has no difference.
+    level : float
+        Confidence, between 0 and 1.
+
+    Raises
+    ------
+    UsageError
+        If there is not one key, the baseline is no group, or some groups are mature and others not.
+    """
+    if len(groups.keys.names) != 1:
+        raise UsageError(f"{tables.helper}: baseline={baseline!r} needs one grouping, such as by='month'.")
+    name = groups.keys.names[0]
+    is_base = (rates[name] == baseline).fillna(value=False).to_numpy(bool)
+    if not is_base.any():
+        raise UsageError(f"{tables.helper}: baseline={baseline!r} is no group of {name!r}.")
+    refuse_unequal_maturity(tables.helper, rates["mature"])
+    base, places = int(is_base.argmax()), np.flatnonzero(~is_base)
+    found = rate_differences(tables, groups, places=places, base=base, strata=None, level=level)
+    difference, low, high = (np.full(len(rates), np.nan) for _ in range(3))
+    difference[places], low[places], high[places] = (found[one] for one in ("difference", "low", "high"))
+    differs = pd.Series((low > 0) | (high < 0), dtype="boolean").mask(np.isnan(difference))
+    own = np.full(len(rates), rates["rate"].iloc[base])
+    values = (own, difference, low, high, differs.array)
+    return rates.assign(**dict(zip(BASELINE_COLUMNS, values, strict=True))).astype(BASELINE_COLUMNS)
+
+
+def refuse_unequal_maturity(helper: str, mature: pd.Series[Any]) -> None:
+    """Raise UsageError where some groups are mature and others not: quick outcomes come first."""
+    if mature.dropna().nunique() > 1:
+        raise UsageError(
+            f"{helper}: some groups hold messages younger than 73 hours and others do not; "
+            "compare like with like: mature_only=True."
+        )
+
+
 @dataclass(frozen=True)
 class _Side:
     """One side of each pair, standardised to the weights of the strata."""
@@ -153,9 +213,7 @@ def _shared(tables: Tables, cells: Grouped, pairs: _Pairs, count: int) -> dict[s
         f"""
         SELECT "pair", '{kind}' AS "cluster", count(*) AS "m", sum("u1" * "u1") AS "v1",
             sum("u2" * "u2") AS "v2", sum("u1" * "u2") AS "c"
-        FROM (
-            SELECT "pair", sum("u1") AS "u1", sum("u2") AS "u2" FROM moved GROUP BY "pair", {within}
-        ) AS k
+        FROM {_moved_by(within, every)} AS k
         GROUP BY "pair"
         """
         for kind, within in kinds.items()
@@ -177,6 +235,15 @@ def _shared(tables: Tables, cells: Grouped, pairs: _Pairs, count: int) -> dict[s
         factor = np.where(found["m"] > 1, found["m"] / np.maximum(found["m"] - 1, 1), 0.0)
         shared[kind] = {"m": found["m"], **{name: found[name] * factor for name in ("v1", "v2", "c")}}
     return shared
+
+
+def _moved_by(within: str, every: str) -> str:
+    """Write the SQL of deviations by one kind of cluster; those by all kinds together are there already."""
+    if within == every:
+        return "moved"
+    return f"""(
+            SELECT "pair", sum("u1") AS "u1", sum("u2") AS "u2" FROM moved GROUP BY "pair", {within}
+        )"""
 
 
 def _coefficients(pairs: _Pairs) -> pd.DataFrame:

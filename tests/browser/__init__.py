@@ -1,0 +1,1 @@
+"""Pages in a headless Chromium; behind `make test-browser`."""
