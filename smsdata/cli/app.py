@@ -15,8 +15,8 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -205,15 +205,15 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
             object.__setattr__(common, "held", [])
             object.__setattr__(common, "afterwards", [])
             log_to_stderr(common.log_format)
-            if common.log_format == "json":
-                os.environ["SMSDATA_PROGRESS"] = "0"  # a bar among the objects could not be read
 
             def work() -> int | None:
                 if common.account is None and name != "accounts" and not given.get("all_accounts"):
                     common.refuse_ignored("it says where --account is looked up", "accounts_file")
                 return function(common, **given)
 
-            code = _exit_code(common, name, work)
+            # a bar among JSON objects could not be read, and where little is to be said it is much
+            with _without_bars(common.as_json or common.quiet or common.log_format == "json"):
+                code = _exit_code(common, name, work)
             for do in common.afterwards:
                 do(code)
             raise typer.Exit(code)
@@ -226,6 +226,20 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
         return run
 
     return register
+
+
+@contextmanager
+def _without_bars(without: bool) -> Iterator[None]:
+    before = os.environ.get("SMSDATA_PROGRESS")
+    if without:
+        os.environ["SMSDATA_PROGRESS"] = "0"
+    try:
+        yield
+    finally:
+        if without and before is None:
+            del os.environ["SMSDATA_PROGRESS"]
+        elif without and before is not None:
+            os.environ["SMSDATA_PROGRESS"] = before
 
 
 _WHEN_INTERRUPTED = {

@@ -400,7 +400,7 @@ def drain(
         begin, until = bounds(now, start=start, end=end, since_=since)
         reads = slices(read, _not_before_horizon(entry, begin, now), until)
     calls = client.calls
-    with progress_bar(table, client.settings.pace) as on_page:
+    with progress_bar(table, client) as on_page:
         drained = _all_of(Reader(client, on_page=on_page, allow_unproved=allow_unproved), reads)
     frame = _frame(entry, reads, drained)
     frame.attrs["drain"]["calls"] = client.calls - calls
