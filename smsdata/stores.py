@@ -1,6 +1,6 @@
 """Many stores read as one frame, with a column that says whose row it is: on pandas, as a scan, on Spark.
 
-Owns `Stores`. Imports `store`, `errors` and, for Spark alone, `analysis.core.spark`.
+Owns `Stores`. Imports `store`, `shown`, `errors` and, for Spark alone, `analysis.core.spark`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smsdata.errors import StoreError, UsageError
+from smsdata.errors import SmsDataError, StoreError, UsageError
 from smsdata.schema.tables import TABLES
 from smsdata.settings import canonical_url, expanded
+from smsdata.shown import html_of, shown_in_any_case
 from smsdata.store.scan import Scan
+from smsdata.store.status import readable_age, store_status
 from smsdata.store.store import Store, existing_store
 from smsdata.times import instant
 
@@ -35,6 +37,9 @@ class ManyScan:
     table: str
     scans: tuple[tuple[str, Scan], ...]
     keys_unique: bool
+
+    def __repr__(self) -> str:
+        return f"ManyScan({self.table!r} of {', '.join(name for name, _ in self.scans)})"
 
     @property
     def columns(self) -> list[str]:
@@ -104,6 +109,14 @@ class Stores:
 
     def __repr__(self) -> str:
         return f"Stores({', '.join(self.by_account)})"
+
+    @shown_in_any_case
+    def _repr_html_(self) -> str:
+        return html_of(
+            f"Stores of {len(self)} accounts",
+            heads=["account", "last sync", "complete", "messages", "needs a look"],
+            rows=[[name, *_standing_of(store)] for name, store in self.by_account.items()],
+        )
 
     def __iter__(self) -> Iterator[str]:
         """The names of the accounts."""
@@ -204,6 +217,20 @@ class Stores:
         if TABLES[table].snapshot:
             all_rows = all_rows.filter(functions.col("gone_at").isNull())
         return all_rows.select(COLUMN, *empty(table).column_names)
+
+
+def _standing_of(store: Store) -> list[Any]:
+    """How one of the stores stands; one that cannot be read costs its own line alone."""
+    try:
+        status = store_status(store)
+    except SmsDataError as error:
+        return [None, None, None, str(error)]
+    age, look = status["age_seconds"], status["look"]
+    rows = {row["table"]: row["rows"] for row in status["tables"]}
+    word = {True: "yes", False: "no", None: "cannot be told from here"}
+    ago = None if age is None else f"{readable_age(age)} ago"
+    more = f" (and {len(look) - 1:,} more)" if len(look) > 1 else ""
+    return [ago, word[status["complete"]], rows.get("messages", 0), look[0] + more if look else None]
 
 
 def _stores_in(folder: Path) -> dict[str, Path]:

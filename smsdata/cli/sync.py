@@ -274,19 +274,7 @@ def tables_command(common: CommonOptions) -> None:
 
 
 def _table_summary(store: Store, name: str) -> dict[str, Any]:
-    parts = store.parts(name)
-    time = TABLES[name].time
-    bounds = store.tables.min_max(name, [*([time] if time else []), "synced_at"]) if parts else {}
-    first, last = bounds.get(time, (None, None))
-    return {
-        "table": name,
-        "rows": store.count(name),
-        "bytes": sum(part.stat().st_size for part in parts),
-        "first": first,
-        "last": last,
-        "synced": bounds.get("synced_at", (None, None))[1],
-        "witness": store.state.witnesses.get(name, ""),
-    }
+    return {**store.tables.summary(name), "witness": store.state.witnesses.get(name, "")}
 
 
 def _to_the_minute(moment: datetime | None) -> str:

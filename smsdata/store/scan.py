@@ -33,6 +33,10 @@ class Scan:
     where: str = ""
     gone: bool = False
 
+    def __repr__(self) -> str:
+        where = f", where={self.where!r}" if self.where else ""
+        return f"Scan({self.table!r}, {len(self.files):,} files{where}{', gone=True' if self.gone else ''})"
+
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""
