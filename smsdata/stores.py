@@ -46,6 +46,11 @@ class ManyScan:
         """The names of the columns: ``account``, then those of the table."""
         return [COLUMN, *self.scans[0][1].columns]
 
+    @property
+    def stored(self) -> list[dict[str, Any]]:
+        """How complete the table was in each store when the scan was made."""
+        return [{**one, "account": name} for name, scan in self.scans for one in scan.stored]
+
     def sql(self) -> str:
         """The scan as a table expression for DuckDB."""
         parts = [
@@ -159,7 +164,13 @@ class Stores:
             frame = store.read(table, **options)
             frame.insert(0, COLUMN, pd.Series(name, index=frame.index, dtype="str"))
             frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        whole = pd.concat(frames, ignore_index=True)
+        whole.attrs["stored"] = [
+            {**one, "account": name}
+            for name, frame in zip(self.by_account, frames, strict=True)
+            for one in frame.attrs["stored"]
+        ]
+        return whole
 
     def scan(
         self, table: str, *, since: str | datetime | None = None, until: str | datetime | None = None

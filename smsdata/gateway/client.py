@@ -463,14 +463,14 @@ def _frame(entry: Endpoint, reads: Sequence[Read], drained: Sequence[Drained]) -
             [(entry.table.time, "ascending"), *((key, "ascending") for key in entry.table.key)]
         )
     frame = to_pandas(rows, table)
-    frame.attrs["drain"] = certificate(table, reads, drained) | {
+    frame.attrs["drain"] = drain_facts(table, reads, drained) | {
         "rows": len(frame),
         "keys": key_hash(table, rows),
     }
     return frame
 
 
-def certificate(table: str, reads: Sequence[Read], drained: Sequence[Drained]) -> dict[str, Any]:
+def drain_facts(table: str, reads: Sequence[Read], drained: Sequence[Drained]) -> dict[str, Any]:
     """What was read and what proves it, as plain JSON values."""
     stamps = [d.seen_at for d in drained]
     return {

@@ -272,6 +272,8 @@ class _SyncRun:
             return
         if "list_members" in self.options.needed:
             read_members(self.pipeline, self.options, self.lists)
+        if not self.lists.batch.rejects:
+            self.pipeline.state.mark_read("lists", self.lists.seen_at)
         self.pipeline.store_snapshot(self.lists)
 
     def _merge_callbacks(self) -> None:

@@ -7,7 +7,7 @@ and changes nothing. What it does not look at it says: `Store.verify` compares c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,6 +154,22 @@ def _of_table(store: Standing, name: str, lacking: Sequence[Difference]) -> dict
         "read_whole_at": _written(state.read_whole_at.get(name)),
         "gaps": [one.where for one in lacking if one.what == "unfinished"],
         "witness": state.witnesses.get(name, ""),
+    }
+
+
+def table_standing(state: State, table: str, lacking: Iterable[Difference]) -> dict[str, Any]:
+    """How complete a table is as far as the state tells: plain JSON values, which frames and scans carry.
+
+    Of what is `lacking`, that of the table counts, and what nobody knows the table of; five are named.
+    """
+    lines = [str(one) for one in lacking if one.table == table or one.table not in TABLES]
+    reach = (state.kept_from, state.cursors, state.read_whole_at)
+    return {
+        "table": table,
+        "account": None,
+        **{name: _written(of.get(table)) for name, of in zip(_REACH, reach, strict=True)},
+        "lacking": lines[:5],
+        "lacking_count": len(lines),
     }
 
 

@@ -16,10 +16,11 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,14 +41,14 @@ from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
 from smsdata.store.state import State, next_generation, state_as_json
-from smsdata.store.status import status_as_html, store_status
+from smsdata.store.status import status_as_html, store_status, table_standing
 from smsdata.store.verify import (
     Difference,
     counter_faults,
     failed_reads,
     file_faults,
     key_faults,
-    lacking,
+    known_to_lack,
     report_faults,
     rows_aside,
     run_faults,
@@ -175,6 +176,7 @@ class Store:
         -------
         pandas.DataFrame
             Rows in the order of time, then key; a table never stored gives no rows, with its dtypes.
+            ``attrs["stored"]`` says how complete the table is; `smsdata.certificate` says it in words.
 
         Raises
         ------
@@ -191,7 +193,9 @@ class Store:
             history = self.rows("status_history", until=instant(as_of, "as_of") + timedelta(microseconds=1))
             rows = in_time_order(as_observed(rows, history), "sent_at")
             rows = rows.select(list(columns)) if columns else rows
-        return to_pandas(rows, table)
+        frame = to_pandas(rows, table)
+        frame.attrs["stored"] = [_standing(self, table, len(frame), since, until)]
+        return frame
 
     def scan(
         self, table: str, *, since: str | datetime | None = None, until: str | datetime | None = None
@@ -202,7 +206,8 @@ class Store:
         """
         existing_store(self)
         time_of(table, since, until)
-        return scan_between(table, self.tables.intact(table), since, until)
+        scan = scan_between(table, self.tables.intact(table), since, until)
+        return replace(scan, stored=(_standing(self, table, None, since, until),))
 
     def rows(
         self,
@@ -257,7 +262,7 @@ class Store:
 
     def lacking(self) -> Iterator[Difference]:
         """What is not there, or not as it was written, as far as the state and the names of files tell."""
-        return lacking(self.tables, self.rejects, self.state, self.private)
+        return known_to_lack(self.tables, self.rejects, self.state, self.private)
 
     # ---- state ---------------------------------------------------------------------------------
 
@@ -403,6 +408,19 @@ class Store:
             self.state.next_journal()
             move(_journal_of(self))
             self.save_state()
+
+
+def _standing(
+    store: Store, table: str, rows: int | None, since: str | datetime | None, until: str | datetime | None
+) -> dict[str, Any]:
+    """How complete a table is, beside what is read of it."""
+    store.reread_state()
+    state = store.state
+    lacking = (*rows_aside(store.rejects, state.rejects), *unfinished(state), *failed_reads(state))
+    asked = {
+        name: bound and instant(bound).isoformat() for name, bound in (("since", since), ("until", until))
+    }
+    return table_standing(state, table, lacking) | {"rows": rows, **asked}
 
 
 def _journal_of(store: Store) -> Path:

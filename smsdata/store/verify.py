@@ -67,7 +67,9 @@ class Difference:
         return f"{self.table} {self.where}: {self.what}{counts}. {self.advice}"
 
 
-def lacking(tables: StoredTables, rejects: Rejects, state: State, private: Path) -> Iterator[Difference]:
+def known_to_lack(
+    tables: StoredTables, rejects: Rejects, state: State, private: Path
+) -> Iterator[Difference]:
     """What is not there, or not as it was written, as far as the state and the names of files tell."""
     if tables.inventory.lost_state():
         yield Difference(
