@@ -2,8 +2,8 @@
 
 Words and progress go to stderr; stdout holds the result, and with ``--json`` exactly one JSON object.
 Exit codes: 0 done; 1 error; 2 wrong usage; 3 done, but something needs a look; 4 the store is locked;
-5 refused by a safety rule; 130 interrupted. Imports `log_lines`, `settings`, `gateway`, `store` and `schema`;
-the files of the commands import it, and it none of them.
+5 refused by a safety rule; 130 interrupted. Imports `completing`, `log_lines`,
+`settings`, `gateway`, `store` and `schema`; the files of the commands import it, and it none of them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from stamina.instrumentation import set_on_retry_hooks
 from typer.exceptions import Abort, TyperException
 
 from smsdata.account_file import DEFAULT_FILE, account_entry
+from smsdata.cli.completing import account_names
 from smsdata.cli.log_lines import LogFormat, close_streams, log_to_stderr, log_words, stderr_if_read
 from smsdata.errors import ApiError, SmsDataError, UsageError
 from smsdata.gateway.client import Client
@@ -64,7 +65,8 @@ class CommonOptions:
     ] = None
     proxy: Annotated[str | None, typer.Option(help="Proxy on the way to the gateway [SMSDATA_PROXY].")] = None
     account: Annotated[
-        str | None, typer.Option(help="The account of this name, of the file of accounts.")
+        str | None,
+        typer.Option(help="The account of this name, of the file of accounts.", autocompletion=account_names),
     ] = None
     accounts_file: Annotated[str, typer.Option(help="The file of accounts.")] = DEFAULT_FILE
     now: Annotated[str | None, typer.Option(help="Take this instant as now, for tests.")] = None
