@@ -136,15 +136,23 @@ class Stores:
             raise UsageError(f"there is no store of {account!r}; there are: {', '.join(self.by_account)}.")
         return self.by_account[account]
 
-    def read(self, table: str, **options: Any) -> pd.DataFrame:
+    def read(
+        self,
+        table: str,
+        *,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: str | datetime | None = None,
+    ) -> pd.DataFrame:
         """Read a table of all stores into pandas.
 
         Parameters
         ----------
         table
             Its name.
-        **options
-            As for `smsdata.Store.read`: ``since``, ``until``, ``columns``, ``as_of``.
+        since, until, columns, as_of
+            As for `smsdata.Store.read`.
 
         Returns
         -------
@@ -161,7 +169,7 @@ class Stores:
 
         frames = []
         for name, store in self.by_account.items():
-            frame = store.read(table, **options)
+            frame = store.read(table, since=since, until=until, columns=columns, as_of=as_of)
             frame.insert(0, COLUMN, pd.Series(name, index=frame.index, dtype="str"))
             frames.append(frame)
         whole = pd.concat(frames, ignore_index=True)

@@ -62,3 +62,8 @@ __all__ = [
     "time_to_settle",
     "to_spark",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the public names, not the files that they lie in."""
+    return [*__all__, "__doc__", "__file__", "__name__", "__path__"]
