@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -14,6 +16,7 @@ from IPython.core.formatters import HTMLFormatter
 
 import smsdata
 from smsdata import Client, Store, Stores, sync
+from smsdata.hygiene import HygieneReport
 from smsdata.ingest.report import Report
 from smsdata.shown import html_of, shown_in_any_case
 from smsdata.simulator import Account, Gateway
@@ -188,6 +191,51 @@ def test_html_of_escapes_everything() -> None:
     )
     assert text.tags <= OURS
     assert text.words == ["<i>", "<i>: &", "<i>", "<i>", "1,000", "-", "<i>"]
+
+
+WRONG_SECRET = """
+import os, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_cell('''
+from smsdata import Client
+from smsdata.simulator import Account, Gateway, transport
+wire = transport(Gateway(Account(1), limiter=None))
+client = Client(key="demo", secret="wrong", base_url="http://127.0.0.1:8025/", transport=wire)
+def read():
+    return client.lists()
+''')
+print("begin")
+shell.run_cell("rows = read()")
+os.environ["SMSDATA_TRACEBACK"] = "1"
+print("begin")
+shell.run_cell("rows = read()")
+"""
+
+
+def test_error_in_a_notebook_is_the_cell_and_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WRONG_SECRET], capture_output=True, text=True, check=True, cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(__file__).parents[1]), "HOME": str(tmp_path), "NO_COLOR": "1"},
+    )  # fmt: skip
+    _, short, whole = done.stdout.split("begin\n")
+    lines = short.strip().split("\n")
+    assert lines[0] == "cell, line 1: rows = read()"
+    assert lines[1].startswith("read, line ")
+    assert lines[2].startswith("ApiError: lists page 1: AUTH_FAILED")
+    assert len(lines) == 3
+    assert "reader.py" in whole
+
+
+def test_report_of_a_run_on_lists_names_nobody() -> None:
+    report = HygieneReport("run-1", dry_run=True)
+    for at in range(30):
+        report.add(3_100_000 + at % 25, f"614915701{at:02}", "planned")
+    said = str(shown(report))
+    assert "614915701" not in said + repr(report)
+    assert "planned 30" in said
+    assert "list 3100000: 2" in "\n".join(report.lines())
+    assert "and 5 lists more" in "\n".join(report.lines())
 
 
 def test_scan_names_its_table_not_its_files(world: World) -> None:

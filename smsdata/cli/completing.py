@@ -30,7 +30,7 @@ def offering(names: Callable[[typer.Context], Iterable[Offer]]) -> Callable[[typ
     @wraps(names)
     def complete(context: typer.Context, incomplete: str) -> list[Any]:
         try:
-            return [one for one in names(context) if _word_of(one).startswith(incomplete)]
+            return [one for one in names(context) if _offered_word(one).startswith(incomplete)]
         except Exception:
             return []
 
@@ -55,7 +55,7 @@ def listing(names: Callable[[typer.Context], Iterable[str]]) -> Callable[[typer.
     return complete
 
 
-def _word_of(offer: Offer) -> str:
+def _offered_word(offer: Offer) -> str:
     return offer if isinstance(offer, str) else offer[0]
 
 

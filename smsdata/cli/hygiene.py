@@ -76,7 +76,7 @@ def clean_command(
             "backtest": back,
         }
         common.show(summary, plan_file.summary(plan).rstrip())
-        common.say(*plan_file.advice(plan), *back)
+        common.say(*back)  # its advice stands in the summary
         return 0
     return _carry_out(common, store, apply, yes, tier, _counts_by_list(count))
 
