@@ -190,8 +190,8 @@ def store_status_lines(status: dict[str, Any]) -> list[str]:
             f"{'table':<16}{'rows':>12}  {'complete from':<17}{'until':<17}{'read whole':<17}witness",
         ]
     lines += [
-        f"{row['table']:<16}{_count(row['rows']):>12}  {_minute(row['complete_from']):<17}"
-        f"{_minute(row['complete_until']):<17}{_minute(row['read_whole_at']):<17}{row['witness'] or '-'}"
+        f"{row['table']:<16}{_count(row['rows']):>12}  {to_minute(row['complete_from']):<17}"
+        f"{to_minute(row['complete_until']):<17}{to_minute(row['read_whole_at']):<17}{row['witness'] or '-'}"
         for row in status["tables"]
     ]
     lines += [f"{name:<16} not offered by this gateway" for name in status["not_offered"]]
@@ -204,14 +204,14 @@ def _told_facts(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
     word = {True: "yes", False: "no", None: "cannot be told from here"}
     yield "store", f"{status['store']} of {status['base_url'] or 'no account yet'}"
     if last:
-        ago = f"{_minute(last['ended'])} UTC, {readable_age(age)} ago"
+        ago = f"{to_minute(last['ended'])} UTC, {readable_age(age)} ago"
         yield "last sync", f"{ago}: {last['new']:,} new rows in {last['calls']:,} calls"
-        yield "complete", f"{word[status['complete']]}, as of {_minute(last['as_of'])} UTC"
+        yield "complete", f"{word[status['complete']]}, as of {to_minute(last['as_of'])} UTC"
     else:
         yield "last sync", "none of all tables is on record"
         yield "complete", word[status["complete"]]
     if status["under_way"]:
-        yield "now", f"a run is under way since {_minute(status['last_run']['started'])} UTC"
+        yield "now", f"a run is under way since {to_minute(status['last_run']['started'])} UTC"
 
 
 def status_as_html(status: dict[str, Any]) -> str:
@@ -222,7 +222,7 @@ def status_as_html(status: dict[str, Any]) -> str:
         facts=facts,
         heads=["table", "rows", "complete from", "until", "read whole", "witness"],
         rows=[
-            [row["table"], row["rows"], *map(_minute, (row[name] for name in _REACH)), row["witness"]]
+            [row["table"], row["rows"], *map(to_minute, (row[name] for name in _REACH)), row["witness"]]
             for row in status["tables"]
         ],
         lines=status["look"] or ["Nothing needs a look."],
@@ -242,7 +242,12 @@ def _count(rows: int | None) -> str:
     return "?" if rows is None else f"{rows:,}"
 
 
-def _minute(stamp: str | None) -> str:
+def to_minute(stamp: str | None) -> str:
+    """An instant of a status for a person, to the minute.
+
+    >>> to_minute("2026-11-22T09:30:12+00:00"), to_minute(None)
+    ('2026-11-22 09:30', '-')
+    """
     return stamp[:16].replace("T", " ") if stamp else "-"
 
 
