@@ -62,6 +62,16 @@ def test_frame_of_which_a_part_is_not_read_yet_is_not_complete(world: World) -> 
     assert "since 2026-08-01: unfinished" in told.lines[1]
 
 
+def test_frame_of_which_rows_lie_aside_is_not_complete(world: World) -> None:
+    *_, store = world
+    aside = store.private / "rejects"
+    aside.mkdir(exist_ok=True)
+    (aside / "messages-0123456789abcdef0123.json").write_text("{}")
+    told = certificate(analysis.delivery_rate(store.scan("messages")))
+    assert told.complete is False
+    assert told.lines[1].startswith("messages: .smsdata/rejects: set aside")
+
+
 def test_frame_that_reaches_further_back_than_the_store_is_not_complete(world: World) -> None:
     *_, store = world
     begins = store.state.kept_from["messages"]

@@ -157,7 +157,8 @@ def _of_stored(one: Mapping[str, Any]) -> tuple[bool | None, str]:
     begins, since = one["complete_from"], one["since"]
     if one["lacking_count"]:
         more = f" (and {one['lacking_count'] - 1:,} more)" if one["lacking_count"] > 1 else ""
-        return False, f"{name}: {one['lacking'][0]}{more}"
+        first = one["lacking"][0].removeprefix(f"{one['table']} ")
+        return False, f"{name}: {first}{more}"
     if one["table"] in KEPT_BY_STORE:
         return True, f"{name}: the store's own record, of what came since it was made."
     if not begins and not one["read_whole_at"]:
