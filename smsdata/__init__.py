@@ -11,9 +11,9 @@ The front door is a few verbs, then ordinary pandas::
     dlrs = store.read("dlrs", since="2026-11-01")
     smsdata.explain(smsdata.analysis.delivery_rate(dlrs))   # formula, numbers, dates, source
 
-`analysis`, `plots`, `hygiene`, `explain`, `export`, `pseudonymise`, `demo_store`, `Stores` and `to_msisdn`
-are loaded when they are first used: a scheduled sync needs none of them, nor pandas, DuckDB and matplotlib,
-which they bring.
+`analysis`, `plots`, `hygiene`, `explain`, `certificate`, `export`, `pseudonymise`, `demo_store`, `Stores` and
+`to_msisdn` are loaded when they are first used: a scheduled sync needs none of them, nor pandas, DuckDB and
+matplotlib, which they bring.
 """
 
 from importlib import import_module
@@ -38,6 +38,7 @@ from smsdata.store.store import Store
 if TYPE_CHECKING:
     from smsdata import analysis, hygiene, plots
     from smsdata.analysis import explain
+    from smsdata.analysis.core.completeness import certificate
     from smsdata.demo import demo_store
     from smsdata.schema.number_spellings import to_msisdn
     from smsdata.sharing.exporting import export
@@ -58,6 +59,7 @@ __all__ = [
     "Stores",
     "UsageError",
     "analysis",
+    "certificate",
     "demo_store",
     "drain",
     "explain",
@@ -73,6 +75,7 @@ __all__ = [
 
 _LATER = {
     "Stores": "smsdata.stores",
+    "certificate": "smsdata.analysis.core.completeness",
     "demo_store": "smsdata.demo",
     "explain": "smsdata.analysis",
     "export": "smsdata.sharing.exporting",

@@ -6,6 +6,8 @@ questions that bring people here. Imports anything below; nothing of smsdata imp
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -141,13 +143,22 @@ class Demo:
             *_number_lines(self.answers["numbers"]),
             *_reply_lines(self.answers["replies"]),
             "",
-            f"The same contacts: smsdata clean --store {self.store}",
+            f"The same contacts: {_command()} clean --store {self.store}",
             f"Rows in Parquet: {self.store}  (pandas.read_parquet('{self.store}/messages') opens them)",
             *(f"Picture:         {path}" for path in self.pictures),
             "",
             "Open the notebooks:  make lab",
-            "Use a real account:  export SMSDATA_API_KEY=... SMSDATA_API_SECRET=...; smsdata sync",
+            f"Use a real account:  export SMSDATA_API_KEY=... SMSDATA_API_SECRET=...; {_command()} sync",
         ]
+
+
+def _command() -> str:
+    """How the command is called in this terminal: by its name where that is on the path, else by its file."""
+    beside = Path(sys.executable).with_name("smsdata")
+    if shutil.which("smsdata") or not beside.exists():
+        return "smsdata"
+    here = Path.cwd()
+    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
 
 
 def run_demo(

@@ -15,7 +15,12 @@ message text or a credential.
 
 from __future__ import annotations
 
+import os
+import traceback
+from pathlib import Path
 from typing import Any
+
+_OURS = str(Path(__file__).parent)
 
 
 class SmsDataError(Exception):
@@ -43,6 +48,27 @@ class SmsDataError(Exception):
         self.status = status
         self.retryable = retryable
         self.about: Any = None  # the read that failed, where it was one of many
+
+    @property
+    def _render_traceback_(self) -> Any:
+        """How IPython shows the error: where in the cell, and the one line; our own frames say no more.
+
+        ``SMSDATA_TRACEBACK=1`` shows them all.
+        """
+        if os.environ.get("SMSDATA_TRACEBACK"):
+            raise AttributeError("_render_traceback_")
+        return lambda: _where_and_what(self)
+
+
+def _where_and_what(error: SmsDataError) -> list[str]:
+    lines = [f"{type(error).__name__}: {error}"]
+    for at in traceback.extract_tb(error.__traceback__):
+        if at.filename.startswith(_OURS):
+            break
+        if "IPython" not in at.filename and at.line:
+            where = "cell" if at.name == "<module>" else at.name
+            lines.insert(-1, f"{where}, line {at.lineno}: {at.line}")
+    return lines
 
 
 class UsageError(SmsDataError):

@@ -1,6 +1,6 @@
 """Many stores read as one frame, with a column that says whose row it is: on pandas, as a scan, on Spark.
 
-Owns `Stores`. Imports `store`, `errors` and, for Spark alone, `analysis.core.spark`.
+Owns `Stores`. Imports `store`, `shown`, `errors` and, for Spark alone, `analysis.core.spark`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smsdata.errors import StoreError, UsageError
+from smsdata.errors import SmsDataError, StoreError, UsageError
 from smsdata.schema.tables import TABLES
 from smsdata.settings import canonical_url, expanded
+from smsdata.shown import html_of, shown_in_any_case
 from smsdata.store.scan import Scan
+from smsdata.store.status import readable_age, store_status
 from smsdata.store.store import Store, existing_store
 from smsdata.times import instant
 
@@ -36,10 +38,18 @@ class ManyScan:
     scans: tuple[tuple[str, Scan], ...]
     keys_unique: bool
 
+    def __repr__(self) -> str:
+        return f"ManyScan({self.table!r} of {', '.join(name for name, _ in self.scans)})"
+
     @property
     def columns(self) -> list[str]:
         """The names of the columns: ``account``, then those of the table."""
         return [COLUMN, *self.scans[0][1].columns]
+
+    @property
+    def stored(self) -> list[dict[str, Any]]:
+        """How complete the table was in each store when the scan was made."""
+        return [{**one, "account": name} for name, scan in self.scans for one in scan.stored]
 
     def sql(self) -> str:
         """The scan as a table expression for DuckDB."""
@@ -105,6 +115,14 @@ class Stores:
     def __repr__(self) -> str:
         return f"Stores({', '.join(self.by_account)})"
 
+    @shown_in_any_case
+    def _repr_html_(self) -> str:
+        return html_of(
+            f"Stores of {len(self)} accounts",
+            heads=["account", "last sync", "complete", "messages", "needs a look"],
+            rows=[[name, *_standing_of(store)] for name, store in self.by_account.items()],
+        )
+
     def __iter__(self) -> Iterator[str]:
         """The names of the accounts."""
         return iter(self.by_account)
@@ -118,15 +136,23 @@ class Stores:
             raise UsageError(f"there is no store of {account!r}; there are: {', '.join(self.by_account)}.")
         return self.by_account[account]
 
-    def read(self, table: str, **options: Any) -> pd.DataFrame:
+    def read(
+        self,
+        table: str,
+        *,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: str | datetime | None = None,
+    ) -> pd.DataFrame:
         """Read a table of all stores into pandas.
 
         Parameters
         ----------
         table
             Its name.
-        **options
-            As for `smsdata.Store.read`: ``since``, ``until``, ``columns``, ``as_of``.
+        since, until, columns, as_of
+            As for `smsdata.Store.read`.
 
         Returns
         -------
@@ -143,10 +169,16 @@ class Stores:
 
         frames = []
         for name, store in self.by_account.items():
-            frame = store.read(table, **options)
+            frame = store.read(table, since=since, until=until, columns=columns, as_of=as_of)
             frame.insert(0, COLUMN, pd.Series(name, index=frame.index, dtype="str"))
             frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        whole = pd.concat(frames, ignore_index=True)
+        whole.attrs["stored"] = [
+            {**one, "account": name}
+            for name, frame in zip(self.by_account, frames, strict=True)
+            for one in frame.attrs["stored"]
+        ]
+        return whole
 
     def scan(
         self, table: str, *, since: str | datetime | None = None, until: str | datetime | None = None
@@ -204,6 +236,20 @@ class Stores:
         if TABLES[table].snapshot:
             all_rows = all_rows.filter(functions.col("gone_at").isNull())
         return all_rows.select(COLUMN, *empty(table).column_names)
+
+
+def _standing_of(store: Store) -> list[Any]:
+    """How one of the stores stands; one that cannot be read costs its own line alone."""
+    try:
+        status = store_status(store)
+    except SmsDataError as error:
+        return [None, None, None, str(error)]
+    age, look = status["age_seconds"], status["look"]
+    rows = {row["table"]: row["rows"] for row in status["tables"]}
+    word = {True: "yes", False: "no", None: "cannot be told from here"}
+    ago = None if age is None else f"{readable_age(age)} ago"
+    more = f" (and {len(look) - 1:,} more)" if len(look) > 1 else ""
+    return [ago, word[status["complete"]], rows.get("messages", 0), look[0] + more if look else None]
 
 
 def _stores_in(folder: Path) -> dict[str, Path]:

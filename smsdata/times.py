@@ -82,7 +82,7 @@ def since(value: str | datetime, now: datetime) -> datetime:
         if _WORD.search(str(value)):
             raise UsageError(
                 f"since={value!r} is a word, which each zone reads otherwise: write 1d for a day back, "
-                f"or the day itself, such as {now - timedelta(days=1):%Y-%m-%d} (UTC)."
+                "or the day itself, such as 2026-11-22 (UTC)."
             )
         try:
             return now - duration(str(value))

@@ -108,7 +108,9 @@ def test_common_options_are_documented() -> None:
 @pytest.mark.parametrize("name", TEXT)
 def test_commands_options_and_targets_that_are_named_exist(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    known = {"--help", "--version"}.union(*(options(command) for command in COMMANDS.values()))
+    known = {"--help", "--version", "--install-completion", "--show-completion"}.union(
+        *(options(command) for command in COMMANDS.values())
+    )
     for code in re.findall(r"`([^`\n]+)`|^ {4}(.+)$", TEXT[name], re.MULTILINE):
         line = "".join(code)
         for command in re.findall(r"\bsmsdata ([a-z][a-z-]*)", line):

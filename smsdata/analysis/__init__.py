@@ -2,7 +2,7 @@
 
 Each helper takes a pandas DataFrame, a lazy scan of the store or a Spark DataFrame, and gives pandas;
 `to_spark` gives that back to Spark. Owns every question asked of the tables; imports of smsdata only
-`schema`, `times` and `errors`, and touches no network. One file per question, read in this order::
+`schema`, `shown`, `times` and `errors`, and touches no network. One file per question, read in this order::
 
     delivery  delivery_times  thresholds    what arrived, how fast, and what is alarming
     bounces  bounce_evidence                which numbers are dead, and what stands against a contact
@@ -62,3 +62,8 @@ __all__ = [
     "time_to_settle",
     "to_spark",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the public names, not the files that they lie in."""
+    return [*__all__, "__doc__", "__file__", "__name__", "__path__"]

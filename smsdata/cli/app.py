@@ -2,8 +2,8 @@
 
 Words and progress go to stderr; stdout holds the result, and with ``--json`` exactly one JSON object.
 Exit codes: 0 done; 1 error; 2 wrong usage; 3 done, but something needs a look; 4 the store is locked;
-5 refused by a safety rule; 130 interrupted. Imports `log_lines`, `settings`, `gateway`, `store` and `schema`;
-the files of the commands import it, and it none of them.
+5 refused by a safety rule; 130 interrupted. Imports `completing`, `log_lines`,
+`settings`, `gateway`, `store` and `schema`; the files of the commands import it, and it none of them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import cache, wraps
 from pathlib import Path
@@ -28,6 +28,7 @@ from stamina.instrumentation import set_on_retry_hooks
 from typer.exceptions import Abort, TyperException
 
 from smsdata.account_file import DEFAULT_FILE, account_entry
+from smsdata.cli.completing import account_names
 from smsdata.cli.log_lines import LogFormat, close_streams, log_to_stderr, log_words, stderr_if_read
 from smsdata.errors import ApiError, SmsDataError, UsageError
 from smsdata.gateway.client import Client
@@ -64,7 +65,8 @@ class CommonOptions:
     ] = None
     proxy: Annotated[str | None, typer.Option(help="Proxy on the way to the gateway [SMSDATA_PROXY].")] = None
     account: Annotated[
-        str | None, typer.Option(help="The account of this name, of the file of accounts.")
+        str | None,
+        typer.Option(help="The account of this name, of the file of accounts.", autocompletion=account_names),
     ] = None
     accounts_file: Annotated[str, typer.Option(help="The file of accounts.")] = DEFAULT_FILE
     now: Annotated[str | None, typer.Option(help="Take this instant as now, for tests.")] = None
@@ -205,15 +207,15 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
             object.__setattr__(common, "held", [])
             object.__setattr__(common, "afterwards", [])
             log_to_stderr(common.log_format)
-            if common.log_format == "json":
-                os.environ["SMSDATA_PROGRESS"] = "0"  # a bar among the objects could not be read
 
             def work() -> int | None:
                 if common.account is None and name != "accounts" and not given.get("all_accounts"):
                     common.refuse_ignored("it says where --account is looked up", "accounts_file")
                 return function(common, **given)
 
-            code = _exit_code(common, name, work)
+            # a bar among JSON objects could not be read, and where little is to be said it is much
+            with _without_bars(common.as_json or common.quiet or common.log_format == "json"):
+                code = _exit_code(common, name, work)
             for do in common.afterwards:
                 do(code)
             raise typer.Exit(code)
@@ -226,6 +228,20 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
         return run
 
     return register
+
+
+@contextmanager
+def _without_bars(without: bool) -> Iterator[None]:
+    before = os.environ.get("SMSDATA_PROGRESS")
+    if without:
+        os.environ["SMSDATA_PROGRESS"] = "0"
+    try:
+        yield
+    finally:
+        if without and before is None:
+            del os.environ["SMSDATA_PROGRESS"]
+        elif without and before is not None:
+            os.environ["SMSDATA_PROGRESS"] = before
 
 
 _WHEN_INTERRUPTED = {

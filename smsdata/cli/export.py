@@ -1,7 +1,11 @@
-"""The command that writes tables and results as files for others: export. Imports `sharing` and `store`."""
+"""The command that writes tables and results as files for others: export.
+
+Imports `sharing`, `analysis`, `store`, `cli.app` and `cli.completing`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.completing import Offer, columns_of_table, listing, offering, zone_names
 from smsdata.errors import UsageError
 from smsdata.schema.tables import TABLES
 from smsdata.settings import expanded
@@ -18,23 +23,70 @@ from smsdata.times import instant
 from smsdata.times import since as begin
 
 
+@offering
+def tables_and_results(_context: typer.Context) -> Iterable[Offer]:
+    """What can be exported; of what is a table and a helper, the helper has another name."""
+    from smsdata.sharing.named_results import RESULTS
+
+    results = [(f"analysis.{name}" if name in TABLES else name, "a result") for name in RESULTS]
+    return [*((name, "a table") for name in TABLES), *results]
+
+
+@offering
+def format_names(_context: typer.Context) -> Iterable[Offer]:
+    """The formats of files."""
+    from smsdata.sharing.formats import FORMATS
+
+    return list(FORMATS)
+
+
+@listing
+def groups_of_results(_context: typer.Context) -> Iterable[str]:
+    """What most results can be grouped by."""
+    from smsdata.analysis.core.grouping import PERIODS
+
+    return [*PERIODS, "quarter", "year", "weekday", "sender", "country", "campaign", "list"]
+
+
+_What = Annotated[
+    str,
+    typer.Argument(help="A table, or a helper of smsdata.analysis.", autocompletion=tables_and_results),
+]
+_Format = Annotated[
+    str | None,
+    typer.Option(
+        help="csv, parquet, xlsx, feather, sqlite or duckdb; csv without --out.",
+        autocompletion=format_names,
+    ),
+]
+_Columns = Annotated[
+    str | None, typer.Option(help="Only these, such as msisdn,status.", autocompletion=columns_of_table)
+]
+_By = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a result: what to group by, such as sender,week.", autocompletion=groups_of_results
+    ),
+]
+_Zone = Annotated[
+    str | None,
+    typer.Option(help="Of a result: the time zone of its days and weeks.", autocompletion=zone_names),
+]
+
+
 @command("export")
 def export_command(
     common: CommonOptions,
     *,
-    what: Annotated[str, typer.Argument(help="A table, or a helper of smsdata.analysis.")],
+    what: _What,
     out: Annotated[str | None, typer.Option(help="The file; its name says the format.")] = None,
-    format: Annotated[
-        str | None, typer.Option(help="csv, parquet, xlsx, feather, sqlite or duckdb; csv without --out.")
-    ] = None,
+    format: _Format = None,
     since: Annotated[str | None, typer.Option(help="Rows from then on: 30d, or 2026-11-01.")] = None,
     until: Annotated[str | None, typer.Option(help="Rows before that.")] = None,
-    columns: Annotated[str | None, typer.Option(help="Only these, such as msisdn,status.")] = None,
+    columns: _Columns = None,
     where: Annotated[str | None, typer.Option(help="Only rows that fit: \"status = 'hard-bounce'\".")] = None,
-    by: Annotated[
-        str | None, typer.Option(help="Of a result: what to group by, such as sender,week.")
-    ] = None,
-    tz: Annotated[str | None, typer.Option(help="Of a result: the time zone of its days and weeks.")] = None,
+    by: _By = None,
+    tz: _Zone = None,
     option: Annotated[
         list[str] | None, typer.Option(help="Of a result: another option of its helper, such as window=24h.")
     ] = None,

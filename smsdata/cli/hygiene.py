@@ -7,13 +7,14 @@ that wing and `audit` inside the commands: both load pandas, which the other com
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.completing import Offer, given_store, offering
 from smsdata.errors import SafetyError, UsageError
 from smsdata.store.store import Store
 from smsdata.times import instant
@@ -75,7 +76,7 @@ def clean_command(
             "backtest": back,
         }
         common.show(summary, plan_file.summary(plan).rstrip())
-        common.say(*plan_file.advice(plan), *back)
+        common.say(*back)  # its advice stands in the summary
         return 0
     return _carry_out(common, store, apply, yes, tier, _counts_by_list(count))
 
@@ -192,11 +193,21 @@ def _ask(question: str) -> str:
     return sys.stdin.readline().strip()
 
 
+@offering
+def runs_of_store(context: typer.Context) -> Iterable[Offer]:
+    """The runs that changed the account of this store."""
+    from smsdata.hygiene.run_journal import runs
+
+    return runs(given_store(context))
+
+
 @command("undo")
 def undo_command(
     common: CommonOptions,
     *,
-    run: Annotated[str, typer.Argument(help="The run, as `clean --apply` named it.")],
+    run: Annotated[
+        str, typer.Argument(help="The run, as `clean --apply` named it.", autocompletion=runs_of_store)
+    ],
     yes: Annotated[
         str | None, typer.Option(help="Do not ask: the name of the run again, for scripts.")
     ] = None,

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -42,8 +42,14 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        with stderr_if_read():
+        with stderr_if_read(), _between_bars():
             print(self.format(record), file=sys.stderr)
+
+
+def _between_bars() -> AbstractContextManager[None]:
+    """Take progress bars off stderr while a line is printed, so that it does not end up in one."""
+    bars = sys.modules.get("tqdm")
+    return bars.tqdm.external_write_mode(file=sys.stderr) if bars else nullcontext()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.completing import zone_names
 from smsdata.errors import UsageError
 from smsdata.times import instant
 
@@ -23,7 +24,10 @@ def report_command(
     ] = None,
     since: Annotated[str | None, typer.Option(help="In its place: from this day or instant.")] = None,
     until: Annotated[str | None, typer.Option(help="With --since: before this day or instant; now.")] = None,
-    tz: Annotated[str, typer.Option(help="Zone in which days begin, such as Australia/Sydney.")] = "UTC",
+    tz: Annotated[
+        str,
+        typer.Option(help="Zone in which days begin, such as Australia/Sydney.", autocompletion=zone_names),
+    ] = "UTC",
     compare: Annotated[
         str, typer.Option(help="previous: also tell the change against the period before; none.")
     ] = "previous",

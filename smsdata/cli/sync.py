@@ -1,7 +1,7 @@
 """The commands that fill and check a store: sync, plan, tables, verify.
 
 Owns their options and what they print; the work is done in `ingest` and `store`. Imports those two, `schema`,
-`cli.app`, `cli.heartbeat` and `cli.many`.
+`cli.app`, `cli.completing`, `cli.heartbeat` and `cli.many`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
+from smsdata.cli.completing import list_ids, tables_to_sync
 from smsdata.cli.heartbeat import Heartbeat
 from smsdata.cli.many import Outcome, chosen_accounts, side_by_side, worst_of
 from smsdata.errors import UsageError
@@ -33,7 +34,10 @@ from smsdata.store.verify import unfinished
 def sync_command(
     common: CommonOptions,
     *,
-    tables: Annotated[str | None, typer.Option(help="Only these tables, separated by commas.")] = None,
+    tables: Annotated[
+        str | None,
+        typer.Option(help="Only these tables, separated by commas.", autocompletion=tables_to_sync),
+    ] = None,
     since: Annotated[str | None, typer.Option(help="From when: 30d, or 2026-08-15. Default: go on.")] = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Read the last 30 days again, or from --since, whatever changed.")
@@ -46,7 +50,9 @@ def sync_command(
     ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
     message_id: Annotated[int | None, typer.Option(help="Only this send (link_hits, dlrs, optouts).")] = None,
-    list_id: Annotated[int | None, typer.Option(help="Only this list (list_members).")] = None,
+    list_id: Annotated[
+        int | None, typer.Option(help="Only this list (list_members).", autocompletion=list_ids)
+    ] = None,
     msisdn: Annotated[str | None, typer.Option(help="This number's history (contact_history).")] = None,
     country: Annotated[
         str | None, typer.Option(help="Country of that number if it has none, such as AU.")
@@ -274,19 +280,7 @@ def tables_command(common: CommonOptions) -> None:
 
 
 def _table_summary(store: Store, name: str) -> dict[str, Any]:
-    parts = store.parts(name)
-    time = TABLES[name].time
-    bounds = store.tables.min_max(name, [*([time] if time else []), "synced_at"]) if parts else {}
-    first, last = bounds.get(time, (None, None))
-    return {
-        "table": name,
-        "rows": store.count(name),
-        "bytes": sum(part.stat().st_size for part in parts),
-        "first": first,
-        "last": last,
-        "synced": bounds.get("synced_at", (None, None))[1],
-        "witness": store.state.witnesses.get(name, ""),
-    }
+    return {**store.tables.summary(name), "witness": store.state.witnesses.get(name, "")}
 
 
 def _to_the_minute(moment: datetime | None) -> str:

@@ -2,7 +2,7 @@
 
 What makes a read complete stands in `proofs`, how it is read in `reader`; here are the methods of each table,
 times and parameters as people give them, and the frame with its certificate. Imports `reader`, `progress`,
-`reads`, `caller`, `endpoints`, `schema`, `times` and `errors`; nothing of this package imports it.
+`reads`, `caller`, `endpoints`, `schema`, `shown`, `times` and `errors`; nothing of this package imports it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from smsdata.gateway.progress import progress_bar
 from smsdata.gateway.reader import Reader
 from smsdata.gateway.reads import Drained, Read, each_key_once, slices
 from smsdata.schema.frames import empty, key_hash, to_pandas
+from smsdata.shown import html_of, shown_in_any_case
 from smsdata.times import instant, last_second
 from smsdata.times import since as back_from
 
@@ -51,6 +52,17 @@ class Client(Caller):
     Traceback (most recent call last):
     AttributeError: Client has no 'mesages'; did you mean 'messages'?
     """
+
+    @shown_in_any_case
+    def _repr_html_(self) -> str:
+        there = self.settings.key and self.settings.secret
+        facts = [
+            ("gateway", self.settings.base_url),
+            ("pace", str(self.settings.pace)),
+            ("credentials", "set" if there else "not set: SMSDATA_API_KEY and SMSDATA_API_SECRET"),
+            ("calls made", f"{self.calls:,}"),
+        ]
+        return html_of("Client", facts=facts, lines=[f"Tables: {', '.join(ENDPOINTS)}."])
 
     def drain(self, table: str, **options: Any) -> pd.DataFrame:
         """Drain one table by its name; see `smsdata.drain`."""
@@ -400,7 +412,7 @@ def drain(
         begin, until = bounds(now, start=start, end=end, since_=since)
         reads = slices(read, _not_before_horizon(entry, begin, now), until)
     calls = client.calls
-    with progress_bar(table, client.settings.pace) as on_page:
+    with progress_bar(table, client) as on_page:
         drained = _all_of(Reader(client, on_page=on_page, allow_unproved=allow_unproved), reads)
     frame = _frame(entry, reads, drained)
     frame.attrs["drain"]["calls"] = client.calls - calls
@@ -451,14 +463,14 @@ def _frame(entry: Endpoint, reads: Sequence[Read], drained: Sequence[Drained]) -
             [(entry.table.time, "ascending"), *((key, "ascending") for key in entry.table.key)]
         )
     frame = to_pandas(rows, table)
-    frame.attrs["drain"] = certificate(table, reads, drained) | {
+    frame.attrs["drain"] = drain_facts(table, reads, drained) | {
         "rows": len(frame),
         "keys": key_hash(table, rows),
     }
     return frame
 
 
-def certificate(table: str, reads: Sequence[Read], drained: Sequence[Drained]) -> dict[str, Any]:
+def drain_facts(table: str, reads: Sequence[Read], drained: Sequence[Drained]) -> dict[str, Any]:
     """What was read and what proves it, as plain JSON values."""
     stamps = [d.seen_at for d in drained]
     return {

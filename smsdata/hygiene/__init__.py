@@ -56,3 +56,8 @@ __all__ = [
     "summary",
     "undo",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the public names, not the files that they lie in."""
+    return [*__all__, "__doc__", "__file__", "__name__", "__path__"]

@@ -26,6 +26,7 @@ from smsdata.gateway.caller import Caller
 from smsdata.hygiene.changes import Contact
 from smsdata.machine import held_lock, open_meeting_file, this_process
 from smsdata.schema.frames import schema
+from smsdata.shown import html_of, shown_in_any_case
 from smsdata.store.records import damaged_record, read_record, record_bytes, unreadable
 from smsdata.store.store import Store
 from smsdata.times import instant
@@ -333,7 +334,12 @@ class HygieneReport:
     attention: list[str] = field(default_factory=list)
     verified: list[int] = field(default_factory=list)
     calls: int = 0
-    _rows: list[tuple[int, str, str, str]] = field(default_factory=list)
+    _rows: list[tuple[int, str, str, str]] = field(default_factory=list, repr=False)
+
+    @shown_in_any_case
+    def _repr_html_(self) -> str:
+        head, *lines = self.lines()
+        return html_of(head, lines=lines)
 
     def add(self, list_id: int, msisdn: str, outcome: Outcome, reason: str = "") -> None:
         """Note what became of one contact."""
@@ -363,6 +369,9 @@ class HygieneReport:
         head = f"run {self.run}" + (" (looked at only: nothing is changed yet)" if self.dry_run else "")
         said = [f"{outcome} {count:,}" + (f": {reason}" if reason else "") for (outcome, reason), count in
                 sorted(counted.items())]  # fmt: skip
+        if planned := Counter(list_id for list_id, _, outcome, _ in self._rows if outcome == "planned"):
+            said += [f"  list {list_id}: {count:,}" for list_id, count in sorted(planned.items())[:20]]
+            said += [f"  and {len(planned) - 20:,} lists more"] if len(planned) > 20 else []
         read = f"verified by reading the lists again ({len(self.verified):,}): nobody else left them"
         return [head, *(said or ["no contact"]), *([read] if self.verified else []), *self.attention]
 

@@ -1,9 +1,11 @@
-"""What a run tells: per table, what needs attention, what is good to know. Imports nothing of smsdata."""
+"""What a run tells: per table, what needs attention, what is good to know. Imports `shown`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from smsdata.shown import html_of, shown_in_any_case
 
 
 @dataclass
@@ -43,6 +45,30 @@ class Report:
     attention: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @shown_in_any_case
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                name,
+                one.rows,
+                one.new,
+                one.calls,
+                ", ".join(one.proofs),
+                one.witness,
+                one.rejected,
+                _word_about(one),
+            ]
+            for name, one in self.tables.items()
+        ]
+        new = sum(one.new for one in self.tables.values())
+        return html_of(
+            f"Sync: {new:,} new rows in {self.calls:,} calls",
+            facts=[("as of", self.now)] if self.now else (),
+            heads=["table", "read", "new", "calls", "proof", "witness", "set aside", ""],
+            rows=rows,
+            lines=self.attention or ["Nothing needs a look."],
+        )
+
     def of(self, table: str) -> TableReport:
         """The report of one table."""
         return self.tables.setdefault(table, TableReport())
@@ -56,3 +82,9 @@ class Report:
         """Plain JSON values, as `smsdata sync --json` prints them: `attention` stands under ``look``."""
         values = asdict(self)
         return values | {"look": values.pop("attention")}
+
+
+def _word_about(table: TableReport) -> str:
+    if table.not_offered:
+        return "not offered by this gateway"
+    return f"NOT COMPLETE ({len(table.unproved)})" if table.unproved else ""

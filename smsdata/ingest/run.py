@@ -19,7 +19,7 @@ import pyarrow as pa
 from smsdata import times
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.endpoints import SYNCED, endpoint
-from smsdata.gateway.progress import progress_bar
+from smsdata.gateway.progress import Progress, progress_bar
 from smsdata.gateway.reads import Drained
 from smsdata.ingest import plan, targets
 from smsdata.ingest.callbacks import merge_callbacks
@@ -115,8 +115,8 @@ def sync(
     store = open_store(store)
     with store.writing(wait=wait):
         store.bind(client.settings.account, client.settings.base_url)
-        with progress_bar("sync", client.settings.pace) as on_page:
-            pipeline = Pipeline(client, store, on_page)
+        with progress_bar("sync", client, told=True) as progress:
+            pipeline = Pipeline(client, store, progress)
             tell = partial(_account_for, pipeline.report)
             with recorded_run(store.disk, store.private, whole=not options.named, account_for=tell):
                 pipeline.failed.ask_all = deep or options.named
@@ -127,9 +127,16 @@ def sync(
                         f"{pipeline.odd_rows.dismiss():,} rows that were set aside are removed."
                     )
                 lost = LostFiles(store, wanted, options.start(client.now()) if deep else None)
-                _SyncRun(pipeline, options).go(wanted, on_plan or (lambda _report: None))
+                _SyncRun(pipeline, options).go(wanted, partial(_tell_plan, progress, on_plan))
                 lost.account_for(pipeline.report, client.now())
     return pipeline.report
+
+
+def _tell_plan(progress: Progress, on_plan: Callable[[Report], None] | None, report: Report) -> None:
+    """Say what is to come to the bar, and to whoever wants to know."""
+    progress.expect(sum(report.planned.values()))
+    if on_plan is not None:
+        on_plan(report)
 
 
 def _account_for(report: Report, run: RunRecord) -> None:
@@ -147,8 +154,8 @@ def plan_sync(
     """
     store = open_store(store)
     store.bind(client.settings.account, client.settings.base_url)
-    with progress_bar("plan", client.settings.pace) as on_page:
-        pipeline = Pipeline(client, store, on_page, keep=False)
+    with progress_bar("plan", client) as progress:
+        pipeline = Pipeline(client, store, progress, keep=False)
         return _SyncRun(pipeline, SyncOptions(since=since, needed=frozenset(SYNCED))).expect()
 
 
@@ -265,6 +272,8 @@ class _SyncRun:
             return
         if "list_members" in self.options.needed:
             read_members(self.pipeline, self.options, self.lists)
+        if not self.lists.batch.rejects:
+            self.pipeline.state.mark_read("lists", self.lists.seen_at)
         self.pipeline.store_snapshot(self.lists)
 
     def _merge_callbacks(self) -> None:

@@ -54,3 +54,8 @@ __all__ = [
     "time_to_reply",
     "time_to_settle",
 ]
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the public names, not the files that they lie in."""
+    return [*__all__, "__doc__", "__file__", "__name__", "__path__"]

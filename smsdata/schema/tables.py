@@ -336,6 +336,9 @@ _OF_THE_STORE = (
 TABLES = {table.name: table for table in (*_FROM_GATEWAY, *_OF_THE_STORE)}
 """Every table a store can hold, by name: those the gateway fills and those the store keeps for itself."""
 
+KEPT_BY_STORE = frozenset(table.name for table in _OF_THE_STORE)
+"""The tables that no read of the gateway fills."""
+
 
 def table_of(name: str) -> Table:
     """Look up a table by its name.

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from smsdata.errors import StoreError, UsageError
 from smsdata.schema.frames import empty, schema
-from smsdata.schema.tables import table_of
+from smsdata.schema.tables import TABLES, table_of
 from smsdata.store.disk import Disk
 from smsdata.store.files import (
     check_content,
@@ -31,6 +31,9 @@ from smsdata.store.files import (
 )
 from smsdata.store.inventory import Inventory, part_number
 from smsdata.store.seal import footer_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PART_ROWS = 250_000
 
@@ -57,6 +60,46 @@ class StoredTables:
         self._intact: set[tuple[Path, int, int, int]] = set()
         self._disk = disk
         self._part_rows = part_rows
+
+    def __repr__(self) -> str:
+        held = ", ".join(name for name in TABLES if self.parts(name))
+        return f"<tables of {self.path}: {held or 'none yet'}; call this for what they hold>"
+
+    def __call__(self) -> pd.DataFrame:
+        """Tell which tables there are and what they hold, without reading rows.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each table that has any: table (str), rows (int64), first and last (when its first and
+            last row are from, UTC; missing for tables without time), synced (when its last row was seen,
+            UTC), bytes (int64).
+
+        Raises
+        ------
+        StoreError
+            A file is damaged or missing.
+        """
+        import pandas as pd
+
+        held = [one for one in map(self.summary, TABLES) if one["rows"]]
+        frame = pd.DataFrame(held, columns=["table", "rows", "first", "last", "synced", "bytes"])
+        instants = dict.fromkeys(("first", "last", "synced"), "datetime64[us, UTC]")
+        return frame.astype({"table": "str", "rows": "int64", "bytes": "int64", **instants})
+
+    def summary(self, table: str) -> dict[str, Any]:
+        """What one table holds, as for a call, from the files' footers."""
+        parts, time = self.parts(table), TABLES[table].time
+        bounds = self.min_max(table, [*([time] if time else []), "synced_at"]) if parts else {}
+        first, last = bounds.get(time, (None, None))
+        return {
+            "table": table,
+            "rows": self.count(table),
+            "bytes": sum(part.stat().st_size for part in parts),
+            "first": first,
+            "last": last,
+            "synced": bounds.get("synced_at", (None, None))[1],
+        }
 
     # ---- reading -------------------------------------------------------------------------------
 

@@ -6,10 +6,11 @@ What analysis takes for data bigger than memory; opens no file itself. Imports `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from smsdata.errors import UsageError
 from smsdata.schema.frames import schema
@@ -25,13 +26,19 @@ class Scan:
     """A table of the store without loading it: what analysis helpers take for data bigger than memory.
 
     `files` are the parts, `where` the condition on their rows; `sql` gives DuckDB's table expression.
-    Vanished rows are left out unless `gone` is set.
+    Vanished rows are left out unless `gone` is set. `stored` is how complete the table was when the scan was
+    made, for `smsdata.certificate`.
     """
 
     table: str
     files: tuple[str, ...]
     where: str = ""
     gone: bool = False
+    stored: Sequence[Mapping[str, Any]] = field(default=(), repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        where = f", where={self.where!r}" if self.where else ""
+        return f"Scan({self.table!r}, {len(self.files):,} files{where}{', gone=True' if self.gone else ''})"
 
     @property
     def columns(self) -> list[str]:

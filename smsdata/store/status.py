@@ -2,32 +2,55 @@
 
 Reads the state, the record of the last runs and the footers of files; no rows, so it is quick, takes no lock
 and changes nothing. What it does not look at it says: `Store.verify` compares contents and counters. Imports
-the other modules of `smsdata.store`, `schema`, `times` and `errors`.
+`state` and `last_run`, `schema`, `shown`, `times` and `errors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from smsdata.errors import StoreError
 from smsdata.schema.tables import TABLES
+from smsdata.shown import html_of
 from smsdata.store.last_run import LastRuns, RunRecord, last_runs
 from smsdata.store.state import State, not_offered
-from smsdata.store.store import Store
-from smsdata.store.verify import FILE_FAULTS, Difference, failed_reads, rows_aside, run_faults, unfinished
 from smsdata.times import instant
+
+if TYPE_CHECKING:
+    from smsdata.store.parts import StoredTables
+    from smsdata.store.verify import Difference
 
 NOT_CHECKED = ("contents of files", "keys", "rows against counters")
 """What a status does not look at, and `Store.verify` does."""
 
+_REACH = ("complete_from", "complete_until", "read_whole_at")
 _SHOWN = ("started", "ended", "as_of", "outcome", "code", "error", "look", "calls", "new")
 
 
+class Standing(Protocol):
+    """What a status is told of: a store, which this module does not know."""
+
+    path: Path
+    private: Path
+    tables: StoredTables
+
+    @property
+    def state(self) -> State:
+        """What it remembers."""
+
+    def reread_state(self) -> None:
+        """Have the state read again from disk, where it may be older than that."""
+
+    def lacking(self) -> Iterator[Difference]:
+        """What is not there, or not as it was written."""
+
+
 def store_status(
-    store: Store, *, now: datetime | None = None, max_age: timedelta | None = None
+    store: Standing, *, now: datetime | None = None, max_age: timedelta | None = None
 ) -> dict[str, Any]:
     """How a store stands.
 
@@ -52,15 +75,14 @@ def store_status(
         The state cannot be read.
     """
     moment = now or datetime.now(UTC)
-    store.__dict__.pop("state", None)  # another process may have written it since it was read
+    store.reread_state()
     state, runs, odd = store.state, LastRuns(), []
     try:
         runs = last_runs(store.private)
     except StoreError as error:
         odd.append(str(error))
     age = _seconds_since(runs.whole, moment)
-    lacking = list(_lacking(store, state))
-    uncounted = {one.table for one in lacking if one.what in FILE_FAULTS}
+    lacking = list(store.lacking())
     look = [
         *odd,
         *_about_runs(runs),
@@ -79,27 +101,12 @@ def store_status(
         "tables": [
             row
             for name in TABLES
-            if _is_known(row := _of_table(state, name, None if name in uncounted else store.count(name)))
+            if _is_known(row := _of_table(store, name, [one for one in lacking if one.table == name]))
         ],
         "not_offered": not_offered(state),
         "look": look,
         "not_checked": list(NOT_CHECKED),
     }
-
-
-def _lacking(store: Store, state: State) -> Iterator[Difference]:
-    """What is not there, or not as it was written, as far as the state and the names of files tell."""
-    inventory = store.tables.inventory
-    if inventory.lost_state():
-        yield Difference(
-            "store", "missing", ".smsdata/state.json", 0, 0, "`smsdata verify --offline` says what to do."
-        )
-    for fault in inventory.faults(*TABLES):
-        yield Difference(fault.table, fault.what, fault.name, 0, fault.expected, fault.advice)
-    yield from rows_aside(store.rejects, state.rejects)
-    yield from run_faults(store.private)
-    yield from unfinished(state)
-    yield from failed_reads(state)
 
 
 def _about_runs(runs: LastRuns) -> Iterator[str]:
@@ -136,17 +143,33 @@ def _shown(run: RunRecord | None) -> dict[str, Any] | None:
     return {name: facts[name] for name in _SHOWN} | {"all_tables": run.whole}
 
 
-def _of_table(state: State, name: str, rows: int | None) -> dict[str, Any]:
+def _of_table(store: Standing, name: str, lacking: Sequence[Difference]) -> dict[str, Any]:
     """What is known of one table: its rows, from when to when it is complete, and where it has gaps."""
-    gaps = [one.where for one in unfinished(state) if one.table == name]
+    state = store.state
     return {
         "table": name,
-        "rows": rows,
+        "rows": None if any(one.of_files for one in lacking) else store.tables.count(name),
         "complete_from": _written(state.kept_from.get(name)),
         "complete_until": _written(state.cursors.get(name)),
         "read_whole_at": _written(state.read_whole_at.get(name)),
-        "gaps": gaps,
+        "gaps": [one.where for one in lacking if one.what == "unfinished"],
         "witness": state.witnesses.get(name, ""),
+    }
+
+
+def table_standing(state: State, table: str, lacking: Iterable[Difference]) -> dict[str, Any]:
+    """How complete a table is as far as the state tells: plain JSON values, which frames and scans carry.
+
+    Of what is `lacking`, that of the table counts, and what nobody knows the table of; five are named.
+    """
+    lines = [str(one) for one in lacking if one.table == table or one.table not in TABLES]
+    reach = (state.kept_from, state.cursors, state.read_whole_at)
+    return {
+        "table": table,
+        "account": None,
+        **{name: _written(of.get(table)) for name, of in zip(_REACH, reach, strict=True)},
+        "lacking": lines[:5],
+        "lacking_count": len(lines),
     }
 
 
@@ -160,19 +183,7 @@ def _written(moment: datetime | None) -> str | None:
 
 def store_status_lines(status: dict[str, Any]) -> list[str]:
     """A status for a person: one screen."""
-    last, age = status["last_sync"], status["age_seconds"]
-    word = {True: "yes", False: "no", None: "cannot be told from here"}
-    lines = [
-        f"store      {status['store']} of {status['base_url'] or 'no account yet'}",
-        f"last sync  {to_minute(last['ended'])} UTC, {readable_age(age)} ago: {last['new']:,} new rows in "
-        f"{last['calls']:,} calls"
-        if last
-        else "last sync  none of all tables is on record",
-        f"complete   {word[status['complete']]}"
-        + (f", as of {to_minute(last['as_of'])} UTC" if last else ""),
-    ]
-    if status["under_way"]:
-        lines.append(f"now        a run is under way since {to_minute(status['last_run']['started'])} UTC")
+    lines = [f"{name:<11}{said}" for name, said in _told_facts(status)]
     if status["tables"]:
         lines += [
             "",
@@ -186,6 +197,36 @@ def store_status_lines(status: dict[str, Any]) -> list[str]:
     lines += [f"{name:<16} not offered by this gateway" for name in status["not_offered"]]
     lines += ["", *_closing(status["look"])]
     return lines
+
+
+def _told_facts(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    last, age = status["last_sync"], status["age_seconds"]
+    word = {True: "yes", False: "no", None: "cannot be told from here"}
+    yield "store", f"{status['store']} of {status['base_url'] or 'no account yet'}"
+    if last:
+        ago = f"{to_minute(last['ended'])} UTC, {readable_age(age)} ago"
+        yield "last sync", f"{ago}: {last['new']:,} new rows in {last['calls']:,} calls"
+        yield "complete", f"{word[status['complete']]}, as of {to_minute(last['as_of'])} UTC"
+    else:
+        yield "last sync", "none of all tables is on record"
+        yield "complete", word[status["complete"]]
+    if status["under_way"]:
+        yield "now", f"a run is under way since {to_minute(status['last_run']['started'])} UTC"
+
+
+def status_as_html(status: dict[str, Any]) -> str:
+    """A status for a notebook; everything escaped."""
+    (_, title), *facts = _told_facts(status)
+    return html_of(
+        f"Store {title}",
+        facts=facts,
+        heads=["table", "rows", "complete from", "until", "read whole", "witness"],
+        rows=[
+            [row["table"], row["rows"], *map(to_minute, (row[name] for name in _REACH)), row["witness"]]
+            for row in status["tables"]
+        ],
+        lines=status["look"] or ["Nothing needs a look."],
+    )
 
 
 def _closing(look: Sequence[str]) -> list[str]:

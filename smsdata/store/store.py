@@ -8,7 +8,7 @@ Layout, for readers without smsdata too::
 
 Rows arrive in the journal, are merged by key, then the state (cursors) is replaced: a crash between any two
 of these steps loses nothing, and doing the steps again doubles nothing. Knows nothing of HTTP. Imports the
-other modules of `smsdata.store`, `schema`, `settings`, `times`, `machine` and `errors`.
+other modules of `smsdata.store`, `schema`, `settings`, `shown`, `times`, `machine` and `errors`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +30,7 @@ from smsdata.machine import this_process
 from smsdata.schema.frames import stamped, to_pandas
 from smsdata.schema.tables import TABLES
 from smsdata.settings import canonical_url, expanded
+from smsdata.shown import shown_in_any_case
 from smsdata.store.disk import Disk
 from smsdata.store.evidence import as_observed
 from smsdata.store.journal import PageJournal
@@ -39,12 +41,14 @@ from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
 from smsdata.store.state import State, next_generation, state_as_json
+from smsdata.store.status import status_as_html, store_status, table_standing
 from smsdata.store.verify import (
     Difference,
     counter_faults,
     failed_reads,
     file_faults,
     key_faults,
+    known_to_lack,
     report_faults,
     rows_aside,
     run_faults,
@@ -125,7 +129,10 @@ class Store:
         self.private = self.path / ".smsdata"
         self.disk = disk or Disk(self.private)
         self.tables = StoredTables(self.path, self.disk, part_rows)
-        """The files of the tables: counts, least and greatest values, rows that share a value."""
+        """The files of the tables: counts, least and greatest values, rows that share a value.
+
+        ``store.tables()`` gives a frame of what they hold.
+        """
         self.added = self.tables.added
         """How many rows of each table this object put in that were not there before."""
         self.merging = Merging(self.tables)
@@ -136,6 +143,10 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
+
+    @shown_in_any_case
+    def _repr_html_(self) -> str:
+        return status_as_html(store_status(existing_store(self)))
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -165,6 +176,7 @@ class Store:
         -------
         pandas.DataFrame
             Rows in the order of time, then key; a table never stored gives no rows, with its dtypes.
+            ``attrs["stored"]`` says how complete the table is; `smsdata.certificate` says it in words.
 
         Raises
         ------
@@ -181,7 +193,9 @@ class Store:
             history = self.rows("status_history", until=instant(as_of, "as_of") + timedelta(microseconds=1))
             rows = in_time_order(as_observed(rows, history), "sent_at")
             rows = rows.select(list(columns)) if columns else rows
-        return to_pandas(rows, table)
+        frame = to_pandas(rows, table)
+        frame.attrs["stored"] = [_standing(self, table, len(frame), since, until)]
+        return frame
 
     def scan(
         self, table: str, *, since: str | datetime | None = None, until: str | datetime | None = None
@@ -192,7 +206,8 @@ class Store:
         """
         existing_store(self)
         time_of(table, since, until)
-        return scan_between(table, self.tables.intact(table), since, until)
+        scan = scan_between(table, self.tables.intact(table), since, until)
+        return replace(scan, stored=(_standing(self, table, None, since, until),))
 
     def rows(
         self,
@@ -229,8 +244,7 @@ class Store:
             last, only such files.
         """
         existing_store(self)
-        if not self._writing:  # another process may have written the state since it was read
-            self.__dict__.pop("state", None)
+        self.reread_state()
         faults = list(file_faults(self.tables))
         if faults:
             return faults
@@ -245,6 +259,10 @@ class Store:
             *counter_faults(self.tables, self.state, "messages", until=until),
             *(one for table in _COUNTED for one in counter_faults(self.tables, self.state, table)),
         ]
+
+    def lacking(self) -> Iterator[Difference]:
+        """What is not there, or not as it was written, as far as the state and the names of files tell."""
+        return known_to_lack(self.tables, self.rejects, self.state, self.private)
 
     # ---- state ---------------------------------------------------------------------------------
 
@@ -282,6 +300,14 @@ class Store:
     def state(self) -> State:
         """What a sync has to remember: whose store this is, cursors, what is under way."""
         return self.tables.inventory.saved_state() or State()
+
+    def reread_state(self) -> None:
+        """Have the state read again when it is next asked for: another process may have written it.
+
+        Under `writing` it is newer here than on disk, and kept.
+        """
+        if not self._writing:
+            self.__dict__.pop("state", None)
 
     def save_state(self) -> None:
         """Make the state durable; only under `writing`."""
@@ -370,7 +396,7 @@ class Store:
 
     def journal(self) -> PageJournal:
         """The pages that were read and are not yet merged; open it under `writing`."""
-        current = self._journal_path()
+        current = _journal_of(self)
         for old in self.private.glob("journal-*.log"):
             if old != current:
                 self.disk.remove(old)
@@ -380,8 +406,22 @@ class Store:
         """These reads are merged: move the cursors; the journal goes on with the pages of the others."""
         with journal.moving(merged) as move:
             self.state.next_journal()
-            move(self._journal_path())
+            move(_journal_of(self))
             self.save_state()
 
-    def _journal_path(self) -> Path:
-        return self.private / f"journal-{self.state.journal}.log"
+
+def _standing(
+    store: Store, table: str, rows: int | None, since: str | datetime | None, until: str | datetime | None
+) -> dict[str, Any]:
+    """How complete a table is, beside what is read of it."""
+    store.reread_state()
+    state = store.state
+    lacking = (*rows_aside(store.rejects, state.rejects), *unfinished(state), *failed_reads(state))
+    asked = {
+        name: bound and instant(bound).isoformat() for name, bound in (("since", since), ("until", until))
+    }
+    return table_standing(state, table, lacking) | {"rows": rows, **asked}
+
+
+def _journal_of(store: Store) -> Path:
+    return store.private / f"journal-{store.state.journal}.log"

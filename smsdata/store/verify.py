@@ -53,6 +53,11 @@ class Difference:
     expected: int
     advice: str
 
+    @property
+    def of_files(self) -> bool:
+        """Whether files are not what the store wrote last, so that rows of the table may be lacking."""
+        return self.what in FILE_FAULTS
+
     def __str__(self) -> str:
         counts = (
             ""
@@ -60,6 +65,22 @@ class Difference:
             else f" stored {self.stored:,}, expected {self.expected:,}"
         )
         return f"{self.table} {self.where}: {self.what}{counts}. {self.advice}"
+
+
+def known_to_lack(
+    tables: StoredTables, rejects: Rejects, state: State, private: Path
+) -> Iterator[Difference]:
+    """What is not there, or not as it was written, as far as the state and the names of files tell."""
+    if tables.inventory.lost_state():
+        yield Difference(
+            "store", "missing", ".smsdata/state.json", 0, 0, "`smsdata verify --offline` says what to do."
+        )
+    for fault in tables.inventory.faults(*TABLES):
+        yield Difference(fault.table, fault.what, fault.name, 0, fault.expected, fault.advice)
+    yield from rows_aside(rejects, state.rejects)
+    yield from run_faults(private)
+    yield from unfinished(state)
+    yield from failed_reads(state)
 
 
 def file_faults(tables: StoredTables) -> Iterator[Difference]:

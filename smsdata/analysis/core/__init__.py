@@ -8,8 +8,9 @@ Read in this order, each importing only from those before it::
     column_types  kinds of columns, dtypes of results
     spark         Spark as an engine, an extra
     provenance    where a number came from: what `explain` reads
+    completeness  how complete the rows behind it are: its certificate
     engine        tables in, checked; one SQL text run; frames out
     grouping      what ``by`` and ``tz`` mean in SQL
 
-Imports of smsdata only `schema`, `times` and `errors`.
+Imports of smsdata only `schema`, `shown`, `times` and `errors`.
 """

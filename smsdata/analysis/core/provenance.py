@@ -6,6 +6,7 @@ Imports of smsdata only errors, `schema` (for the hash of a drain's keys) and, w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -186,6 +187,8 @@ def explain(frame: pd.DataFrame) -> str:
     if "drain" in frame.attrs:
         drain = frame.attrs["drain"]
         return "\n".join(_drain_lines("frame", len(frame), drain) + _other_keys(frame, drain))
+    if frame.attrs.get("stored"):
+        return "\n".join(_stored_lines("frame", len(frame), frame.attrs["stored"]))
     raise UsageError(
         "explain: nothing is known about this frame; give one from a helper, a drain or the store."
     )
@@ -194,10 +197,15 @@ def explain(frame: pd.DataFrame) -> str:
 def origin(source: Any) -> dict[str, Any]:
     """Tell what a table is, and for a helper's result which helper made it from what."""
     if not isinstance(source, pd.DataFrame):
-        return {"kind": "spark" if is_spark(source) else "scan", "rows": None, "drain": None, "made": None}
+        kind, stored = (
+            "spark" if is_spark(source) else "scan",
+            [dict(one) for one in getattr(source, "stored", ())],
+        )
+        return {"kind": kind, "rows": None, "drain": None, "stored": stored, "made": None}
     account = source.attrs.get("explain")
     made = {"helper": account["helper"], "sources": account["sources"]} if account else None
-    return {"kind": "pandas", "rows": len(source), "drain": source.attrs.get("drain"), "made": made}
+    beside = {"drain": source.attrs.get("drain"), "stored": source.attrs.get("stored", [])}
+    return {"kind": "pandas", "rows": len(source), **beside, "made": made}
 
 
 def _in_lines(frame: pd.DataFrame, account: dict[str, Any]) -> str:
@@ -211,7 +219,7 @@ def _in_lines(frame: pd.DataFrame, account: dict[str, Any]) -> str:
     ]
     for name, source in account["sources"].items():
         lines += _source_lines(name, source)
-    if _differs_since(frame, account):
+    if changed_since(frame, account):
         lines.append(
             f"filtered since: made with {account['rows']:,} rows, now {len(frame):,}, or values differ"
         )
@@ -225,7 +233,11 @@ def _source_lines(name: str, source: dict[str, Any]) -> list[str]:
         lines[0] = f"source: {name}, {rows}made by {source['made']['helper']} from"
         for inner, of in source["made"]["sources"].items():
             lines += [f"  {line}" for line in _source_lines(inner, of)]
-    return lines + (_drain_lines(name, source["rows"], source["drain"]) if source["drain"] else [])
+    if source["drain"]:
+        lines += _drain_lines(name, source["rows"], source["drain"])
+    elif source.get("stored") and not source["made"]:
+        lines += _stored_lines(name, source["rows"], source["stored"])
+    return lines
 
 
 def _drain_lines(name: str, rows: int, drain: dict[str, Any]) -> list[str]:
@@ -238,6 +250,33 @@ def _drain_lines(name: str, rows: int, drain: dict[str, Any]) -> list[str]:
     if drain.get("rows", rows) != rows:
         lines.append(f"{name} filtered since: drained {drain['rows']:,} rows, here {rows:,}")
     return lines
+
+
+def _stored_lines(name: str, rows: int | None, stored: list[dict[str, Any]]) -> list[str]:
+    """Tell what the store knew of a table when it was read, from when until when."""
+    lines = []
+    for one in stored:
+        facts = {
+            "table": one["table"], "account": one["account"], "rows": one["rows"],
+            "from": minute_of(one["since"]), "before": minute_of(one["until"]),
+            "complete from": minute_of(one["complete_from"]), "until": minute_of(one["complete_until"]),
+            "read whole": minute_of(one["read_whole_at"]), "lacking": one["lacking_count"] or None,
+        }  # fmt: skip
+        told = ", ".join(f"{key} {fact}" for key, fact in facts.items() if fact not in (None, ""))
+        lines.append(f"{name} from the store: {told}")
+    then = [one["rows"] for one in stored]
+    if rows is not None and None not in then and sum(then) != rows:
+        lines.append(f"{name} filtered since: read {sum(then):,} rows, here {rows:,}")
+    return lines
+
+
+def minute_of(stamp: str | None) -> str:
+    """An instant in ISO text to the minute, empty where there is none.
+
+    >>> minute_of("2026-11-22T09:30:07+00:00"), minute_of(None)
+    ('2026-11-22 09:30', '')
+    """
+    return stamp[:16].replace("T", " ") if stamp else ""
 
 
 def _witness_lines(name: str, drain: dict[str, Any]) -> list[str]:
@@ -266,7 +305,8 @@ def _fits_in_a_line(value: object) -> bool:
     return isinstance(value, str | int | float)
 
 
-def _differs_since(frame: pd.DataFrame, account: dict[str, Any]) -> bool:
+def changed_since(frame: pd.DataFrame, account: Mapping[str, Any]) -> bool:
+    """Tell whether rows were taken away, added or changed since an account of the frame was written."""
     columns = account["columns"]
     if not set(columns) <= set(frame.columns):
         return True
@@ -279,7 +319,7 @@ def _digest(frame: pd.DataFrame, columns: list[str]) -> str:
 
 
 def _kept_of_source(source: dict[str, Any]) -> dict[str, Any]:
-    return {name: source[name] for name in ("kind", "rows", "drain", "made")}
+    return {name: source[name] for name in ("kind", "rows", "drain", "stored", "made")}
 
 
 def _with_account(frame: pd.DataFrame, account: dict[str, Any]) -> pd.DataFrame:
