@@ -145,5 +145,27 @@ def test_backtest_interval_of_nobody_known_is_missing() -> None:
     looked = hygiene.Backtest(pd.Timestamp("2026-08-01", tz="UTC"), 3, 0, 0, 0, 0, 0, np.nan, np.nan, 2)
     assert looked.unknown == 3
     assert looked.as_json()["low"] is None
-    assert "an outage?" in looked.lines()[1]
+    assert "2 numbers were kept" in looked.lines()[1]
+    assert looked.warnings == [], "that could not be judged then is no outage by itself"
     assert "live between" not in looked.lines()[0]
+
+
+def test_backtest_warns_of_a_small_outage_that_only_what_came_after_shows(
+    connect: Connect, tmp_path: Path
+) -> None:
+    account, store, _, then = lived(connect, tmp_path, seed=1, nights=24, stop=14)
+    before = hygiene.backtest(store, then)
+    assert before.revived == ()
+    dead = {str(msisdn) for msisdn in account.sending.habits.dead.tolist()}
+    struck = [number(n) for n in range(60) if number(n) not in dead][:5]
+    for hit in (False, True, False):
+        send = account.send_campaign(numbers=[number(n) for n in range(60)], text="Sale")
+        account.advance(hours=1)
+        for msisdn in (number(n) for n in range(60)):
+            bounced = msisdn in dead or (hit and msisdn in struck)
+            account.set_status(send, msisdn, "hard-bounce" if bounced else "delivered")
+        account.advance(days=5)
+        sync(connect(Gateway(account, limiter=None)), store)
+    looked = hygiene.backtest(store, then)
+    assert len(looked.revived) == 1
+    assert any(looked.revived[0] in line and "bounced once" in line for line in looked.warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from smsdata.ingest.report import Report
 from smsdata.schema.frames import schema
 from smsdata.settings import Secret
 from smsdata.simulator import Account, Gateway
-from smsdata.store.spool import Spool, spool_folder
+from smsdata.store.spool import Callback, Spool, missing_callbacks, spool_folder
 from smsdata.times import instant
 from tests.support.callback_events import AT, ODD, put
 from tests.support.callers import dlr, reply, signature
@@ -289,3 +290,75 @@ def test_a_store_of_nobody_takes_no_rows(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="smsdata sync"):
         ingest(store)
     assert len(list(Spool(spool_folder(store.private)).segments("sealed"))) == 1
+
+
+# ---- files that are gone ---------------------------------------------------------------------------------
+
+
+def _lists(*days: int) -> list[tuple[str, dict[str, str]]]:
+    joined = {"type": "add", "list_id": "7", "mobile": "61491570156"}
+    return [("list", joined | {"datetime_entry": f"2026-11-{day} 00:05:00"}) for day in days]
+
+
+def test_a_segment_deleted_before_it_was_merged_is_named_until_it_is_back(world: Made) -> None:
+    store = world[2]
+    put(store, *_lists(20, 21))
+    (file,) = spool_folder(store.private).glob("*.sealed")
+    kept = file.read_bytes()
+    file.unlink()
+    (lost,) = [one for one in store.verify() if one.table == "callbacks"]
+    assert (lost.what, lost.where, lost.expected) == ("missing", f".smsdata/callbacks/{file.name}", 2)
+    for _ in range(2):
+        counts, report = ingest(store)
+        assert counts.merged == {}
+        assert [line for line in report.attention if f"{file.name} is missing" in line]
+    put(store, *_lists(22))
+    assert file.name not in {one.name for one in file.parent.iterdir()}, "its number is not given again"
+    assert len([one for one in store.verify() if one.table == "callbacks"]) == 1
+    file.write_bytes(kept)
+    counts, report = ingest(store)
+    assert (counts.merged, report.attention) == ({"list": 3}, [])
+    assert not [one for one in store.verify() if one.table == "callbacks"]
+    assert not list((store.private / "received").iterdir())
+
+
+@pytest.mark.parametrize("gone", ["segment", "folder"])
+def test_what_is_gone_from_the_spool_can_be_dismissed(world: Made, gone: str) -> None:
+    store = world[2]
+    put(store, *_lists(20))
+    folder = spool_folder(store.private)
+    if gone == "folder":
+        shutil.rmtree(folder)
+    else:
+        next(folder.glob("*.sealed")).unlink()
+    assert missing_callbacks(store.private)
+    assert Spool(folder).dismiss_missing() == 1
+    assert ingest(store)[1].attention == []
+    assert not [one for one in store.verify() if one.table == "callbacks"]
+
+
+def test_callbacks_that_wait_and_are_deleted_are_named(world: Made) -> None:
+    store = world[2]
+    put(store, ("dlr", dlr(77, 61491570156, AT, "delivered")))
+    assert ingest(store)[0].waiting == 1
+    (spool_folder(store.private) / "waiting.aside").unlink()
+    assert [(one.what, one.expected) for one in store.verify() if one.table == "callbacks"] == [
+        ("missing", 1)
+    ]
+    assert [line for line in ingest(store)[1].attention if "waiting.aside is missing" in line]
+
+
+def test_a_segment_that_is_damaged_is_named_by_verify(world: Made) -> None:
+    store = world[2]
+    put(store, *_lists(20, 21))
+    (file,) = spool_folder(store.private).glob("*.sealed")
+    file.write_bytes(file.read_bytes().replace(b"570156", b"570157", 1))
+    assert [one.what for one in store.verify() if one.table == "callbacks"] == ["damaged"]
+
+
+def test_a_receiver_whose_segment_is_deleted_while_it_is_open_leaves_its_name(world: Made) -> None:
+    spool = Spool(spool_folder(world[2].private))
+    with spool.receiving("a test"):
+        spool.append([Callback(1, "dlr").line()])
+        next(spool.folder.glob("*.open")).unlink()
+    assert list(spool.missing().values()) == [1]

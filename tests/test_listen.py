@@ -189,7 +189,7 @@ def test_status_names_silent_sends_and_what_came(folder: Path) -> None:
     assert shown == {
         "last_hour": {"dlr": 2, "link-hit": 1}, "last_day": {"dlr": 2, "reply": 1, "link-hit": 1},
         "last": "2026-11-22T11:54:00+00:00", "not_merged": 0, "bytes": 0,
-        "waiting": 3, "odd": 1, "refused": 0, "silent_sends": [21, 22],
+        "waiting": 3, "odd": 1, "refused": 0, "missing": [], "silent_sends": [21, 22],
     }  # fmt: skip
 
 

@@ -106,7 +106,8 @@ def _show_status(common: CommonOptions) -> int:
     now = instant(common.now, "now") if common.now else None
     status = receiver_status(common.existing_store(), now)
     common.show(status, *status_lines(status))
-    return NEEDS_ATTENTION if status["silent_sends"] or status["odd"] or status["refused"] else 0
+    look = any(status[name] for name in ("silent_sends", "odd", "refused", "missing"))
+    return NEEDS_ATTENTION if look else 0
 
 
 def _show_tail(common: CommonOptions, *, clear: bool) -> None:

@@ -43,6 +43,7 @@ from smsdata.hygiene.run_journal import (
 )
 from smsdata.hygiene.second_look import SecondLook, oldest_evidence
 from smsdata.hygiene.withdrawals import joined_since
+from smsdata.store.spool import missing_callbacks
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 
@@ -116,6 +117,7 @@ def apply(
         within_caps(beyond_caps(rows, lists, store, tier=tier, now=client.now()), lists, counts)
         journal = RunJournal(store, run_name(rows))
         run = _Application(client, store, journal, rows, dry_run=dry_run)
+        run.report.attention += missing_callbacks(store.private)
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
             run.report.attention += rewrite_lost_suppressions(store, client.now())

@@ -11,11 +11,12 @@ lives). A later hard bounce tells as much as its day does. Makes no call. Import
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from smsdata.analysis.bounce_days import APART_MICROS, ORDINARY, SPIKE, UNJUDGED, judged_bounces
@@ -31,6 +32,9 @@ from smsdata.times import duration, instant
 _NEVER: Any = pd.Timestamp("NaT").tz_localize(UTC)
 
 _DAYS_SHOWN = 3
+_SIGMAS = 3.0
+_LEAST_REVIVED = 4
+"""Fewer numbers that bounce once on a day, in good health before and after, may do so by chance."""
 
 USUAL = timedelta(days=60)
 """How far back the line under every plan looks."""
@@ -62,6 +66,9 @@ class Backtest:
         The UTC days, from `max_age` before that time until now, on which many more bounced than on others.
     unjudged : int
         The days with hard bounces, of the same time, that cannot be judged.
+    revived : tuple of str
+        The UTC days of the same time on which unusually many numbers bounced hard that were delivered to the
+        next time and had not bounced the time before.
     """
 
     at: datetime
@@ -76,6 +83,7 @@ class Backtest:
     held: int
     spikes: tuple[str, ...] = ()
     unjudged: int = 0
+    revived: tuple[str, ...] = ()
 
     @property
     def unknown(self) -> int:
@@ -100,31 +108,42 @@ class Backtest:
                 f"({self.delivered:,} delivered to, {self.replied:,} replied, {self.re_added:,} put on a "
                 f"list again); of {self.unknown:,} it cannot be known{'; ' * bool(share)}{share}."
             ]
-        return [*lines, *self.warnings]
+        return [*lines, *self.warnings, *self._notes]
 
     @property
     def warnings(self) -> list[str]:
-        """What makes the bounces themselves doubtful; empty if nothing does."""
-        about = f"backtest {self.at:%Y-%m-%d}: "
-        more = ", ..." if len(self.spikes) > _DAYS_SHOWN else ""
-        days = f"{', '.join(self.spikes[:_DAYS_SHOWN])}{more}"
-        return [
-            about + line
-            for count, line in (
-                (len(self.spikes), f"many more bounced than on other days on {days}: an outage?"),
-                (
-                    self.unjudged,
-                    f"{self.unjudged:,} days with hard bounces cannot be judged: an outage on one would look "
-                    "the same.",
-                ),
-                (
-                    self.held,
-                    f"{self.held:,} numbers were kept because the day of a bounce stands out or cannot be "
-                    "judged: an outage?",
-                ),
-            )
-            if count
-        ]
+        """What makes the bounces themselves doubtful, an outage as a rule; empty if nothing does."""
+        return self._told(
+            (self.spikes, f"many more bounced than on other days on {_some(self.spikes)}: an outage?"),
+            (
+                self.revived,
+                f"unusually many numbers bounced once on {_some(self.revived)} and were delivered to the "
+                "next time: an outage?",
+            ),
+        )
+
+    @property
+    def _notes(self) -> list[str]:
+        """What could not be judged, then or now."""
+        return self._told(
+            (
+                self.unjudged,
+                f"{self.unjudged:,} days with hard bounces cannot be judged by their counts: a small outage "
+                "on one would look the same.",
+            ),
+            (
+                self.held,
+                f"{self.held:,} numbers were kept because the day of a bounce stood out or could not be "
+                "judged then.",
+            ),
+        )
+
+    def _told(self, *lines: tuple[Any, str]) -> list[str]:
+        return [f"backtest {self.at:%Y-%m-%d}: {line}" for there, line in lines if there]
+
+
+def _some(days: Sequence[str]) -> str:
+    return f"{', '.join(days[:_DAYS_SHOWN])}{', ...' * (len(days) > _DAYS_SHOWN)}"
 
 
 def backtest(
@@ -173,8 +192,10 @@ def backtest(
     rows = ruled_contacts(tables, heard, max_age=max_age, hold_spikes=hold_spikes)
     removed = set(rows.loc[rows["tier"] == "remove", "msisdn"])
     held = set(rows.loc[rows["rule"].isin(["spike", "too-few-days"]), "msisdn"]) - removed
-    bounces = _bounces_with_verdict(store, then - duration(max_age))
-    return _what_came_of(store, then, removed, len(held), bounces)
+    begin = (then - duration(max_age)).replace(hour=0, minute=0, second=0, microsecond=0)  # days are judged
+    bounces = _bounces_with_verdict(store, begin)
+    came = _what_came_of(store, then, removed, len(held), bounces)
+    return replace(came, revived=_revived_days(store, begin, set(bounces["msisdn"])))
 
 
 def usual_backtest(store: Store, made_at: datetime) -> list[str]:
@@ -313,6 +334,29 @@ def _dead_since(bounces: pd.DataFrame) -> set[str]:
     sent = hard.groupby("msisdn")["sent_at"]
     apart = sent.max() - sent.min() >= timedelta(microseconds=APART_MICROS)
     return ordinary | set(apart.index[apart])
+
+
+def _revived_days(store: Store, since: datetime, bounced: set[str]) -> tuple[str, ...]:
+    """Days from then on with unusually many single bounces: delivered the next time, not bounced before.
+
+    A dead number bounces again, one that is barred for weeks as a rule too, one of an outage does not. What
+    comes after tells of the first days of a store, and of small outages, what counts of the day cannot.
+    """
+    rows = store.read("dlrs", columns=["msisdn", "sent_at", "status"])
+    rows = rows[rows["status"].isin(["delivered", "hard-bounce"])]
+    every_day = rows.groupby(rows["sent_at"].dt.floor("D")).size()
+    rows = rows[rows["msisdn"].isin(bounced)].sort_values(["msisdn", "sent_at"], kind="stable")
+    status = rows["status"].groupby(rows["msisdn"])
+    once = (
+        (rows["status"] == "hard-bounce")
+        & (status.shift(1) != "hard-bounce")
+        & (status.shift(-1) == "delivered")
+    )
+    single = rows[once].groupby(rows["sent_at"].dt.floor("D")).size().reindex(every_day.index, fill_value=0)
+    usual = (single.sum() - single + 1) / (every_day.sum() - every_day + 1)  # by the other days
+    most = every_day * usual + _SIGMAS * np.sqrt(every_day * usual * (1 - usual))
+    odd = (single >= _LEAST_REVIVED) & (single > most) & (every_day.index >= pd.Timestamp(since))
+    return tuple(f"{day:%Y-%m-%d}" for day in odd.index[odd])
 
 
 def _what_came_of(

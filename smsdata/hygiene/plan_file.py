@@ -24,6 +24,7 @@ from smsdata.settings import expanded
 from smsdata.store.disk import Disk
 from smsdata.store.ownership import make_store_folders
 from smsdata.store.plain_files import read_plain
+from smsdata.store.spool import missing_callbacks
 from smsdata.store.store import Store, open_store
 
 Action = Literal["delete", "optout"]
@@ -102,13 +103,18 @@ def write_plan(
     """
     if not store.state.account:
         raise UsageError(f"{store.path} belongs to no account yet: run `smsdata sync` first.")
-    about = facts | {
-        "account": store.state.account,
-        "base_url": store.state.base_url,
-        "made_at": made_at.isoformat(),
-        "expires_at": (made_at + VALID_FOR).isoformat(),
-        "key_in": str(store.private.resolve()),
-    }
+    lost = missing_callbacks(store.private)
+    about = (
+        facts
+        | ({"lost_callbacks": lost} if lost else {})
+        | {
+            "account": store.state.account,
+            "base_url": store.state.base_url,
+            "made_at": made_at.isoformat(),
+            "expires_at": (made_at + VALID_FOR).isoformat(),
+            "key_in": str(store.private.resolve()),
+        }
+    )
     if path is not None:
         path = expanded(path)
         _require_free(path, store)
@@ -298,7 +304,7 @@ def advice(plan: pd.DataFrame) -> list[str]:
         lines.append(f"To carry it out within 24 hours: smsdata clean --apply {file}{more}")
     elif not plan.empty and not unsettled and not waiting:
         lines.append("Nothing can be applied: every contact needs a person, by the rule that the plan names.")
-    return lines
+    return [*lines, *plan.attrs["plan"].get("lost_callbacks", [])]
 
 
 def _from_when(plan: pd.DataFrame) -> str:

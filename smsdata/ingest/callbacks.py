@@ -24,7 +24,7 @@ from smsdata.schema.callback_marks import confirmed, only_heard
 from smsdata.schema.callbacks import parameters
 from smsdata.schema.frames import schema
 from smsdata.settings import NO_SECRET, Secret
-from smsdata.store.spool import Callback, Spool, spool_folder
+from smsdata.store.spool import Callback, Spool, missing_callbacks, spool_folder
 from smsdata.store.store import Store, open_store
 
 WAITS = timedelta(days=30)
@@ -81,6 +81,7 @@ def merge_callbacks(store: Store, report: Report, now: datetime, secret: Secret)
     """Merge what was received; the store is open for writing."""
     counts = CallbackCounts()
     spool = Spool(spool_folder(store.private))
+    report.attention += missing_callbacks(store.private)
     if not spool.folder.is_dir():
         return counts
     try:

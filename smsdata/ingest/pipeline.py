@@ -33,6 +33,7 @@ from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
 from smsdata.schema.tables import TABLES
 from smsdata.store.coverage import Span, gaps
+from smsdata.store.spool import Spool, spool_folder
 from smsdata.store.state import Retry, Slice, note_rejects, note_witness
 from smsdata.store.store import Store
 from smsdata.times import instant
@@ -100,7 +101,8 @@ class OddRows:
             )
 
     def dismiss(self) -> int:
-        """Remove the rows that lie aside; gives how many they were."""
+        """Remove the rows that lie aside, and do without lost callbacks; gives how many rows they were."""
+        Spool(spool_folder(self.store.private)).dismiss_missing()
         note_rejects(self.state, ())
         self.store.save_state()
         return self.store.rejects.dismiss()

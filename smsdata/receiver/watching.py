@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from smsdata.schema.callbacks import parameters
-from smsdata.store.spool import STATES, Callback, Spool, spool_folder
+from smsdata.store.spool import STATES, Callback, Spool, missing_callbacks, spool_folder
 from smsdata.store.store import Store
 
 DAYS = 7
@@ -30,7 +30,8 @@ def receiver_status(store: Store, now: datetime | None = None) -> dict[str, Any]
     dict
         ``last_hour`` and ``last_day`` count callbacks by kind; ``last`` is when the last one came, None if
         none did; ``not_merged`` counts those in the spool and ``waiting``, ``odd``, ``refused`` those put
-        aside; ``bytes`` is the size of what is not merged; ``silent_sends`` lists the sends of the last 7
+        aside; ``missing`` names the files that were deleted before they were merged; ``bytes`` is the size of
+        what is not merged; ``silent_sends`` lists the sends of the last 7
         days that polling shows final and of which no callback came: their URL was set per message, or the
         setting is off.
     """
@@ -50,6 +51,7 @@ def receiver_status(store: Store, now: datetime | None = None) -> dict[str, Any]
         "last": datetime.fromtimestamp(last / 1e6, UTC).isoformat() if last else None,
         "not_merged": not_merged, "bytes": spool.bytes(),
         **{name: len(spool.aside(name).callbacks) for name in ("waiting", "odd", "refused")},
+        "missing": missing_callbacks(store.private),
         "silent_sends": _silent_sends(store, moment - timedelta(days=DAYS)),
     }  # fmt: skip
 
@@ -82,6 +84,7 @@ def status_lines(status: dict[str, Any]) -> list[str]:
         f"put aside   {status['waiting']:,} wait for polling, {status['odd']:,} cannot be read, "
         f"{status['refused']:,} have a wrong signature",
     ]
+    lines += status["missing"]
     silent = status["silent_sends"]
     if silent:
         shown = ", ".join(map(str, silent[:10])) + (

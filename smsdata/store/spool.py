@@ -4,12 +4,14 @@ A spool is a folder of segments. A segment is lines of ``<crc32 of the record> <
 one JSON object; it only grows, is closed by a line with the count and the SHA-256 of what stands above it,
 and then changes its name from ``.open`` to ``.sealed``. Whatever is merged is called ``.merged`` until it is
 old. A line that a crash left half written was never answered with 200; it is skipped, and no line after it is
-lost. Imports `disk`, `ownership`, `records`, `plain_files` and `errors`.
+lost. What was sealed and is not merged is named apart, so that a segment that is gone shows. Imports `disk`,
+`ownership`, `records`, `plain_files`, `spool_names` and `errors`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import time
 import zlib
@@ -26,11 +28,17 @@ from smsdata.store.disk import Appender, Disk
 from smsdata.store.ownership import make_store_folders
 from smsdata.store.plain_files import read_plain
 from smsdata.store.records import unreadable
+from smsdata.store.spool_names import SpoolNames
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 30.0
 STATES = ("open", "sealed", "merged")
 """Through which a segment goes."""
+RESTORE = (
+    "Restore it from a backup, or run `smsdata sync --dismiss-rejects` to do without it: polling brings "
+    "their replies and statuses, and no call their times of delivery."
+)
+"""What to do about a file that was deleted before anybody merged it."""
 _NAME = re.compile(r"segment-(\d{8,})\.(open|sealed|merged)")
 
 
@@ -120,6 +128,12 @@ def _parsed_line(path: Path, content: bytes) -> Segment:
     return segment
 
 
+def _is_there(folder: Path, name: str) -> bool:
+    """Whether something named is in the spool, looked for in the order of the endings of its file."""
+    endings = STATES if name.startswith("segment-") else ("aside",)
+    return any(os.path.lexists(folder / f"{name}.{ending}") for ending in endings)
+
+
 class Spool:
     """The callbacks of one store.
 
@@ -146,6 +160,7 @@ class Spool:
     ) -> None:
         self.folder = folder
         self.disk = disk or Disk(folder)
+        self._sealed_names = SpoolNames(folder.with_name("received"), self.disk)
         self._most = segment_bytes
         self._oldest = segment_seconds
         self._clock = clock
@@ -215,6 +230,7 @@ class Spool:
         try:
             appender.add(self._trailer(self._count, self._digest.hexdigest()))
             appender.sync()
+            self._sealed_names.note(appender.path.stem, self._count)
             self._forget()
             self.disk.move(appender.path, appender.path.with_suffix(".sealed"))
         except StoreError:
@@ -233,13 +249,16 @@ class Spool:
                 self.disk.replace(path.with_suffix(".damaged"), was)
             if content:
                 trailer = self._trailer(len(segment.callbacks), hashlib.sha256(content).hexdigest())
+                self._sealed_names.note(path.stem, len(segment.callbacks))
                 self.disk.replace(path.with_suffix(".sealed"), content + trailer)
             self.disk.remove(path)
 
     def _begin(self) -> Appender:
         with suppress(StoreError):
             self.recover()
-        number = 1 + max((int(match[1]) for match in map(_NAME.fullmatch, self._names()) if match), default=0)
+        taken = [match[1] for match in map(_NAME.fullmatch, self._names()) if match]
+        gone = [name.partition("-")[2] for name in self.missing() if name.startswith("segment-")]
+        number = 1 + max(map(int, taken + gone), default=0)  # that of one which is gone is not given again
         self._open = self.disk.append(self.folder / f"segment-{number:08}.open")
         self._digest = hashlib.sha256()
         self._count = 0
@@ -286,16 +305,32 @@ class Spool:
         if segment.path.suffix == ".sealed":
             with suppress(FileNotFoundError):
                 self.disk.move(segment.path, segment.path.with_suffix(".merged"))
+            self._sealed_names.forget(segment.path.stem)
 
     def forget_merged(self, before: float) -> None:
         """Remove the merged segments that were last changed before an instant, in seconds since 1970."""
         for path in self._named("merged"):
             if path.lstat().st_mtime < before:
+                self._sealed_names.forget(path.stem)
                 self.disk.remove(path)
 
     def bytes(self) -> int:
         """How large all that is not merged is."""
         return sum(path.lstat().st_size for state in ("open", "sealed") for path in self._named(state))
+
+    def missing(self) -> dict[str, int]:
+        """What was deleted before anybody merged it, such as ``"segment-00000012"``: with its callbacks."""
+        named = self._sealed_names.all().items()
+        gone = {name: count for name, count in named if not _is_there(self.folder, name)}
+        still = self._sealed_names.all() if gone else {}  # another process may have merged and forgotten it
+        return {name: count for name, count in gone.items() if name in still}
+
+    def dismiss_missing(self) -> int:
+        """Do without what was deleted; gives how many callbacks it held."""
+        missing = self.missing()
+        for name in missing:
+            self._sealed_names.forget(name)
+        return sum(missing.values())
 
     # ---- callbacks that have no place yet ----------------------------------------------------------
 
@@ -315,5 +350,29 @@ class Spool:
             content = b"".join(lines)
             trailer = self._trailer(len(lines), hashlib.sha256(content).hexdigest())
             self.disk.replace(path, content + trailer)
-        else:
+            self._sealed_names.note(name, len(lines))
+        elif os.path.lexists(path):  # one that was deleted stays named
+            self._sealed_names.forget(name)
             self.disk.remove(path)
+
+
+def spool_faults(private: Path) -> Iterator[tuple[str, str, int, str]]:
+    """What is wrong with the spool of a store, whose private folder is given, file by file.
+
+    Each: the file's name, ``"missing"`` or ``"damaged"``, how many callbacks or lines, and what to do.
+    """
+    spool = Spool(spool_folder(private))
+    for name, count in spool.missing().items():
+        yield f"{name}.{'sealed' if name.startswith('segment-') else 'aside'}", "missing", count, RESTORE
+    there = [*spool.segments("sealed"), *map(spool.aside, ("waiting", "odd", "refused"))]
+    for segment in (one for one in there if one.damaged):
+        yield segment.path.name, "damaged", segment.damaged, "Restore it from a backup; check the disk."
+
+
+def missing_callbacks(private: Path) -> list[str]:
+    """The callbacks that were deleted before anybody merged them, for a person: a line for each file."""
+    return [
+        f"callbacks: {name} is missing from {spool_folder(private)}, with {count:,} callbacks. {advice}"
+        for name, what, count, advice in spool_faults(private)
+        if what == "missing"
+    ]

@@ -40,10 +40,12 @@ from smsdata.store.ownership import make_store_folders, refuse_foreign_store
 from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
+from smsdata.store.spool import spool_faults
 from smsdata.store.state import State, next_generation, state_as_json
 from smsdata.store.status import status_as_html, store_status, table_standing
 from smsdata.store.verify import (
     Difference,
+    callback_faults,
     counter_faults,
     failed_reads,
     file_faults,
@@ -253,6 +255,7 @@ class Store:
             *key_faults(self.tables),
             *rows_aside(self.rejects, self.state.rejects),
             *run_faults(self.private),
+            *callback_faults(spool_faults(self.private)),
             *unfinished(self.state),
             *failed_reads(self.state),
             *report_faults(self.tables, self.state),

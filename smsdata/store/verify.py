@@ -7,7 +7,7 @@ Changes nothing. Which counts agree is decided in `smsdata.schema.counters`. Imp
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -159,6 +159,12 @@ def run_faults(private: Path) -> Iterator[Difference]:
         except StoreError as error:
             where = path.relative_to(private.parent).as_posix()
             yield Difference("runs", error.code.lower(), where, 0, 0, str(error))
+
+
+def callback_faults(faults: Iterable[tuple[str, str, int, str]]) -> Iterator[Difference]:
+    """What was received and not merged, and is gone or damaged, as `spool.spool_faults` tells it."""
+    for name, what, count, advice in faults:
+        yield Difference("callbacks", what, f".smsdata/callbacks/{name}", 0, count, advice)
 
 
 def key_faults(tables: StoredTables) -> Iterator[Difference]:

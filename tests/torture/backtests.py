@@ -177,7 +177,9 @@ def judge(one: Life, came: Lived, looked: Backtest, tally: Tally) -> None:
         if not looked.warnings:
             tally.wrong.append(f"{where}: an outage, and no warning")
     else:
-        tally.fired["calm, warned"] += bool(looked.warnings)
+        kind = "with barred numbers" if one.barred else "calm"
+        tally.fired[kind] += 1
+        tally.fired[f"{kind}, warned"] += bool(looked.warnings)
 
 
 # ---- bugs made on purpose ---------------------------------------------------------------------------------
@@ -197,8 +199,8 @@ def _hindsight(store: Store, then: datetime) -> Backtest:
 
 
 def _silent(store: Store, then: datetime) -> Backtest:
-    """Sees spikes only in what it removes."""
-    return replace(hygiene.backtest(store, then), spikes=(), unjudged=0)
+    """Sees no day but in what it removes."""
+    return replace(hygiene.backtest(store, then), spikes=(), revived=())
 
 
 BUGS: dict[str, tuple[Look, int, Sequence[str]]] = {

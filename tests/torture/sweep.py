@@ -272,7 +272,7 @@ def strike(
                 wrong.append(f"{asked}: another result, and no error")
             elif asked in ("undo", "apply") and _unexplained(answer, whole[asked]):
                 wrong.append(f"{asked}: {answer[0]}, and nothing said")
-        if silent and not _leaves_no_trace(name, damage) and _lost_without_a_word(given, whole):
+        if silent and _lost_without_a_word(given, whole):
             wrong.append("rows afterwards: fewer, and nothing said")
         return True, wrong
 
@@ -284,11 +284,6 @@ def _unexplained(answer: Any, whole: Any) -> bool:
     """Whether other contacts were changed than on the whole store, with no reason and no warning given."""
     counts, attention, reasons = answer
     return counts != whole[0] and not attention and not any(reasons)
-
-
-def _leaves_no_trace(name: str, damage: str) -> bool:
-    """Whether callbacks that no sync has seen yet are gone whole: no other file knows of them."""
-    return "/callbacks/" in name and damage in ("deleted", "gone with its folder")
 
 
 def _lost_without_a_word(given: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:

@@ -1,0 +1,60 @@
+"""Which segments of a spool were sealed and wait to be merged, told apart from the segments themselves.
+
+Whoever seals a segment first puts an empty file into the folder ``received`` beside the spool, with the name
+``<segment>-<count of its callbacks>``; whoever has merged it takes that file away. The same goes for files of
+callbacks put aside, such as ``waiting``. What is named there and is not in the spool was deleted before
+anybody merged it. Imports `disk` and `records`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from smsdata.store.disk import Disk
+from smsdata.store.records import unreadable
+
+_NAME = re.compile(r"(segment-\d{8,}|waiting|odd|refused)-(\d+)")
+
+
+class SpoolNames:
+    """The names of what lies in one spool.
+
+    Parameters
+    ----------
+    folder
+        Where the names lie; made when first written to.
+    disk
+        How durable files are written.
+    """
+
+    def __init__(self, folder: Path, disk: Disk) -> None:
+        self._folder = folder
+        self._disk = disk
+
+    def all(self) -> dict[str, int]:
+        """The names, each with how many callbacks it stands for: the most that was noted."""
+        try:
+            found = sorted(path.name for path in self._folder.iterdir())
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise unreadable(self._folder, error) from None
+        matches = [match for match in map(_NAME.fullmatch, found) if match]
+        counts: dict[str, int] = {}
+        for match in matches:
+            counts[match[1]] = max(int(match[2]), counts.get(match[1], 0))
+        return counts
+
+    def note(self, name: str, callbacks: int) -> None:
+        """Note a name, durably; another count of the same name makes way."""
+        if not (self._folder / f"{name}-{callbacks}").exists():
+            self._disk.folder(self._folder)
+            self._disk.replace(self._folder / f"{name}-{callbacks}", b"")
+        self.forget(name, but=callbacks)
+
+    def forget(self, name: str, *, but: int | None = None) -> None:
+        """Take a name away, if it is there."""
+        for path in self._folder.glob(f"{name}-*"):
+            if path.name != f"{name}-{but}":
+                self._disk.remove(path)
