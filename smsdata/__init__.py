@@ -11,7 +11,8 @@ The front door is a few verbs, then ordinary pandas::
     dlrs = store.read("dlrs", since="2026-11-01")
     smsdata.explain(smsdata.analysis.delivery_rate(dlrs))   # formula, numbers, dates, source
 
-`analysis`, `plots`, `hygiene`, `explain`, `export`, `pseudonymise`, `demo_store` and `to_msisdn` are loaded
+`analysis`, `plots`, `hygiene`, `explain`, `export`, `pseudonymise`, `demo_store`, `to_msisdn` and
+`with_contact_field` are loaded
 when they are first used: a scheduled sync needs none of them, nor pandas, DuckDB and matplotlib, which they
 bring.
 """
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from smsdata import analysis, hygiene, plots
     from smsdata.analysis import explain
     from smsdata.demo import demo_store
+    from smsdata.schema.contact_fields import with_contact_field
     from smsdata.schema.number_spellings import to_msisdn
     from smsdata.sharing.exporting import export
     from smsdata.sharing.pseudonyms import pseudonymise
@@ -68,6 +70,7 @@ __all__ = [
     "sync",
     "to_msisdn",
     "verify",
+    "with_contact_field",
 ]
 
 
@@ -77,6 +80,7 @@ _LATER = {
     "export": "smsdata.sharing.exporting",
     "pseudonymise": "smsdata.sharing.pseudonyms",
     "to_msisdn": "smsdata.schema.number_spellings",
+    "with_contact_field": "smsdata.schema.contact_fields",
 }
 
 if not TYPE_CHECKING:  # type checkers read the imports above, and refuse a name that is not there

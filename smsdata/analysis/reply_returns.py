@@ -28,7 +28,7 @@ def _words(*lines: str) -> frozenset[str]:
     return frozenset(word.strip() for line in lines for word in line.split(","))
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
+def _either(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns))
 
 
@@ -69,7 +69,7 @@ def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
 
 
 _TEXTS = r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you)\b"
-_JOINS = _any(
+_JOINS = _either(
     rf"\b(?:sign|put|add|opt|get|include|enrol+|pop|keep) (?:me|us|my (?:new )?number|this number)\b"
     rf".{{0,25}}{_TEXTS}",
     rf"\b(?:want|like|love|can i|could i|may i|how (?:do|can) i|please)\b.{{0,20}}"
@@ -86,7 +86,7 @@ _MISSES = re.compile(
     r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
 )
 _MISSES_NOT = re.compile(r"\b(?:no longer|not|never) want\b|n'?t want\b|\bgood\b|\bfinally\b|\bthank")
-_JOINS_NOT = _any(
+_JOINS_NOT = _either(
     r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
 )
 # By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
