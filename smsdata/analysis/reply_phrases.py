@@ -168,7 +168,7 @@ def _entries() -> list[tuple[str, str, str]]:
 
 
 @lru_cache(maxsize=200_000)
-def _begun_by(token: str) -> tuple[_Entry, ...]:
+def _begun_by(token: str, only: str) -> tuple[_Entry, ...]:
     """Give the entries whose first word is, or begins.
 
     This token; the longest and then the first named first.
@@ -177,6 +177,7 @@ def _begun_by(token: str) -> tuple[_Entry, ...]:
     entries = list(words.exact.get(token, ()))
     for length in range(2, len(token) + 1):
         entries += words.stems.get(token[:length], ())
+    entries = [entry for entry in entries if (entry.concept in only if only else entry.concept not in _ALONE)]
     return tuple(sorted(entries, key=lambda e: (-len(e.words), e.open_end, -len(e.words[-1]), e.rank)))
 
 
@@ -206,12 +207,11 @@ def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     letters: dict[str, dict[int, tuple[str, int]]] = defaultdict(dict)
     ends: dict[str, int] = {}
     for start, token in enumerate(tokens):
-        for entry in _begun_by(token):
-            if entry.concept not in only if only else entry.concept in _ALONE:
-                continue
-            if ends.get(entry.language, 0) <= start and entry.fits(tokens, start):
-                ends[entry.language] = start + len(entry.words)
-                letters[entry.language][start] = (entry.concept, len(entry.words))
+        for entry in _begun_by(token, only):
+            width = len(entry.words)
+            if ends.get(entry.language, 0) <= start and (width == 1 or entry.fits(tokens, start)):
+                ends[entry.language] = start + width
+                letters[entry.language][start] = (entry.concept, width)
     codes = {language: _code(places, len(tokens)) for language, places in letters.items()}
     if not only and _UNSPACED_LETTERS.search(folded):
         codes |= _unspaced_codes(folded)

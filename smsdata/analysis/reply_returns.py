@@ -119,6 +119,8 @@ _NOT_START = _words(
 
 def _near_joining(word: str) -> bool:
     """Tell whether a word is "start", "unstop" or "subscribe" misspelt, and not "unsubscribe"."""
+    if " " in word or not word:
+        return False
     if word.startswith("u"):
         return near_word(word, "unstop")
     near_start = squeezed(word) == "start" or (word not in _NOT_START and near_word(word, "start"))

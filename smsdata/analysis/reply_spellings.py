@@ -34,6 +34,7 @@ def _typos(word: str) -> frozenset[str]:
     return frozenset(swapped | neighbours | dropped)
 
 
+@lru_cache(maxsize=65536)
 def near_word(token: str, word: str) -> bool:
     """Tell whether a word is another one misspelt, and no word of its own ("shop")."""
     if token == word or token in _REAL_WORDS or not word.isalpha():
@@ -42,4 +43,5 @@ def near_word(token: str, word: str) -> bool:
         return True
     if len(word) > 3 and len(token) == len(word) + 1 and token[0] == word[0]:
         return any(token[:i] + token[i + 1 :] == word for i in range(1, len(token)))
-    return len(word) > LONG_WORD and SequenceMatcher(None, token, word).ratio() > 0.85
+    alike = 2 * min(len(token), len(word)) > 0.85 * (len(token) + len(word))  # else no ratio is as high
+    return alike and len(word) > LONG_WORD and SequenceMatcher(None, token, word).ratio() > 0.85
