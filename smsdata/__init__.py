@@ -11,10 +11,9 @@ The front door is a few verbs, then ordinary pandas::
     dlrs = store.read("dlrs", since="2026-11-01")
     smsdata.explain(smsdata.analysis.delivery_rate(dlrs))   # formula, numbers, dates, source
 
-`analysis`, `plots`, `hygiene`, `explain`, `export`, `pseudonymise`, `demo_store`, `to_msisdn` and
-`with_contact_field` are loaded
-when they are first used: a scheduled sync needs none of them, nor pandas, DuckDB and matplotlib, which they
-bring.
+`analysis`, `plots`, `hygiene`, `explain`, `export`, `pseudonymise`, `demo_store`, `Stores`, `to_msisdn` and
+`with_contact_field` are loaded when they are first used: a scheduled sync needs none of them, nor pandas,
+DuckDB and matplotlib, which they bring.
 """
 
 from importlib import import_module
@@ -35,7 +34,6 @@ from smsdata.gateway.client import Client, drain
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.run import sync
 from smsdata.store.store import Store
-from smsdata.stores import Stores
 
 if TYPE_CHECKING:
     from smsdata import analysis, hygiene, plots
@@ -45,6 +43,7 @@ if TYPE_CHECKING:
     from smsdata.schema.number_spellings import to_msisdn
     from smsdata.sharing.exporting import export
     from smsdata.sharing.pseudonyms import pseudonymise
+    from smsdata.stores import Stores
 
 __version__ = "0.1.0"
 __all__ = [
@@ -75,6 +74,7 @@ __all__ = [
 
 
 _LATER = {
+    "Stores": "smsdata.stores",
     "demo_store": "smsdata.demo",
     "explain": "smsdata.analysis",
     "export": "smsdata.sharing.exporting",

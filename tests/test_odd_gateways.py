@@ -49,27 +49,22 @@ def test_sync_takes_a_recipient_without_a_status_and_stores_all_others(connect, 
     assert store.verify() == []
 
 
-def test_sync_does_not_believe_that_nobody_replied_where_counters_say_so(connect, tmp_path, account):
-    through = Tampered(Gateway(account, limiter=None), emptied("get-user-sms-responses", "get-sms-responses"))
+@pytest.mark.parametrize(
+    ("table", "calls"),
+    [
+        ("replies", ["get-user-sms-responses", "get-sms-responses"]),
+        ("messages", ["get-user-sms-sent"]),
+    ],
+)
+def test_sync_does_not_believe_that_there_is_nothing_where_counters_say_so(
+    connect, tmp_path, account, table, calls
+):
+    through = Tampered(Gateway(account, limiter=None), emptied(*calls))
     store = Store(tmp_path / "store")
     for _ in range(2):
         report = sync(connect(None, through=through), store, since="100d")
-        assert [line for line in report.attention if line.startswith("replies: ")]
-        assert [one for one in store.verify() if one.table == "replies"]
-        account.advance(hours=24)
-    through.on = False
-    sync(connect(None, through=through), store)
-    assert differences(store, account) == {}
-    assert store.verify() == []
-
-
-def test_sync_does_not_believe_that_nothing_was_sent_where_counters_say_so(connect, tmp_path, account):
-    through = Tampered(Gateway(account, limiter=None), emptied("get-user-sms-sent"))
-    store = Store(tmp_path / "store")
-    for _ in range(2):
-        report = sync(connect(None, through=through), store, since="100d")
-        assert [line for line in report.attention if line.startswith("messages: ")]
-        assert [one for one in store.verify() if one.table == "messages"]
+        assert [line for line in report.attention if line.startswith(f"{table}: ")]
+        assert [one for one in store.verify() if one.table == table]
         account.advance(hours=24)
     through.on = False
     sync(connect(None, through=through), store)
@@ -477,19 +472,6 @@ def test_sync_names_a_send_that_messages_name_and_the_report_does_not(connect, t
     assert store.verify() == []
 
 
-def test_sync_does_not_believe_that_nothing_is_reported_where_messages_are_listed(connect, tmp_path, account):
-    through = Tampered(Gateway(account, limiter=None), emptied("get-message-report"))
-    store = Store(tmp_path / "store")
-    for _ in range(2):
-        report = sync(connect(None, through=through), store, since="100d")
-        assert [line for line in report.attention if line.startswith("campaigns: ")]
-        assert [d for d in store.verify() if d.what == "not in the report"]
-        account.advance(hours=24)
-    through.on = False
-    assert not sync(connect(None, through=through), store).attention
-    assert differences(store, account) == {}
-
-
 def test_sync_goes_on_naming_a_read_that_failed_while_it_rests(connect, tmp_path, account):
     list_id = account.truth("lists")[0]["list_id"]
 
@@ -523,3 +505,16 @@ def test_an_answer_about_something_else_is_asked_for_four_times(connect, account
     ):
         client.list_members(list_id=first)
     assert asked == ["get-list"] * 4
+
+
+def test_sync_does_not_believe_that_nothing_is_reported_where_messages_are_listed(connect, tmp_path, account):
+    through = Tampered(Gateway(account, limiter=None), emptied("get-message-report"))
+    store = Store(tmp_path / "store")
+    for _ in range(2):
+        report = sync(connect(None, through=through), store, since="100d")
+        assert [line for line in report.attention if line.startswith("campaigns: ")]
+        assert [d for d in store.verify() if d.what == "not in the report"]
+        account.advance(hours=24)
+    through.on = False
+    assert not sync(connect(None, through=through), store).attention
+    assert differences(store, account) == {}

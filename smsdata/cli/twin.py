@@ -1,17 +1,19 @@
 """The command that compares an account with the twin: twin-check.
 
-Owns its options and what it prints; what differs is decided in `twin_check`. Imports that, `cli.app` and,
-inside the command, `simulator`.
+Owns its options and what it prints; what differs is decided in `twin_check`. Imports `cli.app` and, inside
+the command, that and `simulator`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smsdata.cli.app import NEEDS_ATTENTION, CommonOptions, command
 from smsdata.gateway.client import Client
-from smsdata.twin_check import Ask, Shapes, compared_shapes, shapes_of
+
+if TYPE_CHECKING:
+    from smsdata.twin_check import Ask, Shapes
 
 _TWIN = "twin-check"  # credentials of its own: it shares no throttle with anybody's account
 _MANY = 60
@@ -20,6 +22,8 @@ _MANY = 60
 @command("twin-check")
 def twin_check_command(common: CommonOptions) -> int:
     """Compare the shape of the account's answers with the twin's: some fifty reading calls, no values."""
+    from smsdata.twin_check import compared_shapes, shapes_of
+
     common.refuse_ignored("it keeps nothing", "store")
     with common.client() as client:
         there = shapes_of(asking(client), client.ask_now())
@@ -40,6 +44,7 @@ def asking(client: Client) -> Ask:
 def shapes_of_the_twin() -> Shapes:
     """What the twin answers, of everything that a large enough account has."""
     from smsdata.simulator import Account, Gateway, transport
+    from smsdata.twin_check import shapes_of
 
     account = Account(seed=1, days=30, campaigns=60, recipients=20, inbound=80, copies=0.3)
     gateway = Gateway(account, key=_TWIN, secret=_TWIN, limiter=None)

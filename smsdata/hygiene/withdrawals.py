@@ -22,7 +22,7 @@ from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
 from smsdata.gateway.endpoints import endpoint
 from smsdata.hygiene.changes import Contact, concerns_every_call, find, one_list
-from smsdata.ingest.plan import LOOK_BACK, list_counters, member_pages, pages, report_spans
+from smsdata.ingest.plan import LOOK_BACK, list_counters, member_pages, pages, report_start
 from smsdata.schema.counters import Counters
 from smsdata.store.store import Store
 
@@ -198,7 +198,7 @@ class _Asking:
 
         Further back where that takes fewer calls than one for each older send to these people.
         """
-        recent = report_spans(self._client.now(), self._store.state.cursors.get("campaigns"))[0].start
+        recent = report_start(self._client.now(), self._store.state.cursors.get("campaigns"))
         older = theirs[theirs["sent_at"] < recent]
         if older.empty:
             return recent, recent
@@ -235,13 +235,12 @@ class _Asking:
 
     def _stored(self, sends: set[int]) -> dict[int, tuple[int, int]]:
         """By send, how many messages are stored, and of how many people that they opted out."""
-        wanted = pa.array(sorted(sends), pa.int64())
+        wanted = pa.table({"message_id": pa.array(sorted(sends), pa.int64())})
         dlrs, optouts = (
-            rows.filter(pc.is_in(rows.column("message_id"), value_set=wanted)).to_pandas()
-            for rows in (
-                self._store.rows("dlrs", columns=["message_id", "msisdn", "copies", "optout"]),
-                self._store.rows("optouts", columns=["message_id", "msisdn"]),
-            )
+            self._store.tables.rows_sharing(table, wanted, "message_id")
+            .select(["message_id", "msisdn", *more])
+            .to_pandas()
+            for table, more in (("dlrs", ["copies", "optout"]), ("optouts", []))
         )
         key = ["message_id", "msisdn"]
         flags = pd.concat([dlrs.loc[dlrs["optout"].eq(True), key], optouts[key]]).drop_duplicates()

@@ -24,7 +24,7 @@ from smsdata.gateway.reads import Drained, Read, slices
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline, is_complete
 from smsdata.ingest.plan import Campaign, SyncOptions
-from smsdata.ingest.whose_rows import refuse_another_sends
+from smsdata.ingest.whose_rows import read_of_send, refuse_another_sends
 from smsdata.schema.counters import Stored, agrees
 from smsdata.schema.frames import empty, schema
 from smsdata.store.coverage import Span
@@ -48,19 +48,12 @@ class Known:
 
     def reads(self) -> dict[str, Read]:
         """What is read of it besides: its opt-outs and, where its messages are vague, those that failed."""
-        send, sent_at = self.campaign.message_id, self.campaign.sent_at
-        context = {"message_id": send, "sent_at": sent_at}
-        failed = {"message_id": send, "delivery": "failed"}
-        bounced = self.campaign.soft + self.campaign.hard
-        optouts = Read(
-            endpoint("optouts"), {"message_id": send}, expect=self.campaign.optouts, context=context
-        )
+        one = self.campaign
+        optouts = read_of_send(one, "optouts", one.optouts)
         if not self.vague:
             return {"optouts": optouts}
-        return {
-            "failed": Read(endpoint("dlrs"), failed, expect=bounced, context=context),
-            "optouts": optouts,
-        }
+        failed = read_of_send(one, "dlrs", one.soft + one.hard, delivery="failed")
+        return {"failed": failed, "optouts": optouts}
 
 
 @dataclass(frozen=True, slots=True)

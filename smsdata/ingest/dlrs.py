@@ -16,12 +16,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import Campaign, Refresh, SyncOptions
-from smsdata.ingest.whose_rows import drop_foreign_recipients, refuse_another_sends
+from smsdata.ingest.whose_rows import drop_foreign_recipients, read_of_send, refuse_another_sends
 from smsdata.schema.callback_marks import confirmed, is_marked
 from smsdata.schema.counters import Stored, agrees, disagreements
 from smsdata.schema.frames import empty, schema, stamped, with_column
@@ -236,26 +235,17 @@ class DlrRefresh:
 # ---- the reads of a campaign -----------------------------------------------------------------------
 
 
-def _read_of(campaign: Campaign, table: str, expect: int | None, **parameters: Any) -> Read:
-    return Read(
-        endpoint(table),
-        {"message_id": campaign.message_id, **parameters},
-        expect=expect if campaign.known else None,
-        context={"message_id": campaign.message_id, "sent_at": campaign.sent_at},
-    )
-
-
 def _reads_in_full(campaign: Campaign) -> list[Read]:
-    return [_read_of(campaign, "dlrs", campaign.recipients)]
+    return [read_of_send(campaign, "dlrs", campaign.recipients)]
 
 
 def _reads_of_parts(campaign: Campaign) -> list[Read]:
     parts = (("pending", campaign.pending), ("failed", campaign.soft + campaign.hard))
-    return [_read_of(campaign, "dlrs", count, delivery=word) for word, count in parts if count]
+    return [read_of_send(campaign, "dlrs", count, delivery=word) for word, count in parts if count]
 
 
 def _reads_of_optouts(campaign: Campaign) -> list[Read]:
-    return [_read_of(campaign, "optouts", campaign.optouts)]
+    return [read_of_send(campaign, "optouts", campaign.optouts)]
 
 
 # ---- counting --------------------------------------------------------------------------------------

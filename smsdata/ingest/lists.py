@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.gateway.endpoints import endpoint
-from smsdata.gateway.proofs import UNPROVED
 from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
 from smsdata.ingest.list_ends import Moves, read_ends
-from smsdata.ingest.pipeline import Pipeline
+from smsdata.ingest.pipeline import Pipeline, is_complete
 from smsdata.ingest.plan import SyncOptions
 from smsdata.schema.counters import UNKNOWN
 from smsdata.schema.frames import empty
@@ -102,7 +101,7 @@ class _MembersRead:
             self.failed.append(list_id)
             return
         again = self.pipeline.odd_rows.note_for_retry(drained)
-        if drained.proof == UNPROVED:
+        if not is_complete(drained):
             self.changing[list_id] = plan.list_counters(drained.beside)
             self.pipeline.report.attention.append(_why_unproved(list_id, drained))
         elif again:

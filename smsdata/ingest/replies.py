@@ -21,6 +21,7 @@ from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline, let_go_of_what_is_gone
 from smsdata.schema.callback_marks import is_marked
+from smsdata.store.coverage import Span
 from smsdata.store.state import note_left_out
 
 
@@ -72,22 +73,22 @@ def _say_what_is_left_out(pipeline: Pipeline, left: Mapping[int, datetime]) -> N
     pipeline.store.save_state()
 
 
-def _left_out(pipeline: Pipeline, drained: Drained, known: pa.Table) -> dict[int, datetime]:
-    """The replies of a send that were not known, though the list of their time had been read long after.
-
-    None where a file of replies is gone: then they were known.
-    """
+def _time_listed(pipeline: Pipeline) -> list[Span]:
+    """The time of which the list of replies was read long after; none where a file of replies is gone."""
     if any(fault.table == "replies" for fault in pipeline.store.tables.inventory.lost()):
-        return {}
-    rows = drained.rows.filter(
-        pc.invert(pc.is_in(drained.rows.column("id"), known.column("id").combine_chunks()))
-    )
+        return []
     ripe = pipeline.now() - plan.QUIET
-    spans = pipeline.state.covered("replies")
+    return [Span(one.start, min(one.end, ripe)) for one in pipeline.state.covered("replies")]
+
+
+def _left_out(drained: Drained, known: pa.Table, listed: Sequence[Span]) -> dict[int, datetime]:
+    """The replies of a send that were not known, though the list of their time had been read."""
+    fresh = pc.invert(pc.is_in(drained.rows.column("id"), known.column("id").combine_chunks()))
+    rows = drained.rows.filter(fresh).select(["id", "received_at"]).to_pydict()
     return {
         reply: at
-        for reply, at in zip(*rows.select(["id", "received_at"]).to_pydict().values(), strict=True)
-        if at < ripe and any(span.start <= at <= span.end for span in spans)
+        for reply, at in zip(*rows.values(), strict=True)
+        if any(span.start <= at <= span.end for span in listed)
     }
 
 
@@ -128,11 +129,11 @@ def _read_of_sends(pipeline: Pipeline, reads: Sequence[Read]) -> list[int]:
     """Read the replies of some sends; gives those of which no row was odd."""
     asked = pa.table({"message_id": pa.array([r.parameters["message_id"] for r in reads], pa.int64())})
     known = pipeline.store.tables.rows_sharing("replies", asked, "message_id")
-    left_out = dict(pipeline.state.replies_left_out)
+    left_out, listed = dict(pipeline.state.replies_left_out), _time_listed(pipeline)
     proved: list[int] = []
     for drained in pipeline.read_and_store("replies", reads):
         if drained is not None:
-            left_out |= _left_out(pipeline, drained, known)
+            left_out |= _left_out(drained, known, listed)
             if not pipeline.odd_rows.note_for_retry(drained):
                 proved.append(drained.read.parameters["message_id"])
     if left_out.keys() - pipeline.state.replies_left_out.keys():

@@ -1,4 +1,4 @@
-"""Whether the recipients that came are those of the send that was asked for.
+"""How one send is asked for, and whether the recipients that came are its own.
 
 An answer as a rule names its send. Where one does not, the messages stored of the send are the witness: they
 came by another call. A complete read that all counters bear out is in turn the witness against recipients
@@ -8,15 +8,28 @@ stored earlier that it does not have: a send gets no other recipients later, and
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.errors import ApiError
+from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reader import Unread
-from smsdata.gateway.reads import Drained
+from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest.plan import Campaign
 from smsdata.ingest.report import Report
 from smsdata.store.store import Store
+
+
+def read_of_send(campaign: Campaign, table: str, expect: int, **parameters: Any) -> Read:
+    """The read of a table of one send: its counter vouches for it where counters are known."""
+    return Read(
+        endpoint(table),
+        {"message_id": campaign.message_id, **parameters},
+        expect=expect if campaign.known else None,
+        context={"message_id": campaign.message_id, "sent_at": campaign.sent_at},
+    )
 
 
 def refuse_another_sends(store: Store, campaign: Campaign, outcome: Drained | Unread) -> Drained | Unread:

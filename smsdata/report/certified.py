@@ -9,7 +9,7 @@ import pandas as pd
 
 from smsdata.report.pieces import Section, masked_text, table_of_frame
 from smsdata.report.sources import Sources
-from smsdata.store.status import readable_age, store_status
+from smsdata.store.status import readable_age, store_status, to_minute
 
 _COMPLETE = {
     True: "The store is complete as of its last sync, as far as its records tell.",
@@ -25,18 +25,19 @@ def certificate_section(sources: Sources) -> Section:
     last = status["last_sync"]
     section.lines.append(_COMPLETE[status["complete"]])
     section.lines.append(
-        f"Last sync of all tables: {last['ended'][:16].replace('T', ' ')} UTC, "
-        f"{readable_age(status['age_seconds'])} ago."
+        f"Last sync of all tables: {to_minute(last['ended'])} UTC, {readable_age(status['age_seconds'])} ago."
         if last
         else "No sync of all tables is on record."
     )
     _reach(section, sources)
     names = ("table", "rows", "complete_from", "complete_until", "read_whole_at")
     tables = pd.DataFrame(
-        [{name: row[name] for name in names} for row in status["tables"]], columns=list(names)
+        [
+            (row["table"], row["rows"], *(row[name] and to_minute(row[name]) for name in names[2:]))
+            for row in status["tables"]
+        ],
+        columns=list(names),
     )
-    for name in names[2:]:
-        tables[name] = [str(at)[:16].replace("T", " ") if at else None for at in tables[name]]
     columns = [
         ("table", "table", "text"),
         ("rows", "rows", "count"),

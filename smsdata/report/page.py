@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import stat
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -30,6 +27,7 @@ from smsdata.report.pieces import Section, masked_text
 from smsdata.report.sources import Sources
 from smsdata.report.spent import spending_section
 from smsdata.settings import expanded
+from smsdata.store.disk import Disk
 from smsdata.store.store import Store, existing_store
 
 _MARK = b'<meta name="generator" content="smsdata report">'
@@ -113,7 +111,7 @@ def _part(name: str) -> str:
 
 
 def write_report(page: Written, out: str | Path, *, force: bool = False) -> Path:
-    """Write a page whole or not at all, for its owner alone (mode 0600).
+    """Write a page whole or not at all, for its owner alone (mode 0600; in a folder of a group for that too).
 
     Raises
     ------
@@ -126,19 +124,9 @@ def write_report(page: Written, out: str | Path, *, force: bool = False) -> Path
     try:
         if not force and not _is_ours(path):
             raise SafetyError(f"{path} is there and is no report: choose another --out, or give --force.")
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".report-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(page.html.encode("utf-8", "replace"))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror}. Choose another --out.") from None
+        raise StoreError(f"{path} cannot be read: {error.strerror}. Choose another --out.") from None
+    Disk(path.parent).replace(path, page.html.encode("utf-8", "replace"))
     return path
 
 

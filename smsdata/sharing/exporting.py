@@ -20,6 +20,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from smsdata.analysis.core.dialect import quoted
 from smsdata.errors import StoreError, UsageError
 from smsdata.settings import expanded
 from smsdata.sharing.formats import FORMATS
@@ -214,7 +215,7 @@ class _Rows:
         condition, values = row_condition(where, kinds) if where is not None else ("TRUE", [])
         chosen = list(kinds) if columns is None else list(columns)
         _refuse_columns(chosen, kinds)
-        listed = ", ".join('"{}"'.format(column.replace('"', '""')) for column in chosen)
+        listed = ", ".join(map(quoted, chosen))
         fitting = f"FROM exported WHERE {condition}"
         if most is not None:
             [(rows,)] = self.connection.execute(f"SELECT count(*) {fitting}", values).fetchall()

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smsdata.analysis.core.column_types import pandas_type
+from smsdata.analysis.core.dialect import quoted
 from smsdata.schema.csv_text import csv_text
 from smsdata.sharing.workbook import XlsxWriter
 
@@ -83,9 +84,9 @@ class _SqliteWriter:
     def __init__(self, path: Path, columns: pa.Schema, name: str) -> None:
         self.notes: list[str] = []
         self._connection = sqlite3.connect(path)
-        made = ", ".join(f"{_as_name(column.name)} {_sqlite_type(column.type)}" for column in columns)
-        self._connection.execute(f"CREATE TABLE {_as_name(name)} ({made})")
-        self._insert = f"INSERT INTO {_as_name(name)} VALUES ({', '.join('?' * len(columns))})"
+        made = ", ".join(f"{quoted(column.name)} {_sqlite_type(column.type)}" for column in columns)
+        self._connection.execute(f"CREATE TABLE {quoted(name)} ({made})")
+        self._insert = f"INSERT INTO {quoted(name)} VALUES ({', '.join('?' * len(columns))})"
 
     def write(self, rows: pa.Table) -> None:
         columns = [column.to_pylist() for column in with_times_as_text(rows).columns]
@@ -101,7 +102,7 @@ class _DuckDbWriter:
         self.notes: list[str] = []
         self._connection = duckdb.connect(str(path), config={"memory_limit": "256MB"})
         self._connection.execute("SET TimeZone = 'UTC'")
-        self._table = _as_name(name)
+        self._table = quoted(name)
         self._connection.register("rows_to_add", columns.empty_table())
         self._connection.execute(f"CREATE TABLE {self._table} AS SELECT * FROM rows_to_add")
 
@@ -122,10 +123,6 @@ FORMATS: dict[str, Callable[[Path, pa.Schema, str], FileWriter]] = {
     "duckdb": _DuckDbWriter,
 }
 """The writers by format, which is what a file's name ends in."""
-
-
-def _as_name(name: str) -> str:
-    return '"{}"'.format(name.replace('"', '""'))
 
 
 def _sqlite_type(arrow: pa.DataType) -> str:

@@ -10,7 +10,7 @@ Owns its grammar. A filter becomes a condition of columns that exist and values 
     value   = 'text' | number | "true" | "false"
     column  = word | "word in double quotes"
 
-Imports `schema.kinds`, `times` and `errors`.
+Imports `analysis.core`, `schema.kinds`, `times` and `errors`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NoReturn
 
+from smsdata.analysis.core.dialect import quoted
 from smsdata.errors import UsageError
 from smsdata.schema.kinds import family_named
 from smsdata.times import instant
@@ -158,11 +159,11 @@ class _Parser:
         return name
 
     def test(self, column: str) -> str:
-        quoted = '"{}"'.format(column.replace('"', '""'))
+        named = quoted(column)
         if self.take("is"):
             negated = "NOT " if self.take("not") else ""
             self.expect("null")
-            return f"{quoted} IS {negated}NULL"
+            return f"{named} IS {negated}NULL"
         negated = "NOT " if self.take("not") else ""
         if self.take("in"):
             self.expect("(")
@@ -170,11 +171,11 @@ class _Parser:
             while self.take(","):
                 marks.append(self.value(column))
             self.expect(")")
-            return f"{quoted} {negated}IN ({', '.join(marks)})"
+            return f"{named} {negated}IN ({', '.join(marks)})"
         sign = "" if negated else self.take(*_COMPARISONS)
         if not sign:
             self.refuse(f"expected =, !=, <, <=, >, >=, in or is after {column}")
-        return f"{quoted} {sign} {self.value(column)}"
+        return f"{named} {sign} {self.value(column)}"
 
     def value(self, column: str) -> str:
         token, engine_type = self.now, self.columns[column]

@@ -164,22 +164,23 @@ def store_status_lines(status: dict[str, Any]) -> list[str]:
     word = {True: "yes", False: "no", None: "cannot be told from here"}
     lines = [
         f"store      {status['store']} of {status['base_url'] or 'no account yet'}",
-        f"last sync  {_minute(last['ended'])} UTC, {readable_age(age)} ago: {last['new']:,} new rows in "
+        f"last sync  {to_minute(last['ended'])} UTC, {readable_age(age)} ago: {last['new']:,} new rows in "
         f"{last['calls']:,} calls"
         if last
         else "last sync  none of all tables is on record",
-        f"complete   {word[status['complete']]}" + (f", as of {_minute(last['as_of'])} UTC" if last else ""),
+        f"complete   {word[status['complete']]}"
+        + (f", as of {to_minute(last['as_of'])} UTC" if last else ""),
     ]
     if status["under_way"]:
-        lines.append(f"now        a run is under way since {_minute(status['last_run']['started'])} UTC")
+        lines.append(f"now        a run is under way since {to_minute(status['last_run']['started'])} UTC")
     if status["tables"]:
         lines += [
             "",
             f"{'table':<16}{'rows':>12}  {'complete from':<17}{'until':<17}{'read whole':<17}witness",
         ]
     lines += [
-        f"{row['table']:<16}{_count(row['rows']):>12}  {_minute(row['complete_from']):<17}"
-        f"{_minute(row['complete_until']):<17}{_minute(row['read_whole_at']):<17}{row['witness'] or '-'}"
+        f"{row['table']:<16}{_count(row['rows']):>12}  {to_minute(row['complete_from']):<17}"
+        f"{to_minute(row['complete_until']):<17}{to_minute(row['read_whole_at']):<17}{row['witness'] or '-'}"
         for row in status["tables"]
     ]
     lines += [f"{name:<16} not offered by this gateway" for name in status["not_offered"]]
@@ -200,7 +201,12 @@ def _count(rows: int | None) -> str:
     return "?" if rows is None else f"{rows:,}"
 
 
-def _minute(stamp: str | None) -> str:
+def to_minute(stamp: str | None) -> str:
+    """An instant of a status for a person, to the minute.
+
+    >>> to_minute("2026-11-22T09:30:12+00:00"), to_minute(None)
+    ('2026-11-22 09:30', '-')
+    """
     return stamp[:16].replace("T", " ") if stamp else "-"
 
 
