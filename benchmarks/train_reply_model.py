@@ -2,9 +2,10 @@
 
 Run ``python benchmarks/train_reply_model.py``. Learns from the parts called "tune" of both labelled sets,
 never
-from those held back. The limit is chosen on texts left out in turn (five folds): the lowest score that at
+from those held back. The limits are chosen on texts left out in turn (five folds): the lowest scores that at
 most
-SHARE of the other replies reach, among those that no rule has decided.
+SHARE of the other replies reach, among those that no rule has decided and that have words of opt-outs, and at
+most SHARE_UNHINTED of those that have none.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from scipy.optimize import minimize
 
 from smsdata.analysis import reply_model
 from smsdata.analysis.reply_model import BUCKETS, buckets_of
-from smsdata.analysis.reply_phrases import normal, read_phrases
+from smsdata.analysis.reply_phrases import hinted, normal, read_phrases
 from smsdata.analysis.reply_words import classify_text
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 WEIGHTS = Path(reply_model.__file__).with_name("reply_model.npz")
-PENALTY, SHARE, FOLDS = 0.4, 0.07, 5
+PENALTY, SHARE, SHARE_UNHINTED, FOLDS = 0.4, 0.15, 0.01, 5
 
 
 def texts() -> pd.DataFrame:
@@ -45,10 +46,10 @@ def features(frame: pd.DataFrame) -> sparse.csr_matrix:
     rows, columns, values = [], [], []
     for row, text in enumerate(frame["text"]):
         folded = normal(text)
-        buckets, letters = buckets_of(folded, read_phrases(folded).marks)
-        rows += [row] * len(buckets)
-        columns += buckets.tolist()
-        values += [max(letters, 1) ** -0.5] * letters + [1.0] * (len(buckets) - letters)
+        letters, signs = buckets_of(folded, read_phrases(folded).marks)
+        rows += [row] * (len(letters) + len(signs))
+        columns += [*letters, *signs]
+        values += [max(len(letters), 1) ** -0.5] * len(letters) + [1.0] * len(signs)
     return sparse.csr_matrix((values, (rows, columns)), (len(frame), BUCKETS))
 
 
@@ -86,14 +87,23 @@ def main() -> None:
     x, y = features(frame), frame["label"].eq("optout").to_numpy("float64")
     scores = left_out_scores(x, y)
     undecided = ~decided(frame)
-    limit = float(np.quantile(scores[undecided & (y == 0)], 1 - SHARE))
-    reached = scores[undecided & (y == 1)] >= limit
+    hints = np.array([hinted(read_phrases(normal(text))) for text in frame["text"]])
     print(f"{len(y)} replies, rules leave {undecided.mean():.0%}; by models that had not seen them:")
-    print(f"{reached.mean():.3f} of the {len(reached)} opt-outs left reach the limit {limit:.2f}")
+    limits = []
+    for name, rows, share in (("some", hints, SHARE), ("no", ~hints, SHARE_UNHINTED)):
+        left = undecided & rows
+        limit = float(np.quantile(scores[left & (y == 0)], 1 - share))
+        reached = scores[left & (y == 1)] >= limit
+        print(
+            f"{name} hint: {reached.mean():.3f} of {len(reached)} opt-outs left reach the limit {limit:.2f}"
+        )
+        limits.append(limit)
     w = fitted(x, y)
     scale = float(np.abs(w[:-1]).max() / 127)
     weights = np.round(w[:-1] / scale).astype("int8")
-    np.savez_compressed(WEIGHTS, weights=weights, scale=scale, bias=w[-1], limit=limit)
+    np.savez_compressed(
+        WEIGHTS, weights=weights, scale=scale, bias=w[-1], limit=limits[0], limit_unhinted=limits[1]
+    )
     print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size:,} bytes")
 
 

@@ -11,9 +11,9 @@ The front door is a few verbs, then ordinary pandas::
     dlrs = store.read("dlrs", since="2026-11-01")
     smsdata.explain(smsdata.analysis.delivery_rate(dlrs))   # formula, numbers, dates, source
 
-`analysis`, `plots`, `hygiene`, `explain`, `certificate`, `export`, `pseudonymise`, `demo_store`, `Stores` and
-`to_msisdn` are loaded when they are first used: a scheduled sync needs none of them, nor pandas, DuckDB and
-matplotlib, which they bring.
+`analysis`, `plots`, `hygiene`, `explain`, `certificate`, `export`, `pseudonymise`, `demo_store`, `Stores`,
+`to_msisdn` and `with_contact_field` are loaded when they are first used: a scheduled sync needs none of them,
+nor pandas, DuckDB and matplotlib, which they bring.
 """
 
 from importlib import import_module
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from smsdata.analysis import explain
     from smsdata.analysis.core.completeness import certificate
     from smsdata.demo import demo_store
+    from smsdata.schema.contact_fields import with_contact_field
     from smsdata.schema.number_spellings import to_msisdn
     from smsdata.sharing.exporting import export
     from smsdata.sharing.pseudonyms import pseudonymise
@@ -70,6 +71,7 @@ __all__ = [
     "sync",
     "to_msisdn",
     "verify",
+    "with_contact_field",
 ]
 
 
@@ -81,6 +83,7 @@ _LATER = {
     "export": "smsdata.sharing.exporting",
     "pseudonymise": "smsdata.sharing.pseudonyms",
     "to_msisdn": "smsdata.schema.number_spellings",
+    "with_contact_field": "smsdata.schema.contact_fields",
 }
 
 if not TYPE_CHECKING:  # type checkers read the imports above, and refuse a name that is not there

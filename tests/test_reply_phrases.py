@@ -30,6 +30,36 @@ BACK = [
     ("", "put my number back on your text list please"),
     ("", "I'd like to start getting your texts again"),
     ("", "jag vill ha sms igen"),
+    ("", "I want to get your texts"),
+    ("", "sorry, my son texted stop, I still want them"),
+    ("", "I changed my mind. Start."),
+    ("", "resume please"),
+    ("", "me pueden incluir otra vez"),
+    ("", "můžete mě znovu přidat"),
+    (GONE, "actually, don't remove me"),
+    (GONE, "I didn't mean to stop them"),
+    ("Du är borttagen från Skor Måne. Svara TILLBAKA för att få sms igen", "tillbaka"),
+    ("Du er frameldt Sko Måne. Skriv IGEN for at få beskeder", "det var en fejl"),
+]
+NOT_BACK = [
+    ("Du er frameldt Sko Måne. Skriv IGEN for at få beskeder", "tak"),
+    ("Anda telah dikeluarkan. Balas SEMULA", "terima kasih"),
+    ("Bạn đã hủy nhận tin Giày Trăng. Soạn LAI để nhận lại", "cảm ơn"),
+    ("Jūs atsisakėte žinučių. Grįžti: GRIZTI", "ačiū"),
+    (GONE + " Reply HELP for help.", "help"),
+    ("", "can I get the 9am slot again"),
+    ("", "I didn't agree to receive these"),
+    ("", "star"),
+]
+SEEN = [
+    ("", "capital S T O P"),
+    ("Kapsalon Knip: korting. Afmelden? Stuur UIT", "U I T aub"),
+    ("Gym Sao: quay lại nhé! Từ chối QC soạn TC", "tc nha, hết tập rồi"),
+    ("ร้านเสริมสวยแก้ว: ทำสีลด 30% พิมพ์ ไม่รับ เพื่อเลิก", "ไม่รับค่ะ"),
+    ("Kite Shoes: 25% off. Reply STOP to opt out", "stopo"),
+    ("", "do not wish to be contacted by you"),
+    ("", "next one goes straight to the regulator"),
+    ("", "vi vil ikke høre mere fra jer"),
 ]
 
 
@@ -43,6 +73,26 @@ def test_classify_text_reads_the_word_that_a_message_names_in_any_language(messa
 @pytest.mark.parametrize(("message", "reply"), BACK)
 def test_classify_text_reads_wishes_to_come_back(message: str, reply: str) -> None:
     assert classify_text(reply, message).kind == "optin"
+
+
+@pytest.mark.parametrize(("message", "reply"), NOT_BACK)
+def test_classify_text_takes_no_thanks_and_no_other_wish_for_coming_back(message: str, reply: str) -> None:
+    assert classify_text(reply, message).kind != "optin"
+
+
+@pytest.mark.parametrize(("message", "reply"), SEEN)
+def test_classify_text_sees_opt_outs_spelled_out_and_in_other_words(message: str, reply: str) -> None:
+    assert classify_text(reply, message).optout_tier is not None
+
+
+def test_classify_text_asks_a_person_about_cancel_where_the_message_asked_to_confirm() -> None:
+    found = classify_text("cancel", "Dr Lam: Mon 9:00. Reply Y to confirm or N to cancel.")
+    assert (found.kind, found.optout_tier) == ("other", 3)
+
+
+def test_classify_text_takes_a_stop_of_another_thing_for_no_opt_out() -> None:
+    asked = "RidePass: your pass renews tomorrow for $19"
+    assert classify_text("can you stop at the bakery on the way?", asked).optout_tier is None
 
 
 @pytest.mark.parametrize(

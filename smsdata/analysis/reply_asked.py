@@ -272,7 +272,7 @@ def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozense
                 unclear |= named.plain
             tells = "g" in told or ("l" not in told and named.tells(codes))
             gone |= tells and "?" not in sentence
-    back -= {word for word in leave if not _CASELESS.search(word)}
+    back -= {word for word in leave if not _CASELESS.search(word)} | {"help", "info"}
     leave -= back
     return frozenset(leave), frozenset(other), frozenset(unclear), frozenset(back), gone or bool(back)
 

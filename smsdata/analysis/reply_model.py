@@ -13,16 +13,29 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 BUCKETS = 1 << 15
 _WEIGHTS = Path(__file__).with_name("reply_model.npz")
 _SHORTEST, _LONGEST = 2, 5
 _READ = 160  # letters of a reply that are looked at
+_REMEMBERED = 1 << 18
 
 
-def buckets_of(folded: str, marks: Iterable[str]) -> tuple[npt.NDArray[np.int64], int]:
-    """Give the buckets of the letters of a reply and of its marks, and how many are of letters.
+class _Buckets(dict[str, int]):
+    """The bucket of a few letters, worked out once while there is room."""
+
+    def __missing__(self, gram: str) -> int:
+        bucket = crc32(gram.encode()) % BUCKETS
+        if len(self) < _REMEMBERED:
+            self[gram] = bucket
+        return bucket
+
+
+_BUCKET_OF = _Buckets()
+
+
+def buckets_of(folded: str, marks: Iterable[str]) -> tuple[frozenset[int], frozenset[int]]:
+    """Give the buckets of the letters of a reply and those of its marks.
 
     Parameters
     ----------
@@ -33,8 +46,8 @@ def buckets_of(folded: str, marks: Iterable[str]) -> tuple[npt.NDArray[np.int64]
 
     Returns
     -------
-    tuple of numpy array and int
-        Distinct buckets below `BUCKETS`, those of letters first, and their number.
+    tuple of frozenset of int
+        Distinct buckets below `BUCKETS`: of letters, and of marks that share none with them.
     """
     data = f" {' '.join(folded[:_READ].split())} "
     grams = {
@@ -42,25 +55,27 @@ def buckets_of(folded: str, marks: Iterable[str]) -> tuple[npt.NDArray[np.int64]
         for size in range(_SHORTEST, _LONGEST + 1)
         for start in range(len(data) - size + 1)
     }
-    letters = {crc32(gram.encode()) % BUCKETS for gram in grams}
-    named = [f"\0{mark}" for mark in marks]
-    signs = {crc32(name.encode()) % BUCKETS for name in named} - letters
-    return np.array([*sorted(letters), *sorted(signs)], "int64"), len(letters)
+    letters = frozenset(map(_BUCKET_OF.__getitem__, grams))
+    return letters, frozenset(_BUCKET_OF[f"\0{mark}"] for mark in marks) - letters
 
 
 @cache
-def _weights() -> tuple[npt.NDArray[np.int8], float, float, float]:
+def _weights() -> tuple[list[int], float, float, tuple[float, float]]:
     with np.load(_WEIGHTS) as stored:
-        return stored["weights"], float(stored["scale"]), float(stored["bias"]), float(stored["limit"])
+        limits = (float(stored["limit"]), float(stored["limit_unhinted"]))
+        return stored["weights"].tolist(), float(stored["scale"]), float(stored["bias"]), limits
 
 
-def likely_optout(folded: str, marks: Iterable[str]) -> bool:
+def likely_optout(folded: str, marks: Iterable[str], *, hinted: bool = True) -> bool:
     """Tell whether a person should read this reply because its letters look like an opt-out's.
 
     Parameters
     ----------
     folded, marks
         As for `buckets_of`.
+    hinted : bool
+        Whether the reply has words that opt-outs are made of. Other replies have them too, so the limit is
+        higher then than for a reply of words that the lexicon does not know.
 
     Returns
     -------
@@ -72,8 +87,8 @@ def likely_optout(folded: str, marks: Iterable[str]) -> bool:
     >>> likely_optout("see you at five", ())
     False
     """
-    weights, scale, bias, limit = _weights()
-    buckets, letters = buckets_of(folded, marks)
-    values = weights[buckets].astype("int64")
-    score = values[:letters].sum() / max(letters, 1) ** 0.5 + values[letters:].sum()
-    return bool(score * scale + bias >= limit)
+    weights, scale, bias, limits = _weights()
+    letters, signs = buckets_of(folded, marks)
+    score = sum(map(weights.__getitem__, letters)) / max(len(letters), 1) ** 0.5
+    score += sum(map(weights.__getitem__, signs))
+    return bool(score * scale + bias >= limits[0 if hinted else 1])

@@ -30,6 +30,7 @@ _LOOKALIKES = str.maketrans(
     "авсенкмортхуѕіјαβεζηικμνορτυχԁ0134578$@€l|", "abcehkmoptxysijabezhikmnoptyxdoieastbsaeii"
 )
 _WORD = re.compile(r"[^\W_]+(?:['\-:/][^\W_]+)*")
+_SPELLED_OUT = re.compile(r"(?<!\S)[^\W\d_](?: [^\W\d_]){2,}(?!\S)")
 _CLAUSE = re.compile(r"[.!?;,\n。！？、，；…()\"؟،۔।|]+|\s[-–—]+\s")
 
 
@@ -83,9 +84,12 @@ def skeleton(folded: str) -> str:
 def words_of(folded: str) -> list[str]:
     """Give the words of a text of `normal`; letters that are spelled out one by one become one word."""
     tokens = [token.strip("'") for token in _WORD.findall(folded)]
-    if len(tokens) > 1 and all(len(token) == 1 for token in tokens):
+    if len(tokens) < 2 or sum(len(token) == 1 for token in tokens) < min(3, len(tokens)):
+        return tokens
+    if all(len(token) == 1 for token in tokens):
         return ["".join(tokens)]
-    return tokens
+    joined = _SPELLED_OUT.sub(lambda run: run[0].replace(" ", ""), " ".join(tokens))
+    return joined.split()
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ def _entries() -> list[tuple[str, str, str]]:
 
 
 @lru_cache(maxsize=200_000)
-def _begun_by(token: str) -> tuple[_Entry, ...]:
+def _begun_by(token: str, only: str) -> tuple[_Entry, ...]:
     """Give the entries whose first word is, or begins.
 
     This token; the longest and then the first named first.
@@ -173,6 +177,7 @@ def _begun_by(token: str) -> tuple[_Entry, ...]:
     entries = list(words.exact.get(token, ()))
     for length in range(2, len(token) + 1):
         entries += words.stems.get(token[:length], ())
+    entries = [entry for entry in entries if (entry.concept in only if only else entry.concept not in _ALONE)]
     return tuple(sorted(entries, key=lambda e: (-len(e.words), e.open_end, -len(e.words[-1]), e.rank)))
 
 
@@ -202,12 +207,11 @@ def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     letters: dict[str, dict[int, tuple[str, int]]] = defaultdict(dict)
     ends: dict[str, int] = {}
     for start, token in enumerate(tokens):
-        for entry in _begun_by(token):
-            if entry.concept not in only if only else entry.concept in _ALONE:
-                continue
-            if ends.get(entry.language, 0) <= start and entry.fits(tokens, start):
-                ends[entry.language] = start + len(entry.words)
-                letters[entry.language][start] = (entry.concept, len(entry.words))
+        for entry in _begun_by(token, only):
+            width = len(entry.words)
+            if ends.get(entry.language, 0) <= start and (width == 1 or entry.fits(tokens, start)):
+                ends[entry.language] = start + width
+                letters[entry.language][start] = (entry.concept, width)
     codes = {language: _code(places, len(tokens)) for language, places in letters.items()}
     if not only and _UNSPACED_LETTERS.search(folded):
         codes |= _unspaced_codes(folded)
@@ -347,9 +351,21 @@ def wants_back(folded: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def speaks_of_return(folded: str) -> bool:
-    """Tell whether a text has any word of coming back: enough once the message says that one has left."""
-    return bool(concepts(folded, only=_RETURN))
+def speaks_of_return(folded: str, languages: frozenset[str]) -> bool:
+    """Tell whether a text has any word of coming back: enough once the message says that one has left.
+
+    Only in these languages: "cảm ơn" is thanks, and has a word by which Filipinos ask to be switched on.
+    """
+    return not languages.isdisjoint(concepts(folded, only=_RETURN))
+
+
+@lru_cache(maxsize=65536)
+def languages_of(folded: str) -> frozenset[str]:
+    """Give the languages that know half as many words of a text of `normal` as the one that knows most."""
+    codes = concepts(folded)
+    known = {language: len(code) - code.count(".") for language, code in codes.items()}
+    most = max(known.values(), default=0)
+    return frozenset(language for language, words in known.items() if words and 2 * words >= most)
 
 
 @lru_cache(maxsize=65536)

@@ -3,7 +3,7 @@
 Owns the order in which signs decide: what the message asked for, keywords, plain phrases, signs for a
 person's
 eye, and then the other kinds. Pure functions of one text; the frames that use them hand over distinct texts.
-Imports of smsdata only reply_asked, reply_phrases and reply_model.
+Imports of smsdata only reply_asked, reply_phrases, reply_returns, reply_spellings and reply_model.
 """
 
 from __future__ import annotations
@@ -11,24 +11,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from functools import lru_cache
 
 from smsdata.analysis.reply_asked import TEXT_NOUNS, WordsAsked, fold, named_in, optout_words, words_asked
 from smsdata.analysis.reply_model import likely_optout
 from smsdata.analysis.reply_phrases import (
     Reading,
-    concepts,
     hinted,
     lexicon,
     normal,
     own_clauses,
     read_phrases,
     skeleton,
-    speaks_of_return,
-    wants_back,
     words_of,
 )
+from smsdata.analysis.reply_returns import asks_to_return
+from smsdata.analysis.reply_spellings import LONG_WORD, near_word
 
 __all__ = ["NO_ENGAGEMENT", "REPLY_KINDS", "ReplyClass", "classify_text", "fold", "optout_words"]
 
@@ -118,14 +116,8 @@ def _is_keyword(tokens: tuple[str, ...], keywords: frozenset[str], plain: frozen
 
 # -- signs that a person has to read --
 
-_KEYS = {
-    "s": "adwezx", "t": "rygf56", "o": "ipkl90", "p": "ol0", "e": "wrsd34", "n": "bmhj", "d": "sfecx",
-    "q": "wa12", "u": "yihj78", "i": "uojk89", "b": "vngh", "c": "xvdf", "r": "etdf45",
-}  # fmt: skip
 _MISSPELT = ("stop", "unsubscribe", "unsub", "quit", "end", "cancel")
 _ALMOST = _EQUIVOCAL | {"stopped", "unsubscribed"}
-_REAL_WORDS = _words("shop, step, top, spot, stomp, atop, and, send, bend, quiet, quote, suit")
-_LONG_WORD = 7
 _SIGNS = frozenset("🛑⛔✋🖕🤬🤮")
 _MEANT_KINDLY = _any(
     r"\b(?:do ?n'?t|do not|never|can'?t|cannot|won'?t|not) (?:\w+ )?(?:stop|quit|unsubscribe|opt ?out)",
@@ -133,7 +125,7 @@ _MEANT_KINDLY = _any(
     r"\b(?:bus|tram|pit|non|next|which|what) ?stop\b",
     r"\bnicht (?:abmelden|abbestellen|stoppen)\b|\bhuy (?:don|lich|ve)\b",
     r"\btext(?:ing)? and drive\b|\bstop it,? i (?:love|like|adore)\b",
-    r"\bl'arret\b|\barret (?:de bus|suivant)\b|\bstopp \d",
+    r"\bl'arret\b|\barret (?:de bus|suivant)\b|\bstopp \d|\bwrong number of\b",
 )
 _NO_IDIOM = re.compile(
     r"\bno (?:worries|problem|prob|drama|idea|pain|size|doubt|rush|more)\b"
@@ -173,26 +165,6 @@ _WRONG_PERSON = _any(
 _NOT_THAT_NAME = re.compile(r"\b(?:[Tt]his is not|[Tt]his isn'?t|I'?m not|I am not) [A-Z][a-z]+\b")
 
 
-def _squeezed(word: str) -> str:
-    return re.sub(r"(\w)\1+", r"\1", word)
-
-
-@lru_cache(maxsize=1024)
-def _typos(word: str) -> frozenset[str]:
-    swapped = {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)}
-    neighbours = {word[:i] + key + word[i + 1 :] for i, c in enumerate(word) for key in _KEYS.get(c, "")}
-    dropped = {word[:i] + word[i + 1 :] for i in range(1, len(word))} if len(word) != 3 else set()
-    return frozenset(swapped | neighbours | dropped)
-
-
-def _near(token: str, word: str) -> bool:
-    if token == word or token in _REAL_WORDS or not word.isalpha():
-        return False
-    if _squeezed(token) == _squeezed(word) or token in _typos(word):
-        return True
-    return len(word) > _LONG_WORD and SequenceMatcher(None, token, word).ratio() > 0.85
-
-
 def _names_leaving(text: str, tokens: tuple[str, ...], words: frozenset[str]) -> bool:
     shouted = text.strip()[:1].isupper() and text.split()[0].isupper()
     short = len(tokens) <= 3 or (shouted and tokens[0] in words)
@@ -205,9 +177,9 @@ def _looks_like_keyword(text: str, folded: str, words: frozenset[str]) -> bool:
         return True
     if _names_leaving(text, tokens, words) and not _NO_IDIOM.search(folded):
         return True
-    if len(bare) == 1 and (bare[0] in _ALMOST or any(_near(bare[0], w) for w in (*_MISSPELT, *words))):
+    if len(bare) == 1 and (bare[0] in _ALMOST or any(near_word(bare[0], w) for w in (*_MISSPELT, *words))):
         return True
-    return any(_near(t, "unsubscribe") for t in tokens if len(t) > _LONG_WORD)
+    return any(near_word(t, "unsubscribe") for t in tokens if len(t) > LONG_WORD)
 
 
 def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
@@ -227,6 +199,18 @@ def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
     )
 
 
+def _begins_with_asked(folded: str, asked: WordsAsked) -> bool:
+    """Tell whether a short reply begins with the word that the message named for leaving: "tc nha, ..."."""
+    names, clauses = asked.leave | asked.mentioned, own_clauses(folded)
+    if not names or not clauses or len(words_of(folded)) > 6 or "?" in folded or _NO.search(folded):
+        return False
+    unspaced = [name for name in map(normal, names) if not name.isascii() and len(name) > 1]
+    if any(folded.startswith(name) and len(folded) <= len(name) + 6 for name in unspaced):
+        return True
+    alone = len(clauses) > 1 and not clauses[0].strip().isdigit()
+    return alone and any(named_in(word, names) for word in _bare_spellings(clauses[0]) if len(word) > 1)
+
+
 def _wrong_person(text: str, folded: str) -> bool:
     return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
@@ -239,18 +223,21 @@ def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -
     kindly = reading.kept or _MEANT_KINDLY.search(folded)
     if not kindly and _PHRASE.search(folded):
         return ReplyClass("optout", 4, "hint")
-    if not kindly and _looks_like_keyword(text, folded, asked.leave):
+    of_another_thing = ("O" in reading.marks or "?" in folded) and len(_tokens(folded)) > 3
+    if not kindly and not of_another_thing and _looks_like_keyword(text, folded, asked.leave):
         return ReplyClass("optout", 3, "misspelt")
+    if not kindly and _begins_with_asked(normal(text), asked):
+        return ReplyClass("optout", 3, "asked, and more")
     if not kindly and _keyword_in_a_clause(own_clauses(normal(text)), asked):
         return ReplyClass("optout", 3, "keyword in a clause")
     answers = bool(_NO.search(folded) or _YES.search(folded))
     brief = len(_without_politeness(_tokens(folded))) < 3
     answers = (answers and brief) or bool(_NO_IDIOM.search(folded))
     if (
-        hinted(reading)
+        not answers
+        and (hinted(reading) or len(_tokens(folded)) > 1)
         and not _MEANT_KINDLY.search(folded)
-        and not answers
-        and likely_optout(normal(text), reading.marks)
+        and likely_optout(normal(text), reading.marks, hinted=hinted(reading))
     ):
         return ReplyClass("optout", 4, "model")
     return None
@@ -262,15 +249,6 @@ _YES = _any(
     r"^(?:yes|y|yep|yeah|yup|ok|okay|sure|absolutely|definitely|confirm|confirmed|count me in)\b",
     r"^(?:si|vale|claro|oui|d'accord|ja|va bene|certo|sim|co|vang|نعم|да)\b",
     r"^(?:好|可以|是的)|^[👍✅👌]",
-)
-# After "you get no more messages": a yes, but not an "ok".
-_ASSENT = re.compile(
-    r"^(?:yes|y|yep|yeah|yup|si|oui|ja|sim|da|tak|ano|igen|taip|nai|evet|oo|opo|ya|ndiyo|haan|ναι|да|так|نعم|بله|כן|हां"
-    r"|はい|네|ใช|是的)(?:$|[\s.,!])"
-)
-_REFUSED_RETURN = re.compile(
-    r"\b(?:no|not|don'?t|ne|nie|nem|non|nao|nicht|nicht mehr|не|لا) (?:\w+ )?(?:vuelv|volv|back)"
-    r"|\b(?:never|do ?n'?t|do not|stop)\W+(?:\w+\W+){0,2}again\b"
 )
 _NO = _any(
     r"^(?:no|n|non|nein|nao|nee|khong|لا|нет)(?:$|\s*[.,!])",
@@ -337,6 +315,8 @@ def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> R
     if _means_something_else((bare, *spellings), asked):
         doubtful = bare in _ALWAYS_MEANT or named_in(bare, asked.unclear)
         return ReplyClass("other", 3 if doubtful else None, "asked for something else")
+    if bare in _EQUIVOCAL and asked.confirm | asked.decline and not asked.leave:
+        return ReplyClass("other", 3, "asked for something else")  # "cancel", of an appointment
     if _is_keyword(tokens, _OPT_OUT, _PLAIN_WORDS):
         return ReplyClass("optout", 1, "keyword")
     if bare in asked.leave or _all_leave(_without_politeness(tokens), asked.leave):
@@ -363,7 +343,7 @@ def _lexicon_keyword(spellings: list[str], asked: WordsAsked) -> ReplyClass | No
         return ReplyClass("optout", 1, "keyword")
     if any(named_in(spelling, asked.join) for spelling in spellings):
         return ReplyClass("optin", None, "asked")
-    if any(_near(spelling, word) for spelling in spellings for word in asked.join):
+    if any(near_word(spelling, word) for spelling in spellings for word in asked.join):
         return ReplyClass("optin", None, "misspelt")
     joins = any(spelling in words["B"] and _unmistakable(spelling) for spelling in spellings)
     return ReplyClass("optin", None, "keyword") if joins else None
@@ -409,85 +389,6 @@ def _without_additions(text: str, answered: str) -> str:
     if len(answered) > 12:
         own = own.replace(answered.strip(), " ")
     return own if own.strip() else text
-
-
-def _answers_with_return(folded: str, asked: WordsAsked) -> bool:
-    """Tell whether a short reply has the word that the message named for coming back: "START please"."""
-    words = words_of(folded)
-    if not asked.join or len(words) > 4 or any("N" in code for code in concepts(folded).values()):
-        return False
-    unspaced = [name for name in map(normal, asked.join) if not name.isascii() and len(name) > 1]
-    return any(named_in(word, asked.join) for word in words) or any(folded.startswith(n) for n in unspaced)
-
-
-def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
-    """Tell whether someone who has left says so by mistake, or with another mind: "I changed my mind"."""
-    return gone and bool(reading.marks & set("Hm") or wants_back(folded))
-
-
-_TEXTS = r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you)\b"
-_JOINS = _any(
-    rf"\b(?:sign|put|add|opt|get|include|enrol+|pop|keep) (?:me|us|my (?:new )?number|this number)\b"
-    rf".{{0,25}}{_TEXTS}",
-    rf"\b(?:want|like|love|can i|could i|may i|how (?:do|can) i|please)\b.{{0,20}}"
-    rf"\b(?:get|getting|receive|receiving|hear|join|sign up|subscribe)\b.{{0,25}}{_TEXTS}",
-    rf"\b(?:start|begin|resume|restart|turn on|switch on)\b.{{0,20}}{_TEXTS}",
-)
-_JOINS_NOT = _any(
-    r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease)\b|n'?t\b|\d"
-)
-# By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
-_JOINING = _words(
-    "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
-    "back in, back on, i'm in, im in, add me, keep me",
-)
-_WISH_AGAIN = frozenset({"da", "no", "sv", "nl", "de", "it", "fr", "es", "pt"})
-"""Languages that say "no more" with another word than "again"."""
-
-
-def _wishes_texts_again(reading: Reading, folded: str) -> bool:
-    """Tell whether someone wants messages again, in a language where that is no way to say "no more"."""
-    wishes = (
-        "W" in reading.marks and not reading.marks.isdisjoint("RM") and reading.marks.isdisjoint("NFCXSE")
-    )
-    return wishes and not _WISH_AGAIN.isdisjoint(concepts(folded, only="I"))
-
-
-def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked) -> bool:
-    """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
-    if reading.marks & set("OGSUDFCX"):
-        return False
-    if _JOINS.search(folded) and not _JOINS_NOT.search(folded):
-        return True
-    said = " ".join(word for word in words_of(folded) if word not in lexicon().bare["Z"])
-    near = _near(said, "start") and said not in asked.leave
-    return asked.gone and (said in _JOINING or near)
-
-
-def _optin_class(reading: Reading, folded: str, asked: WordsAsked) -> ReplyClass | None:
-    """Tell whether the reply asks to be put back, and does not ask to be left alone."""
-    gone = asked.gone
-    if _regrets(reading, folded, gone) or _answers_with_return(folded, asked):
-        return ReplyClass("optin", None, "put back")
-    if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked):
-        return ReplyClass("optin", None, "put back")
-    if reading.marks & set("AXC") or "question" in reading.marks:
-        return None
-    back = wants_back(folded)
-    undoes = "H" in reading.marks and (
-        back or speaks_of_return(folded) or bool(reading.marks & set("SU")) or gone
-    )
-    once_more = (
-        back and (gone or bool(reading.marks & set("RLMWUP"))) and (gone or not reading.marks & set("NF"))
-    )
-    after_leaving = gone and "?" not in folded and (speaks_of_return(folded) or bool(_ASSENT.search(folded)))
-    wishes = (
-        gone and "W" in reading.marks and bool(reading.marks & set("RMV")) and not reading.marks & set("NFSD")
-    )
-    again = "J" in reading.marks and not _REFUSED_RETURN.search(folded)
-    if again or undoes or once_more or after_leaving or wishes:
-        return ReplyClass("optin", None, "put back")
-    return None
 
 
 @lru_cache(maxsize=65536)
@@ -539,7 +440,11 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
     if "Y" in reading.marks and "A" not in reading.marks:
         return ReplyClass("auto_reply", None, "automatic")
     return (
-        _optin_class(reading, normal(own), asked)
+        (
+            ReplyClass("optin", None, "put back")
+            if asks_to_return(reading, normal(own), asked, answered)
+            else None
+        )
         or (
             ReplyClass("optout", 1, reading.plain)
             if reading.plain and asked.other.isdisjoint(tokens)

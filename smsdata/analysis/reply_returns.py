@@ -1,0 +1,225 @@
+"""Whether a reply asks to be put back on the list: after leaving by mistake, or with another mind.
+
+Owns the words of coming back that are read as a phrase; single keywords ("START") are those of reply_words.
+Imports of smsdata only reply_asked, reply_phrases and reply_spellings.
+"""
+
+from __future__ import annotations
+
+import re
+
+from smsdata.analysis.reply_asked import WordsAsked, named_in
+from smsdata.analysis.reply_phrases import (
+    Reading,
+    concepts,
+    languages_of,
+    lexicon,
+    normal,
+    own_clauses,
+    skeleton,
+    speaks_of_return,
+    wants_back,
+    words_of,
+)
+from smsdata.analysis.reply_spellings import near_word, squeezed
+
+
+def _words(*lines: str) -> frozenset[str]:
+    return frozenset(word.strip() for line in lines for word in line.split(","))
+
+
+def _either(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns))
+
+
+# Keywords that people write of other things too.
+_ALSO_OF_OTHERS = _words("end, cancel, quit, remove, revoke, block, td, alto, pare, delete")
+_PLAIN_RETURN = _words("start, unstop, subscribe, resubscribe, subscribe me, resubscribe me, opt in, optin")
+# After "you get no more messages": a yes, but not an "ok".
+_ASSENT = re.compile(
+    r"^(?:yes|y|yep|yeah|yup|si|oui|ja|sim|da|tak|ano|igen|taip|nai|evet|oo|opo|ya|ndiyo|haan|ναι|да|так|نعم|بله|כן|हां"
+    r"|はい|네|ใช|是的)(?:$|[\s.,!])"
+)
+_REFUSED_RETURN = re.compile(
+    r"\b(?:no|not|don'?t|ne|nie|nem|non|nao|nicht|nicht mehr|не|لا) (?:\w+ )?(?:vuelv|volv|back)"
+    r"|\b(?:never|do ?n'?t|do not|stop)\W+(?:\w+\W+){0,2}again\b"
+)
+
+
+def _answers_with_return(folded: str, asked: WordsAsked) -> bool:
+    """Tell whether a short reply has the word that the message named for coming back: "START please"."""
+    words = words_of(folded)
+    if (
+        not asked.join
+        or len(words) > (8 if asked.gone else 4)
+        or any("N" in code for code in concepts(folded).values())
+    ):
+        return False
+    unspaced = [name for name in map(normal, asked.join) if not name.isascii() and len(name) > 1]
+    return any(named_in(word, asked.join) for word in words) or any(folded.startswith(n) for n in unspaced)
+
+
+_STAYS = re.compile(r"\b(?:do ?n'?t|do not|never) (?:\w+ )?(?:stop|remove|delete|unsubscribe|drop|cut|opt)\b")
+
+
+def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
+    """Tell whether someone who has left says so by mistake, or with another mind: "I changed my mind"."""
+    stays = reading.kept and _STAYS.search(folded)
+    return gone and bool(reading.marks & set("Hm") or stays or wants_back(folded))
+
+
+_TEXTS = r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you)\b"
+_JOINS = _either(
+    rf"\b(?:sign|put|add|opt|get|include|enrol+|pop|keep) (?:me|us|my (?:new )?number|this number)\b"
+    rf".{{0,25}}{_TEXTS}",
+    rf"\b(?:want|like|love|can i|could i|may i|how (?:do|can) i|please)\b.{{0,20}}"
+    rf"\b(?:get|getting|receive|receiving|hear|join|sign up|subscribe)\b.{{0,25}}{_TEXTS}",
+    rf"\b(?:start|begin|resume|restart|enable|turn on|switch on)\b.{{0,20}}{_TEXTS}",
+    rf"^(?:please )?join\b.{{0,15}}(?:{_TEXTS}|\bclub\b)",
+    r"\b(?:like|want|wish|how (?:do|can) i) (?:to )?(?:sign up|join|subscribe)(?: again| please| pls)*\W*$",
+)
+# "My son texted stop, I still want them": what stopped is missed.
+_MISSES = re.compile(
+    r"\b(?:still|do) want (?:them|these|the|your|to get|to receive)\b"
+    r"|\bi want them\b(?! (?:to )?(?:stop|gone|off))|\bwant your (?:texts|messages|msgs|sms|alerts)\b"
+    r"|\b(?:how|why|when)\b.{0,25}\b(?:texts|messages) stop\b"
+    r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
+)
+_MISSES_NOT = re.compile(r"\b(?:no longer|not|never) want\b|n'?t want\b|\bgood\b|\bfinally\b|\bthank")
+_JOINS_NOT = _either(
+    r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
+)
+# By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
+_JOINING = _words(
+    "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
+    "back in, back on, i'm in, im in, add me, keep me",
+)
+# Only what has stopped can be resumed: these need no message that says so.
+_RESUMING = _words(
+    "resume, unstop, un stop, unstop it, unstop me, restart, re start, re subscribe, start texts, start msgs",
+    "resume texts, turn on texts, unblock, unblock me, begin sending again, enable notifications",
+    "let me back on",
+)
+_WISH_AGAIN = frozenset({"da", "no", "sv", "nl", "de", "it", "fr", "es", "pt"})
+"""Languages that say "no more" with another word than "again"."""
+
+
+def _wishes_texts_again(reading: Reading, folded: str) -> bool:
+    """Tell whether someone wants messages again, in a language where that is no way to say "no more"."""
+    wishes = (
+        "W" in reading.marks and not reading.marks.isdisjoint("RM") and reading.marks.isdisjoint("NFCXSE")
+    )
+    return wishes and not _WISH_AGAIN.isdisjoint(concepts(folded, only="I"))
+
+
+_NOT_START = _words(
+    "star, tart, stat, stadt, stary, starr, starts, smart, stark, stars, staat, stare, stairt"
+)
+
+
+def _near_joining(word: str) -> bool:
+    """Tell whether a word is "start", "unstop" or "subscribe" misspelt, and not "unsubscribe"."""
+    if " " in word or not word:
+        return False
+    if word.startswith("u"):
+        return near_word(word, "unstop")
+    near_start = squeezed(word) == "start" or (word not in _NOT_START and near_word(word, "start"))
+    return near_start or any(near_word(word, whole) for whole in ("subscribe", "resubscribe"))
+
+
+def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked) -> bool:
+    """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
+    if reading.marks & set("OGSUDFCX"):
+        return False
+    if _JOINS.search(folded) and not _JOINS_NOT.search(folded):
+        return True
+    said = " ".join(word for word in words_of(folded) if skeleton(word) not in lexicon().bare["Z"])
+    if said in asked.leave:
+        return False
+    if said in _RESUMING or _near_joining(said):
+        return True
+    return asked.gone and (said in _JOINING or near_word(said, "start"))
+
+
+def _only_polite(folded: str) -> bool:
+    """Tell whether a reply is thanks and nothing else: "tak", "cảm ơn nhé"."""
+    said, polite = [skeleton(word) for word in words_of(folded)], lexicon().bare["Z"]
+    return " ".join(said) in polite or all(word in polite for word in said)
+
+
+def _comes_back(folded: str, answered: str) -> bool:
+    """Tell whether someone who has left speaks of coming back, in the language of the message, or agrees."""
+    if "?" in folded or _only_polite(folded):
+        return False
+    return speaks_of_return(folded, languages_of(normal(answered))) or bool(_ASSENT.search(folded))
+
+
+def _refuses(folded: str) -> bool:
+    """Tell whether one language has a "not" before the wish to be put back, in one clause."""
+    codes = (code for clause in own_clauses(folded) for code in concepts(clause).values())
+    return any(re.search("N.?J", code) for code in codes)
+
+
+def _names_return(folded: str) -> bool:
+    return bool(concepts(folded, only="Ij"))
+
+
+def _names_keyword(folded: str) -> bool:
+    """Tell whether a text has a keyword of leaving, of any language: "I sent BAJA by mistake"."""
+    named = [skeleton(word) for word in words_of(folded) if len(word) > 2 and word not in _ALSO_OF_OTHERS]
+    return not lexicon().bare["K"].isdisjoint(named)
+
+
+def _says_start(folded: str, reading: Reading) -> bool:
+    """Tell whether one clause of several is a word of coming back: "I changed my mind. Start."."""
+    clauses = own_clauses(folded)
+    if len(clauses) < 2 or "?" in folded or reading.marks & set("AXUDNFC"):
+        return False
+    return any(clause.strip() in _PLAIN_RETURN for clause in clauses)
+
+
+def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: str) -> bool:
+    """Tell whether the reply asks to be put back, and does not ask to be left alone.
+
+    Parameters
+    ----------
+    reading : Reading
+        The phrases of the reply.
+    folded : str
+        The reply as `reply_phrases.normal` gives it.
+    asked : WordsAsked
+        The words that the answered message names.
+    answered : str
+        That message; empty if not known.
+
+    Returns
+    -------
+    bool
+        Whether it is an opt-in by a phrase; opt-ins by a keyword are not looked for here.
+    """
+    gone = asked.gone
+    if _regrets(reading, folded, gone) or _answers_with_return(folded, asked):
+        return True
+    if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked):
+        return True
+    if _says_start(folded, reading) or (_MISSES.search(folded) and not _MISSES_NOT.search(folded)):
+        return True
+    if reading.marks & set("AXC") or "question" in reading.marks:
+        return False
+    back = wants_back(folded)
+    undoes = "H" in reading.marks and (
+        gone or back or bool(reading.marks & set("SUm")) or _names_return(folded) or _names_keyword(folded)
+    )
+    once_more = (
+        back and (gone or bool(reading.marks & set("LMUP"))) and (gone or not reading.marks & set("NF"))
+    )
+    after_leaving = gone and _comes_back(folded, answered)
+    wishes = (
+        gone
+        and "W" in reading.marks
+        and (len(words_of(folded)) < 6 or bool(reading.marks & set("RMV")))
+        and "?" not in folded
+        and not reading.marks & set("NFSD")
+    )
+    again = "J" in reading.marks and not _REFUSED_RETURN.search(folded) and (gone or not _refuses(folded))
+    return again or undoes or once_more or after_leaving or wishes
