@@ -1,7 +1,7 @@
-"""What only a twin can do, over HTTP, by ``POST``: a person texts the account, time passes.
+"""What only a twin can do, over HTTP: a person texts the account, time passes.
 
-``/__twin/inbound`` and ``/__twin/advance``. Nobody has to authenticate: it is about the simulated world, not the account. Imports the state of an account,
-the parameters of a request, and the refusals.
+``POST /__twin/inbound`` and ``POST /__twin/advance``. Nobody has to authenticate: it is about the simulated
+world, not the account. Imports the state of an account, the parameters of a request, clock and refusals.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _row_answered(
 
 
 def advance(state: AccountState, query: Query) -> Record:
-    """Let so many ``hours`` pass, whole ones; a clock with a speed of its own stands until it has caught up."""
+    """Let so many ``hours`` pass; a clock with a speed of its own then stands until it has caught up."""
     hours = query.integer("hours", required=True) or 0
     if not 0 < hours <= MOST_HOURS:
         raise Refused("FIELD_INVALID", f"hours is a whole number from 1 to {MOST_HOURS:,}.")
