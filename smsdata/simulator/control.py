@@ -1,7 +1,7 @@
-"""What only a twin can do, over HTTP: ``POST /__twin/inbound`` makes a person text the account.
+"""What only a twin can do, over HTTP: a person texts the account, time passes.
 
-Nobody has to authenticate: it is about the simulated world, not the account. Imports the state of an account,
-the parameters of a request, and the refusals.
+``POST /__twin/inbound`` and ``POST /__twin/advance``. Nobody has to authenticate: it is about the simulated
+world, not the account. Imports the state of an account, the parameters of a request, clock and refusals.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from smsdata.simulator.clock import HOUR_SECONDS
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.number_forms import international
 from smsdata.simulator.query import Query
@@ -18,6 +19,7 @@ from smsdata.simulator.state import AccountState
 from smsdata.simulator.views import stamp
 
 PREFIX = "/__twin/"
+MOST_HOURS = 24 * 366
 
 
 def inbound(state: AccountState, query: Query) -> Record:
@@ -60,7 +62,16 @@ def _row_answered(
     return None
 
 
-CONTROLS: dict[str, Callable[[AccountState, Query], Record]] = {"inbound": inbound}
+def advance(state: AccountState, query: Query) -> Record:
+    """Let so many ``hours`` pass; a clock with a speed of its own then stands until it has caught up."""
+    hours = query.integer("hours", required=True) or 0
+    if not 0 < hours <= MOST_HOURS:
+        raise Refused("FIELD_INVALID", f"hours is a whole number from 1 to {MOST_HOURS:,}.")
+    state.clock.advance(hours * HOUR_SECONDS)
+    return {"now": stamp(state.now)}
+
+
+CONTROLS: dict[str, Callable[[AccountState, Query], Record]] = {"advance": advance, "inbound": inbound}
 """By the last word of the path."""
 
 

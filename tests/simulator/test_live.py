@@ -122,6 +122,22 @@ def test_inbound_makes_a_person_answer_the_last_message() -> None:
     assert account.state.sent.send_of(second).responses == 2
 
 
+def test_advance_lets_hours_pass_and_what_is_due_happens() -> None:
+    account = small(reply_rate=0.0)
+    gateway = Gateway(account, limiter=None)
+    account.send(MIA, "hello")
+    begun = account.now
+    due = account.state.clock.later
+    happened: list[int] = []
+    due(begun + 3600, lambda at: happened.append(at))
+    done = control(gateway, "advance", hours=2)
+    assert (done["status"], account.now - begun, happened) == (200, 7200, [begun + 3600])
+    assert done["now"] == f"{account.time:%Y-%m-%d %H:%M:%S}"
+    for hours in ("0", "-1", "1.5", "999999999"):
+        assert control(gateway, "advance", hours=hours)["status"] == 400
+    assert account.now - begun == 7200
+
+
 def test_inbound_of_a_stranger_answers_nothing_and_stop_opts_out() -> None:
     account = small()
     gateway = Gateway(account, limiter=None)
