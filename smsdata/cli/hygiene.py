@@ -143,12 +143,15 @@ def _show_removed_before(common: CommonOptions, removed: pd.DataFrame) -> int:
         )
         if "needs a country" in one["reasons"]:
             common.say("--country AU says which country numbers without one are of.")
+    checked = sum(one["lines"] for one in removed.attrs["columns"])
+    if not checked:
+        common.say("no line was checked: the file is empty, or holds a header alone.")
     lines = [
         f"line {r['line']}: {r['msisdn']} {r['action']} ({r['rule']}) from list {r['lists']}" for r in rows
     ]
     summary = {key: removed.attrs[key] for key in ("unreadable", "columns")}
     common.show({"found": rows, **summary}, *lines)
-    return NEEDS_ATTENTION if rows or removed.attrs["unreadable"] else 0
+    return NEEDS_ATTENTION if rows or removed.attrs["unreadable"] or not checked else 0
 
 
 def _counts_by_list(words: list[str] | None) -> dict[int, int]:

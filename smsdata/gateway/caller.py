@@ -100,6 +100,7 @@ class Caller:
         self._spoke = False  # whether an answer was ever good
         self._wall = wall
         self._twin = is_loopback(str(urlsplit(self.settings.base_url).hostname))  # which has its own time
+        self.is_at_another_time = self._fixed_now is not None and not self._twin
         self._skews = [timedelta(0), timedelta(0)]  # how far the Date was behind and ahead at most
         self._transport = transport
         self._stopped = False

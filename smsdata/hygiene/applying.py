@@ -48,6 +48,7 @@ from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 
 _CLOCK_TOLERANCE = timedelta(minutes=10)
+_SAID_YES = "the gateway said yes, and it is there as before"
 
 
 def apply(
@@ -112,23 +113,26 @@ def apply(
     with exclusive(client, store, wait, dry_run=dry_run):
         began = client.calls
         lists = drain(client, "lists")  # its answer also tells the gateway's time
-        _in_time(about, client.now())
+        journal = RunJournal(store, run_name(rows))
+        _in_time_or_kept(about, client, store, journal, dry_run=dry_run)
         refuse_unsound(rows, lists, store, tier=tier)
         within_caps(beyond_caps(rows, lists, store, tier=tier, now=client.now()), lists, counts)
-        journal = RunJournal(store, run_name(rows))
         run = _Application(client, store, journal, rows, dry_run=dry_run)
         run.report.attention += missing_callbacks(store.private)
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
-            run.report.attention += rewrite_lost_suppressions(store, client.now())
-            run.report.attention += [
-                f"run {name}: its journal does not agree with the table suppressions; nothing was "
-                "taken from it."
-                for name in record_suppressions(store, client.now())
-            ]
+            run.report.attention += _recorded(store, client.now())
         run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
         run.report.calls = client.calls - began
     return run.report
+
+
+def _recorded(store: Store, now: datetime) -> list[str]:
+    """Bring the suppressions in line with all runs, one that was cut off included; gives what to look at."""
+    return rewrite_lost_suppressions(store, now) + [
+        f"run {name}: its journal does not agree with the table suppressions; nothing was taken from it."
+        for name in record_suppressions(store, now)
+    ]
 
 
 def _same_account(about: Mapping[str, Any], client: Caller, store: Store) -> None:
@@ -151,6 +155,29 @@ def _in_time(about: Mapping[str, Any], now: datetime) -> None:
         )
 
 
+def _in_time_or_kept(
+    about: Mapping[str, Any], client: Caller, store: Store, journal: RunJournal, *, dry_run: bool
+) -> None:
+    """Refuse a plan that is void; what it had changed before it was cut off is kept first, for `undo`."""
+    try:
+        _in_time(about, client.now())
+    except SafetyError as error:
+        if dry_run or not journal.entries:
+            raise
+        for entry in journal.entries.values():
+            if entry.state == "intent":
+                contact = gateway.find(client, one_list(entry.list_id), entry.msisdn)
+                if _was_carried_out(entry, contact):
+                    entry.state, entry.note = "done", "confirmed by looking it up"
+                    journal.write(entry)
+        _recorded(store, client.now())
+        done = sum(entry.removed for entry in journal.entries.values())
+        raise SafetyError(
+            f"{error} It was cut off when it had changed {done:,} contacts: they are kept in the table "
+            f"suppressions, and `smsdata undo {journal.run}` takes it back."
+        ) from None
+
+
 class _Application:
     """One run of a plan."""
 
@@ -162,6 +189,7 @@ class _Application:
         self.store = store
         self.journal = journal
         self.dry_run = dry_run
+        self.lists_of: dict[str, list[int]] = {}  # of who is to be opted out
         self.report = HygieneReport(journal.run, dry_run)
 
     def go(self, targets: pd.DataFrame, lists: pd.DataFrame, on_step: Callable[[int, int], None]) -> None:
@@ -170,9 +198,12 @@ class _Application:
         known = set(lists["list_id"].tolist())
         done = 0
         self.look.replies.read(oldest_evidence(targets))
-        removals = targets[targets["action"] == "delete"]
-        bounced = dict(zip(removals["msisdn"], removals["last_bounce"], strict=True))
-        self.look.joined = joined_since(self.client, self.store, bounced, lists)
+        removals, leaving = (targets[targets["action"] == action] for action in ("delete", "optout"))
+        since = dict.fromkeys(leaving["msisdn"], pd.Timestamp(self.look.made_at))
+        since |= dict(zip(removals["msisdn"], removals["last_bounce"], strict=True))
+        self.look.joined = joined_since(self.client, self.store, since, lists)
+        for number, list_id in zip(leaving["msisdn"], leaving["list_id"], strict=True):
+            self.lists_of.setdefault(number, []).append(list_id)
         for number, rows in targets.groupby("list_id", sort=True):
             list_id = one_list(int(str(number)))
             reason = "the list is gone" if list_id not in known else ""
@@ -183,8 +214,8 @@ class _Application:
                 done += 1
                 on_step(done, len(targets))
             if not self.dry_run:
-                record_suppressions(self.store, self.client.now(), [self.journal])
                 self._verify(list_id)
+                record_suppressions(self.store, self.client.now(), [self.journal])
         if not self.dry_run and len(targets):
             count_again(self.client, self.store, targets["list_id"].tolist())
 
@@ -199,7 +230,7 @@ class _Application:
                 return self._done(entry, "confirmed by looking it up")
             if not self.dry_run:
                 self.look.replies.read_on()
-            reason = self.look.objection(row, contact)
+            reason = self.look.objection(row, contact) or self._joined_elsewhere(list_id, row)
         except (ApiError, DrainError, RowError) as error:
             return _after_failed_check(error, entry)
         if reason or contact is None:
@@ -207,6 +238,16 @@ class _Application:
         if self.dry_run:
             return "planned", ""
         return self._change(list_id, row, contact)
+
+    def _joined_elsewhere(self, list_id: ListId, row: Mapping[Any, Any]) -> str:
+        """An opt-out of one list may count for all: whoever joined another one anew stays on both."""
+        if row["action"] != "optout":
+            return ""
+        for other in set(self.lists_of[row["msisdn"]]) - {list_id}:
+            there = gateway.find(self.client, one_list(int(other)), row["msisdn"])
+            if there and there["created_at"] is not None and there["created_at"] >= self.look.made_at:
+                return "it was put on another list since"
+        return ""
 
     def _change(self, list_id: ListId, row: Mapping[Any, Any], contact: Contact) -> tuple[Outcome, str]:
         """Write down what is meant, do it, write down that it is done."""
@@ -234,15 +275,18 @@ class _Application:
             raise error
         if error.code == "NOT_FOUND":
             return self._done(entry, "it was gone already")
-        if gateway.was_refused(error):
-            entry.state, entry.note = "refused", error.code
-            self.journal.write(entry)
-            return "refused", error.code
-        try:
+        try:  # also after a refusal: some gateways refuse what they have done
             contact = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
         except (ApiError, RowError):
             return "unknown", f"no usable answer came ({error.code}); apply the plan again"
-        return self._done(entry, "confirmed by looking it up") if _was_carried_out(entry, contact) else None
+        if _was_carried_out(entry, contact):
+            return self._done(entry, "confirmed by looking it up")
+        return self._refused(entry, error.code) if gateway.was_refused(error) else None
+
+    def _refused(self, entry: Entry, why: str) -> tuple[Outcome, str]:
+        entry.state, entry.note = "refused", why
+        self.journal.write(entry)
+        return "refused", why
 
     def _compare_lists(self, entry: Entry, left: list[int]) -> None:
         """An opt-out may well count for several lists; a deletion must not."""
@@ -265,15 +309,19 @@ class _Application:
         changed = [entry for entry in self.journal.entries.values() if entry.removed]
         if not changed:
             return
-        mine = {entry.msisdn for entry in changed if entry.list_id == list_id}
-        before = _active_numbers(self._stored(list_id))
+        mine = {entry.msisdn: entry for entry in changed if entry.list_id == list_id}
+        before = set(_active_contacts(self._stored(list_id)))
         try:
-            now = _active_numbers(read_again(self.client, self.store, list_id))
+            now = _active_contacts(read_again(self.client, self.store, list_id))
         except (ApiError, DrainError) as error:
             self.report.attention.append(f"list {list_id} could not be verified: {error}")
             return
         # an opt-out may count for every list, so whoever opted out of another list is no stranger
-        still, others = now & mine, before - now - {entry.msisdn for entry in changed}
+        still = sorted(now.keys() & mine.keys())
+        others = before - now.keys() - {entry.msisdn for entry in changed}
+        for number in still:
+            if mine[number].state == "done" and not _was_carried_out(mine[number], now[number]):
+                self.report.correct(list_id, number, *self._refused(mine[number], _SAID_YES))
         if still:
             self.report.attention.append(f"list {list_id}: {len(still)} contacts are active again or still.")
         if others:
@@ -288,8 +336,8 @@ class _Application:
         return [row for row in rows if row["list_id"] == list_id and row["gone_at"] is None]
 
 
-def _active_numbers(rows: list[dict[str, Any]]) -> set[str]:
-    return {row["msisdn"] for row in rows if is_active(row)}
+def _active_contacts(rows: list[dict[str, Any]]) -> dict[str, Contact]:
+    return {row["msisdn"]: row for row in rows if is_active(row)}
 
 
 def _was_carried_out(entry: Entry, contact: Contact | None) -> bool:

@@ -44,8 +44,10 @@ def count_again(client: Caller, store: Store, list_ids: Iterable[int]) -> None:
     store.merge("lists", read.rows.filter(pc.is_in(read.rows.column("list_id"), value_set=wanted)))
 
 
-_LOOK_BACK = timedelta(hours=72)
-"""Replies are listed late: so long before what was read last they are read again."""
+_LOOK_BACK = timedelta(days=30)
+"""Replies are listed late: so long before what was read last they are read again, as weekly in a sync."""
+_AHEAD = timedelta(days=2)
+"""So far ahead of the clock replies are asked for: a clock that is behind hides nobody's STOP."""
 _OVERLAP = timedelta(hours=1)
 _OLDEST = timedelta(days=364)
 
@@ -88,7 +90,7 @@ class RepliesHeard:
         if self._read_to is None:
             return
         now = self._client.now()
-        self._keep(drain(self._client, "replies", start=self._read_to - _OVERLAP, end=now))
+        self._keep(_drained(self._client, self._read_to - _OVERLAP, now))
         self._read_to = now
 
     def of(self, msisdn: str) -> list[tuple[pd.Timestamp, str]]:
@@ -108,4 +110,8 @@ def recent_replies(client: Caller, store: Store) -> pd.DataFrame:
     start = max(store.state.cursors.get("replies", now) - _LOOK_BACK, now - _OLDEST)
     if "replies" not in store.state.cursors:
         start = now - _OLDEST
-    return drain(client, "replies", start=min(start, now - timedelta(minutes=1)), end=now)
+    return _drained(client, min(start, now - timedelta(minutes=1)), now)
+
+
+def _drained(client: Caller, start: datetime, now: datetime) -> pd.DataFrame:
+    return drain(client, "replies", start=start, end=max(now, client.clocks()[1]) + _AHEAD)

@@ -297,7 +297,14 @@ def exclusive(client: Caller, store: Store, wait: float, *, dry_run: bool) -> It
     ------
     LockedError
         When another process does; the message names it.
+    UsageError
+        The client takes another instant as now, at a gateway that is not on this machine.
     """
+    if client.is_at_another_time:
+        raise UsageError(
+            "`--now` (`now=`) is for rehearsals on this machine: an account is changed at its own time only. "
+            "Leave it out; nothing was changed."
+        )
     if dry_run:
         yield
         return
@@ -344,6 +351,12 @@ class HygieneReport:
     def add(self, list_id: int, msisdn: str, outcome: Outcome, reason: str = "") -> None:
         """Note what became of one contact."""
         self._rows.append((list_id, msisdn, outcome, reason))
+
+    def correct(self, list_id: int, msisdn: str, outcome: Outcome, reason: str) -> None:
+        """Note that something else became of a contact than was noted."""
+        self._rows = [
+            row if row[:2] != (list_id, msisdn) else (list_id, msisdn, outcome, reason) for row in self._rows
+        ]
 
     @property
     def rows(self) -> pd.DataFrame:

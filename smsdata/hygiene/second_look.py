@@ -52,14 +52,15 @@ class SecondLook:
     Attributes
     ----------
     joined : dict
-        By number, that it joined another list since its last bounce, or that this could not be asked.
+        By number, that it joined another list since its last bounce or, of opt-outs, since the plan was made;
+        or that this could not be asked.
     """
 
     def __init__(self, client: Caller, replies: RepliesHeard, made_at: datetime) -> None:
         self.replies = replies
         self.joined: dict[str, str] = {}
         self._client = client
-        self._made_at = made_at
+        self.made_at = made_at
         self._kinds: dict[int, dict[str, str]] = {}
 
     def objection(self, row: Mapping[Any, Any], contact: Contact | None) -> str:
@@ -69,7 +70,7 @@ class SecondLook:
         if not is_active(contact):
             return "it is no longer active"
         if row["action"] == "optout":
-            return self._against_opting_out(row, contact)
+            return self._against_opting_out(row, contact) or self.joined.get(row["msisdn"], "")
         if any(at >= row["last_bounce"] for at, _ in self.replies.of(row["msisdn"])):
             return "a reply came since"
         if contact["created_at"] is not None and contact["created_at"] >= row["last_bounce"]:
@@ -86,10 +87,10 @@ class SecondLook:
         asked = [kind for at, kind in said if at > opted_out_at and kind.kind in {"optin", "optout"}]
         if asked and asked[-1].kind == "optin":
             return "it asked for messages again (START)"
-        since = [kind for at, kind in said if at >= self._made_at]
+        since = [kind for at, kind in said if at >= self.made_at]
         if since and since[-1].optout_tier is None:
             return "a reply came since"
-        if contact["created_at"] is not None and contact["created_at"] >= self._made_at:
+        if contact["created_at"] is not None and contact["created_at"] >= self.made_at:
             return "it was put on the list since"
         return ""
 

@@ -208,14 +208,17 @@ class _Undoing:
             except ApiError as error:
                 if gateway.concerns_every_call(error):
                     raise
-                if gateway.was_refused(error) and error.code != "KEY_EXISTS":
-                    return self._refused(entry, error.code)
-            try:
+                refused = error.code if gateway.was_refused(error) and error.code != "KEY_EXISTS" else ""
+            else:
+                refused = ""
+            try:  # also after a refusal: some gateways refuse what they have done
                 there = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
             except (ApiError, RowError):
                 return "unknown", "no usable answer came; undo again"
             if there is not None:
                 return self._there(entry, there)
+            if refused:
+                return self._refused(entry, refused)
         return "unknown", "no usable answer came; the contact was not there each time"
 
     def _refused(self, entry: Entry, code: str) -> tuple[Outcome, str]:
