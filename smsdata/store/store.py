@@ -14,7 +14,7 @@ other modules of `smsdata.store`, `schema`, `settings`, `times`, `machine` and `
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -31,6 +31,7 @@ from smsdata.schema.tables import TABLES
 from smsdata.settings import canonical_url, expanded
 from smsdata.store.disk import Disk
 from smsdata.store.evidence import as_observed
+from smsdata.store.forgotten import ForgottenPeople
 from smsdata.store.journal import PageJournal
 from smsdata.store.keys import rows_without, same_keys
 from smsdata.store.merging import Merging
@@ -132,6 +133,8 @@ class Store:
         """How rows get into the tables."""
         self.rejects = Rejects(self.private, self.disk)
         """The rows that were set aside because they do not fit."""
+        self.forgotten = ForgottenPeople(self.private, self.disk)
+        """Who is forgotten: their numbers are taken out of whatever is merged."""
         self._writing = False
 
     def __repr__(self) -> str:
@@ -344,7 +347,7 @@ class Store:
         source
             For dlrs: ``"polled"``, or ``"callback"``, which says status and delivery but no more.
         """
-        return self.merging.merge(table, rows, source)
+        return self.merging.merge(table, self.forgotten.now().rows(rows)[0], source)
 
     def apply_snapshot(
         self,
@@ -358,6 +361,7 @@ class Store:
 
         `scope` names the part of the table that was read, such as ``{"list_id": [7, 8]}``.
         """
+        rows, _ = self.forgotten.now().rows(rows)
         old = self.rows(table)
         for column, values in (scope or {}).items():
             old = old.filter(pc.is_in(old.column(column), value_set=pa.array(values, pa.int64())))
@@ -376,9 +380,11 @@ class Store:
                 self.disk.remove(old)
         return PageJournal(self.disk, current)
 
-    def commit(self, journal: PageJournal, merged: Iterable[str]) -> None:
+    def commit(
+        self, journal: PageJournal, merged: Iterable[str], change: Callable[[bytes], bytes] = bytes
+    ) -> None:
         """These reads are merged: move the cursors; the journal goes on with the pages of the others."""
-        with journal.moving(merged) as move:
+        with journal.moving(merged, change) as move:
             self.state.next_journal()
             move(self._journal_path())
             self.save_state()
