@@ -19,12 +19,16 @@ from smsdata.cli.app import run
 from smsdata.errors import LockedError, StoreError, UsageError
 from smsdata.forgetting.person import forget
 from smsdata.forgetting.read_back import searched
+from smsdata.receiver.addresses import Addresses
+from smsdata.receiver.application import CallbackApplication
+from smsdata.receiver.server import receiving_in_thread
+from smsdata.schema.callbacks import parameters
 from smsdata.schema.frames import Reject
 from smsdata.simulator import Account, Gateway
 from smsdata.store.forgotten import forget_key
 from smsdata.store.spool import Spool, spool_folder
 from tests.support.callback_events import AT, put
-from tests.support.callers import dlr, reply
+from tests.support.callers import dlr, fire, reply
 from tests.support.clients import connected
 from tests.support.hygiene_world import Template, World, copied, number, slim_world
 from tests.support.sync_world import small_account
@@ -290,6 +294,40 @@ def test_forget_puts_named_files_right_and_names_those_it_cannot(store: Store, t
 def test_forget_waits_for_no_receiver(store: Store) -> None:
     with Spool(spool_folder(store.private)).receiving("a test"), pytest.raises(LockedError):
         forget(store, opted_out(store), apply=True)
+
+
+def test_receiver_keeps_no_number_that_is_forgotten(store: Store) -> None:
+    msisdn = opted_out(store)
+    stand_in = forget(store, msisdn, apply=True).stand_in
+    folder = spool_folder(store.private)
+    addresses = Addresses(folder)
+    addresses.token()
+    said = reply(9, 7, int(msisdn), AT) | {"response": f"stop, it is 0{msisdn[2:]}", "firstname": "Ann"}
+    with receiving_in_thread(CallbackApplication(addresses), Spool(folder)) as base:
+        urls = addresses.urls(base)
+        assert fire(urls["dlr"], dlr(7, int(msisdn), AT)) == 200
+        assert fire(urls["reply"], said, form=True) == 200
+        assert fire(urls["dlr"], dlr(7, int(SOMEBODY), AT)) == 200
+    assert not bytes_with(store, msisdn)
+    [segment] = Spool(folder).segments("sealed")
+    first, second, third = (parameters(one.query, one.body, one.media) for one in segment.callbacks)
+    assert dict(first)["mobile"] == dict(second)["mobile"] == stand_in
+    assert dict(second)["response"] == "STOP"
+    assert "firstname" not in dict(second)
+    assert dict(third) == dlr(7, int(SOMEBODY), AT)
+
+
+def test_receiver_keeps_nothing_without_the_key(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    forget(store, opted_out(store), apply=True)
+    monkeypatch.setenv("SMSDATA_FORGET_KEY", str(tmp_path / "gone"))
+    folder = spool_folder(store.private)
+    addresses = Addresses(folder)
+    addresses.token()
+    with receiving_in_thread(CallbackApplication(addresses), Spool(folder)) as base:
+        assert fire(addresses.urls(base)["dlr"], dlr(7, int(SOMEBODY), AT)) == 503
+    assert not list(Spool(folder).segments("open", "sealed"))
 
 
 # ---- the command -------------------------------------------------------------------------------------

@@ -177,11 +177,9 @@ def _rejects(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
             store.rejects.add([row], left["read"], instant(left["seen_at"]))
     if old:
         names = store.state.rejects | store.rejects.names()
-        note_rejects(store.state, names)
-        store.save_state()
         note_rejects(store.state, names - {path.name for path in old})
+        store.save_state()  # before they go: one that the state names and that is gone counts as lost
         store.rejects.remove(old)
-        store.save_state()
 
 
 def _spool(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
