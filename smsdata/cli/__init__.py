@@ -3,8 +3,8 @@
 Owns every word that a terminal shows. Imports anything below; only `__main__` imports it. Read in this order:
 `app` (what all commands share), `simulate` (demo, simulate), `twin` (twin-check), `sync` (sync, plan, tables,
 verify), `status`, `export`, `reporting` (report), `accounts` (many accounts), `listen` (listen,
-ingest-callbacks), `hygiene` (clean, undo, audit), `forgetting` (forget), `config`. A new command is one
-function in the file of its family.
+ingest-callbacks), `hygiene` (clean, undo, audit), `forgetting` (forget, retain), `config`. A new command is
+one function in the file of its family.
 """
 
 # A command is known once its file is imported, and help lists commands in the order of these imports.

@@ -338,7 +338,8 @@ class Store:
         A status only ever moves up in rank (a word never seen ranks above pending); of two final ones
         a polled one counts, then the one seen last, then delivered. An opt-out stays, the earliest
         delivery counts; all else is what was polled last. Merging again changes nothing. Messages
-        take the statuses of the dlrs that are merged.
+        take the statuses of the dlrs that are merged. People who are forgotten are taken out first, and rows
+        that `retain` let go stay away.
 
         Parameters
         ----------
@@ -347,7 +348,11 @@ class Store:
         source
             For dlrs: ``"polled"``, or ``"callback"``, which says status and delivery but no more.
         """
-        return self.merging.merge(table, self.forgotten.now().rows(rows)[0], source)
+        rows, _ = self.forgotten.now().rows(rows)
+        if before := self.state.retained.get(table):
+            stamps = rows.column(TABLES[table].time)
+            rows = rows.filter(pc.greater_equal(stamps, pa.scalar(before, stamps.type)))
+        return self.merging.merge(table, rows, source)
 
     def apply_snapshot(
         self,
