@@ -1,7 +1,8 @@
 """Old rows are let go, table by table: which, what stays all the same, and that none of them comes back.
 
-What tells of an opt-out stays as it is, however old. The state remembers first before when rows are let go, so that no sync brings them back; then the parts are rewritten. Doing it again
-after a crash does the rest. Imports `store`, `schema`, `analysis`, `times` and `errors`.
+What tells of an opt-out stays as it is, however old. The state remembers first before when rows are let go,
+so that no sync brings them back; then the parts are rewritten. Doing it again after a crash does the rest.
+Imports `store`, `schema`, `analysis`, `times` and `errors`.
 """
 
 from __future__ import annotations
