@@ -25,6 +25,7 @@ lint: $(READY)
 
 unit: $(READY)
 	@$(MAKE) npm-clients || echo "The tests of other people's clients are skipped." >&2
+	$(BIN)/python -m compileall -q smsdata  # hundreds of tests start a process of their own
 	$(BIN)/pytest -n 2 --dist worksteal
 
 # Other people's clients of the gateway, which tests drive against the twin.

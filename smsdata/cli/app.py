@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, cast
@@ -309,10 +309,16 @@ def without_command(
     """Hold the options that stand before a command; their own callbacks do the work."""
 
 
+@cache
+def _built() -> Callable[..., Any]:
+    """The commands as Typer builds them: once, for building takes longer than most command lines."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; gives its exit code."""
     try:
-        return int(app(list(arguments), standalone_mode=False, windows_expand_args=False) or 0)
+        return int(_built()(list(arguments), standalone_mode=False, windows_expand_args=False) or 0)
     except TyperException as error:
         if "--json" in arguments:
             wrong = {"code": "USAGE", "status": None, "message": error.format_message()}
