@@ -31,13 +31,14 @@ _ENVIRONMENT = {
     "store_owner": "SMSDATA_STORE_OWNER",
     "store_group": "SMSDATA_STORE_GROUP",
     "pseudonym_key": "SMSDATA_PSEUDONYM_KEY",
+    "forget_key": "SMSDATA_FORGET_KEY",
     "ca_bundle": "SMSDATA_CA_BUNDLE",
     "proxy": "SMSDATA_PROXY",
 }
 _DEFAULTS = {
     "base_url": DEFAULT_BASE_URL, "rate": 2.0, "share": 0.5, "store": "data/store",
     "ca_bundle": "", "proxy": "", "store_owner": "", "store_group": "",
-    "pseudonym_key": "~/.config/smsdata/pseudonym.key",
+    "pseudonym_key": "~/.config/smsdata/pseudonym.key", "forget_key": "~/.config/smsdata/forget.key",
 }  # fmt: skip
 
 
@@ -150,6 +151,7 @@ class Settings:
     store_owner: str = ""
     store_group: str = ""
     pseudonym_key: str = ""
+    forget_key: str = ""
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r}, rate={self.rate:g}, share={self.share:g})"
@@ -202,6 +204,7 @@ def settings(**given: Any) -> Settings:
         store_owner=values["store_owner"],
         store_group=values["store_group"],
         pseudonym_key=values["pseudonym_key"],
+        forget_key=values["forget_key"],
     )
 
 

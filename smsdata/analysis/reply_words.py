@@ -392,6 +392,15 @@ def _without_additions(text: str, answered: str) -> str:
 
 
 @lru_cache(maxsize=65536)
+def left_of_reply(text: str) -> str:
+    """What is left of the reply of a person who is forgotten: that it opted out, surely or not, or nothing.
+
+    >>> left_of_reply("Stop it please, I am Ann"), left_of_reply("who is this?")
+    ('STOP', '')
+    """
+    return "STOP" if classify_text(text).optout_tier is not None else ""
+
+
 def classify_text(text: str, answered: str = "") -> ReplyClass:
     """Tell what a reply says, read together with the message it answers.
 

@@ -31,7 +31,8 @@ def config_command(
             ("base_url", chosen.base_url), ("rate", chosen.rate), ("share", chosen.share),
             ("store", str(chosen.store)), ("store_owner", chosen.store_owner),
             ("store_group", chosen.store_group), ("pseudonym_key", chosen.pseudonym_key),
-            ("ca_bundle", chosen.ca_bundle), ("proxy", without_credentials(chosen.proxy)),
+            ("forget_key", chosen.forget_key), ("ca_bundle", chosen.ca_bundle),
+            ("proxy", without_credentials(chosen.proxy)),
         )
     }  # fmt: skip
     if rebind:

@@ -91,6 +91,8 @@ class Reader:
         thing let the others go on.
     resting
         Gives the error of a read that failed before and is not to be tried yet; no call is made for it.
+    door
+        Every page goes through it before anything else is done with it.
     allow_unproved
         Give what two passes saw, with ``unproved`` for a proof, where nothing vouches for it: a list that
         keeps changing, a slice of time of which the gateway counts more rows than it gives.
@@ -104,12 +106,14 @@ class Reader:
         on_page: Callable[[Page], None] | None = None,
         blame: Blame | None = None,
         resting: Callable[[Read], DrainError | None] = lambda _read: None,
+        door: Callable[[Page], Page] = lambda page: page,
         allow_unproved: bool = False,
     ) -> None:
         self.client = client
         self.journal = journal
         self.blame = blame
         self.resting = resting
+        self.door = door
         self.allow_unproved = allow_unproved
         self.on_page = on_page or (lambda _page: None)
 
@@ -258,6 +262,7 @@ class _Reading:
         self.client = reader.client
         self.journal = reader.journal if keep else None
         self.on_page = reader.on_page
+        self.door = reader.door
         self.allow_unproved = reader.allow_unproved
         self.read = read
         self.entry = read.endpoint
@@ -354,7 +359,7 @@ class _Reading:
     def _call(self, number: int, size: int = 0) -> Page:
         if self.stop.is_set():
             raise DrainError(f"{self.entry.name}: stopped before it was read.")
-        page = self.client.page(self.entry, self.wire, number, before=(number - 1) * size)
+        page = self.door(self.client.page(self.entry, self.wire, number, before=(number - 1) * size))
         self.on_page(page)
         return page
 

@@ -17,6 +17,7 @@ import pandas as pd
 from smsdata.hygiene.contact_file import contact_file
 from smsdata.schema.number_spellings import known_region, to_msisdn
 from smsdata.settings import expanded
+from smsdata.store.forgotten import Forgotten
 from smsdata.store.store import Store, open_store
 
 _HITS = {
@@ -69,7 +70,9 @@ def check(
         none.
     """
     region = known_region(country, "--country")
-    taken_off = open_store(store).read("suppressions")
+    store = open_store(store)
+    forgotten = store.forgotten.now()
+    taken_off = store.read("suppressions")
     taken_off = taken_off[taken_off["undone_at"].isna()].sort_values(["done_at", "list_id"])
     removed = frozenset(taken_off["msisdn"])
     file = contact_file(expanded(contacts), region, column)
@@ -78,7 +81,7 @@ def check(
     while lines := list(islice(rest, _AT_ONCE)):
         numbers = [line for line, _ in lines]
         for at, one in enumerate(checked.values()):
-            one.add(numbers, [cells[at] for _, cells in lines], removed, region)
+            one.add(numbers, [cells[at] for _, cells in lines], removed, region, forgotten)
     found = pd.DataFrame(
         [
             (line, one.name, number, one.times[number])
@@ -90,7 +93,8 @@ def check(
     ids = taken_off.groupby("msisdn")["list_id"]
     lists = ids.agg(lambda of_one: ", ".join(str(one) for one in sorted(set(of_one)))).rename("lists")
     latest = taken_off.drop_duplicates("msisdn", keep="last")[["msisdn", "action", "rule", "run", "done_at"]]
-    hits = found.merge(latest, on="msisdn").merge(lists.reset_index().astype({"msisdn": "str"}), on="msisdn")
+    whose = found["msisdn"].map(lambda number: forgotten.stand_in(number) or number).astype("str")
+    hits = found.assign(whose=whose).join(latest.set_index("msisdn"), on="whose").join(lists, on="whose")
     hits = hits.sort_values(["line", "column"]).reset_index(drop=True)[[*_HITS, "done_at"]].astype(_HITS)
     hits.attrs["columns"] = [one.summary() for one in checked.values()]
     hits.attrs["unreadable"] = sum(one["unreadable"] for one in hits.attrs["columns"])
@@ -107,12 +111,21 @@ class _CheckedColumn:
     times: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, lines: list[int], cells: list[str], removed: frozenset[str], region: str | None) -> None:
+    def add(
+        self,
+        lines: list[int],
+        cells: list[str],
+        removed: frozenset[str],
+        region: str | None,
+        forgotten: Forgotten,
+    ) -> None:
         """Take some lines in; kept is only what was removed before, and counts."""
         read = to_msisdn(pd.Series(cells, dtype="str"), region)
         self.lines += len(lines)
         for line, cell, number, reason in zip(lines, cells, read["msisdn"], read["reason"], strict=True):
             hit = number if number in removed else _digits_in(cell, removed)
+            if hit is None and isinstance(number, str) and forgotten.stand_in(number) in removed:
+                hit = number
             if hit is not None:
                 self.first.setdefault(hit, line)
                 self.times[hit] += 1

@@ -1,7 +1,7 @@
 """Put back what a run removed, as far as the gateway allows and nobody asked to be left alone.
 
-Owns the advice where the gateway refuses. Imports of smsdata only `gateway`, `analysis`, `store`, `errors`
-and, within hygiene, changes, rereading, run_journal and withdrawals.
+Owns the advice where the gateway refuses. Imports of smsdata only `gateway`, `analysis`, `store`, `schema`,
+`errors` and, within hygiene, changes, rereading, run_journal and withdrawals.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from smsdata.hygiene.run_journal import (
     record_suppressions,
 )
 from smsdata.hygiene.withdrawals import INACTIVE, asked_again
+from smsdata.schema.kinds import STAND_IN
 from smsdata.store.store import Store, open_store
 
 ADVICE = {
@@ -168,6 +169,8 @@ class _Undoing:
         key = (entry.list_id, entry.msisdn)
         if key not in self.named or (entry.contact.get("list_id"), entry.contact.get("msisdn")) != key:
             return "refused", "the table suppressions does not name it for this run: it is never added"
+        if STAND_IN.fullmatch(entry.msisdn):
+            return "skipped", "its number is forgotten"
         if entry.action != "delete":
             return "skipped", "an opt-out stays"
         if entry.msisdn in self.against:

@@ -29,6 +29,7 @@ def read_on_demand(pipeline: Pipeline, options: SyncOptions, table: str) -> None
     if len(parameters) < len(entry.required):
         option = needs[0].replace("_", "-")
         raise UsageError(f"{table} is read on demand: give --{option}.")
+    pipeline.door.refuse(options.only.get("msisdn"))
     now = pipeline.client.now()
     reads = [Read(entry, parameters)]
     if entry.limit:

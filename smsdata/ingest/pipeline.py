@@ -28,6 +28,7 @@ from smsdata.gateway.proofs import UNPROVED
 from smsdata.gateway.reader import Reader, Unread
 from smsdata.gateway.reads import Drained, Read, slices, typed_rows
 from smsdata.ingest import plan
+from smsdata.ingest.doors import Door
 from smsdata.ingest.failed_reads import FailedReads
 from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
@@ -190,6 +191,8 @@ class Pipeline:
         self._added = store.added.copy()
         self._journal = store.journal() if keep else None
         self.blame = Blame(client.is_there)
+        self.door = Door(store.private, store.disk)
+        """Keeps out who is forgotten."""
         self.failed = FailedReads(self.state, self.report, client.now)
         self.reader = Reader(
             client,
@@ -197,6 +200,7 @@ class Pipeline:
             on_page=on_page,
             blame=self.blame,
             resting=self.failed.resting,
+            door=self.door.page,
             allow_unproved=True,
         )
         self._waiting: dict[str, list[pa.Table]] = {}
@@ -205,6 +209,7 @@ class Pipeline:
         """Let go of pages that nobody needs: a run that reached its end leaves nothing to go on from."""
         self.odd_rows.name_those_left()
         self.failed.name_those_left()
+        self.report.attention += self.store.forgotten.unfinished()
         if self._journal and self._journal.reads:
             self.store.commit(self._journal, self._journal.reads)
         elif self.failed.changed:

@@ -127,6 +127,13 @@ def _set_target(
         first = oldest
     elif table == "replies":
         first = known or oldest
+    let_go = state.retained.get(table)
+    if let_go is not None and first < let_go:
+        pipeline.report.note(
+            f"{table}: those of before {let_go:%Y-%m-%d %H:%M} were let go by `smsdata retain`, and are not "
+            "read again."
+        )
+        first = max(let_go, known or let_go)
     moved = known is None or first < known
     if moved:
         state.keep_from(table, first)

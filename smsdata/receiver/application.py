@@ -2,7 +2,7 @@
 
 200 says that the callback is on disk; 503 that it is not, so that the gateway's retries bring it again. The
 log of accesses names kind and status, never an address or a parameter. Imports `addresses`, `group_commit`,
-`gateway.signatures`, `schema` and `store.spool`.
+`gateway.signatures`, `schema`, `store.forgotten` and `store.spool`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from smsdata.receiver.addresses import Addresses
 from smsdata.receiver.group_commit import GroupCommit
 from smsdata.schema.callbacks import KINDS, parameters
 from smsdata.settings import NO_SECRET, Secret
+from smsdata.store.forgotten import ForgottenPeople
 from smsdata.store.spool import Callback
 
 Scope = MutableMapping[str, Any]
@@ -52,7 +53,7 @@ class _RefusedError(Exception):
 
 
 class CallbackApplication:
-    """Answers requests; `commit` is there from when the server begins until it ends.
+    """Answers requests; `commit` and `people`, who are forgotten, are there from when the server begins.
 
     Parameters
     ----------
@@ -68,6 +69,7 @@ class CallbackApplication:
         self, addresses: Addresses, rules: Rules = Rules(), clock: Callable[[], float] = time.time
     ) -> None:
         self.commit: GroupCommit | None = None
+        self.people: ForgottenPeople | None = None
         self._addresses = addresses
         self._rules = rules
         self._clock = clock
@@ -119,6 +121,11 @@ class CallbackApplication:
             signature=headers.get(HEADER.encode(), b"").decode("latin-1"),
             checked=self._checked(headers, query, body),
         )  # fmt: skip
+        if self.people is not None:
+            try:
+                callback = self.people.now().callback(callback)
+            except StoreError:  # without the key of those who are forgotten nothing may be kept
+                raise _RefusedError(503) from None
         durable = self.commit is not None and await self.commit.put(callback.line())
         return 200 if durable else 503
 

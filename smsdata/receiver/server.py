@@ -1,6 +1,7 @@
 """The server: uvicorn with limits of what a connection may send and how long it may take.
 
-Imports `application`, `group_commit`, `addresses`, `store.spool` and `errors`.
+Imports `application`, `group_commit`, `addresses`, `store.forgotten`, `store.spool`, `errors` and, where
+somebody is forgotten, `analysis`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from smsdata.errors import UsageError
 from smsdata.receiver.application import MOST_LINE, CallbackApplication
 from smsdata.receiver.group_commit import GroupCommit
+from smsdata.store.forgotten import ForgottenPeople
 from smsdata.store.spool import Spool
 
 PORT = 8026
@@ -104,6 +106,9 @@ class _CallbackServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, with the thread that writes."""
+        self._application.people = ForgottenPeople(
+            self._spool.folder.parent, self._spool.disk, _what_a_reply_leaves
+        )
         self._application.commit = self._commit(self._spool)
         await super().startup(sockets)
         self.ready.set()
@@ -113,6 +118,12 @@ class _CallbackServer(uvicorn.Server):
         await super().shutdown(sockets)
         if self._application.commit is not None:
             await asyncio.to_thread(self._application.commit.close)
+
+
+def _what_a_reply_leaves(text: str) -> str:
+    from smsdata.analysis.reply_words import left_of_reply  # heavy, and needed for those few alone
+
+    return left_of_reply(text)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

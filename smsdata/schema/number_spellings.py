@@ -112,6 +112,18 @@ def to_msisdn(series: Any, country: str | None = None) -> pd.DataFrame:
     return pd.DataFrame({"msisdn": digits[codes], "reason": reasons[codes]}, index=values.index)
 
 
+def usual_spellings(msisdn: str) -> tuple[str, ...]:
+    """The digits by which a number is written: in full, within its country, and as dialled from abroad.
+
+    >>> usual_spellings("61491570156")
+    ('61491570156', '0491570156', '610491570156', '0061491570156', '001161491570156')
+    """
+    parsed = phonenumbers.parse(f"+{msisdn}")
+    within = re.sub(r"\D", "", phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL))
+    trunk = f"{parsed.country_code}{within}"
+    return tuple(dict.fromkeys([msisdn, within, trunk, f"00{msisdn}", f"0011{msisdn}"]))
+
+
 def known_region(country: str | None, what: str) -> str | None:
     """Give the two letters of a country in capitals; UsageError if it is none."""
     if country is None:

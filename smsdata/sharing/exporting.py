@@ -22,9 +22,10 @@ import pyarrow as pa
 
 from smsdata.analysis.core.dialect import quoted
 from smsdata.errors import StoreError, UsageError
+from smsdata.key_files import store_around
 from smsdata.settings import expanded
 from smsdata.sharing.formats import FORMATS
-from smsdata.sharing.pseudonyms import Pseudonyms, key_of, store_around, whole_table
+from smsdata.sharing.pseudonyms import Pseudonyms, key_of, whole_table
 from smsdata.sharing.row_filter import row_condition
 from smsdata.sharing.workbook import MOST_ROWS, refuse_more
 

@@ -2,19 +2,15 @@
 
 Owns the key, which lies outside every store, and what is left of each column: what nobody knows to be
 harmless is dropped. Pseudonyms are not anonymity: whoever has the key can make them again, and times and
-counts of one person can be told from another's. Imports `analysis`, `schema`, `settings` and `errors`.
+counts of one person can be told from another's. Imports `analysis`, `schema`, `settings`, `key_files` and
+`errors`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import os
 import re
-import secrets
-import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -26,12 +22,12 @@ import pyarrow.compute as pc
 from smsdata.analysis.core.column_types import arrow_table, pandas_type
 from smsdata.analysis.reply_phrases import concepts, normal
 from smsdata.analysis.reply_words import classify_text
-from smsdata.errors import StoreError, UsageError
+from smsdata.errors import UsageError
+from smsdata.key_files import KEY_BYTES, key_in_file
 from smsdata.schema.number_spellings import read_number
 from smsdata.schema.tables import TABLES
 from smsdata.settings import expanded, settings
 
-_KEY_BYTES = 32
 _PEOPLE = frozenset(
     {"msisdn", "number", "sender", "longcode", "baseline", "account", "keyword", "scope_sender"}
 )
@@ -314,69 +310,10 @@ def _class_of(text: str) -> str:
 def key_of(key: bytes | str | Path | None) -> bytes:
     """The key itself: as given, or of the file that is named or set, which is made where there is none."""
     if isinstance(key, bytes):
-        if len(key) < _KEY_BYTES:
+        if len(key) < KEY_BYTES:
             raise UsageError(
-                f"the key has {len(key)} bytes: give {_KEY_BYTES} random ones, secrets.token_bytes(32)."
+                f"the key has {len(key)} bytes: give {KEY_BYTES} random ones, secrets.token_bytes(32)."
             )
         return key
     path = expanded(key if key is not None else settings().pseudonym_key)
-    _refuse_in_store(path)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make_key(path)
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            facts, written = os.fstat(handle), os.read(handle, 200)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise StoreError(
-            f"the key of pseudonyms at {path} cannot be made or read ({error.strerror}): "
-            "set SMSDATA_PSEUDONYM_KEY to another file."
-        ) from None
-    if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077 or facts.st_uid != os.geteuid():
-        raise StoreError(f"{path} may be read by others, or is not yours: chmod 600 it, or make another key.")
-    word = written.strip()
-    if not re.fullmatch(rb"[0-9a-f]{64}", word):
-        raise UsageError(f"{path} holds no key of pseudonyms: name another file, which is then made.")
-    return bytes.fromhex(word.decode())
-
-
-def _make_key(path: Path) -> None:
-    """Make a key, if there is none: another process may be making it too, and the first wins."""
-    if path.exists():
-        return
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(handle, secrets.token_hex(_KEY_BYTES).encode() + b"\n")
-        os.fsync(handle)
-        os.close(handle)
-        with suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink()
-
-
-def store_around(path: Path) -> Path | None:
-    """The store in whose folder a path lies, if it lies in one."""
-    folders = path.absolute().resolve().parents
-    return next((folder for folder in folders if (folder / ".smsdata").is_dir()), None)
-
-
-def _refuse_in_store(path: Path) -> None:
-    folder = store_around(path)
-    if folder is not None:
-        raise StoreError(
-            f"the key of pseudonyms must not lie in the store {folder}, which would be shared with it: "
-            "set SMSDATA_PSEUDONYM_KEY to a file elsewhere."
-        )
-
-
-def key_fingerprint(key: bytes) -> str:
-    """Tell keys apart without showing them: eight hexadecimal digits.
-
-    >>> key_fingerprint(bytes(32))
-    '66687aad'
-    """
-    return hashlib.sha256(key).hexdigest()[:8]
+    return key_in_file(path, "pseudonyms", "SMSDATA_PSEUDONYM_KEY")

@@ -59,8 +59,10 @@ class PageJournal:
             self._index.setdefault(read, {})[number] = (start, len(body), seen_at)
 
     @contextmanager
-    def moving(self, merged: Iterable[str]) -> Iterator[Callable[[Path], None]]:
-        """Move to a new file, which takes over the pages of reads that are not merged yet."""
+    def moving(
+        self, merged: Iterable[str], change: Callable[[bytes], bytes] = bytes
+    ) -> Iterator[Callable[[Path], None]]:
+        """Move to a new file, which takes over the pages of reads that are not merged yet, each changed."""
         with self._guard:
             old = self._file
             kept = {read: self.pages(read) for read in set(self._index) - set(merged)}
@@ -70,7 +72,7 @@ class PageJournal:
                 self._open(path)
                 for read, pages in kept.items():
                     for number, (body, seen_at) in pages.items():
-                        self.add(read, number, body, seen_at)
+                        self.add(read, number, change(body), seen_at)
                 if kept:
                     self._file.sync()  # they may have been durable in the old file, which goes
 

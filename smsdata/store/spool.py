@@ -134,6 +134,18 @@ def _is_there(folder: Path, name: str) -> bool:
     return any(os.path.lexists(folder / f"{name}.{ending}") for ending in endings)
 
 
+def read_segment(path: Path) -> Segment:
+    """What one file of a spool holds, a segment or callbacks that were put aside."""
+    return _parsed_line(path, _content_of_segment(path))
+
+
+def replace_segment(disk: Disk, segment: Segment, callbacks: Sequence[Callback]) -> None:
+    """Put a sealed file of these callbacks in the place of one."""
+    content = b"".join(callback.line() for callback in callbacks)
+    seal = _line_of({"seal": hashlib.sha256(content).hexdigest(), "count": len(callbacks)})
+    disk.replace(segment.path, content + seal)
+
+
 class Spool:
     """The callbacks of one store.
 

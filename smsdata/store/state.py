@@ -179,6 +179,9 @@ class State:
     rounds: Rounds | None = None
     """How far the rounds have come where there are too many sends for one run; None where there are not."""
 
+    retained: dict[str, datetime] = field(default_factory=dict)
+    """By table, before when its rows were let go: `coverage` tells that they were stored. None comes back."""
+
     # ---- whose store, which journal --------------------------------------------------------------
 
     def bind(self, account: str, base_url: str) -> None:
@@ -345,6 +348,13 @@ def note_all_members(state: State) -> None:
 def note_rejects(state: State, names: Iterable[str]) -> None:
     """Remember which files of rows that were set aside there are."""
     state.rejects = set(names)
+
+
+def note_retained(state: State, table: str, before: datetime, *, complete_from: datetime) -> None:
+    """Remember that the rows of a table from before an instant are let go, and none of them comes back."""
+    state.retained[table] = max(before, state.retained.get(table, before))
+    if table in state.kept_from:
+        state.kept_from[table] = max(complete_from, state.kept_from[table])
 
 
 def note_left_out(state: State, replies: Mapping[int, datetime]) -> None:

@@ -14,7 +14,7 @@ other modules of `smsdata.store`, `schema`, `settings`, `shown`, `times`, `machi
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,6 +33,7 @@ from smsdata.settings import canonical_url, expanded
 from smsdata.shown import shown_in_any_case
 from smsdata.store.disk import Disk
 from smsdata.store.evidence import as_observed
+from smsdata.store.forgotten import ForgottenPeople
 from smsdata.store.journal import PageJournal
 from smsdata.store.keys import rows_without, same_keys
 from smsdata.store.merging import Merging
@@ -141,6 +142,8 @@ class Store:
         """How rows get into the tables."""
         self.rejects = Rejects(self.private, self.disk)
         """The rows that were set aside because they do not fit."""
+        self.forgotten = ForgottenPeople(self.private, self.disk)
+        """Who is forgotten: their numbers are taken out of whatever is merged."""
         self._writing = False
 
     def __repr__(self) -> str:
@@ -364,7 +367,8 @@ class Store:
         A status only ever moves up in rank (a word never seen ranks above pending); of two final ones
         a polled one counts, then the one seen last, then delivered. An opt-out stays, the earliest
         delivery counts; all else is what was polled last. Merging again changes nothing. Messages
-        take the statuses of the dlrs that are merged.
+        take the statuses of the dlrs that are merged. People who are forgotten are taken out first, and rows
+        that `retain` let go stay away.
 
         Parameters
         ----------
@@ -373,6 +377,10 @@ class Store:
         source
             For dlrs: ``"polled"``, or ``"callback"``, which says status and delivery but no more.
         """
+        rows, _ = self.forgotten.now().rows(rows)
+        if before := self.state.retained.get(table):
+            stamps = rows.column(TABLES[table].time)
+            rows = rows.filter(pc.greater_equal(stamps, pa.scalar(before, stamps.type)))
         return self.merging.merge(table, rows, source)
 
     def apply_snapshot(
@@ -387,6 +395,7 @@ class Store:
 
         `scope` names the part of the table that was read, such as ``{"list_id": [7, 8]}``.
         """
+        rows, _ = self.forgotten.now().rows(rows)
         old = self.rows(table)
         for column, values in (scope or {}).items():
             old = old.filter(pc.is_in(old.column(column), value_set=pa.array(values, pa.int64())))
@@ -405,9 +414,11 @@ class Store:
                 self.disk.remove(old)
         return PageJournal(self.disk, current)
 
-    def commit(self, journal: PageJournal, merged: Iterable[str]) -> None:
+    def commit(
+        self, journal: PageJournal, merged: Iterable[str], change: Callable[[bytes], bytes] = bytes
+    ) -> None:
         """These reads are merged: move the cursors; the journal goes on with the pages of the others."""
-        with journal.moving(merged) as move:
+        with journal.moving(merged, change) as move:
             self.state.next_journal()
             move(_journal_of(self))
             self.save_state()

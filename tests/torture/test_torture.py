@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.hygiene_world import Template
 
 from . import (
     backtests,
@@ -13,6 +16,7 @@ from . import (
     callback_orders,
     callbacks,
     drift,
+    erasure,
     fault,
     fuzz,
     histories,
@@ -292,3 +296,22 @@ def test_live_week_catches(bug: str) -> None:
     kills = 0.2 if bug == "answer before fsync" else 0.05  # it only shows in an answer just before the end
     tally = live_week.run(1, messages=150, kills=kills, quiet=2, **how)
     assert any(LIVE_WEEK[bug] in line for line in tally.wrong), str(tally)
+
+
+def test_erasure_is_finished_by_the_next_try() -> None:
+    tally = erasure.run(1, every=37)
+    assert not tally.wrong, str(tally)
+    assert min(tally.fired["kill"], tally.fired["fsync"] + tally.fired["write"]) >= 2
+
+
+@pytest.fixture(scope="module")
+def with_a_person(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return erasure.prepare(tmp_path_factory.mktemp("erasure"))
+
+
+@pytest.mark.parametrize("bug", erasure.BUGS)
+def test_erasure_catches(bug: str, with_a_person: Template, tmp_path: Path) -> None:
+    told = erasure.receipt_of(bug, with_a_person, tmp_path / "store")
+    assert told.searched is not None
+    assert told.searched.found
+    assert told.exit_code == 3

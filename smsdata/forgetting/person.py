@@ -1,0 +1,209 @@
+"""One person is forgotten: the list of places, the rewriting, the receipt.
+
+The list is written before anything is changed, with the hashes by which the number is kept out from then on;
+then every place is put right; then all bytes are searched. Doing it again after a crash finishes it. Imports
+`places`, `read_back`, `store`, `schema`, `analysis` and `errors`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from smsdata.analysis.reply_words import left_of_reply
+from smsdata.errors import UsageError
+from smsdata.forgetting.places import Place, places, places_in
+from smsdata.forgetting.read_back import Searched, searched
+from smsdata.key_files import key_fingerprint
+from smsdata.schema.number_spellings import known_region, read_number, usual_spellings
+from smsdata.settings import expanded
+from smsdata.store.forgotten import Forgotten, forget_key, hashes_of, number_hash, stand_in_of
+from smsdata.store.spool import Spool, spool_folder
+from smsdata.store.store import Store, existing_store
+
+OUT_OF_REACH = (
+    "the account at the gateway: delete the contact there too, or opt it out",
+    "copies of the store, backups; exports, packs and reports that --also did not name; what was published",
+    "notebooks, terminals and the memory of running processes",
+)
+"""What smsdata cannot put right."""
+
+_BETWEEN = r"[\s().\-/]{0,2}"
+
+
+@dataclass
+class Forgetting:
+    """What forgetting a person would do, or did.
+
+    Attributes
+    ----------
+    stand_in : str
+        What takes the place of the number; empty as long as nothing was done.
+    places : list of Place
+        Where the number stood.
+    applied : bool
+        Whether the places were put right.
+    searched : Searched or None
+        What the search of all bytes found afterwards.
+    """
+
+    stand_in: str = ""
+    places: list[Place] = field(default_factory=list)
+    applied: bool = False
+    searched: Searched | None = None
+
+    @property
+    def left(self) -> list[Place]:
+        """The places that smsdata cannot put right."""
+        return [place for place in self.places if place.what == "left"]
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 where the number is found still, or could not be looked for."""
+        told = self.searched
+        look = self.left or (told is not None and (told.found or told.not_judged))
+        return 3 if look else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values, without the number."""
+        return {
+            "stand_in": self.stand_in, "applied": self.applied,
+            "places": [asdict(place) for place in self.places],
+            "searched": asdict(self.searched) if self.searched else None,
+            "out_of_reach": list(OUT_OF_REACH), "exit_code": self.exit_code,
+        }  # fmt: skip
+
+    def lines(self) -> list[str]:
+        """The list for a person, and the receipt."""
+        verb = "held" if self.applied else "holds"
+        lines = [f"{one.kind:<12} {one.count:>8,}  {one.what:<10} {one.place}" for one in self.places]
+        lines = (
+            [f"The number stands in {len(lines):,} places:", *lines] if lines else [f"No place {verb} it."]
+        )
+        lines += ["Out of reach:", *(f"  {line}" for line in OUT_OF_REACH)]
+        told = self.searched
+        if told is None:
+            return [*lines, "Nothing was changed: --apply does it."]
+        lines += [
+            f"Searched {told.files:,} files, {told.bytes:,} bytes and {told.pages:,} compressed pages: the "
+            f"number stands in {len(told.found):,} of them.",
+            *(f"  still in {name}: {count:,}" for name, count in told.found.items()),
+            *(f"  could not be searched: {name}" for name in told.not_judged),
+        ]
+        return [*lines, f"In its place stands {self.stand_in}."]
+
+
+def forget(
+    store: Store | str | Path,
+    number: str,
+    *,
+    country: str | None = None,
+    apply: bool = False,
+    also: Sequence[str | Path] = (),
+    wait: float = 0.0,
+) -> Forgetting:
+    """Take a person out of a store, and keep that person out.
+
+    Parameters
+    ----------
+    store
+        The store, or its folder.
+    number
+        The person's number, in any spelling that `smsdata.to_msisdn` reads.
+    country
+        The country of a number that is written without one, such as ``"AU"``.
+    apply
+        Do it; without it nothing is changed.
+    also
+        Files and folders outside the store to put right too: exports, packs, reports, logs.
+    wait
+        Seconds to wait for another process that writes the store.
+
+    Returns
+    -------
+    Forgetting
+        The places and, once applied, what the search of all bytes found.
+
+    Raises
+    ------
+    UsageError
+        It is no number; there is no store, file or folder of that name.
+    LockedError
+        Another process writes the store, or receives callbacks for it.
+    StoreError
+        A file is damaged, or the key cannot be made or read. Running it again goes on from there.
+    """
+    msisdn, why = read_number(number.strip(), known_region(country, "--country"))
+    if msisdn is None:
+        raise UsageError(
+            f"that is no phone number that can be forgotten ({why}): give it in full, or --country."
+        )
+    store = existing_store(store)
+    roots = _roots(also)
+    spellings = usual_spellings(msisdn)
+    if not apply:
+        gone = _one_person(secrets.token_bytes(32), msisdn, spellings)
+        return Forgetting("", [*places(store, gone, apply=False), *places_in(roots, gone, apply=False)])
+    with store.writing(wait=wait), _without_receiver(store):
+        store.forgotten.now()  # raises where its key is another one
+        key = forget_key(make=True)
+        gone = _one_person(key, msisdn, spellings)
+        done = Forgetting(stand_in_of(key, msisdn), applied=True)
+        done.places = [*places(store, gone, apply=False), *places_in(roots, gone, apply=False)]
+        facts = _written_first(store, key, spellings, done)
+        for _ in places(store, gone, apply=True):
+            pass
+        store.save_state()
+        for _ in places_in(roots, gone, apply=True):
+            pass
+        done.searched = searched([store.path, *roots], spellings[:2])
+        whole = not done.searched.found and not done.searched.not_judged
+        store.forgotten.write(facts | {"done_at": _this_second() if whole else None})
+    return done
+
+
+def _roots(also: Iterable[str | Path]) -> list[Path]:
+    roots = [expanded(one) for one in also]
+    for root in roots:
+        if not root.exists():
+            raise UsageError(f"there is no file or folder {root}: correct its name.")
+    return roots
+
+
+def _one_person(key: bytes, msisdn: str, spellings: Sequence[str]) -> Forgotten:
+    people = {number_hash(key, digits): stand_in_of(key, msisdn) for digits in spellings}
+    pattern = "|".join(_BETWEEN.join(digits) for digits in spellings)
+    return Forgotten(key, people, left_of_reply, pattern)
+
+
+@contextmanager
+def _without_receiver(store: Store) -> Iterator[None]:
+    """Be the one who may change the spool; LockedError while `smsdata listen` runs."""
+    folder = spool_folder(store.private)
+    if not folder.is_dir():
+        yield
+        return
+    with Spool(folder).receiving("smsdata forget"):
+        yield
+
+
+def _written_first(store: Store, key: bytes, spellings: Sequence[str], done: Forgetting) -> dict[str, Any]:
+    """Keep the list and the hashes before anything is changed; a second try adds to the list of the first."""
+    before = [one for one in store.forgotten.records() if one["stand_in"] == done.stand_in]
+    listed = [asdict(place) for place in done.places]
+    facts = {
+        "stand_in": done.stand_in, "hashes": hashes_of(key, spellings), "key": key_fingerprint(key),
+        "begun_at": before[0]["begun_at"] if before else _this_second(), "done_at": None,
+        "places": [one for known in before for one in known["places"] if one not in listed] + listed,
+    }  # fmt: skip
+    store.forgotten.write(facts)
+    return facts
+
+
+def _this_second() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+00:00}"

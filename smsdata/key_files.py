@@ -1,0 +1,88 @@
+"""Keys that lie outside every store, each in a file that only its owner can read.
+
+Owns how such a file is made, and what is refused. Imports `errors`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from smsdata.errors import StoreError, UsageError
+
+KEY_BYTES = 32
+
+
+def key_in_file(path: Path, what: str, variable: str, *, make: bool = True) -> bytes:
+    """The key in a file, which is made where there is none; `what` it is of, and which setting names it.
+
+    Raises
+    ------
+    StoreError
+        It cannot be made or read, others may read it, it lies in a store, or it is not to be made and is
+        not there.
+    UsageError
+        The file holds something else.
+    """
+    folder = store_around(path)
+    if folder is not None:
+        raise StoreError(
+            f"the key of {what} must not lie in the store {folder}, which would be shared with it: "
+            f"set {variable} to a file elsewhere."
+        )
+    try:
+        if make:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_key(path)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            facts, written = os.fstat(handle), os.read(handle, 200)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        how = "made or read" if make else "read"
+        raise StoreError(
+            f"the key of {what} at {path} cannot be {how} ({error.strerror}): set {variable} to another file."
+        ) from None
+    if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077 or facts.st_uid != os.geteuid():
+        raise StoreError(f"{path} may be read by others, or is not yours: chmod 600 it, or make another key.")
+    word = written.strip()
+    if not re.fullmatch(rb"[0-9a-f]{64}", word):
+        raise UsageError(f"{path} holds no key of {what}: name another file, which is then made.")
+    return bytes.fromhex(word.decode())
+
+
+def _make_key(path: Path) -> None:
+    """Make a key, if there is none: another process may be making it too, and the first wins."""
+    if path.exists():
+        return
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(handle, secrets.token_hex(KEY_BYTES).encode() + b"\n")
+        os.fsync(handle)
+        os.close(handle)
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+def store_around(path: Path) -> Path | None:
+    """The store in whose folder a path lies, if it lies in one."""
+    folders = path.absolute().resolve().parents
+    return next((folder for folder in folders if (folder / ".smsdata").is_dir()), None)
+
+
+def key_fingerprint(key: bytes) -> str:
+    """Tell keys apart without showing them: eight hexadecimal digits.
+
+    >>> key_fingerprint(bytes(32))
+    '66687aad'
+    """
+    return hashlib.sha256(key).hexdigest()[:8]

@@ -1,0 +1,186 @@
+"""Erasure: a process that forgets a person dies or its disk fails; the next try does the rest."""
+
+from __future__ import annotations
+
+import errno
+import json
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from smsdata import Store, hygiene, sync
+from smsdata.errors import SmsDataError
+from smsdata.forgetting import person
+from smsdata.forgetting import places as rooms
+from smsdata.forgetting.read_back import searched
+from smsdata.schema.frames import Reject
+from smsdata.schema.tables import TABLES
+from smsdata.store.disk import Disk
+from tests.support.callback_events import AT, put
+from tests.support.callers import dlr, reply
+from tests.support.hygiene_world import Template, World, copied, number, slim_world
+
+from .fault import Failing
+from .kill import Deadly, in_child
+from .tally import Tally
+
+WHO = number(0)
+_SEEN = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def prepare(folder: Path) -> Template:
+    """A store with the number in every kind of place: tables, journal, rejects, spool, runs, plans, texts."""
+    world, plan = slim_world(folder)
+    with world.client() as client:
+        hygiene.apply(plan, client, world.store, dry_run=False)
+    hygiene.plan(world.store)
+    store = world.store
+    raw = {"id": "x", "msisdn": WHO, "message": f"to {WHO}"}
+    with store.writing():
+        journal = store.journal()
+        journal.add("get-user-sms-sent?start=1", 1, json.dumps({"messages": [raw]}).encode(), _SEEN)
+        journal.close()
+        store.rejects.add([Reject("messages", "id", 1, 1, "odd", raw, "messages", {})], "get", _SEEN)
+        store.state.rejects = store.rejects.names()
+        store.save_state()
+    put(store, ("dlr", dlr(7, int(WHO), AT)), ("reply", reply(9, 7, int(WHO), AT)))
+    (store.private / "notes.log").write_text(f"+{WHO}\n")
+    return world, plan
+
+
+def _forget(store: Path, disk: Disk | None = None) -> person.Forgetting:
+    return person.forget(Store(store, disk=disk), WHO, apply=True)
+
+
+def tables_of(store: Path) -> dict[str, pd.DataFrame]:
+    """Every table, in the order of its keys, without when a row was last seen."""
+    return {
+        name: Store(store)
+        .read(name)
+        .drop(columns="synced_at")
+        .sort_values(list(table.key))
+        .reset_index(drop=True)
+        for name, table in TABLES.items()
+    }
+
+
+def _wrong(world: World, due: dict[str, pd.DataFrame] | None) -> Iterator[str]:
+    """What is wrong after the last try, and after the next sync."""
+    store = world.store.path
+    told = _forget(store)
+    assert told.searched is not None
+    yield from (f"the receipt names {Path(name).name}" for name in told.searched.found)
+    yield from (f"a search finds {Path(name).name}" for name in searched([store], [WHO]).found)
+    for name, rows in tables_of(store).items() if due else ():
+        if due and not rows.equals(due[name]):
+            yield f"{name}: {len(rows)} rows, due {len(due[name])}, or others than those"
+    aside = Store(store).rejects.all()
+    yield from [] if len(aside) == 1 else [f"{len(aside)} rows lie aside, due 1"]
+    with world.client() as client:
+        sync(client, Store(store))
+    yield from (f"after a sync {Path(name).name} has it" for name in searched([store], [WHO]).found)
+    yield from (str(one) for one in Store(store).verify() if one.what != "set aside")
+
+
+Strike = Callable[[Path], bool]
+"""Does something bad to a forgetting in a folder; gives whether it happened."""
+
+
+def _kill(at: int, *, torn: bool) -> Strike:
+    def strike(store: Path) -> bool:
+        return in_child(lambda: _forget(store, Deadly(store / ".smsdata", at=at, torn=torn)), patience=60)
+
+    return strike
+
+
+def _fail(method: str, at: int, code: int) -> Strike:
+    def strike(store: Path) -> bool:
+        try:
+            _forget(store, Failing(store / ".smsdata", method, at, code))
+        except SmsDataError:
+            return True
+        return False
+
+    return strike
+
+
+def _planned(calls: Sequence[str], every: int, rng: random.Random) -> list[tuple[str, Strike]]:
+    planned = [
+        (f"kill at {at}", _kill(at, torn=torn)) for at in range(1, len(calls) + 1) for torn in (False, True)
+    ]
+    for method in ("open", "write", "fsync", "rename"):
+        for at in range(1, calls.count(method) + 1):
+            planned.append((f"{method} {at} fails", _fail(method, at, rng.choice([errno.ENOSPC, errno.EIO]))))
+    return planned[rng.randrange(every) :: every]
+
+
+def run(seed: int, *, every: int = 1, until_wrong: bool = False) -> Tally:
+    """Kill and fail at every I/O call, or every n-th; every other time a sync comes before the next try."""
+    tally, rng = Tally("erasure", seed), random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="smsdata-erasure-") as name:
+        folder = Path(name)
+        template = prepare(folder / "made")
+        counted = copied(template, folder / "counted")
+        disk = Deadly(counted.store.path / ".smsdata")
+        _forget(counted.store.path, disk)
+        due = tables_of(counted.store.path)
+        for n, (what, strike) in enumerate(_planned(disk.made, every, rng)):
+            world = copied(template, folder / "struck")
+            store = world.store.path
+            tally.fired[what.split(" ")[0] if strike(store) else "nothing happened"] += 1
+            try:
+                if n % 2:
+                    with world.client() as client:
+                        sync(client, Store(store))
+                tally.wrong += [f"{what}: {line}" for line in _wrong(world, None if n % 2 else due)]
+            except Exception as error:
+                tally.wrong.append(f"{what}: {type(error).__name__}: {error}")
+            shutil.rmtree(store)
+            if until_wrong and tally.wrong:
+                break
+    return tally
+
+
+# ---- broken on purpose ---------------------------------------------------------------------------------
+
+
+def _nothing(*_: Any, **__: Any) -> Iterator[rooms.Place]:
+    return iter(())
+
+
+BUGS: dict[str, tuple[Any, str, Any]] = {
+    "tables are skipped": (rooms, "_tables", _nothing),
+    "the journal is skipped": (rooms, "_journal", _nothing),
+    "rejects are skipped": (rooms, "_rejects", _nothing),
+    "the spool is skipped": (rooms, "_spool", _nothing),
+    "run journals are skipped": (rooms, "_runs", _nothing),
+    "plans are skipped": (rooms, "_plans", _nothing),
+    "other files are skipped": (rooms, "_other_files", _nothing),
+}
+"""A place that is skipped: the receipt must name it."""
+
+
+@contextmanager
+def broken(bug: str) -> Iterator[None]:
+    """A bug in the place of a function."""
+    module, name, wrong = BUGS[bug]
+    right = getattr(module, name)
+    setattr(module, name, wrong)
+    try:
+        yield
+    finally:
+        setattr(module, name, right)
+
+
+def receipt_of(bug: str, template: Template, folder: Path) -> person.Forgetting:
+    """The receipt of a forgetting with a bug in it."""
+    world = copied(template, folder)
+    with broken(bug):
+        return _forget(world.store.path)
