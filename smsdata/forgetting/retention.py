@@ -89,13 +89,13 @@ def retain(
         raise UsageError("name a table and an age, such as `smsdata retain replies=400d`.")
     store = existing_store(store)
     if not apply:
-        return [_told(store, table, at, apply=False) for table, at in before.items()]
+        return [_as_told(store, table, at, apply=False) for table, at in before.items()]
     with store.writing(wait=wait):
         told = []
         for table, at in before.items():
             note_retained(store.state, table, at, complete_from=at + _AT_THE_EDGE)
             store.save_state()
-            told.append(_told(store, table, at, apply=True))
+            told.append(_as_told(store, table, at, apply=True))
         store.save_state()
     return told
 
@@ -112,7 +112,7 @@ def _age_of(table: str, age: str) -> timedelta:
     return length
 
 
-def _told(store: Store, table: str, before: datetime, *, apply: bool) -> LetGo:
+def _as_told(store: Store, table: str, before: datetime, *, apply: bool) -> LetGo:
     gone = stay = history = 0
     for part in store.tables.inventory.trusted(table):
         rows = load_part(part)

@@ -121,13 +121,13 @@ def apply(
         run.report.attention += missing_callbacks(store.private)
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
-            run.report.attention += _recorded(store, client.now())
+            run.report.attention += _kept_in_step(store, client.now())
         run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
         run.report.calls = client.calls - began
     return run.report
 
 
-def _recorded(store: Store, now: datetime) -> list[str]:
+def _kept_in_step(store: Store, now: datetime) -> list[str]:
     """Bring the suppressions in line with all runs, one that was cut off included; gives what to look at."""
     return rewrite_lost_suppressions(store, now) + [
         f"run {name}: its journal does not agree with the table suppressions; nothing was taken from it."
@@ -170,7 +170,7 @@ def _in_time_or_kept(
                 if _was_carried_out(entry, contact):
                     entry.state, entry.note = "done", "confirmed by looking it up"
                     journal.write(entry)
-        _recorded(store, client.now())
+        _kept_in_step(store, client.now())
         done = sum(entry.removed for entry in journal.entries.values())
         raise SafetyError(
             f"{error} It was cut off when it had changed {done:,} contacts: they are kept in the table "
