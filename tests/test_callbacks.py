@@ -356,6 +356,29 @@ def test_a_segment_that_is_damaged_is_named_by_verify(world: Made) -> None:
     assert [one.what for one in store.verify() if one.table == "callbacks"] == ["damaged"]
 
 
+def test_a_line_damaged_in_an_open_segment_is_told_and_a_half_written_end_is_not(world: Made) -> None:
+    spool = Spool(spool_folder(world[2].private))
+    lines = [Callback(at, "dlr").line() for at in (1, 2, 3)]
+    with spool.receiving("a test"):
+        spool.append(lines)
+    (file,) = spool.folder.glob("*.sealed")
+    damaged = lines[0] + lines[1].replace(b"dlr", b"dlX") + lines[2]
+    for content, count, harmed in (
+        (damaged + lines[0][:-9], 2, 1),
+        (damaged, 2, 1),
+        (lines[0] + lines[1][:9], 1, 0),
+    ):
+        file.unlink()
+        file.with_suffix(".open").write_bytes(content)
+        spool.recover()
+        (segment,) = spool.segments("sealed")
+        assert (len(segment.callbacks), segment.damaged, segment.sealed) == (count, harmed, True)
+    file.unlink()
+    file.with_suffix(".open").write_bytes(damaged)
+    _, report = ingest(world[2])
+    assert [line for line in report.attention if "1 lie in damaged lines" in line]
+
+
 def test_a_receiver_whose_segment_is_deleted_while_it_is_open_leaves_its_name(world: Made) -> None:
     spool = Spool(spool_folder(world[2].private))
     with spool.receiving("a test"):

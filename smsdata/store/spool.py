@@ -121,11 +121,20 @@ def _parsed_line(path: Path, content: bytes) -> Segment:
             segment.callbacks.append(Callback(**record))
         end += len(line) + 1
     if path.suffix == ".open":
-        if not content.endswith(b"\n") and segment.damaged:
+        tail = content[content.rfind(b"\n") + 1 :]
+        if tail and _record_in(tail) is None:
             segment.damaged -= 1  # the last line of a crash: nobody was told that it is there
     elif not segment.sealed:  # written whole, so something is gone or changed
         segment.damaged = max(1, segment.damaged)
     return segment
+
+
+def _kept_lines(was: bytes) -> bytes:
+    """The lines of an open segment without its seal and a half written end; damaged ones stay, to be told."""
+    *lines, tail = was.split(b"\n")
+    if tail and _record_in(tail) is not None:
+        lines.append(tail)
+    return b"".join(line + b"\n" for line in lines if line and "seal" not in (_record_in(line) or {}))
 
 
 def _is_there(folder: Path, name: str) -> bool:
@@ -250,13 +259,13 @@ class Spool:
             raise
 
     def recover(self) -> None:
-        """Seal the segments that a crash or a full disk left open, without their half written lines."""
+        """Seal the segments that a crash or a full disk left open, without their half written ends."""
         for path in self._named("open"):
             if self._open and path == self._open.path:
                 continue
             was = _content_of_segment(path)
             segment = _parsed_line(path, was)
-            content = b"".join(callback.line() for callback in segment.callbacks)
+            content = _kept_lines(was)
             if segment.damaged:  # not of a crash: keep it as evidence of a damaged disk
                 self.disk.replace(path.with_suffix(".damaged"), was)
             if content:
