@@ -64,7 +64,7 @@ def test_client_names_the_nearest_method() -> None:
             client.mesages()  # type: ignore[attr-defined]
         with pytest.raises(AttributeError, match=r"^Client has no 'colour'. Tables: campaigns, messages"):
             _ = client.colour  # type: ignore[attr-defined]
-        assert not hasattr(client, "_repr_html_")  # what notebooks ask every object for
+        assert not hasattr(client, "_repr_svg_")  # what notebooks ask every object for
         with pytest.raises(TypeError, match="message_id"):
             client.dlrs()  # type: ignore[call-arg]
 

@@ -66,7 +66,9 @@ def test_completion_in_a_kernel_offers_public_names_alone(
     offered: dict[str, list[str]], text: str, jedi: bool
 ) -> None:
     known = set(PUBLIC[text]) | (
-        {"calls_of", "clocks", "pool", "settings", "threads", "throttle"} if text == "client." else set()
+        {"calls_of", "clocks", "is_at_another_time", "pool", "settings", "threads", "throttle"}
+        if text == "client."
+        else set()
     )
     assert set(PUBLIC[text]) <= set(offered[f"{jedi} {text}"])
     assert set(offered[f"{jedi} {text}"]) <= known

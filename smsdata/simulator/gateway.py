@@ -7,7 +7,6 @@ Imports the account, the calls, drift and faults.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import random
 import time
@@ -295,7 +294,8 @@ class Gateway:
             if not self.limiter.allows(at):
                 raise Refused("OVER_LIMIT", "Too many calls.", 429)
             query = Query(given, now=self.account.now, bounds=self.bounds)
-            page = int(query.params["page"]) if query.params.get("page", "").isdigit() else 1
+            asked = query.params.get("page", "")
+            page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 18 else 1
             lasting = self.faults.lasting(call, query.params)
             if lasting == fault.NOT_OFFERED:
                 raise Refused("NOT_IMPLEMENTED", "No such call.", 404)
@@ -310,7 +310,7 @@ class Gateway:
         scheme, _, encoded = header.partition(" ")
         try:
             given = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:
             given = b""
         if scheme.lower() != "basic" or given != self._credentials:
             raise Refused("AUTH_FAILED", "Wrong credentials.", 401)

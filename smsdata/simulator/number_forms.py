@@ -15,13 +15,15 @@ _PREFIXES = {"AU": ("61", 9), "GB": ("44", 10), "UK": ("44", 10), "US": ("1", 10
 
 def international(digits: str, country: str | None) -> int:
     """A number in international form; a national one is rewritten with the country's prefix."""
-    plain = "".join(c for c in digits if c.isdigit())
+    plain = "".join(c for c in digits if c.isascii() and c.isdigit())
+    if not plain:
+        raise Refused("FIELD_INVALID", "The number has no digits.")
     if country is not None and country.upper() in _PREFIXES:
         prefix, _ = _PREFIXES[country.upper()]
         if not plain.startswith(prefix) or plain.startswith("0"):
             plain = prefix + plain.lstrip("0")
-    if not plain:
-        raise Refused("FIELD_INVALID", "The number has no digits.")
+    if len(plain) > 18:
+        raise Refused("FIELD_INVALID", "The number has more than 18 digits.")
     return int(plain)
 
 

@@ -85,7 +85,7 @@ def _audience(state: AccountState, query: Query) -> tuple[list[Member] | None, i
 
 def _sendable(given: str, country: str | None) -> int | None:
     """A number that can be sent to; None for another."""
-    if not any(character.isdigit() for character in given):
+    if not 0 < sum(character.isascii() and character.isdigit() for character in given) <= 15:
         return None
     msisdn = international(given, country)
     return msisdn if is_mobile(msisdn) else None
