@@ -189,6 +189,7 @@ class _Application:
         self.store = store
         self.journal = journal
         self.dry_run = dry_run
+        self.fresh: set[int] = set()  # rows done by this very run: the table suppressions has them not yet
         self.lists_of: dict[str, list[int]] = {}  # of who is to be opted out
         self.report = HygieneReport(journal.run, dry_run)
 
@@ -297,6 +298,7 @@ class _Application:
 
     def _done(self, entry: Entry, note: str) -> tuple[Outcome, str]:
         entry.state, entry.note, entry.at = "done", note, self._now()
+        self.fresh.add(entry.row)
         if not self.dry_run:
             self.journal.write(entry)
         return "done", note
@@ -320,7 +322,7 @@ class _Application:
         still = sorted(now.keys() & mine.keys())
         others = before - now.keys() - {entry.msisdn for entry in changed}
         for number in still:
-            if mine[number].state == "done" and not _was_carried_out(mine[number], now[number]):
+            if mine[number].row in self.fresh and not _was_carried_out(mine[number], now[number]):
                 self.report.correct(list_id, number, *self._refused(mine[number], _SAID_YES))
         if still:
             self.report.attention.append(f"list {list_id}: {len(still)} contacts are active again or still.")

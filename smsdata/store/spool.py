@@ -324,8 +324,11 @@ class Spool:
     def mark_merged(self, segment: Segment) -> None:
         """A sealed segment is merged: its callbacks stand in the store."""
         if segment.path.suffix == ".sealed":
-            with suppress(FileNotFoundError):
+            try:
                 self.disk.move(segment.path, segment.path.with_suffix(".merged"))
+            except StoreError:
+                if segment.path.exists():
+                    raise  # else another process was first
             self._sealed_names.forget(segment.path.stem)
 
     def forget_merged(self, before: float) -> None:
