@@ -412,11 +412,11 @@ def _status_counts(
     word = f"\"status\" = '{COUNTED_STATUSES[hit]}'"
     trials = trials_of(tables, "messages", keys, trial=_FINAL, hit=word, rest=old)
     settled = raw[list(FINAL_STATUSES)].sum(axis=1)
-    ordered = keys.in_order(raw[keys.names].assign(hits=raw[hit], trials=settled))
     clusters = cluster_counts(tables, keys, trials)
+    grouped = Grouped.of(raw, keys, trials, clusters, hits=raw[hit], tried=settled)
     counts = keys.finish(raw)
     partial = partial_periods(keys, counts, counts, present=present, tz=tz)
-    return _Counted(counts, partial, present, Grouped(ordered, keys, trials, clusters))
+    return _Counted(counts, partial, present, grouped)
 
 
 def _rates(counted: _Counted, level: float) -> pd.DataFrame:

@@ -166,10 +166,9 @@ def reply_rate(
         )
         frame = pd.concat([counts[keys.names], typed(full, _REPLY_RATES)], axis=1).assign(**partial)
         if baseline is not None:
-            laid = keys.in_order(raw[keys.names].assign(hits=raw["replied"], trials=raw["delivered"]))
-            frame = beside_baseline(
-                tables, frame, Grouped(laid, keys, trials, clusters), baseline, level=level
-            )
+            hits, tried = raw["replied"], raw["delivered"]
+            groups = Grouped.of(raw, keys, trials, clusters, hits=hits, tried=tried)
+            frame = beside_baseline(tables, frame, groups, baseline, level=level)
         return explained(
             frame,
             tables,

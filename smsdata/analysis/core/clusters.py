@@ -71,6 +71,14 @@ class Grouped:
     trials: Trials
     clusters: dict[str, Clusters]
 
+    @classmethod
+    def of(
+        cls, raw: pd.DataFrame, keys: Keys, trials: Trials, clusters: dict[str, Clusters],
+        *, hits: pd.Series, tried: pd.Series,
+    ) -> Grouped:  # fmt: skip
+        """The groups of a counting query, with its columns of hits and of trials."""
+        return cls(keys.in_order(raw[keys.names].assign(hits=hits, trials=tried)), keys, trials, clusters)
+
 
 def trials_of(
     tables: Tables,

@@ -12,8 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from smsdata.analysis.core.provenance import changed_since, minute_of
-from smsdata.errors import UsageError
+from smsdata.analysis.core.provenance import changed_since, minute_of, refuse_unknown
 from smsdata.schema.tables import KEPT_BY_STORE
 from smsdata.shown import html_of, shown_in_any_case
 
@@ -78,14 +77,7 @@ def certificate(frame: pd.DataFrame) -> Certificate:
     How complete this is cannot be told: nobody wrote down how all of its rows were read.
     messages: 2 rows of a frame of which nothing is known.
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise UsageError(
-            f"certificate takes a frame that a helper, a drain or the store gave, not {frame!r:.60}."
-        )
-    if not frame.attrs.keys() & {"explain", "drain", "stored"}:
-        raise UsageError(
-            "certificate: nothing is known about this frame; give one from a helper, a drain or the store."
-        )
+    refuse_unknown("certificate", frame)
     account = frame.attrs.get("explain")
     if account is None:
         beside = {

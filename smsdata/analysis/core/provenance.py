@@ -178,20 +178,23 @@ def explain(frame: pd.DataFrame) -> str:
     >>> print(explain(rates).splitlines()[0])
     delivery_rate: delivered / (delivered + soft + hard + bounced)
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise UsageError(
-            f"explain takes a frame that a helper, a drain or the store gave, not {frame!r:.60}."
-        )
+    refuse_unknown("explain", frame)
     if "explain" in frame.attrs:
         return _in_lines(frame, frame.attrs["explain"])
     if "drain" in frame.attrs:
         drain = frame.attrs["drain"]
         return "\n".join(_drain_lines("frame", len(frame), drain) + _other_keys(frame, drain))
-    if frame.attrs.get("stored"):
-        return "\n".join(_stored_lines("frame", len(frame), frame.attrs["stored"]))
-    raise UsageError(
-        "explain: nothing is known about this frame; give one from a helper, a drain or the store."
-    )
+    return "\n".join(_stored_lines("frame", len(frame), frame.attrs["stored"]))
+
+
+def refuse_unknown(what: str, frame: object) -> None:
+    """Refuse what is no frame, or one beside which nothing was written; UsageError."""
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(f"{what} takes a frame that a helper, a drain or the store gave, not {frame!r:.60}.")
+    if not any(frame.attrs.get(name) for name in ("explain", "drain", "stored")):
+        raise UsageError(
+            f"{what}: nothing is known about this frame; give one from a helper, a drain or the store."
+        )
 
 
 def origin(source: Any) -> dict[str, Any]:
