@@ -148,11 +148,15 @@ def read_segment(path: Path) -> Segment:
     return _parsed_line(path, _content_of_segment(path))
 
 
+def _trailer(count: int, digest: str) -> bytes:
+    """The last line of a sealed file: how many callbacks it has, and their checksum."""
+    return _line_of({"seal": digest, "count": count})
+
+
 def replace_segment(disk: Disk, segment: Segment, callbacks: Sequence[Callback]) -> None:
     """Put a sealed file of these callbacks in the place of one."""
     content = b"".join(callback.line() for callback in callbacks)
-    seal = _line_of({"seal": hashlib.sha256(content).hexdigest(), "count": len(callbacks)})
-    disk.replace(segment.path, content + seal)
+    disk.replace(segment.path, content + _trailer(len(callbacks), hashlib.sha256(content).hexdigest()))
 
 
 class Spool:
@@ -249,7 +253,7 @@ class Spool:
         if appender is None:
             return
         try:
-            appender.add(self._trailer(self._count, self._digest.hexdigest()))
+            appender.add(_trailer(self._count, self._digest.hexdigest()))
             appender.sync()
             self._sealed_names.note(appender.path.stem, self._count)
             self._forget()
@@ -269,7 +273,7 @@ class Spool:
             if segment.damaged:  # not of a crash: keep it as evidence of a damaged disk
                 self.disk.replace(path.with_suffix(".damaged"), was)
             if content:
-                trailer = self._trailer(len(segment.callbacks), hashlib.sha256(content).hexdigest())
+                trailer = _trailer(len(segment.callbacks), hashlib.sha256(content).hexdigest())
                 self._sealed_names.note(path.stem, len(segment.callbacks))
                 self.disk.replace(path.with_suffix(".sealed"), content + trailer)
             self.disk.remove(path)
@@ -299,10 +303,6 @@ class Spool:
         if appender:
             with suppress(OSError):
                 appender.close()
-
-    @staticmethod
-    def _trailer(count: int, digest: str) -> bytes:
-        return _line_of({"seal": digest, "count": count})
 
     # ---- reading: any process --------------------------------------------------------------------
 
@@ -372,7 +372,7 @@ class Spool:
         path = self.folder / f"{name}.aside"
         if lines:
             content = b"".join(lines)
-            trailer = self._trailer(len(lines), hashlib.sha256(content).hexdigest())
+            trailer = _trailer(len(lines), hashlib.sha256(content).hexdigest())
             self.disk.replace(path, content + trailer)
             self._sealed_names.note(name, len(lines))
         elif os.path.lexists(path):  # one that was deleted stays named
