@@ -31,7 +31,7 @@ from tests.support.callback_events import AT, put
 from tests.support.callers import dlr, fire, reply
 from tests.support.clients import connected
 from tests.support.hygiene_world import Template, World, copied, number, slim_world
-from tests.support.sync_world import small_account
+from tests.support.sync_world import small_and_synced
 
 TABLES = ("campaigns", "messages", "dlrs", "replies", "optouts", "list_members", "status_history")
 SOMEBODY = "61491570156"
@@ -40,10 +40,7 @@ SOMEBODY = "61491570156"
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Account, Path]:
     """A small account, and its store."""
-    account, folder = small_account(), tmp_path_factory.mktemp("forget") / "store"
-    with connected(Gateway(account, limiter=None)) as client:
-        sync(client, Store(folder, part_rows=50), since="60d")
-    return account, folder
+    return small_and_synced(tmp_path_factory.mktemp("forget") / "store")
 
 
 @pytest.fixture

@@ -18,17 +18,14 @@ from smsdata.errors import UsageError
 from smsdata.forgetting.retention import retain
 from smsdata.simulator import Account, Gateway
 from tests.support.clients import connected
-from tests.support.sync_world import present, small_account
+from tests.support.sync_world import present, small_and_synced
 
 AGES = {"messages": "35d", "dlrs": "35d", "replies": "35d"}
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Account, Path]:
-    account, folder = small_account(), tmp_path_factory.mktemp("retain") / "store"
-    with connected(Gateway(account, limiter=None)) as client:
-        sync(client, Store(folder, part_rows=50), since="60d")
-    return account, folder
+    return small_and_synced(tmp_path_factory.mktemp("retain") / "store")
 
 
 @pytest.fixture
