@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import copy
 import shutil
+import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,12 +21,27 @@ from tests.support.hygiene_world import make_world, number
 from tests.support.sync_world import present
 
 Connect = Callable[..., Client]
+LIVES: dict[tuple[int, int, int], tuple[Path, Account, datetime]] = {}
 
 
 def lived(
     connect: Connect, folder: Path, seed: int, nights: int, stop: int
 ) -> tuple[Account, Store, Store, datetime]:
-    """An account with dead numbers, synced each night; and its store as it was after `stop` nights."""
+    """An account with dead numbers, synced each night; and its store as it was after `stop` nights.
+
+    Such a life is lived once and then copied: each test goes on with an account and stores of its own.
+    """
+    case = (seed, nights, stop)
+    if case not in LIVES:
+        kept = Path(tempfile.mkdtemp(prefix="smsdata-lived-"))
+        atexit.register(shutil.rmtree, kept, ignore_errors=True)
+        LIVES[case] = (kept, *_live(connect, kept, *case))
+    kept, account, then = LIVES[case]
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
+    return copy.deepcopy(account), Store(folder / "store"), Store(folder / "stopped"), then
+
+
+def _live(connect: Connect, folder: Path, seed: int, nights: int, stop: int) -> tuple[Account, datetime]:
     account = Account(seed=seed, campaigns=8, recipients=150, singles=0, inbound=0, lists=2, days=30,
                       dead=0.06, clients=0)  # fmt: skip
     gateway = Gateway(account, limiter=None)
@@ -35,7 +53,7 @@ def lived(
         if night == stop:
             shutil.copytree(store.path, folder / "stopped")
             then = present(account)
-    return account, store, Store(folder / "stopped"), then
+    return account, then
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
