@@ -392,13 +392,22 @@ def _without_additions(text: str, answered: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def left_of_reply(text: str) -> str:
-    """What is left of the reply of a person who is forgotten: that it opted out, surely or not, or nothing.
+def left_of_reply(text: str, answered: str = "") -> str:
+    """What is left of the reply of somebody who is forgotten: whether it opted out or in, surely or not.
 
-    >>> left_of_reply("Stop it please, I am Ann"), left_of_reply("who is this?")
-    ('STOP', '')
+    >>> [left_of_reply(text) for text in ("Please stop texting me!", "START", "stpo ann", "who is this?")]
+    ['STOP', 'START', 'maybe STOP', '']
+    >>> left_of_reply("No", "Sale today. Unsub: reply NO")
+    'STOP'
     """
-    return "STOP" if classify_text(text).optout_tier is not None else ""
+    return left_of_class(classify_text(text, answered))
+
+
+def left_of_class(said: ReplyClass) -> str:
+    """What `left_of_reply` leaves of a reply that was classified already."""
+    if said.kind == "optin":
+        return "START"
+    return "" if said.optout_tier is None else "maybe STOP" if said.review else "STOP"
 
 
 def classify_text(text: str, answered: str = "") -> ReplyClass:

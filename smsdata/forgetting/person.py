@@ -8,21 +8,35 @@ then every place is put right; then all bytes are searched. Doing it again after
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from smsdata.analysis.reply_words import left_of_reply
+import phonenumbers
+
+from smsdata.analysis.replies import classify_replies, reply_classes
+from smsdata.analysis.reply_words import left_of_class, left_of_reply
 from smsdata.errors import UsageError
 from smsdata.forgetting.places import Place, places, places_in
 from smsdata.forgetting.read_back import Searched, searched
+from smsdata.forgetting.text_files import NUMBER
 from smsdata.key_files import key_fingerprint
 from smsdata.schema.number_spellings import known_region, read_number, usual_spellings
 from smsdata.settings import expanded
-from smsdata.store.forgotten import Forgotten, forget_key, hashes_of, number_hash, stand_in_of
+from smsdata.store.forgotten import (
+    BETWEEN_DIGITS,
+    OPTED_IN,
+    OPTED_OUT,
+    TO_BE_READ,
+    Forgotten,
+    forget_key,
+    hashes_of,
+    number_hash,
+    stand_in_of,
+)
 from smsdata.store.spool import Spool, spool_folder
 from smsdata.store.store import Store, existing_store
 
@@ -33,7 +47,13 @@ OUT_OF_REACH = (
 )
 """What smsdata cannot put right."""
 
-_BETWEEN = r"[\s().\-/]{0,2}"
+_NUMBER_ALONE = (
+    "number only: of such a text the number is taken out, a name or a text beside it may still be there: "
+    "remove the file and make it again."
+)
+_SHORTEST = 7
+_ZEROS = (0x30, 0xFF10, 0x660, 0x6F0, 0x966)
+_FROM_THE_WEAKEST = ["", TO_BE_READ, OPTED_IN, OPTED_OUT]
 
 
 @dataclass
@@ -85,6 +105,8 @@ class Forgetting:
         lines = (
             [f"The number stands in {len(lines):,} places:", *lines] if lines else [f"No place {verb} it."]
         )
+        if any(one.what == NUMBER for one in self.places):
+            lines.append(_NUMBER_ALONE)
         lines += ["Out of reach:", *(f"  {line}" for line in OUT_OF_REACH)]
         told = self.searched
         if told is None:
@@ -145,14 +167,15 @@ def forget(
         )
     store = existing_store(store)
     roots = _roots(also)
-    spellings = usual_spellings(msisdn)
+    spellings = _spellings(msisdn)
+    said = _said_by(store, spellings)
     if not apply:
-        gone = _one_person(secrets.token_bytes(32), msisdn, spellings)
+        gone = _one_person(secrets.token_bytes(32), msisdn, spellings, said)
         return Forgetting("", [*places(store, gone, apply=False), *places_in(roots, gone, apply=False)])
     with store.writing(wait=wait), _without_receiver(store):
         store.forgotten.now()  # raises where its key is another one
         key = forget_key(make=True)
-        gone = _one_person(key, msisdn, spellings)
+        gone = _one_person(key, msisdn, spellings, said)
         done = Forgetting(stand_in_of(key, msisdn), applied=True)
         done.places = [*places(store, gone, apply=False), *places_in(roots, gone, apply=False)]
         facts = _written_first(store, key, spellings, done)
@@ -175,10 +198,40 @@ def _roots(also: Iterable[str | Path]) -> list[Path]:
     return roots
 
 
-def _one_person(key: bytes, msisdn: str, spellings: Sequence[str]) -> Forgotten:
+def _spellings(msisdn: str) -> tuple[str, ...]:
+    """The digits by which a number is written, and those that spreadsheets leave of it."""
+    bare = phonenumbers.national_significant_number(phonenumbers.parse(f"+{msisdn}"))
+    return (*usual_spellings(msisdn), *([bare] if len(bare) >= _SHORTEST else []))
+
+
+def _said_by(store: Store, spellings: Sequence[str]) -> dict[str, str]:
+    """What is left of each text of a person's replies, read beside the messages they answer."""
+    replies = store.read("replies")
+    own = replies[replies["msisdn"].isin(spellings)]
+    said: dict[str, str] = {}
+    if own.empty:
+        return said
+    read = classify_replies(own, messages=store.scan("messages"))
+    for text, one in zip(read["response"], reply_classes(read), strict=True):
+        said[text] = max(said.get(text, ""), left_of_class(one), key=_FROM_THE_WEAKEST.index)
+    return said
+
+
+def _one_person(key: bytes, msisdn: str, spellings: Sequence[str], said: Mapping[str, str]) -> Forgotten:
     people = {number_hash(key, digits): stand_in_of(key, msisdn) for digits in spellings}
-    pattern = "|".join(_BETWEEN.join(digits) for digits in spellings)
-    return Forgotten(key, people, left_of_reply, pattern)
+    shortest = [one for one in spellings if not any(one != other and other in one for other in spellings)]
+    between = f"{BETWEEN_DIGITS}{{0,4}}"
+    pattern = "|".join(between.join(map(_any_script, digits)) for digits in shortest)
+
+    def left(text: str, answered: str) -> str:
+        return said[text] if text in said else left_of_reply(text, answered)
+
+    return Forgotten(key, people, left, pattern)
+
+
+def _any_script(digit: str) -> str:
+    """A pattern for one digit as phones and spreadsheets write it."""
+    return "[" + "".join(chr(zero + int(digit)) for zero in _ZEROS) + "]"
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError
+from smsdata.forgetting.text_files import WHOLE, without_in_text
 from smsdata.hygiene.run_journal import RunJournal, runs
 from smsdata.schema.frames import Reject, with_column
 from smsdata.schema.tables import TABLES
@@ -42,8 +43,9 @@ _SEGMENTS = frozenset({".open", ".sealed", ".merged", ".aside"})
 class Place:
     """A place that holds a number: its name below the store, or its path, and in how many rows or values.
 
-    `what` is what is done with it: ``"rewritten"``, ``"removed"`` (made again by its command), or ``"left"``
-    where it is in a format that smsdata cannot put right.
+    `what` is what is done with it: ``"rewritten"``, ``"number only"`` (a text in which nobody can tell what
+    else is said of the person), ``"removed"`` (made again by its command), or ``"left"`` where it is in a
+    format that smsdata cannot put right.
     """
 
     place: str
@@ -152,7 +154,7 @@ def _journal(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
     """Pages that wait to be merged; those of reads of the number itself are let go."""
     found = False
     for path in sorted(store.private.glob("journal-*.log")):
-        content = read_plain(path).decode("latin-1")
+        content = read_plain(path).decode(errors="surrogateescape")
         if gone.text(content) != content:
             found = True
             yield Place(_name(store, path), "journal", _occurrences(gone, content))
@@ -251,20 +253,18 @@ def places_in(paths: Iterable[Path], gone: Forgotten, *, apply: bool) -> Iterato
 def _file(path: Path, name: str, gone: Forgotten, disk: Disk, *, apply: bool) -> Iterator[Place]:
     content = read_plain(path)
     made: bytes | None
+    what = WHOLE
     if path.suffix == ".parquet":
         made, count = _parquet(content, gone)
     elif path.suffix == ".json" and (record := _record(path)) is not None:
         left = gone.value(record)
         made, count = record_bytes(left), int(left != record)
     else:
-        made, count = _text(content, gone)
+        made, count, what = without_in_text(path, content, gone)
     if not count:
         return
-    if made is None:
-        yield Place(name, "file", count, "left")
-        return
-    yield Place(name, "file", count)
-    if apply:
+    yield Place(name, "file", count, "left" if made is None else what)
+    if apply and made is not None:
         disk.replace(path, made)
 
 
@@ -283,19 +283,6 @@ def _record(path: Path) -> dict[str, Any] | None:
         if b'"checksum":' in read_plain(path):
             return read_record(path, "")
     return None
-
-
-def _text(content: bytes, gone: Forgotten) -> tuple[bytes | None, int]:
-    """A text without them; None in the place of what is no text."""
-    plain = content.decode("latin-1")
-    left = gone.text(plain)
-    if left == plain:
-        return None, 0
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return None, _occurrences(gone, plain)
-    return left.encode("latin-1"), _occurrences(gone, plain)
 
 
 def _occurrences(gone: Forgotten, text: str) -> int:

@@ -46,10 +46,13 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
     roots
         Folders, and files of their own.
     spellings
-        The digits of the number, in full and as it is written within its country. They are found also with
-        a space, dot, hyphen, bracket or two between them, and in UTF-16.
+        The digits of the number, in full and as it is written within its country; of the latter also without
+        its first 0, by itself. They are found also with spaces, hyphens, dots, brackets of any kind between
+        them, in digits of other scripts, and in UTF-16.
     """
+    spellings = list(spellings)
     needles = [_needle(digits) for digits in spellings]
+    needles += [_by_itself(digits) for digits in _bare(spellings)]
     needles += [re.compile(re.escape(digits.encode("utf-16-le"))) for digits in spellings]
     told = Searched()
     for path in _files(roots):
@@ -67,8 +70,32 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
     return told
 
 
+_APART = (
+    rb"(?:[\s().\-/_']|\xc2[\xa0\xad\xb7]|\xe2\x80[\x80-\xaf]|\xe2\x81[\x9f-\xa4]|\xe2\x88\x92|\xe3\x80\x80"
+    rb"|\xef\xbb\xbf|\xef\xbc[\x88\x89\x8d\x8e]|\\[nrt]|\\u(?:00[aA][0dD]|20[0-6][0-9a-fA-F]|3000|[fF][eE][fF][fF])|%20|&nbsp;){0,4}"
+)
+"""What may stand between two digits: spaces and hyphens of all kinds, in UTF-8, JSON, HTML and links."""
+
+
+def _digit(digit: str) -> bytes:
+    """A digit as it is, in full width, and as Arabic, Persian and Hindi write it."""
+    ways = [chr(zero + int(digit)).encode() for zero in (0x30, 0xFF10, 0x660, 0x6F0, 0x966)]
+    ways += [rf"\\u{zero + int(digit):04x}".encode() for zero in (0xFF10, 0x660)]
+    return b"(?:" + b"|".join(ways) + b")"
+
+
 def _needle(digits: str) -> re.Pattern[bytes]:
-    return re.compile(rb"[\s().\-/]{0,2}".join(digit.encode() for digit in digits))
+    return re.compile(_APART.join(_digit(digit) for digit in digits))
+
+
+def _by_itself(digits: str) -> re.Pattern[bytes]:
+    """A number that spreadsheets left without its first 0: only where it is no part of a longer word."""
+    return re.compile(rb"(?<![0-9A-Za-z.])" + _needle(digits).pattern + rb"(?![0-9A-Za-z])")
+
+
+def _bare(spellings: list[str]) -> set[str]:
+    """What is left of spellings that begin with a 0."""
+    return {digits[1:] for digits in spellings if digits[0] == "0" and len(digits) > 8}
 
 
 def _files(roots: Iterable[Path]) -> Iterator[Path]:

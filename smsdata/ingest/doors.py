@@ -41,7 +41,7 @@ class Door:
             raise UsageError("that number is forgotten in this store: it is not read any more.")
 
 
-def _left_of_reply(text: str) -> str:
+def _left_of_reply(text: str, answered: str) -> str:
     from smsdata.analysis.reply_words import left_of_reply  # heavy, and needed for those few alone
 
-    return left_of_reply(text)
+    return left_of_reply(text, answered)

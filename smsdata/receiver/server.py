@@ -120,10 +120,10 @@ class _CallbackServer(uvicorn.Server):
             await asyncio.to_thread(self._application.commit.close)
 
 
-def _what_a_reply_leaves(text: str) -> str:
+def _what_a_reply_leaves(text: str, answered: str) -> str:
     from smsdata.analysis.reply_words import left_of_reply  # heavy, and needed for those few alone
 
-    return left_of_reply(text)
+    return left_of_reply(text, answered)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

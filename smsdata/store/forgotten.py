@@ -12,21 +12,23 @@ from __future__ import annotations
 import hmac
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.errors import StoreError
 from smsdata.key_files import key_fingerprint, key_in_file
-from smsdata.schema.callback_marks import only_heard, unconfirmed, with_status_mark
+from smsdata.schema.callback_marks import marked_text, only_heard, unconfirmed, with_status_mark
 from smsdata.schema.callbacks import parameters
 from smsdata.schema.frames import with_column
+from smsdata.schema.kinds import json_text
 from smsdata.schema.tables import TABLES
 from smsdata.settings import expanded, settings
 from smsdata.store.disk import Disk
@@ -35,15 +37,17 @@ from smsdata.store.records import damaged_record, read_record, record_bytes
 if TYPE_CHECKING:
     from smsdata.store.spool import Callback
 
-OPTED_OUT = "STOP"
-"""What is left of a reply by which a person opted out; of any other nothing is."""
+OPTED_OUT, OPTED_IN, TO_BE_READ = "STOP", "START", "maybe STOP"
+"""What is left of a reply by which a person opted out, opted in, or may have opted out; nothing of others."""
+Reading = Callable[[str, str], str]
+"""What is left of a reply, from its text and that of the message it answers: such a word, or nothing."""
 PERSONAL = frozenset({
     "first_name", "last_name", "firstname", "lastname", "name", "contact", "email", "user_id", "fields",
     "extra", "message", "response", "original_message", "welcome_message", "member_message", "description",
 })  # fmt: skip
 """The columns that say something of a person, in a row that has the person's number."""
 
-_WHOSE = ("msisdn", "mobile", "number")
+_WHOSE = ("msisdn", "mobile", "number", "phone")
 _TEXTS = frozenset({"message", "response", "original_message"})
 _CONTAINERS = frozenset({"messages", "recipients", "responses", "members", "records", "list", "stats"})
 _OF_CALLBACKS = frozenset({"datetime", "datetime_entry", "response_id", "is_optout", "link_hits", "type"})
@@ -53,13 +57,22 @@ _KEPT = (
         for table in TABLES.values()
         for column in table.columns
         if column.name not in PERSONAL
-        for wire in (column.wire, *column.also)
+        for wire in (column.name, column.wire, *column.also)
     )
     | _CONTAINERS
     | _OF_CALLBACKS
 )
-_RUN = re.compile(r"\+?[0-9](?:[\s().\-/]{0,2}[0-9]){6,}")
-_MAY_HOLD_ONE = r"[0-9]([\s().\-/]{0,2}[0-9]){6}"
+BETWEEN_DIGITS = (
+    "(?:[\\s().\\-/_'\u00a0\u00ad\u00b7\u2000-\u2015\u2028-\u202f\u205f-\u2064\u2212\u3000\ufeff\uff08\uff09\uff0d\uff0e]"
+    r"|\\[nrt]|\\u(?:00[aA][0dD]|20[0-6][0-9a-fA-F]|2212|3000|[fF][eE][fF][fF])|%20|&nbsp;)"
+)
+"""A pattern (of `re` and of RE2) of what people and files write between the digits of a number."""
+_UP_TO = "{0,4}"
+_RUN = re.compile(rf"\+?\d(?:{BETWEEN_DIGITS}{_UP_TO}\d){{6,}}")
+_PIECES = re.compile(rf"{BETWEEN_DIGITS}|(?P<digits>\+?\d+)")
+_MAY_HOLD_ONE = rf"\p{{Nd}}({BETWEEN_DIGITS}{_UP_TO}\p{{Nd}}){{6}}"
+_LINKS = frozenset({"link", "url", "link_url", "target_url"})
+_SURELY_NO_ID = 10**10
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _ADVICE = "Restore it from a backup: without it the next sync would bring a person back who was forgotten."
 
@@ -74,7 +87,7 @@ class Forgotten:
     people
         By the hash of each spelling of a number, its stand-in.
     left_of_reply
-        What is left of the text of a reply: `OPTED_OUT`, or nothing.
+        What is left of the text of a reply.
     pattern
         A pattern (RE2) that every spelling of the numbers fits, where these are known; else any number does.
     """
@@ -83,7 +96,7 @@ class Forgotten:
         self,
         key: bytes,
         people: Mapping[str, str],
-        left_of_reply: Callable[[str], str] = lambda _text: "",
+        left_of_reply: Reading = lambda _text, _answered: "",
         pattern: str = _MAY_HOLD_ONE,
     ) -> None:
         self._key = key
@@ -110,11 +123,23 @@ class Forgotten:
     # ---- texts and JSON --------------------------------------------------------------------------
 
     def text(self, text: str) -> str:
-        """A text with a stand-in for each number that is forgotten, however it is grouped."""
-        return _RUN.sub(lambda run: self._run(run[0]), text) if self._people else text
+        """A text with a stand-in for each number that is forgotten, however grouped; JSON stays JSON."""
+        if not self._people or _RUN.search(text) is None:
+            return text
+        if text[:1] in ("{", "[") and (left := self._json(text)) is not None:
+            return left
+        return _RUN.sub(lambda run: self._run(run[0]), text)
+
+    def _json(self, text: str) -> str | None:
+        try:
+            value = json.loads(text)
+            left = self.value(value)
+        except (ValueError, RecursionError):
+            return None
+        return text if left == value else _as_json(left)
 
     def _run(self, run: str) -> str:
-        groups = list(re.finditer(r"\+?[0-9]+", run))
+        groups = [piece for piece in _PIECES.finditer(run) if piece["digits"]]
         made, at, first = [], 0, 0
         while first < len(groups):
             last, name = self._number_from(groups, first)
@@ -128,48 +153,65 @@ class Forgotten:
         """Where the longest known number ends that begins with a group of digits, and its stand-in."""
         digits, known = "", cast("tuple[int, str | None]", (first, None))
         for last in range(first, len(groups)):
-            digits += groups[last][0].removeprefix("+")
+            digits += _digits_of(groups[last][0])
             if len(digits) > 19:
                 break
             if len(digits) >= 7 and (name := self._known(digits)) is not None:
                 known = last, name
         return known
 
-    def value(self, value: Any) -> Any:
-        """A JSON value without people who are forgotten: of their objects only harmless keys stay."""
+    def value(self, value: Any, name: str = "") -> Any:
+        """A JSON value without people who are forgotten: of their objects only harmless keys stay.
+
+        `name` is the key under which it stands: a short whole number under one such as ``message_id`` is no
+        phone's.
+        """
         if isinstance(value, dict):
-            whose = any(self._is_one(value.get(name)) for name in _WHOSE)
-            return (
-                self._of_person(value) if whose else {self.text(k): self.value(v) for k, v in value.items()}
-            )
+            if any(self._one(value.get(whose)) for whose in _WHOSE):
+                return self._of_person(value)
+            return {self.text(key): self.value(one, key) for key, one in value.items()}
         if isinstance(value, list | tuple):
-            return [self.value(one) for one in value]
+            return [self.value(one, name) for one in value]
         if isinstance(value, str):
             return self.text(value)
-        return self._known(str(value)) or value if type(value) is int else value
+        if isinstance(value, int | float) and (value >= _SURELY_NO_ID or not _is_id(name)):
+            return self._one(value) or value
+        return value
 
-    def _is_one(self, value: Any) -> bool:
-        digits = str(value).removeprefix("+") if isinstance(value, str | int) else ""
-        return digits.isdigit() and self._known(digits) is not None
+    def _one(self, value: Any) -> str | None:
+        """The stand-in of a number, whatever its type and however it is grouped; None for any other value."""
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return None
+        text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+        text = text.strip("'=\"").removesuffix(".0")
+        return self._known(_digits_of(text)) if self._people and _RUN.fullmatch(text) else None
 
     def _of_person(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        kept = {name: self.value(value) for name, value in facts.items() if name in _KEPT - _TEXTS}
-        return kept | {name: self._left_of(name, facts[name]) for name in facts if name in _TEXTS}
+        answered = facts.get("original_message")
+        left: dict[str, Any] = {}
+        for name, value in facts.items():
+            if name in _WHOSE:
+                left[name] = self._one(value) or self.value(value, name)
+            elif name == "response" and isinstance(value, str):
+                left[name] = self._reply(value, answered if isinstance(answered, str) else "")
+            elif name in _TEXTS:
+                left[name] = "" if isinstance(value, str) else self.value(value, name)
+            elif name in _LINKS and isinstance(value, str):
+                left[name] = _bare_link(value)
+            elif name in _KEPT:
+                left[name] = self.value(value, name)
+        return left
 
-    def _left_of(self, name: str, value: Any) -> Any:
-        if not isinstance(value, str):
-            return self.value(value)
-        return self._reply(value) if name == "response" else ""
-
-    def _reply(self, text: str | None) -> str | None:
-        return text if text in (None, "", OPTED_OUT) else self._left_of_reply(text or "")
+    def _reply(self, text: str | None, answered: str) -> str | None:
+        known = (None, "", OPTED_OUT, OPTED_IN, TO_BE_READ)
+        return text if text in known else self._left_of_reply(text or "", answered)
 
     def body(self, body: bytes) -> bytes:
         """A body without people who are forgotten; the same bytes where it names none."""
         try:
             value = json.loads(body)
         except ValueError:
-            return self.text(body.decode("latin-1")).encode("latin-1")
+            return self.text(body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
         left = self.value(value)
         return body if left == value else json.dumps(left).encode()
 
@@ -211,34 +253,70 @@ class Forgotten:
         return with_column(rows, name, pc.replace_with_mask(values.combine_chunks(), _one(hits), left))
 
     def _blanked(self, rows: pa.Table, theirs: pa.ChunkedArray) -> pa.Table:
+        mask, own = _one(theirs), rows.filter(theirs)
         for field in rows.schema:
-            if field.name in PERSONAL:
-                blank = self._blank(rows.column(field.name), field.name)
-                rows = with_column(rows, field.name, pc.if_else(theirs, blank, rows.column(field.name)))
+            if field.type == pa.string() and field.name in PERSONAL | _LINKS:
+                left = pa.array(self._left_in(own, field.name), pa.string())
+                values = _one(rows.column(field.name))
+                rows = with_column(rows, field.name, pc.replace_with_mask(values, mask, left))
         return rows
 
-    def _blank(self, values: pa.ChunkedArray, name: str) -> Any:
-        nothing = pa.scalar(None, pa.string())
+    def _left_in(self, own: pa.Table, name: str) -> list[str | None]:
+        """What is left in one column of the rows of people who are forgotten."""
+        values = own.column(name).to_pylist()
         if name == "extra":
-            return _extra_without_person(values)
+            return [_extra_without_person(value) for value in values]
         if name == "response":
-            return pa.chunked_array(
-                [pa.array([self._reply(text) for text in values.to_pylist()], pa.string())]
-            )
-        if name in _TEXTS:
-            return pc.if_else(pc.is_null(values), nothing, pa.scalar("", pa.string()))
-        if name == "fields":
-            return pc.if_else(pc.is_null(values), nothing, pa.scalar("{}", pa.string()))
-        return nothing
+            known = "original_message" in own.column_names
+            answered = own.column("original_message").to_pylist() if known else [None] * len(values)
+            return [self._reply(text, said or "") for text, said in zip(values, answered, strict=True)]
+        if name in _LINKS:
+            return [None if value is None else _bare_link(value) for value in values]
+        blank = "" if name in _TEXTS else "{}" if name == "fields" else None
+        return [None if value is None else blank for value in values]
 
 
-def _extra_without_person(extra: pa.ChunkedArray) -> pa.ChunkedArray:
-    """What is left of ``extra``: the mark that polling has still to confirm the row."""
-    nothing = pa.scalar(None, pa.string())
-    heard = pa.scalar('{"callback":{},"event":"","source":"callback"}', pa.string())
-    told = with_status_mark(pa.chunked_array([pa.nulls(len(extra), pa.string())]))
-    marks = pa.table({"extra": extra})
-    return pc.if_else(only_heard(extra), heard, pc.if_else(unconfirmed(marks), told, nothing))
+def _as_json(value: Any) -> str:
+    """Compact JSON, as the store writes it where that loses nothing."""
+    try:
+        return json_text(value)
+    except (ValueError, AttributeError):
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _digits_of(text: str) -> str:
+    """The digits of a text, of any script, as those of ASCII."""
+    return "".join(str(unicodedata.decimal(sign)) for sign in text if sign.isdecimal())
+
+
+def _is_id(name: str) -> bool:
+    return name == "id" or name.endswith("_id")
+
+
+def _bare_link(link: str) -> str:
+    """A link without what may tell whom it was sent to: where it leads, without its query.
+
+    >>> _bare_link("https://l.example/sale?e=ann@b.example"), _bare_link("https://l.example/u/ann@b.example")
+    ('https://l.example/sale', 'https://l.example/')
+    """
+    bare = re.split(r"[?#]", link, maxsplit=1)[0]
+    return bare if "@" not in unquote(bare) else "/".join([*bare.split("/")[:3], ""]) if "//" in bare else ""
+
+
+def _extra_without_person(extra: str | None) -> str | None:
+    """What is left of ``extra``: the mark that polling has still to confirm it, and a callback's opt-out."""
+    try:
+        told = json.loads(extra or "{}").get("callback") or {}
+    except (ValueError, AttributeError):
+        told = {}
+    said = {"is_optout": told["is_optout"]} if isinstance(told, dict) and "is_optout" in told else {}
+    mark = pa.chunked_array([pa.array([extra], pa.string())])
+    if only_heard(mark)[0].as_py():
+        return marked_text(said, "")
+    left = json_text({"callback": said, "event": ""}) if said else None
+    if unconfirmed(pa.table({"extra": mark}))[0].as_py():
+        return str(with_status_mark(pa.chunked_array([pa.array([left], pa.string())]))[0].as_py())
+    return left
 
 
 def _with_plain_texts(rows: pa.Table) -> pa.Table:
@@ -296,11 +374,11 @@ class ForgottenPeople:
     private, disk
         The store's private folder, and how durable files are written in it.
     left_of_reply
-        What is left of the text of a reply, for whoever reads replies: `OPTED_OUT`, or nothing.
+        What is left of the text of a reply, for whoever reads replies.
     """
 
     def __init__(
-        self, private: Path, disk: Disk, left_of_reply: Callable[[str], str] = lambda _text: ""
+        self, private: Path, disk: Disk, left_of_reply: Reading = lambda _text, _answered: ""
     ) -> None:
         self.folder = private / "forgotten"
         self._disk = disk

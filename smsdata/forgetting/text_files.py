@@ -1,0 +1,106 @@
+"""Files of text beside the store, without somebody: JSON and CSV row by row, of other texts the number alone.
+
+Imports `store.forgotten`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+from pathlib import Path
+
+from smsdata.store.forgotten import Forgotten
+
+_HEAD = 65_536
+_ROWS = frozenset({".csv", ".tsv"})
+_TEXTS = _ROWS | {".txt", ".log", ".md", ".html", ".htm", ".json", ".jsonl", ".ndjson", ".xml"}
+WHOLE, NUMBER = "rewritten", "number only"
+"""What is done with a file: all that it says of the person goes; or the number alone, for whose row a line is
+cannot be told."""
+
+
+def without_in_text(path: Path, content: bytes, gone: Forgotten) -> tuple[bytes | None, int, str]:
+    """A text without somebody, how often that person stood in it, what is done; None instead of no text."""
+    if content[:2] == b"\x1f\x8b":
+        try:
+            made, count, what = without_in_text(path.with_suffix(""), gzip.decompress(content), gone)
+        except (OSError, EOFError):
+            return None, 0, WHOLE
+        return made if made is None else gzip.compress(made, mtime=0), count, what
+    text, encoding = _decoded(path, content)
+    left, what = _left_of(path, text, gone)
+    if left == text:
+        return None, 0, what
+    count = max(1, left.count("forgotten-") - text.count("forgotten-"))
+    return (left.encode(encoding, "surrogateescape") if encoding else None), count, what
+
+
+def _decoded(path: Path, content: bytes) -> tuple[str, str]:
+    """The text, and how it is written; no encoding for what is no text."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return content.decode("utf-16"), "utf-16"
+        except UnicodeDecodeError:
+            return content.decode("latin-1"), ""
+    try:
+        return content.decode(), "utf-8"
+    except UnicodeDecodeError:
+        return content.decode("latin-1"), "latin-1" if path.suffix in _TEXTS else ""
+
+
+def _left_of(path: Path, text: str, gone: Forgotten) -> tuple[str, str]:
+    if _is_json(text):
+        return gone.text(text), WHOLE
+    if path.suffix in _ROWS and (left := _rows(text, gone)) is not None:
+        return left, WHOLE
+    lines = text.splitlines(keepends=True)
+    by_line = "".join(_line(line, gone) if line[:1] == "{" else line for line in lines)
+    records = bool(lines) and all(_is_json(line) for line in lines)
+    return gone.text(by_line), WHOLE if records else NUMBER
+
+
+def _line(line: str, gone: Forgotten) -> str:
+    bare = line.rstrip("\r\n")
+    return gone.text(bare) + line[len(bare) :]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return text.lstrip()[:1] in ("{", "[") and json.loads(text) is not None
+    except (ValueError, RecursionError):
+        return False
+
+
+def _rows(text: str, gone: Forgotten) -> str | None:
+    """A table of text row by row; None where no column says whose a row is."""
+    separator = max(",;\t|", key=text[:_HEAD].split("\n", 1)[0].count)
+    bom = "\ufeff" * text.startswith("\ufeff")
+    rows = csv.reader(io.StringIO(text.removeprefix(bom), newline=""), delimiter=separator)
+    try:
+        head = next(rows, [])
+        names = [re.sub(r"[^a-z0-9]+", "_", name.strip(" '").lower()) for name in head]
+        if not {"msisdn", "mobile", "number", "phone"} & set(names) or len(set(names)) < len(names):
+            return None
+        made, changed = [head], False
+        for row in rows:
+            left = _row(names, row, gone)
+            changed |= left != row
+            made.append(left)
+    except csv.Error:
+        return None
+    if not changed:
+        return text
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL).writerows(made)
+    return bom + out.getvalue()
+
+
+def _row(names: list[str], row: list[str], gone: Forgotten) -> list[str]:
+    facts = dict(zip(names, row, strict=False))
+    left = gone.value(facts)
+    return [str(left.get(name, "")) for name in names[: len(row)]] + [
+        gone.text(one) for one in row[len(names) :]
+    ]

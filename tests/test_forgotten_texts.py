@@ -1,0 +1,182 @@
+"""Whoever is forgotten is found however a number is written, and what stands beside it stays as it was."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from smsdata.forgetting.person import _one_person, _spellings
+from smsdata.forgetting.read_back import searched
+from smsdata.forgetting.text_files import NUMBER, WHOLE, without_in_text
+from smsdata.schema.callback_marks import is_marked, marked_text
+from smsdata.store.forgotten import Forgotten, number_hash
+
+SOMEBODY, OTHER = "61491570156", "61491571266"
+SPELLINGS = _spellings(SOMEBODY)
+KEY = b"k" * 32
+WRITTEN = {
+    "in full": "61491570156",
+    "dialled": "+61 491 570 156",
+    "with a hint": "+61 (0) 491 570 156",
+    "within its country": "0491 570 156",
+    "without its 0": "491570156",
+    "no-break spaces": "0491\u00a0570\u00a0156",
+    "no-break hyphens": "0491\u2011570\u2011156",
+    "zero-width spaces": "0491\u200b570\u200b156",
+    "a narrow space and a byte order mark": "0491\u202f570\ufeff156",
+    "full width": "\uff10\uff14\uff19\uff11\uff15\uff17\uff10\uff11\uff15\uff16",
+    "Arabic digits": "\u0660\u0664\u0669\u0661\u0665\u0667\u0660\u0661\u0665\u0666",
+    "low lines": "0491_570_156",
+    "two lines": "0491 570\n156",
+    "in a link": "https://l.example/?p=0491%20570%20156",
+    "in HTML": "0491&nbsp;570&nbsp;156",
+}
+
+
+def somebody(**said: str) -> Forgotten:
+    return _one_person(KEY, SOMEBODY, SPELLINGS, said)
+
+
+def at_the_door() -> Forgotten:
+    """As pages meet it: by hashes alone."""
+    known = {number_hash(KEY, digits): "forgotten-a" for digits in SPELLINGS}
+    return Forgotten(KEY, known)
+
+
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
+def test_a_number_is_found_however_it_is_written(written: str, tmp_path: Path) -> None:
+    text = f"call {written} now, or {OTHER}"
+    for gone in (somebody(), at_the_door()):
+        left = gone.text(text)
+        assert re.fullmatch(rf"call .*forgotten-[a-z]+ now, or {OTHER}", left)
+        rows = pa.table({"msisdn": [OTHER], "response": [text]})
+        assert gone.rows(rows)[0].column("response").to_pylist() == [left]
+    (tmp_path / "before.txt").write_text(text)
+    (tmp_path / "after.txt").write_text(left)
+    assert list(searched([tmp_path], SPELLINGS[:2]).found) == [str(tmp_path / "before.txt")]
+
+
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
+def test_the_search_finds_a_number_that_json_escapes(written: str, tmp_path: Path) -> None:
+    (tmp_path / "page.json").write_text(json.dumps({"response": written}))
+    assert searched([tmp_path], SPELLINGS[:2]).found
+
+
+@pytest.mark.parametrize("near", ["61491570157", "614915701566", "1491570156", "049157015", "a491570156"])
+def test_a_number_that_is_only_like_it_stays(near: str, tmp_path: Path) -> None:
+    assert at_the_door().text(near) == near or near.startswith("a")
+    (tmp_path / "a.txt").write_text(near.removeprefix("a"))
+    assert bool(searched([tmp_path], SPELLINGS[:2]).found) == near.startswith(("a", "614915701566"))
+
+
+def test_json_of_others_stays_json_with_all_that_it_says() -> None:
+    fields = '{"Boss":61491570156,"Float":61491570156.0,"Own":7,"k":"v"}'
+    rows = pa.table(
+        {"msisdn": [OTHER], "fields": [fields], "extra": ['{"n":[491570156],"user_id":491570156}']}
+    )
+    for gone in (somebody(), at_the_door()):
+        left = gone.rows(rows)[0].to_pylist()[0]
+        told = json.loads(left["fields"])
+        assert told["Boss"] == told["Float"]
+        assert told["Boss"].startswith("forgotten-")
+        assert (told["Own"], told["k"]) == (7, "v")
+        extra = json.loads(left["extra"])
+        assert extra["n"][0].startswith("forgotten-")
+        assert extra["user_id"] == 491570156, "a short number that is an id is no phone's"
+
+
+@pytest.mark.parametrize("number", [61491570156, 61491570156.0, "+61 491 570 156", "'0491570156", 491570156])
+def test_a_row_is_the_persons_however_the_gateway_writes_the_number(number: object) -> None:
+    row = {"id": 5, "msisdn": number, "first_name": "Ann", "response": "I am Ann", "list_id": 3}
+    left = at_the_door().value(row)
+    assert left == {"id": 5, "msisdn": "forgotten-a", "response": "", "list_id": 3}
+
+
+def test_links_lose_what_tells_whom_they_were_sent_to() -> None:
+    rows = pa.table({"msisdn": [SOMEBODY, OTHER], "link": ["https://l.example/a?e=ann@b.example"] * 2})
+    left = somebody().rows(rows)[0].column("link").to_pylist()
+    assert left == ["https://l.example/a", "https://l.example/a?e=ann@b.example"]
+
+
+def test_a_reply_keeps_whether_it_opted_out_or_in_and_no_word_more() -> None:
+    texts = ["Please stop texting me!", "START", "perhaps stop ann", "who is this", None, "NO"]
+    rows = pa.table({"msisdn": [SOMEBODY] * 6, "response": texts})
+    left = somebody(NO="STOP").rows(rows)[0].column("response").to_pylist()
+    assert left == ["STOP", "START", "maybe STOP", "", None, "STOP"]
+    again = somebody().rows(pa.table({"msisdn": [SOMEBODY] * 6, "response": left}))
+    assert again[0].column("response").to_pylist() == left
+
+
+def test_a_callbacks_word_on_opting_out_stays() -> None:
+    said = marked_text({"is_optout": "yes", "campaign": "Ann", "firstname": "Ann"}, "0f")
+    polled = '{"callback":{"is_optout":"yes","x":"Ann"},"event":"0f"}'
+    rows = pa.table({"msisdn": [SOMEBODY] * 3, "extra": [said, polled, '{"x":"Ann"}']})
+    marked, plain, other = somebody().rows(rows)[0].column("extra").to_pylist()
+    assert is_marked(marked)
+    assert json.loads(marked)["callback"] == json.loads(plain)["callback"] == {"is_optout": "yes"}
+    assert other is None
+
+
+# ---- files elsewhere ---------------------------------------------------------------------------------
+
+
+def made(name: str, content: bytes) -> tuple[bytes, str]:
+    left, count, what = without_in_text(Path(name), content, somebody())
+    assert left is not None
+    assert count >= 1
+    return left, what
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_rows_of_a_table_lose_all_that_is_said_of_the_person(separator: str, encoding: str) -> None:
+    rows = [["Mobile", "First Name", "sent_at", "Town"],
+            ["+61 491 570 156", "Ann", "2026-11-01", "M\u00fcnster"],
+            [OTHER, "Bob, B", "2026-11-02", "M\u00fcnster"]]  # fmt: skip
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=separator).writerows(rows)
+    left, what = made("a.csv", out.getvalue().encode(encoding))
+    told = list(csv.reader(io.StringIO(left.decode(encoding), newline=""), delimiter=separator))
+    assert what == WHOLE
+    assert told[0] == rows[0]
+    assert told[1][1:] == ["", "2026-11-01", ""]
+    assert told[1][0].startswith("forgotten-")
+    assert told[2] == rows[2]
+
+
+def test_records_of_json_lose_all_that_is_said_of_the_person() -> None:
+    records = [{"msisdn": int(SOMEBODY), "first_name": "Ann"}, {"msisdn": int(OTHER), "first_name": "Bob"}]
+    lines = "".join(json.dumps(one) + "\n" for one in records).encode()
+    for name, content in {"a.json": json.dumps(records).encode(), "a.jsonl": lines}.items():
+        left, what = made(name, content)
+        told = [json.loads(line) for line in left.splitlines()]
+        first, second = told[0] if name == "a.json" else told
+        assert what == WHOLE
+        assert first["msisdn"].startswith("forgotten-")
+        assert "first_name" not in first
+        assert second == records[1]
+
+
+def test_packed_text_is_put_right_and_other_text_loses_the_number_alone() -> None:
+    left, what = made("a.csv.gz", gzip.compress(b"msisdn,name\n61491570156,Ann\n"))
+    assert b"Ann" not in gzip.decompress(left)
+    assert what == WHOLE
+    left, what = made("report.html", b"<p>Ann, 0491&nbsp;570&nbsp;156</p>")
+    assert (left.startswith(b"<p>Ann, forgotten-"), what) == (True, NUMBER)
+    assert without_in_text(Path("a.csv"), b"msisdn,name\n61491571266,Bob\n", somebody())[:2] == (None, 0)
+
+
+def test_a_table_as_pandas_writes_it_reads_back() -> None:
+    frame = pd.DataFrame({"msisdn": [int(SOMEBODY), int(OTHER)], "fields": ['{"a": "x, y"}'] * 2})
+    left, _ = made("a.csv", frame.to_csv(index=False).encode())
+    told = pd.read_csv(io.BytesIO(left), dtype="str")
+    assert told["fields"].tolist()[1] == '{"a": "x, y"}'
+    assert pd.isna(told["fields"].iloc[0])
