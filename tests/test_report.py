@@ -218,6 +218,17 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+class NeverWhole(Store):
+    """A store of which no table is read into memory."""
+
+    def read(self, *_: Any, **__: Any) -> pd.DataFrame:
+        raise AssertionError("a table was read whole")
+
+
+def test_report_reads_no_table_whole_and_no_reply_twice(store: Store) -> None:
+    assert report_page(NeverWhole(store.path), october()).html == report_page(store, october()).html
+
+
 def test_report_of_an_empty_store_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     html = report_page(tmp_path / "store", october()).html

@@ -18,9 +18,11 @@ from smsdata.schema.tables import TABLES
 from smsdata.shown import html_of
 from smsdata.store.last_run import LastRuns, RunRecord, last_runs
 from smsdata.store.state import State, not_offered
+from smsdata.store.verify import half_done
 from smsdata.times import instant
 
 if TYPE_CHECKING:
+    from smsdata.store.forgotten import ForgottenPeople
     from smsdata.store.parts import StoredTables
     from smsdata.store.verify import Difference
 
@@ -37,6 +39,7 @@ class Standing(Protocol):
     path: Path
     private: Path
     tables: StoredTables
+    forgotten: ForgottenPeople
 
     @property
     def state(self) -> State:
@@ -87,6 +90,7 @@ def store_status(
         *odd,
         *_about_runs(runs),
         *(str(one) for one in lacking),
+        *map(str, half_done(store.forgotten, state)),
         *_about_age(age, max_age, odd=bool(odd)),
     ]
     return {

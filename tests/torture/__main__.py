@@ -31,6 +31,7 @@ from . import (
     live_week,
     outages,
     power,
+    retention,
     sweep,
     year,
 )
@@ -50,6 +51,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "histories": lambda seed: (part.run(seed) for part in (histories, outages, between)),
     "identity": lambda seed: [identity.run(seed)],
     "erasure": lambda seed: [erasure.run(seed)],
+    "retention": lambda seed: [retention.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
     "backtest": lambda seed: [backtests.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],

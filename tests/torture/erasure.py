@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 import pandas as pd
 
 from smsdata import Store, hygiene, sync
-from smsdata.errors import SmsDataError
 from smsdata.forgetting import person
 from smsdata.forgetting import places as rooms
 from smsdata.forgetting.read_back import searched
@@ -27,8 +25,7 @@ from tests.support.callback_events import AT, put
 from tests.support.callers import dlr, reply
 from tests.support.hygiene_world import Template, World, copied, number, slim_world
 
-from .fault import Failing
-from .kill import Deadly, in_child
+from .strikes import calls_of, planned
 from .tally import Tally
 
 WHO = number(0)
@@ -89,38 +86,6 @@ def _wrong(world: World, due: dict[str, pd.DataFrame] | None) -> Iterator[str]:
     yield from (str(one) for one in Store(store).verify() if one.what != "set aside")
 
 
-Strike = Callable[[Path], bool]
-"""Does something bad to a forgetting in a folder; gives whether it happened."""
-
-
-def _kill(at: int, *, torn: bool) -> Strike:
-    def strike(store: Path) -> bool:
-        return in_child(lambda: _forget(store, Deadly(store / ".smsdata", at=at, torn=torn)), patience=60)
-
-    return strike
-
-
-def _fail(method: str, at: int, code: int) -> Strike:
-    def strike(store: Path) -> bool:
-        try:
-            _forget(store, Failing(store / ".smsdata", method, at, code))
-        except SmsDataError:
-            return True
-        return False
-
-    return strike
-
-
-def _planned(calls: Sequence[str], every: int, rng: random.Random) -> list[tuple[str, Strike]]:
-    planned = [
-        (f"kill at {at}", _kill(at, torn=torn)) for at in range(1, len(calls) + 1) for torn in (False, True)
-    ]
-    for method in ("open", "write", "fsync", "rename"):
-        for at in range(1, calls.count(method) + 1):
-            planned.append((f"{method} {at} fails", _fail(method, at, rng.choice([errno.ENOSPC, errno.EIO]))))
-    return planned[rng.randrange(every) :: every]
-
-
 def run(seed: int, *, every: int = 1, until_wrong: bool = False) -> Tally:
     """Kill and fail at every I/O call, or every n-th; every other time a sync comes before the next try."""
     tally, rng = Tally("erasure", seed), random.Random(seed)
@@ -128,10 +93,9 @@ def run(seed: int, *, every: int = 1, until_wrong: bool = False) -> Tally:
         folder = Path(name)
         template = prepare(folder / "made")
         counted = copied(template, folder / "counted")
-        disk = Deadly(counted.store.path / ".smsdata")
-        _forget(counted.store.path, disk)
+        calls = calls_of(_forget, counted.store.path)
         due = tables_of(counted.store.path)
-        for n, (what, strike) in enumerate(_planned(disk.made, every, rng)):
+        for n, (what, strike) in enumerate(planned(_forget, calls, every, rng)):
             world = copied(template, folder / "struck")
             store = world.store.path
             tally.fired[what.split(" ")[0] if strike(store) else "nothing happened"] += 1
