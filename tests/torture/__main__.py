@@ -50,7 +50,7 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "fuzz": lambda seed: [fuzz.run(seed)],
     "histories": lambda seed: (part.run(seed) for part in (histories, outages, between)),
     "identity": lambda seed: [identity.run(seed)],
-    "erasure": lambda seed: [erasure.run(seed)],
+    "erasure": lambda seed: (erasure.run(seed, **how) for how in ({}, {"rows": 200_000, "strikes": 12})),
     "retention": lambda seed: [retention.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
     "backtest": lambda seed: [backtests.run(seed)],

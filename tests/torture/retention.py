@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from smsdata import Store, sync
+from smsdata.analysis.reply_words import classify_text
 from smsdata.forgetting import retention
 from smsdata.simulator import Account, Gateway
 from smsdata.store.disk import Disk
@@ -69,19 +70,20 @@ def _stays(aged: Aged) -> dict[str, pd.DataFrame]:
     kept["messages"] = _only(kept["messages"], kept["messages"]["sent_at"] >= begin)
     dlrs, replies = kept["dlrs"], kept["replies"]
     kept["dlrs"] = _only(dlrs, (dlrs["sent_at"] >= begin) | dlrs["optout"].fillna(False).astype(bool))
-    asks = [retention.classify_text(text or "").optout_tier is not None for text in replies["response"]]
+    asks = [classify_text(text or "").optout_tier is not None for text in replies["response"]]
     kept["replies"] = _only(replies, (replies["received_at"] >= begin) | np.array(asks, dtype=bool))
     key = ["message_id", "msisdn"]
     history = kept["status_history"]
-    gone = dlrs[key].merge(kept["dlrs"][key], on=key, how="left", indicator="there")
-    gone = set(map(tuple, gone.loc[gone["there"] == "left_only", key].to_numpy().tolist()))
+    both = dlrs[key].merge(kept["dlrs"][key], on=key, how="left", indicator="there")
+    gone = set(map(tuple, both.loc[both["there"] == "left_only", key].to_numpy().tolist()))
     theirs = [pair in gone for pair in map(tuple, history[key].to_numpy().tolist())]
     kept["status_history"] = _only(history, ~np.array(theirs, dtype=bool))
     return kept
 
 
 def _only(rows: pd.DataFrame, which: Any) -> pd.DataFrame:
-    return rows[which].reset_index(drop=True)
+    kept: pd.DataFrame = rows[which].reset_index(drop=True)
+    return kept
 
 
 def _after_the_strike(store: Path, due: dict[str, pd.DataFrame]) -> Iterator[str]:
