@@ -34,10 +34,10 @@ from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
 from smsdata.schema.tables import TABLES
 from smsdata.store.coverage import Span, gaps
+from smsdata.store.half_done import half_done
 from smsdata.store.spool import Spool, spool_folder
 from smsdata.store.state import Retry, Slice, note_rejects, note_witness
 from smsdata.store.store import Store
-from smsdata.store.verify import half_done
 from smsdata.times import instant
 
 _BATCH_ROWS = 100_000  # what is merged at once: memory does not grow with the account

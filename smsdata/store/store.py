@@ -46,11 +46,11 @@ from smsdata.store.state import State, next_generation, state_as_json
 from smsdata.store.status import status_as_html, store_status, table_standing
 from smsdata.store.verify import (
     Difference,
+    begun_and_not_ended,
     callback_faults,
     counter_faults,
     failed_reads,
     file_faults,
-    half_done,
     key_faults,
     known_to_lack,
     report_faults,
@@ -261,7 +261,7 @@ class Store:
             *run_faults(self.private),
             *callback_faults(spool_faults(self.private)),
             *unfinished(self.state),
-            *half_done(self.forgotten, self.state),
+            *begun_and_not_ended(self.forgotten, self.state),
             *failed_reads(self.state),
             *report_faults(self.tables, self.state),
             *counter_faults(self.tables, self.state, "messages", until=until),

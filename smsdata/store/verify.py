@@ -22,6 +22,7 @@ from smsdata.schema.tables import TABLES
 from smsdata.store.coverage import Span, gaps, joined
 from smsdata.store.files import load_part
 from smsdata.store.forgotten import ForgottenPeople
+from smsdata.store.half_done import half_done
 from smsdata.store.inventory import FileFault
 from smsdata.store.keys import firsts
 from smsdata.store.records import read_record
@@ -84,24 +85,10 @@ def known_to_lack(
     yield from failed_reads(state)
 
 
-def half_done(people: ForgottenPeople, state: State) -> Iterator[Difference]:
-    """What `forget` and `retain` have begun and not ended, for a crash or a disk stopped them."""
-    try:
-        left = sum(facts["done_at"] is None for facts in people.records())
-    except StoreError as error:
-        yield Difference("store", "damaged", ".smsdata/forgotten", 0, 0, str(error))
-        left = 0
-    if left:
-        yield Difference(
-            "store", "unfinished", "forget", 0, 0,
-            f"{left} people are not forgotten in all places yet: run `smsdata forget NUMBER --apply` again "
-            "for each, with the same --also.",
-        )  # fmt: skip
-    for table, age in sorted(state.letting_go.items()):
-        yield Difference(
-            table, "unfinished", "retain", 0, 0,
-            f"Not all rows that were to go have gone yet: run `smsdata retain {table}={age} --apply` again.",
-        )  # fmt: skip
+def begun_and_not_ended(people: ForgottenPeople, state: State) -> Iterator[Difference]:
+    """What `forget` and `retain` left half done."""
+    for one in half_done(people, state):
+        yield Difference(one.table, one.what, one.where, 0, 0, one.advice)
 
 
 def file_faults(tables: StoredTables) -> Iterator[Difference]:

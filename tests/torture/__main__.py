@@ -50,7 +50,9 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "fuzz": lambda seed: [fuzz.run(seed)],
     "histories": lambda seed: (part.run(seed) for part in (histories, outages, between)),
     "identity": lambda seed: [identity.run(seed)],
-    "erasure": lambda seed: (erasure.run(seed, **how) for how in ({}, {"rows": 200_000, "strikes": 12})),
+    "erasure": lambda seed: (
+        erasure.run(seed, rows=rows, strikes=strikes) for rows, strikes in ((0, None), (200_000, 12))
+    ),
     "retention": lambda seed: [retention.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
     "backtest": lambda seed: [backtests.run(seed)],
