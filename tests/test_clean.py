@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from smsdata.cli.app import app
+from smsdata.cli import main  # noqa: F401 - registers the commands
+from smsdata.cli.app import app, run
 from smsdata.simulator import Account, Gateway, running
 
 
@@ -107,6 +109,41 @@ def test_clean_beyond_a_cap_is_refused_without_the_count(some_dead: tuple[Person
     assert f"={plan['contacts']['remove']}" in line
     assert "--count" in line
     assert person.removed() == 0
+
+
+class Terminal(io.StringIO):
+    """What somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_clean_and_undo_draw_a_bar_where_somebody_looks(
+    some_dead: tuple[Person, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, plan = some_dead
+    monkeypatch.delenv("SMSDATA_PROGRESS", raising=False)
+    for name, value in person.environment.items():
+        monkeypatch.setenv(name, value)
+    runs = Path(person.environment["SMSDATA_STORE"]) / ".smsdata" / "runs"
+    (list_id,) = person.account.contacts.lists
+    count = f"{list_id}={plan['contacts']['remove']}"
+    shown = {}
+    for words in (
+        ["clean", "--apply", plan["file"], "--yes", plan["hash"], "--count", count],
+        ["clean", "--apply", plan["file"], "--yes", plan["hash"], "--count", count, "--quiet"],
+        ["undo", "RUN", "--yes", "RUN"],
+    ):
+        run_of = next(runs.iterdir()).name if "RUN" in words else ""
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stderr", screen := Terminal())
+            run([run_of if word == "RUN" else word for word in words])
+        shown[words[0], "--quiet" in words] = screen.getvalue()
+    of = f"of {plan['contacts']['remove']} contacts"
+    assert of in shown["clean", False]
+    assert "clean: a look first" in shown["clean", False]
+    assert of in shown["undo", False]
+    assert of not in shown["clean", True]
 
 
 @pytest.mark.parametrize("types", ["111\n", "\x04"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,41 @@ def test_completion_offers_nothing_where_there_is_nothing(tmp_path: Path, line: 
 def test_completion_can_be_installed_and_shown() -> None:
     options = {name for one in typer.main.get_command(app).params for name in one.opts}
     assert {"--install-completion", "--show-completion"} <= options
+
+
+SHELLS = {
+    "fish": ("source {script}; complete -C '{line}'", "complete --command smsdata"),
+    "zsh": (
+        "compdef() {{ }}; source {script}; words=({line}); CURRENT=$#words; "
+        "_arguments() {{ print -l -- $@ }}; _smsdata_completion",
+        "#compdef smsdata",
+    ),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("line", "word"), [("smsdata sy", "sync"), ("smsdata export mess", "messages")])
+def test_completion_works_in_the_shell_itself(shell: str, line: str, word: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not on this machine")
+    program = tmp_path / "smsdata"
+    program.write_text(f"#!{sys.executable}\nimport smsdata.cli, sys\nsys.exit(smsdata.cli.main())\n")
+    program.chmod(0o755)
+    environment = os.environ | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+
+    def said(text: str) -> str:
+        done = subprocess.run(
+            [shell, "-c", text], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+        )
+        assert done.stderr == ""
+        return done.stdout
+
+    text, begins = SHELLS[shell]
+    script = said("smsdata --show-completion; true")
+    assert script.startswith(begins)
+    (tmp_path / "script").write_text(script)
+    assert word in said(text.format(script=tmp_path / "script", line=line)).replace('"', " ").split()

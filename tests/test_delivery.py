@@ -154,6 +154,14 @@ def test_compare_rates_against_a_named_baseline():
     assert found["differs"].tolist() == [False, False]
 
 
+def test_compare_rates_counts_trials_once_for_intervals_and_differences() -> None:
+    data = sends(["delivered", "hard-bounce"] * 40).assign(
+        msisdn="61491570156", sender=["A"] * 40 + ["B"] * 40
+    )
+    texts = compare_rates(data, by="sender", now=NOW).attrs["explain"]["sql"]
+    assert sum('AS "cluster_number"' in text for text in texts) == 1
+
+
 def test_compare_rates_refuses_unequal_maturity_unless_told():
     sent = [SENT, SENT + pd.Timedelta(20, "D")]
     data = sends(["delivered", "delivered"], sent, sender=["A", "B"])

@@ -233,6 +233,15 @@ def test_export_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_export_xlsx_holds_heads_that_begin_as_a_formula(tmp_path: Path) -> None:
+    smsdata.export(pd.DataFrame([["a", "b"]], columns=["=1+1", "plain"]), tmp_path / "a.xlsx")
+    sheet = import_module("openpyxl").load_workbook(tmp_path / "a.xlsx").active
+    assert [(sheet[at].data_type, bool(sheet[at].quotePrefix)) for at in ("A1", "B1")] == [
+        ("s", True),
+        ("s", False),
+    ]
+
+
 def test_export_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     frame = pd.DataFrame({"n": [1]})
     for path, frame_, words in (
@@ -241,6 +250,8 @@ def test_export_refuses_what_it_cannot_do(tmp_path: Path) -> None:
         ("a.csv", pd.DataFrame({"x": [1, "a"]}), "mixes types"),
         ("a.csv", pd.DataFrame({"x": [[1], [2]]}), "is list"),
         ("a.csv", pd.DataFrame([[1, 2]], columns=["a", "a"]), "twice"),
+        ("a.csv", pd.DataFrame([[1, 2]], columns=["Suburb", "suburb"]), "twice"),
+        ("a.csv", pd.DataFrame({"x": pd.Series(["ok", "\ud800"], dtype="object")}), "half of a character"),
         ("a.csv", pd.DataFrame(), "no columns"),
         ("a.csv", [1], "not list"),
     ):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import shutil
+import sqlite3
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import smsdata
 from smsdata import Client, Store, hygiene, sync
 from smsdata.audit import audit
 from smsdata.cli import main  # noqa: F401 - registers the commands
@@ -27,11 +31,13 @@ from smsdata.schema.frames import Reject
 from smsdata.simulator import Account, Gateway
 from smsdata.store.forgotten import forget_key
 from smsdata.store.spool import Spool, spool_folder
+from smsdata.store.status import store_status
 from tests.support.callback_events import AT, put
 from tests.support.callers import dlr, fire, reply
 from tests.support.clients import connected
 from tests.support.hygiene_world import Template, World, copied, number, slim_world
 from tests.support.sync_world import small_and_synced
+from tests.torture.fault import Failing
 
 TABLES = ("campaigns", "messages", "dlrs", "replies", "optouts", "list_members", "status_history")
 SOMEBODY = "61491570156"
@@ -243,6 +249,8 @@ def test_forget_keeps_a_suppression_that_an_import_meets(slim: Template, tmp_pat
     hygiene.plan(world.store)
     contacts = tmp_path / "import.csv"
     contacts.write_text(f"mobile\n{dead}\n{number(3)}\n")
+    national = tmp_path / "national.csv"
+    national.write_text(f"mobile\n0{dead[2:5]} {dead[5:8]} {dead[8:]}\n{number(3)}\n")
     before = hygiene.check(contacts, world.store)
     told = forget(world.store, dead, apply=True)
     kinds = Counter(place.kind for place in told.places)
@@ -252,6 +260,8 @@ def test_forget_keeps_a_suppression_that_an_import_meets(slim: Template, tmp_pat
     pd.testing.assert_frame_equal(before, after)
     assert len(after) == 1
     assert after["rule"].iloc[0] == before["rule"].iloc[0]
+    in_national_form = hygiene.check(national, Store(world.store.path))
+    assert in_national_form["rule"].tolist() == before["rule"].tolist()
     with world.client() as client:
         undone = hygiene.undo(done.run, client, Store(world.store.path), dry_run=False)
     assert undone.counts == {"skipped": 2}
@@ -286,6 +296,79 @@ def test_forget_puts_named_files_right_and_names_those_it_cannot(store: Store, t
     assert left.exit_code == 3
     assert left.searched is not None
     assert list(left.searched.found) == [str(pack / "odd.bin")]
+
+
+@pytest.mark.parametrize("ends", ["feather", "sqlite"])
+def test_forget_rewrites_feather_and_sqlite(store: Store, tmp_path: Path, ends: str) -> None:
+    msisdn = opted_out(store)
+    file = tmp_path / f"replies.{ends}"
+    rows = store.read("replies").assign(note=lambda found: "0" + found["msisdn"].str[2:] + " x" * 3000)
+    smsdata.export(rows, file)
+    read = pd.read_feather if ends == "feather" else _read_sqlite
+    before = read(file)
+    told = forget(store, msisdn, apply=True, also=[file])
+    assert [(place.place, place.what) for place in told.places if place.kind == "file"] == [
+        (str(file), "rewritten")
+    ]
+    assert told.exit_code == 0
+    assert not searched([file], [msisdn, "0" + msisdn[2:]]).found
+    after = read(file)
+    others = before["msisdn"] != msisdn
+    pd.testing.assert_frame_equal(after[others], before[others])
+    assert set(after.loc[~others, "msisdn"]) == {told.stand_in}
+    assert set(after.loc[~others, "response"]) <= {"", "STOP"}
+
+
+def _read_sqlite(file: Path) -> pd.DataFrame:
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        return pd.read_sql("SELECT * FROM rows", connection)
+
+
+def test_forget_finds_whole_numbers_in_sqlite_and_leaves_what_it_cannot_change(
+    store: Store, tmp_path: Path
+) -> None:
+    msisdn, file = opted_out(store), tmp_path / "crm.db"
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE people (mobile INTEGER, name TEXT)")
+        connection.executemany("INSERT INTO people VALUES (?, ?)", [(int(msisdn), "A"), (61491570156, "B")])
+        connection.execute("CREATE TRIGGER t AFTER UPDATE ON people BEGIN DELETE FROM people; END")
+        connection.commit()
+    left = forget(store, msisdn, apply=True, also=[file])
+    assert [place.what for place in left.places if place.kind == "file"] == ["left"]
+    assert left.searched is not None
+    assert list(left.searched.found) == [str(file)]
+    assert left.exit_code == 3
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TRIGGER t")
+        connection.commit()
+    done = forget(store, msisdn, apply=True, also=[file])
+    assert done.exit_code == 0
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        rows = connection.execute("SELECT mobile FROM people").fetchall()
+    assert rows == [(done.stand_in,), (61491570156,)]
+
+
+@pytest.mark.parametrize("ends", ["xlsx", "duckdb"])
+def test_forget_names_workbooks_and_duckdb_before_and_after(store: Store, tmp_path: Path, ends: str) -> None:
+    msisdn, file = opted_out(store), tmp_path / f"replies.{ends}"
+    smsdata.export(store.read("replies"), file)
+    for apply in (False, True):
+        told = forget(store, msisdn, apply=apply, also=[file])
+        assert [(one.place, one.what) for one in told.places if one.kind == "file"] == [(str(file), "left")]
+        assert told.exit_code == 3
+
+
+def test_forget_that_was_broken_off_is_named_with_the_command_that_goes_on(store: Store) -> None:
+    msisdn = opted_out(store)
+    failing = Store(store.path, disk=Failing(store.private, "rename", 2, errno.EIO), part_rows=50)
+    with pytest.raises(StoreError):
+        forget(failing, msisdn, apply=True)
+    words = "run `smsdata forget NUMBER --apply` again"
+    assert any(words in line for line in store_status(Store(store.path))["look"])
+    assert any(words in str(one) for one in Store(store.path).verify())
+    forget(Store(store.path), msisdn, apply=True)
+    assert not any("smsdata forget" in line for line in store_status(Store(store.path))["look"])
+    assert Store(store.path).verify() == []
 
 
 def test_forget_waits_for_no_receiver(store: Store) -> None:

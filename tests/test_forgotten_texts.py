@@ -8,11 +8,13 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from smsdata.forgetting.file_formats import without
 from smsdata.forgetting.person import _one_person, _spellings
 from smsdata.forgetting.read_back import searched
 from smsdata.forgetting.text_files import NUMBER, WHOLE, without_in_text
@@ -180,3 +182,29 @@ def test_a_table_as_pandas_writes_it_reads_back() -> None:
     told = pd.read_csv(io.BytesIO(left), dtype="str")
     assert told["fields"].tolist()[1] == '{"a": "x, y"}'
     assert pd.isna(told["fields"].iloc[0])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+@pytest.mark.parametrize("dtype", ["int64", "float64", "str"])
+@pytest.mark.parametrize("column", ["msisdn", "Mobile"])
+def test_typed_rows_of_others_are_put_right(suffix: str, dtype: Any, column: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"n": [1, 2], column: [int(SOMEBODY), int(OTHER)], "Name": ["Ann", "Bob"]})
+    frame[column] = frame[column].astype(dtype)
+    path = tmp_path / f"a{suffix}"
+    (frame.to_parquet if suffix == ".parquet" else frame.to_feather)(path)
+    known = without(path, path.read_bytes(), somebody())
+    assert known is not None
+    left, count = known
+    assert left is not None
+    assert count == 1
+    path.write_bytes(left)
+    told = pd.read_parquet(path) if suffix == ".parquet" else pd.read_feather(path)
+    assert told[column].iloc[0].startswith("forgotten-")
+    assert told[column].iloc[1] == OTHER
+    assert told["Name"].tolist()[1:] == ["Bob"]
+    assert pd.isna(told["Name"].iloc[0])
+    assert not searched([path], SPELLINGS[:2]).found
+
+
+def test_a_damaged_file_is_named_and_left(tmp_path: Path) -> None:
+    assert without(tmp_path / "a.parquet", b"PAR1 no more", somebody()) == (None, 1)

@@ -174,6 +174,22 @@ def test_bar_shows_in_a_terminal_on_stderr_alone(tmp_path: Path) -> None:
     assert "calls, 6 rows" in shown
 
 
+STEPS = """
+import time
+from smsdata.gateway.progress import steps_bar
+with steps_bar("clean") as on_step:
+    for done in range(1, 4):
+        on_step(done, 40)
+        time.sleep(0.2)  # a bar is drawn ten times a second at most
+"""
+
+
+def test_bar_of_changes_says_how_many_of_how_many(tmp_path: Path) -> None:
+    out, shown = in_a_terminal(STEPS, tmp_path)
+    assert out == ""
+    assert "of 40 contacts" in shown
+
+
 PROBE = """
 import sys
 from smsdata.cli.app import CommonOptions, app, command, run

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,8 @@ from smsdata.demo import Demo, run_demo
 from smsdata.schema.kinds import ARROW, OF_ARROW, Kind
 from smsdata.schema.tables import TABLES, Column
 from smsdata.settings import _ENVIRONMENT
+from smsdata.simulator import Gateway, running
+from tests.support.sync_world import small_account
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -75,6 +80,30 @@ def test_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     (shown,) = re.findall(r"```text\n(.*?)```", TEXT["README.md"], re.DOTALL)
     answers = demo.lines()[: demo.lines().index("", 1)]
     assert shown.splitlines() == [*said, *answers]
+
+
+def test_readme_install_is_followed_in_a_clean_home(tmp_path: Path) -> None:
+    """What stands below Install, as a new user types it, on a simulated account; pip and secrets left out."""
+    block = sections(TEXT["README.md"], "##")["Install"]
+    typed = [line.partition("#")[0].split() for line in block.splitlines() if line.startswith("    smsdata ")]
+    assert [words[1] for words in typed] == ["plan", "sync", "tables"]
+    with running(Gateway(small_account(), limiter=None)) as address:
+        clean = {
+            "HOME": str(tmp_path), "PATH": os.defpath, "PYTHONPATH": str(ROOT), "SMSDATA_BASE_URL": address,
+            "SMSDATA_API_KEY": "demo", "SMSDATA_API_SECRET": "demo", "SMSDATA_RATE": "5000",
+        }  # fmt: skip
+        said = []
+        for _, *words in typed:
+            done = subprocess.run(
+                [sys.executable, "-m", "smsdata", *words], capture_output=True, text=True, env=clean,
+                cwd=tmp_path, timeout=120, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            said.append(done.stdout + done.stderr)
+    plan, _, tables = said
+    assert "calls" in plan
+    assert (tmp_path / "data" / "store" / "messages").is_dir()
+    assert all(table in tables for table in ("messages", "dlrs", "replies", "lists"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

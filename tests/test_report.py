@@ -218,6 +218,30 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+class NeverWhole(Store):
+    """A store of which no table is read into memory."""
+
+    def read(self, *_: Any, **__: Any) -> pd.DataFrame:
+        raise AssertionError("a table was read whole")
+
+
+def test_report_reads_no_table_whole(store: Store) -> None:
+    assert report_page(NeverWhole(store.path), october()).html == report_page(store, october()).html
+
+
+def test_report_takes_numbers_as_the_store_spells_them(tmp_path: Path) -> None:
+    """As a gateway gave them: a spelling that no other table has is no reason to compare nothing."""
+    store, at = Store(tmp_path / "store"), [instant(f"2026-{month:02d}-05") for month in (9, 10)]
+    told: dict[str, Any] = {"sent_at": at, "synced_at": [NOW] * 2, "status": ["delivered"] * 2}
+    with store.writing():
+        store.merge(
+            "messages", rows("messages", 2, id=[1, 2], message_id=[1, 2], msisdn=["0491570156"] * 2, **told)
+        )
+    html = report_page(store, october()).html
+    assert "against 100.0% before" in html
+    assert "could not be computed" not in html
+
+
 def test_report_of_an_empty_store_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     html = report_page(tmp_path / "store", october()).html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from datetime import datetime, timedelta
@@ -14,11 +15,13 @@ from smsdata import Client, Store, sync
 from smsdata.analysis.reply_words import classify_text
 from smsdata.cli import main  # noqa: F401 - registers the commands
 from smsdata.cli.app import run
-from smsdata.errors import UsageError
+from smsdata.errors import StoreError, UsageError
 from smsdata.forgetting.retention import retain
 from smsdata.simulator import Account, Gateway
+from smsdata.store.status import store_status
 from tests.support.clients import connected
 from tests.support.sync_world import present, small_and_synced
+from tests.torture.fault import Failing
 
 AGES = {"messages": "35d", "dlrs": "35d", "replies": "35d"}
 
@@ -106,6 +109,23 @@ def test_retain_tells_what_was_there(store: Store, now: datetime) -> None:
     assert state.covered("messages") == covered
     assert state.retained["messages"] == now - timedelta(days=35)
     assert state.kept_from["messages"] >= state.retained["messages"]
+
+
+def test_retain_that_was_broken_off_is_named_with_the_command_that_goes_on(
+    store: Store, client: Client, now: datetime
+) -> None:
+    failing = Store(store.path, disk=Failing(store.private, "rename", 2, errno.EIO), part_rows=50)
+    with pytest.raises(StoreError):
+        retain(failing, AGES, now=now, apply=True)
+    words = "run `smsdata retain messages=35d --apply` again"
+    assert any(words in line for line in store_status(Store(store.path))["look"])
+    assert any(words in str(one) for one in Store(store.path).verify())
+    with client:
+        assert any(words in line for line in sync(client, Store(store.path)).attention)
+    retain(Store(store.path), AGES, now=now, apply=True)
+    look = [line for line in store_status(Store(store.path))["look"] if "the last sync said" not in line]
+    assert look == []
+    assert Store(store.path).verify() == []
 
 
 @pytest.mark.parametrize(

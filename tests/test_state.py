@@ -129,7 +129,7 @@ def test_state_keeps_every_field_in_its_file() -> None:
     note_all_members(state)
     note_rejects(state, ["dlrs-0f.json"])
     note_rounds(state, Rounds(T0, T0, T0))
-    note_retained(state, "replies", T0, complete_from=T0)
+    note_retained(state, "replies", T0, "400d", complete_from=T0)
     note_left_out(state, {7: datetime(2026, 9, 1, tzinfo=UTC)})
     note_report(state, Span(T0, T0))
     assert all(

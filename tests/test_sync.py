@@ -398,6 +398,13 @@ def test_plan_stores_nothing_and_comes_close(world, connect):
     assert abs(sum(calls.values()) - report.calls) <= 3
 
 
+def test_plan_refuses_what_is_no_time_before_it_asks(connect, tmp_path):
+    client = connect(Gateway(Account(seed=5, campaigns=1), limiter=None))
+    with pytest.raises(UsageError, match="is a word"):
+        plan_sync(client, tmp_path / "store", since="yesterday")
+    assert client.calls == 0
+
+
 def test_plan_of_a_first_sync_comes_close(connect, tmp_path):
     account = Account(seed=5, campaigns=12, recipients=140, singles=12, inbound=8, lists=3, days=28)
     calls = plan_sync(connect(gateway := Gateway(account, limiter=None)), tmp_path / "store")

@@ -143,10 +143,12 @@ def _judged(
         days, hard, final = (counts[name].to_numpy("float64")[rows] for name in ("day", "hard", "final"))
         first, of = (counts[name].to_numpy("float64")[rows] - repeated[name].to_numpy("float64")[rows]
                      for name in ("hard", "final"))  # fmt: skip
-        for place in np.flatnonzero(hard):
-            verdict = max(_verdict(days, hard, final, int(place)), _new_verdict(days, first, of, int(place)))
-            told = not cell.small or final[place] >= _SMALL_BLOCK
-            verdicts[rows[place]] = verdict if told else ORDINARY
+        told = (final >= _SMALL_BLOCK) | (not cell.small)
+        for place in np.flatnonzero((hard > 0) & told):
+            verdict = _verdict(days, hard, final, int(place))
+            if verdict != SPIKE:
+                verdict = max(verdict, _new_verdict(days, first, of, int(place)))
+            verdicts[rows[place]] = verdict
     index = pd.MultiIndex.from_frame(counts[["cell", "day"]])
     wanted = pd.MultiIndex.from_arrays([bounces[key], bounces["day"]])
     return verdicts[index.get_indexer(wanted)] if len(wanted) else np.zeros(0, np.int64)
@@ -174,10 +176,9 @@ def _new_verdict(days: Floats, hard: Floats, final: Floats, place: int) -> int:
     On the first days of a store every dead number bounces for the first time.
     """
     earlier = slice(0, place + 1)
-    if (final[:place] * _SIZE >= final[place]).sum() <= _LEAST_NEIGHBOURS or not hard[place]:
+    if hard[place] <= _FEW or (final[:place] * _SIZE >= final[place]).sum() <= _LEAST_NEIGHBOURS:
         return ORDINARY
-    verdict = _verdict(days[earlier], hard[earlier], final[earlier], place)
-    return verdict if hard[place] > _FEW else ORDINARY
+    return _verdict(days[earlier], hard[earlier], final[earlier], place)
 
 
 def _within_limits(hard: Floats, final: Floats) -> npt.NDArray[np.bool_]:

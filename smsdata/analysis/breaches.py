@@ -228,7 +228,7 @@ def _sent_after(tables: Tables, include_review: bool, account_wide: bool) -> pd.
         to_list = 'CAST(CAST(d."list_id" AS BIGINT) AS STRING)'
         lists = """LEFT JOIN (
             SELECT "message_id", "msisdn", min("list_id") AS "list_id"
-            FROM @dlrs GROUP BY "message_id", "msisdn"
+            FROM @dlrs WHERE "msisdn" IN (SELECT "msisdn" FROM @optouts) GROUP BY "message_id", "msisdn"
         ) AS d ON m."message_id" = d."message_id" AND m."msisdn" = d."msisdn\""""
     return tables.query(
         f"""

@@ -456,7 +456,8 @@ def _lowest_list(tables: Tables, table: str) -> str:
 def _with_commas(rows: pd.DataFrame, by: list[str], column: str) -> pd.Series:
     """Write for each group what there is in a column, each once, with commas between."""
     named = rows.dropna(subset=column).drop_duplicates([*by, column])
-    joined = named[column].astype("str").groupby([named[one] for one in by]).agg(",".join)
+    texts, many = named.set_index(by)[column].astype("str"), named.duplicated(by, keep=False).to_numpy()
+    joined = pd.concat([texts[~many], texts[many].groupby(level=by).agg(",".join)])
     return joined.where(joined != "")
 
 

@@ -315,7 +315,8 @@ def classify_replies(
 
 def reply_classes(frame: pd.DataFrame) -> list[ReplyClass]:
     """Read each distinct reply once, together with the text it answers."""
-    pairs = list(zip(frame["response"].fillna(""), frame["answered"].fillna(""), strict=True))
+    texts = (frame[name].fillna("").to_numpy(object) for name in ("response", "answered"))
+    pairs = list(zip(*texts, strict=True))
     read = {pair: classify_text(*pair) for pair in dict.fromkeys(pairs)}
     return [read[pair] for pair in pairs]
 

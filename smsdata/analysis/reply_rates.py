@@ -44,7 +44,7 @@ _REPLY_RATES = {
 }
 _REACHED = """
     LEFT JOIN @answers ON "id" = "answered_row"
-    WHERE translate("sender", '+0123456789', '') = ''
+    WHERE NOT regexp_like("sender", '[^+0-9]')
 """
 
 

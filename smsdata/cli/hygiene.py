@@ -115,17 +115,23 @@ def _carry_out(
     counts: dict[int, int],
 ) -> int:
     """Look first, ask, then carry the plan out."""
+    from smsdata.gateway.progress import steps_bar
     from smsdata.hygiene import applying, plan_file
 
     plan = plan_file.load(file, store)
     with common.client() as client:
-        preview = applying.apply(
-            plan, client, store, tier=tier, counts=lambda beyond: _ask_for_counts(beyond, counts)
-        )
+        with steps_bar("clean: a look first") as on_step:
+            preview = applying.apply(
+                plan, client, store, tier=tier, on_step=on_step,
+                counts=lambda beyond: _ask_for_counts(beyond, counts),
+            )  # fmt: skip
         common.say(*preview.lines())
         planned = preview.counts.get("planned", 0)
         _confirm(yes, plan.attrs["plan"]["hash"], "the plan's hash, which its summary shows", planned)
-        report = applying.apply(plan, client, store, dry_run=False, tier=tier, yes=yes, counts=counts)
+        with steps_bar("clean") as on_step:
+            report = applying.apply(
+                plan, client, store, dry_run=False, tier=tier, yes=yes, counts=counts, on_step=on_step
+            )
     if report.counts.get("done") and "delete" in set(plan["action"]):
         common.say(f"To take it back: smsdata undo {report.run}")
     common.show(report.as_json(), *report.lines())
@@ -216,14 +222,17 @@ def undo_command(
     ] = None,
 ) -> int:
     """Put the contacts of a clean-up run back on their lists."""
+    from smsdata.gateway.progress import steps_bar
     from smsdata.hygiene import undoing
 
     store = common.existing_store()
     with common.client() as client:
-        preview = undoing.undo(run, client, store)
+        with steps_bar("undo: a look first") as on_step:
+            preview = undoing.undo(run, client, store, on_step=on_step)
         common.say(*preview.lines())
         _confirm(yes, run, "the name of the run", preview.counts.get("planned", 0))
-        report = undoing.undo(run, client, store, dry_run=False)
+        with steps_bar("undo") as on_step:
+            report = undoing.undo(run, client, store, dry_run=False, on_step=on_step)
     common.show(report.as_json(), *report.lines())
     return report.exit_code
 

@@ -8,7 +8,6 @@ doing all of it again after a crash does the rest. Imports `store`, `hygiene.run
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError
+from smsdata.forgetting.file_formats import without
 from smsdata.forgetting.text_files import WHOLE, without_in_text
 from smsdata.hygiene.run_journal import RunJournal, runs
 from smsdata.schema.frames import Reject, with_column
@@ -254,8 +254,9 @@ def _file(path: Path, name: str, gone: Forgotten, disk: Disk, *, apply: bool) ->
     content = read_plain(path)
     made: bytes | None
     what = WHOLE
-    if path.suffix == ".parquet":
-        made, count = _parquet(content, gone)
+    known = without(path, content, gone)
+    if known is not None:
+        made, count = known
     elif path.suffix == ".json" and (record := _record(path)) is not None:
         left = gone.value(record)
         made, count = record_bytes(left), int(left != record)
@@ -266,15 +267,6 @@ def _file(path: Path, name: str, gone: Forgotten, disk: Disk, *, apply: bool) ->
     yield Place(name, "file", count, "left" if made is None else what)
     if apply and made is not None:
         disk.replace(path, made)
-
-
-def _parquet(content: bytes, gone: Forgotten) -> tuple[bytes, int]:
-    file = pq.ParquetFile(pa.BufferReader(content))
-    left, count = gone.rows(file.read())
-    sink = io.BytesIO()
-    if count:
-        pq.write_table(left, sink, compression="zstd")
-    return sink.getvalue(), count
 
 
 def _record(path: Path) -> dict[str, Any] | None:

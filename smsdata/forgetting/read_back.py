@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import gzip
 import re
+import sqlite3
 import struct
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,16 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
             for piece in _pieces(path, told):
                 told.bytes += len(piece)
                 count += sum(len(needle.findall(piece)) for needle in needles)
-        except (OSError, ValueError, KeyError, struct.error, pa.ArrowException, zipfile.BadZipFile, EOFError):
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            struct.error,
+            pa.ArrowException,
+            zipfile.BadZipFile,
+            EOFError,
+            sqlite3.Error,
+        ):
             told.not_judged.append(str(path))
         count += sum(len(needle.findall(path.name.encode(errors="replace"))) for needle in needles)
         if count:
@@ -110,17 +121,34 @@ def _pieces(path: Path, told: Searched) -> Iterator[bytes]:
         for page in _parquet_pages(content):
             told.pages += 1
             yield page
-    elif content[:2] == b"\x1f\x8b":
+    elif content[:6] == b"ARROW1":
+        yield from _arrow_buffers(content)
+    elif content[:15] == b"SQLite format 3":
+        yield from _sqlite_values(path)
+    elif path.suffix == ".duckdb" or content[8:12] == b"DUCK":
+        raise ValueError("its blocks are compressed in ways of its own")
+    else:
+        yield from _unpacked(path, content)
+
+
+def _unpacked(path: Path, content: bytes) -> Iterator[bytes]:
+    if content[:2] == b"\x1f\x8b":
         yield gzip.decompress(content)
     elif content[:4] == b"\x28\xb5\x2f\xfd":
         yield pa.CompressedInputStream(pa.BufferReader(content), "zstd").read()
-    elif content[:6] == b"ARROW1":
-        yield from _arrow_buffers(content)
-    elif path.suffix == ".duckdb" or content[8:12] == b"DUCK":
-        raise ValueError("its blocks are compressed in ways of its own")
     elif content[:4] == b"PK\x03\x04" or path.suffix in _SEALED:
         with zipfile.ZipFile(path) as archive:
             yield from (archive.read(name) for name in archive.namelist())
+
+
+def _sqlite_values(path: Path) -> Iterator[bytes]:
+    """Every value of every table, as text: in the file a long text is parted, and a whole number no text."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (name,) in tables:
+            quoted = name.replace('"', '""')
+            for row in connection.execute(f'SELECT * FROM "{quoted}"'):
+                yield "\n".join(map(str, row)).encode(errors="replace")
 
 
 def _arrow_buffers(content: bytes) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from smsdata.schema.tables import TABLES, table_of
 from smsdata.store.evidence import SEND_AND_NUMBER
 from smsdata.store.files import load_part
 from smsdata.store.keys import matching, rows_without
-from smsdata.store.state import note_retained
+from smsdata.store.state import note_let_go, note_retained
 from smsdata.store.store import Store, existing_store
 from smsdata.times import duration
 
@@ -93,9 +93,10 @@ def retain(
     with store.writing(wait=wait):
         told = []
         for table, at in before.items():
-            note_retained(store.state, table, at, complete_from=at + _AT_THE_EDGE)
+            note_retained(store.state, table, at, ages[table], complete_from=at + _AT_THE_EDGE)
             store.save_state()
             told.append(_as_told(store, table, at, apply=True))
+            note_let_go(store.state, table)
         store.save_state()
     return told
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from smsdata.gateway.answers import Page
@@ -19,6 +19,7 @@ from smsdata.gateway.reads import SLICE_PAGES
 from smsdata.settings import Pace
 
 _UNKNOWN = "{desc}: {n_fmt} calls{postfix}, {elapsed}"
+_STEPS = "{desc}: {bar} {n_fmt} of {total_fmt} contacts, {remaining} left"
 _KNOWN = "{desc}: {bar} {n_fmt} of about {total_fmt} calls{postfix}, {remaining} left"
 
 
@@ -126,6 +127,38 @@ def progress_bar(what: str, client: Caller, *, told: bool = False, delay: float 
         progress.end()
     finally:
         progress.close()
+
+
+@contextmanager
+def steps_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar over the contacts that are changed, where somebody looks; silent where `progress_bar` is.
+
+    Gives what is called after each of them with how many are done, and how many there are.
+    """
+    if not _watched():
+        yield lambda _done, _all: None
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+
+        bar = tqdm(desc=what, bar_format=_STEPS, leave=False, total=0, dynamic_ncols=True)
+
+    def step(done: int, whole: int) -> None:
+        try:
+            bar.total = whole
+            widget = getattr(bar, "container", None)
+            if widget is not None:
+                widget.children[1].max = whole
+            bar.update(done - bar.n)
+        except (OSError, ValueError):  # a terminal that is gone, a stream that was closed
+            bar.disable = True
+
+    try:
+        yield step
+    finally:
+        with suppress(OSError, ValueError):
+            bar.close()
 
 
 def _watched() -> bool:

@@ -124,8 +124,10 @@ class _CheckedColumn:
         self.lines += len(lines)
         for line, cell, number, reason in zip(lines, cells, read["msisdn"], read["reason"], strict=True):
             hit = number if number in removed else _digits_in(cell, removed)
-            if hit is None and isinstance(number, str) and forgotten.stand_in(number) in removed:
-                hit = number
+            if hit is None and forgotten:
+                hit = next(
+                    (one for one in (number, _digits(cell)) if _stood_in(one, forgotten, removed)), None
+                )
             if hit is not None:
                 self.first.setdefault(hit, line)
                 self.times[hit] += 1
@@ -145,9 +147,18 @@ class _CheckedColumn:
         }
 
 
+def _stood_in(number: object, forgotten: Forgotten, removed: frozenset[str]) -> bool:
+    """Whether it is the number of somebody forgotten who was removed, in any of its usual spellings."""
+    return isinstance(number, str) and forgotten.stand_in(number) in removed
+
+
+def _digits(cell: str) -> str:
+    return cell if cell.isdecimal() else re.sub(r"\D", "", cell)
+
+
 def _digits_in(cell: str, removed: frozenset[str]) -> str | None:
     """Digits that were removed just so: they count also where they can be read as another number."""
     if cell in removed:
         return cell
-    digits = cell if cell.isdecimal() else re.sub(r"\D", "", cell)
+    digits = _digits(cell)
     return digits if digits in removed else None

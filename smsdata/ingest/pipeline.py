@@ -34,6 +34,7 @@ from smsdata.ingest.report import Report
 from smsdata.schema.status import RANK
 from smsdata.schema.tables import TABLES
 from smsdata.store.coverage import Span, gaps
+from smsdata.store.half_done import half_done
 from smsdata.store.spool import Spool, spool_folder
 from smsdata.store.state import Retry, Slice, note_rejects, note_witness
 from smsdata.store.store import Store
@@ -209,7 +210,7 @@ class Pipeline:
         """Let go of pages that nobody needs: a run that reached its end leaves nothing to go on from."""
         self.odd_rows.name_those_left()
         self.failed.name_those_left()
-        self.report.attention += self.store.forgotten.unfinished()
+        self.report.attention += map(str, half_done(self.store.forgotten, self.store.state))
         if self._journal and self._journal.reads:
             self.store.commit(self._journal, self._journal.reads)
         elif self.failed.changed:

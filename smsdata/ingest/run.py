@@ -152,6 +152,8 @@ def plan_sync(
 
     Lists and campaigns are read for it; what the other tables will take is an estimate.
     """
+    if since is not None:
+        times.since(since, _FAR)
     store = open_store(store)
     store.bind(client.settings.account, client.settings.base_url)
     with progress_bar("plan", client) as progress:

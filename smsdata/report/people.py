@@ -13,7 +13,7 @@ import pandas as pd
 from smsdata import plots
 from smsdata.analysis.bounces import hard_bounced
 from smsdata.analysis.breaches import sent_after_optout
-from smsdata.analysis.opt_outs import opted_out, optout_rate
+from smsdata.analysis.opt_outs import optout_rate
 from smsdata.analysis.replies import classify_replies
 from smsdata.analysis.reply_rates import reply_rate
 from smsdata.report.periods import BEFORE, sql_instant
@@ -237,7 +237,7 @@ def optout_section(sources: Sources) -> Section:
         _optout_rate(section, sources)
     else:
         section.lines.append("The store holds no delivery receipts, and so no opt-out flags.")
-    evidence, _ = opted_out(sources.store)
+    evidence = sources.evidence
     after = sent_after_optout(
         sources.both("messages") if sources.compare else sources.within("messages"),
         evidence, include_review=True, dlrs=sources.store.scan("dlrs"),

@@ -15,13 +15,17 @@ import duckdb
 import pandas as pd
 
 from smsdata.analysis.delivery import delivery_rate, delivery_trend
-from smsdata.analysis.opt_outs import optout_rate
+from smsdata.analysis.opt_outs import optout_rate, optouts
 from smsdata.analysis.replies import classify_replies
 from smsdata.report.periods import BEFORE, THIS, Period, sql_instant
 from smsdata.store.store import Store
 
 
 class _Lazy(Protocol):
+    @property
+    def table(self) -> str:
+        """The table of the store."""
+
     @property
     def columns(self) -> list[str]:
         """The columns."""
@@ -37,6 +41,11 @@ class SplitScan:
     scan: _Lazy
     since: datetime
     time: str = "sent_at"
+
+    @property
+    def table(self) -> str:
+        """The table of the store that it is of: its keys and numbers are as the store writes them."""
+        return self.scan.table
 
     @property
     def columns(self) -> list[str]:
@@ -104,6 +113,12 @@ class Sources:
     def heard(self) -> pd.DataFrame:
         """All replies of the store, classified: a message of the period may be answered after its end."""
         return classify_replies(self.store.scan("replies"), messages=self.store.scan("messages"))
+
+    @cached_property
+    def evidence(self) -> pd.DataFrame:
+        """All evidence of opt-outs that the store holds."""
+        scans = {name: self.store.scan(name) for name in ("dlrs", "optouts", "list_members")}
+        return optouts(replies=self.heard, **scans)
 
     @cached_property
     def optouts(self) -> pd.DataFrame:

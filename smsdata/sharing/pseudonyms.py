@@ -130,12 +130,21 @@ def whole_table(frame: pd.DataFrame) -> pa.Table:
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
     names = [str(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    lower = [name.lower() for name in names]
+    twice = sorted({name for name, plain in zip(names, lower, strict=True) if lower.count(plain) > 1})
     if twice or not names:
         raise UsageError(
-            f"the frame has the column {twice[0]!r} twice." if twice else "the frame has no columns."
+            f"the frame has the column {twice[0]!r} twice, for to a database capitals are small letters."
+            if twice
+            else "the frame has no columns."
         )
-    table = arrow_table(frame)
+    try:
+        table = arrow_table(frame)
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the frame holds text with half of a character (a lone surrogate), which no file can hold. Mend "
+            "its column: .str.encode('utf-8', 'replace').str.decode('utf-8')."
+        ) from None
     mixed = [name for name in names if name not in table.column_names]
     if mixed:
         raise UsageError(f"column {mixed[0]!r} mixes types: convert it first, .astype('str').")

@@ -46,6 +46,7 @@ class XlsxWriter:
         self._sheet = self._book.add_worksheet(name[:31])
         self._formats = {
             "head": self._book.add_format({"bold": True, "bottom": 1}),
+            "held head": self._book.add_format({"bold": True, "bottom": 1, "quote_prefix": True}),
             "text": self._book.add_format({"num_format": "@"}),
             "held": self._book.add_format({"num_format": "@", "quote_prefix": True}),
             "instant": self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
@@ -58,7 +59,8 @@ class XlsxWriter:
         self._cut = 0
         self.notes: list[str] = []
         for at, head in enumerate(self._heads):
-            self._sheet.write_string(0, at, head, self._formats["head"])
+            held = guarded(head) != head
+            self._sheet.write_string(0, at, head, self._formats["held head" if held else "head"])
 
     def write(self, rows: pa.Table) -> None:
         """Add rows; UsageError beyond what a sheet holds."""

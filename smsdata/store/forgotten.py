@@ -410,13 +410,6 @@ class ForgottenPeople:
         self._disk.folder(self.folder)
         self._disk.replace(self.folder / f"{facts['stand_in']}.json", record_bytes(facts))
 
-    def unfinished(self) -> list[str]:
-        """What to say of those whom a crash left half forgotten."""
-        left = sum(facts["done_at"] is None for facts in self.records())
-        if not left:
-            return []
-        return [f"{left} people are not forgotten in all places yet: run `smsdata forget` again for each."]
-
     def now(self) -> Forgotten:
         """Those who are forgotten by now; another process may have added to them.
 

@@ -182,6 +182,9 @@ class State:
     retained: dict[str, datetime] = field(default_factory=dict)
     """By table, before when its rows were let go: `coverage` tells that they were stored. None comes back."""
 
+    letting_go: dict[str, str] = field(default_factory=dict)
+    """By table, the age of a `retain` that has begun and not ended."""
+
     # ---- whose store, which journal --------------------------------------------------------------
 
     def bind(self, account: str, base_url: str) -> None:
@@ -350,11 +353,17 @@ def note_rejects(state: State, names: Iterable[str]) -> None:
     state.rejects = set(names)
 
 
-def note_retained(state: State, table: str, before: datetime, *, complete_from: datetime) -> None:
+def note_retained(state: State, table: str, before: datetime, age: str, *, complete_from: datetime) -> None:
     """Remember that the rows of a table from before an instant are let go, and none of them comes back."""
+    state.letting_go[table] = age
     state.retained[table] = max(before, state.retained.get(table, before))
     if table in state.kept_from:
         state.kept_from[table] = max(complete_from, state.kept_from[table])
+
+
+def note_let_go(state: State, table: str) -> None:
+    """Remember that the rows of a table that were to go have gone."""
+    state.letting_go.pop(table, None)
 
 
 def note_left_out(state: State, replies: Mapping[int, datetime]) -> None:

@@ -2,7 +2,7 @@
 
 Reads the state, the record of the last runs and the footers of files; no rows, so it is quick, takes no lock
 and changes nothing. What it does not look at it says: `Store.verify` compares contents and counters. Imports
-`state` and `last_run`, `schema`, `shown`, `times` and `errors`.
+`state`, `half_done` and `last_run`, `schema`, `shown`, `times` and `errors`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from smsdata.errors import StoreError
 from smsdata.schema.tables import TABLES
 from smsdata.shown import html_of
+from smsdata.store.half_done import half_done
 from smsdata.store.last_run import LastRuns, RunRecord, last_runs
 from smsdata.store.state import State, not_offered
 from smsdata.times import instant
 
 if TYPE_CHECKING:
+    from smsdata.store.forgotten import ForgottenPeople
     from smsdata.store.parts import StoredTables
     from smsdata.store.verify import Difference
 
@@ -37,6 +39,7 @@ class Standing(Protocol):
     path: Path
     private: Path
     tables: StoredTables
+    forgotten: ForgottenPeople
 
     @property
     def state(self) -> State:
@@ -87,6 +90,7 @@ def store_status(
         *odd,
         *_about_runs(runs),
         *(str(one) for one in lacking),
+        *map(str, half_done(store.forgotten, state)),
         *_about_age(age, max_age, odd=bool(odd)),
     ]
     return {

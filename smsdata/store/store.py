@@ -46,6 +46,7 @@ from smsdata.store.state import State, next_generation, state_as_json
 from smsdata.store.status import status_as_html, store_status, table_standing
 from smsdata.store.verify import (
     Difference,
+    begun_and_not_ended,
     callback_faults,
     counter_faults,
     failed_reads,
@@ -260,6 +261,7 @@ class Store:
             *run_faults(self.private),
             *callback_faults(spool_faults(self.private)),
             *unfinished(self.state),
+            *begun_and_not_ended(self.forgotten, self.state),
             *failed_reads(self.state),
             *report_faults(self.tables, self.state),
             *counter_faults(self.tables, self.state, "messages", until=until),

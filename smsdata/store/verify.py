@@ -21,6 +21,8 @@ from smsdata.schema.counters import Counters, Disagreement, Stored, disagreement
 from smsdata.schema.tables import TABLES
 from smsdata.store.coverage import Span, gaps, joined
 from smsdata.store.files import load_part
+from smsdata.store.forgotten import ForgottenPeople
+from smsdata.store.half_done import half_done
 from smsdata.store.inventory import FileFault
 from smsdata.store.keys import firsts
 from smsdata.store.records import read_record
@@ -81,6 +83,12 @@ def known_to_lack(
     yield from run_faults(private)
     yield from unfinished(state)
     yield from failed_reads(state)
+
+
+def begun_and_not_ended(people: ForgottenPeople, state: State) -> Iterator[Difference]:
+    """What `forget` and `retain` left half done."""
+    for one in half_done(people, state):
+        yield Difference(one.table, one.what, one.where, 0, 0, one.advice)
 
 
 def file_faults(tables: StoredTables) -> Iterator[Difference]:

@@ -31,6 +31,7 @@ from . import (
     live_week,
     outages,
     power,
+    retention,
     sweep,
     year,
 )
@@ -49,7 +50,10 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "fuzz": lambda seed: [fuzz.run(seed)],
     "histories": lambda seed: (part.run(seed) for part in (histories, outages, between)),
     "identity": lambda seed: [identity.run(seed)],
-    "erasure": lambda seed: [erasure.run(seed)],
+    "erasure": lambda seed: (
+        erasure.run(seed, rows=rows, strikes=strikes) for rows, strikes in ((0, None), (200_000, 12))
+    ),
+    "retention": lambda seed: [retention.run(seed)],
     "hygiene": lambda seed: [hygiene.run(seed)],
     "backtest": lambda seed: [backtests.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],

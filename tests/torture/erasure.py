@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from smsdata import Store, hygiene, sync
-from smsdata.errors import SmsDataError
 from smsdata.forgetting import person
 from smsdata.forgetting import places as rooms
 from smsdata.forgetting.read_back import searched
-from smsdata.schema.frames import Reject
+from smsdata.schema.frames import Reject, schema
 from smsdata.schema.tables import TABLES
 from smsdata.store.disk import Disk
 from tests.support.callback_events import AT, put
 from tests.support.callers import dlr, reply
 from tests.support.hygiene_world import Template, World, copied, number, slim_world
 
-from .fault import Failing
-from .kill import Deadly, in_child
+from .strikes import calls_of, planned
 from .tally import Tally
 
 WHO = number(0)
@@ -89,49 +88,44 @@ def _wrong(world: World, due: dict[str, pd.DataFrame] | None) -> Iterator[str]:
     yield from (str(one) for one in Store(store).verify() if one.what != "set aside")
 
 
-Strike = Callable[[Path], bool]
-"""Does something bad to a forgetting in a folder; gives whether it happened."""
-
-
-def _kill(at: int, *, torn: bool) -> Strike:
-    def strike(store: Path) -> bool:
-        return in_child(lambda: _forget(store, Deadly(store / ".smsdata", at=at, torn=torn)), patience=60)
-
-    return strike
-
-
-def _fail(method: str, at: int, code: int) -> Strike:
-    def strike(store: Path) -> bool:
-        try:
-            _forget(store, Failing(store / ".smsdata", method, at, code))
-        except SmsDataError:
-            return True
-        return False
-
-    return strike
-
-
-def _planned(calls: Sequence[str], every: int, rng: random.Random) -> list[tuple[str, Strike]]:
-    planned = [
-        (f"kill at {at}", _kill(at, torn=torn)) for at in range(1, len(calls) + 1) for torn in (False, True)
+def _add_rows(store: Store, rows: int) -> None:
+    """Give a store that many messages more, one in 500 to the number, in sends that the account knows not."""
+    places = np.arange(rows)
+    whom = np.char.add("6149157", np.char.zfill((places % 9_000 + 1_000).astype(str), 4)).astype(object)
+    whom[places % 500 == 7] = WHO
+    made: dict[str, Any] = {
+        "id": 10**12 + places, "message_id": 10**9 + places // 2_000, "msisdn": whom,
+        "sender": np.full(rows, "61491570006"), "status": np.full(rows, "delivered"),
+        "message": np.char.add("to ", whom.astype(str)),
+        "sent_at": pa.array(places * 10**6 + 10**15 * 3 // 2, pa.timestamp("us", "UTC")),
+        "synced_at": pa.array([_SEEN] * rows, pa.timestamp("us", "UTC")),
+    }  # fmt: skip
+    arrays = [
+        pa.array(made[f.name]).cast(f.type) if f.name in made else pa.nulls(rows, f.type)
+        for f in schema("messages")
     ]
-    for method in ("open", "write", "fsync", "rename"):
-        for at in range(1, calls.count(method) + 1):
-            planned.append((f"{method} {at} fails", _fail(method, at, rng.choice([errno.ENOSPC, errno.EIO]))))
-    return planned[rng.randrange(every) :: every]
+    with store.writing():
+        store.merge("messages", pa.table(arrays, schema=schema("messages")))
 
 
-def run(seed: int, *, every: int = 1, until_wrong: bool = False) -> Tally:
-    """Kill and fail at every I/O call, or every n-th; every other time a sync comes before the next try."""
-    tally, rng = Tally("erasure", seed), random.Random(seed)
+def run(
+    seed: int, *, every: int = 1, rows: int = 0, strikes: int | None = None, until_wrong: bool = False
+) -> Tally:
+    """Kill and fail at every I/O call, or every n-th; every other time a sync comes before the next try.
+
+    With `rows` the store has so many messages more, and of all strikes that many are drawn.
+    """
+    tally, rng = Tally(f"erasure of {rows:,} rows" if rows else "erasure", seed), random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="smsdata-erasure-") as name:
         folder = Path(name)
         template = prepare(folder / "made")
+        if rows:
+            _add_rows(template[0].store, rows)
         counted = copied(template, folder / "counted")
-        disk = Deadly(counted.store.path / ".smsdata")
-        _forget(counted.store.path, disk)
+        calls = calls_of(_forget, counted.store.path)
         due = tables_of(counted.store.path)
-        for n, (what, strike) in enumerate(_planned(disk.made, every, rng)):
+        struck = planned(_forget, calls, every, rng)
+        for n, (what, strike) in enumerate(rng.sample(struck, strikes) if strikes else struck):
             world = copied(template, folder / "struck")
             store = world.store.path
             tally.fired[what.split(" ")[0] if strike(store) else "nothing happened"] += 1

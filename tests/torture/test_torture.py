@@ -28,6 +28,7 @@ from . import (
     live_week,
     outages,
     power,
+    retention,
     sweep,
     year,
 )
@@ -302,6 +303,18 @@ def test_erasure_is_finished_by_the_next_try() -> None:
     tally = erasure.run(1, every=37)
     assert not tally.wrong, str(tally)
     assert min(tally.fired["kill"], tally.fired["fsync"] + tally.fired["write"]) >= 2
+
+
+def test_retention_is_named_and_finished_by_the_next_try() -> None:
+    tally = retention.run(1, every=41)
+    assert not tally.wrong, str(tally)
+    assert min(tally.fired["kill"], tally.fired["fsync"] + tally.fired["write"]) >= 2
+
+
+@pytest.mark.parametrize("bug", retention.BUGS)
+def test_retention_catches(bug: str) -> None:
+    wrong = retention.run(1, every=29, bug=bug).wrong
+    assert any(retention.BUGS[bug][2] in line for line in wrong), wrong
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,14 @@ engine, statistics and, for its types, grouping.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from smsdata.analysis.core.dialect import quoted
-from smsdata.analysis.core.engine import Tables
+from smsdata.analysis.core.engine import Computed, Tables
 from smsdata.analysis.core.statistics import Clusters, Floats, effect_of_design, rate, wilson
 
 if TYPE_CHECKING:
@@ -29,25 +30,18 @@ RATE_COLUMNS = {"numbers": "Int64", "design_effect": "float64", "interval": "str
 
 @dataclass(frozen=True)
 class Trials:
-    """The trials of a rate, in SQL.
+    """The trials of a rate, counted in each group and cluster.
 
     Attributes
     ----------
-    source : str
-        What stands after FROM, joins and WHERE included.
-    trial, hit : str
-        Conditions on a row: it counts in the denominator; in the numerator.
-    copies : str
-        How often a row counts.
-    clusters : dict of str to str
-        The SQL of what trials share: "number", "day", or both.
+    cells : str
+        The table with a row per group and cluster: its ``trials`` and ``hits``.
+    clusters : tuple of str
+        What trials share: "number", "day", or both; of each a column ``cluster_number``, ``cluster_day``.
     """
 
-    source: str
-    trial: str
-    hit: str
-    copies: str
-    clusters: dict[str, str]
+    cells: str
+    clusters: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ def trials_of(
     rest: str = "",
     once: bool = False,
 ) -> Trials:
-    """Say what the trials of a rate share: their number, and their day unless the groups are occasions.
+    """Count trials by what they share: their number, and their day unless the groups are occasions.
 
     Parameters
     ----------
@@ -101,7 +95,7 @@ def trials_of(
     keys : Keys
         The groups, with their days.
     trial, hit : str
-        Conditions on a row, see `Trials`.
+        Conditions on a row: it counts in the denominator; in the numerator.
     rest : str
         Joins and WHERE.
     once : bool
@@ -109,7 +103,11 @@ def trials_of(
     """
     clusters = {"number": '"msisdn"'} if tables.has(table, "msisdn") else {}
     clusters |= {"day": keys.day} if keys.day else {}
-    return Trials(f"{keys.source} {rest}", trial, hit, "1" if once else tables.copies(table), clusters)
+    cells = next(name for name in map("cells{}".format, count(1)) if name not in tables)
+    if clusters:
+        copies = "1" if once else tables.copies(table)
+        tables.add(cells, Computed(_cells_sql(keys, f"{keys.source} {rest}", trial, hit, copies, clusters)))
+    return Trials(f"@{cells}", tuple(clusters))
 
 
 def cluster_counts(tables: Tables, keys: Keys, trials: Trials) -> dict[str, Clusters]:
@@ -123,7 +121,7 @@ def cluster_counts(tables: Tables, keys: Keys, trials: Trials) -> dict[str, Clus
     group = "GROUP BY " + names.rstrip(", ") if names else ""
     kinds: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in trials.clusters}
     if len(kinds) > 1:
-        kinds["both"] = tuple(trials.clusters)
+        kinds["both"] = trials.clusters
     parts = [
         f"""
         SELECT {names} '{kind}' AS "cluster", count(*) FILTER (WHERE "trials" > 0) AS "m",
@@ -131,11 +129,11 @@ def cluster_counts(tables: Tables, keys: Keys, trials: Trials) -> dict[str, Clus
             CAST(coalesce(sum("trials" * "trials"), 0) AS BIGINT) AS "nn",
             CAST(coalesce(sum("hits" * "trials"), 0) AS BIGINT) AS "yn",
             CAST(coalesce(sum("hits" * "hits"), 0) AS BIGINT) AS "yy"
-        FROM {_regrouped(names, kind, within, len(kinds) > 1)} {group}
+        FROM {_regrouped(trials.cells, names, kind, within, len(kinds) > 1)} {group}
         """
         for kind, within in kinds.items()
     ]
-    found = tables.query(f"WITH cells AS ({cells_sql(keys, trials)}) {' UNION ALL '.join(parts)}")
+    found = tables.query(" UNION ALL ".join(parts))
     result = {}
     for kind in kinds:
         rows = keys.finish(found[found["cluster"] == kind].reset_index(drop=True))
@@ -217,29 +215,29 @@ def _fewest(clusters: dict[str, Clusters], shared: dict[str, Any], n: Floats) ->
     return fewest
 
 
-def cells_sql(keys: Keys, trials: Trials) -> str:
+def _cells_sql(keys: Keys, source: str, trial: str, hit: str, copies: str, clusters: dict[str, str]) -> str:
     """Write the SQL that counts trials and hits in each group and cluster."""
-    columns = "".join(f"{sql} AS {quoted('cluster_' + kind)}, " for kind, sql in trials.clusters.items())
-    width = len(keys.names) + len(trials.clusters)
+    columns = "".join(f"{sql} AS {quoted('cluster_' + kind)}, " for kind, sql in clusters.items())
+    width = len(keys.names) + len(clusters)
     places = ", ".join(str(n + 1) for n in range(width))
     n, y = (
-        f"CAST(coalesce(sum({trials.copies}) FILTER (WHERE {condition}), 0) AS BIGINT)"
-        if trials.copies != "1"
+        f"CAST(coalesce(sum({copies}) FILTER (WHERE {condition}), 0) AS BIGINT)"
+        if copies != "1"
         else f"count(*) FILTER (WHERE {condition})"
-        for condition in (trials.trial, trials.hit)
+        for condition in (trial, hit)
     )
     return f"""
         SELECT {keys.select} {columns} {n} AS "trials", {y} AS "hits"
-        FROM {trials.source} GROUP BY {places}
+        FROM {source} GROUP BY {places}
     """
 
 
-def _regrouped(names: str, kind: str, within: tuple[str, ...], crossed: bool) -> str:
+def _regrouped(cells: str, names: str, kind: str, within: tuple[str, ...], crossed: bool) -> str:
     """Write the SQL of the cells of one kind of cluster: those of number and day together, summed up."""
     if not crossed or kind == "both":
-        return "cells"
+        return cells
     column = quoted(f"cluster_{within[0]}")
     return f"""(
             SELECT {names} CAST(sum("trials") AS BIGINT) AS "trials", CAST(sum("hits") AS BIGINT) AS "hits"
-            FROM cells GROUP BY {names} {column}
+            FROM {cells} GROUP BY {names} {column}
         ) AS k"""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from smsdata.analysis.core.clusters import Grouped, cells_sql, interval_words
+from smsdata.analysis.core.clusters import Grouped, interval_words
 from smsdata.analysis.core.dialect import quoted
 from smsdata.analysis.core.engine import Tables
 from smsdata.analysis.core.statistics import Clusters, Floats, effect_of_design, newcombe, rate
@@ -219,11 +219,10 @@ def _shared(tables: Tables, cells: Grouped, pairs: _Pairs, count: int) -> dict[s
         for kind, within in kinds.items()
     ]
     sums = tables.query(f"""
-        WITH cells AS ({cells_sql(cells.keys, cells.trials)}),
-        moved AS (
+        WITH moved AS (
             SELECT p."pair" AS "pair", {every}, sum(p."a1" * c."hits" + p."b1" * c."trials") AS "u1",
                 sum(p."a2" * c."hits" + p."b2" * c."trials") AS "u2"
-            FROM cells AS c JOIN @pairs AS p ON {same} WHERE c."trials" > 0
+            FROM {cells.trials.cells} AS c JOIN @pairs AS p ON {same} WHERE c."trials" > 0
             GROUP BY p."pair", {every}
         )
         {" UNION ALL ".join(parts)}

@@ -72,6 +72,13 @@ class LazyTable(Protocol):
         """Give a DuckDB table expression, such as ``read_parquet([...], hive_partitioning=false)``."""
 
 
+@dataclass(frozen=True)
+class Computed:
+    """A table that a text of the dialect makes from others; DuckDB computes it once."""
+
+    sql: str
+
+
 Source: TypeAlias = Any
 """What a helper takes: a pandas frame, a scan of the store or a Spark frame."""
 
@@ -89,8 +96,10 @@ class _DuckRun:
         self._connection.execute(_MACROS)
 
     def add(self, name: str, source: Any) -> dict[str, str]:
-        """Make a lazy table or an Arrow table known by a name; gives its columns with DuckDB's types."""
-        if isinstance(source, pa.Table):
+        """Make a lazy, computed or Arrow table known by a name; gives its columns with DuckDB's types."""
+        if isinstance(source, Computed):
+            self._connection.execute(f"CREATE TEMP TABLE {quoted(name)} AS {self.text(source.sql)}")
+        elif isinstance(source, pa.Table):
             self._connection.register(name, source)
         else:
             self._connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT * FROM {source.sql()}")
@@ -129,6 +138,8 @@ class Tables:
 
     def add(self, table: str, source: Source) -> None:
         """Make a table known as ``@table``."""
+        if isinstance(source, Computed):
+            self.sql.append(tidy(self._engine.text(f"CREATE TEMP TABLE @{table} AS {source.sql}")))
         known = self._engine.add(table, self._readable(table, source))
         self._columns[table] = {column: family_named(kind) for column, kind in known.items()}
         self._sources[table] = source
@@ -279,6 +290,8 @@ class Tables:
         """Give an engine what it reads: Arrow for pandas, else the lazy table or Spark frame as it is."""
         if isinstance(source, pd.DataFrame):
             return arrow_table(source)
+        if isinstance(self._engine, SparkRun) and isinstance(source, Computed):
+            return self._engine.frame(source.sql)
         if isinstance(self._engine, SparkRun) and not is_spark(source):
             raise UsageError(
                 f"{table} is a scan beside a Spark DataFrame; read it with Spark too, or as pandas."

@@ -37,6 +37,10 @@ class SparkRun:
         """Spell a text of the dialect as it is run."""
         return translated(sql, name=backticks, table=self._prefix.__add__, value=":{}".format)
 
+    def frame(self, sql: str) -> Any:
+        """Give what a text of the dialect makes, as a Spark frame."""
+        return self._session.sql(self.text(sql))
+
     def run(self, sql: str, values: Mapping[str, object]) -> pa.Table:
         """Run a text of the dialect."""
         return self._session.sql(self.text(sql), args=bound(sql, values)).toArrow()
