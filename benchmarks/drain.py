@@ -2,9 +2,11 @@
 
     python benchmarks/drain.py            200,000 messages, then the rate limit
     python benchmarks/drain.py --memory   1,000,000 messages: peak memory of `smsdata sync`
+    python benchmarks/drain.py --cpu 5 --dlt PYTHON   five rounds of all three, without the rate limit
 
 The bare loop is what one would write without smsdata: httpx, orjson and pyarrow, eight threads, no
-retry, no throttle, no proof, no journal. Server and client are separate processes on one machine.
+retry, no throttle, no proof, no journal. dlt pages through the same call into Parquet; PYTHON is that of an
+environment of its own with ``dlt[parquet]``. Server and client are separate processes on one machine.
 Every figure is a ratio against the baseline of the same run.
 """
 
@@ -23,9 +25,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 NOW = "2026-11-22T00:00:00Z"
-CREDENTIALS = {"SMSDATA_API_KEY": "demo", "SMSDATA_API_SECRET": "demo", "SMSDATA_PROGRESS": "0"}
+CREDENTIALS = {
+    "SMSDATA_API_KEY": "demo", "SMSDATA_API_SECRET": "demo", "SMSDATA_PROGRESS": "0",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+}  # fmt: skip
 
 SERVER = """
     import sys, threading
@@ -58,6 +64,26 @@ BARE = """
     table = pa.table({name: pa.array([row[name] for row in rows]) for name in names})
     pq.write_table(table, folder + "/messages.parquet", compression="zstd")
     print(table.num_rows)
+"""
+
+DLT = """
+    import sys
+    import dlt
+    from dlt.sources.helpers.rest_client import RESTClient
+    from dlt.sources.helpers.rest_client.auth import HttpBasicAuth
+    from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
+    base_url, folder = sys.argv[1:]
+    pages = PageNumberPaginator(base_page=1, total_path="page.count")
+    auth = HttpBasicAuth("demo", "demo")
+    client = RESTClient(base_url, auth=auth, paginator=pages, data_selector="messages")
+    @dlt.resource(name="messages", primary_key="id")
+    def messages():
+        asked = {"start": "2026-10-23 00:00:00", "end": "2026-11-22 00:00:00", "max": 100}
+        yield from client.paginate("get-user-sms-sent.json", params=asked)
+    files = dlt.destinations.filesystem(folder)
+    pipeline = dlt.pipeline("sms", destination=files, dataset_name="sms", pipelines_dir=folder + "/dlt")
+    pipeline.run(messages(), loader_file_format="parquet")
+    print(pipeline.last_trace.last_normalize_info.row_counts["messages"])
 """
 
 
@@ -105,28 +131,30 @@ def smsdata_sync(base_url: str, folder: str, rate: float) -> list[str]:
     return [*sync, "--base-url", base_url, "--rate", str(rate), "--share", "1", "--store", folder, "--json"]
 
 
-def beside_the_bare_loop(messages: int, repeats: int = 3) -> None:
+def beside_the_bare_loop(messages: int, repeats: int = 3, dlt: str = "") -> None:
     print(f"{messages:,} messages from an unthrottled server, median of {repeats}:")
-    runs: dict[str, list[dict[str, float]]] = {"bare loop": [], "smsdata sync": []}
+    programs = {"bare loop": [sys.executable, BARE], "smsdata sync": []} | (
+        {"dlt": [dlt, DLT]} if dlt else {}
+    )
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in programs}
     with served(messages) as told:
         for _ in range(repeats):
-            for name in runs:
+            for name, program in programs.items():
                 with tempfile.TemporaryDirectory() as folder:
-                    bare = [sys.executable, "-c", textwrap.dedent(BARE), told[0], folder]
-                    command = bare if name == "bare loop" else smsdata_sync(told[0], folder + "/store", 1e6)
+                    command = smsdata_sync(told[0], folder + "/store", 1e6)
+                    if program:
+                        command = [program[0], "-c", textwrap.dedent(program[1]), told[0], folder]
                     runs[name].append(measured(command, **CREDENTIALS))
-    middle = {
-        name: {what: sorted(run[what] for run in done)[len(done) // 2] for what in ("wall", "cpu", "memory")}
-        for name, done in runs.items()
-    }
-    for name, run in middle.items():
-        print(
-            f"  {name:<13} cpu {run['cpu']:6.2f} s   wall {run['wall']:6.2f} s   peak {run['memory']:5.0f} MB"
-        )
-    ratios = {
-        what: middle["smsdata sync"][what] / middle["bare loop"][what] for what in ("cpu", "wall", "memory")
-    }
-    print("  ratio         " + "   ".join(f"{what} {ratio:.2f}" for what, ratio in ratios.items()))
+                    if program and int(runs[name][-1]["output"].split()[-1]) != messages:
+                        raise SystemExit(f"{name} read something else: {runs[name][-1]['output']}")
+    for name, done in runs.items():
+        cpu, wall, peak = (median(run[what] for run in done) for what in ("cpu", "wall", "memory"))
+        print(f"  {name:<13} cpu {cpu:6.2f} s   wall {wall:6.2f} s   peak {peak:5.0f} MB")
+    for name in runs.keys() - {"smsdata sync"}:
+        pairs = list(zip(runs["smsdata sync"], runs[name], strict=True))
+        for what in ("cpu", "wall", "memory"):
+            each = [ours[what] / other[what] for ours, other in pairs]
+            print(f"  sync by {name}: {what} {median(each):.2f} ({min(each):.2f} to {max(each):.2f})")
 
 
 def at_the_limit(latency: tuple[float, float], rate: float = 20, messages: int = 200_000) -> None:
@@ -155,12 +183,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--messages", type=int, default=200_000)
+    parser.add_argument("--cpu", type=int, default=0, help="rounds of bare loop and sync, and no rate limit")
+    parser.add_argument("--dlt", default="", help="the Python of an environment with dlt[parquet]")
     asked = parser.parse_args()
     compileall.compile_dir(Path(__file__).parents[1] / "smsdata", quiet=1)  # as an installed package is
     if asked.memory:
         memory(1_000_000)
         return
-    beside_the_bare_loop(asked.messages)
+    beside_the_bare_loop(asked.messages, asked.cpu or 3, asked.dlt)
+    if asked.cpu:
+        return
     print("20 calls a second under a sliding-second limit, full share:")
     at_the_limit((0.0, 0.0))
     at_the_limit((0.05, 0.3))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from smsdata.errors import LockedError, StoreError
-from smsdata.store.disk import Disk
+from smsdata.store.disk import Appender, Disk
 from smsdata.store.journal import PageJournal
 
 SEEN = datetime(2026, 11, 22, 9, 30, 0, 123456, tzinfo=UTC)
@@ -41,6 +41,34 @@ def test_replace_on_a_full_disk_keeps_the_old_file_and_leaves_no_litter(tmp_path
     with pytest.raises(StoreError, match="No space left"):
         _Full(tmp_path).replace(tmp_path / "a", b"new and longer")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
+
+
+@pytest.mark.parametrize("gap", [0.001, 0.05, 0.3, 0.499, 0.5, 3.0])
+def test_what_is_added_is_durable_within_a_second_and_without_an_fsync_for_each(
+    tmp_path: Path, gap: float
+) -> None:
+    now, syncs = 0.0, 0
+    added: list[float] = []
+    late: list[float] = []
+
+    class Watched(Disk):
+        def _fsync(self, handle: int) -> None:
+            nonlocal syncs
+            super()._fsync(handle)
+            late.extend(now - when for when in added)
+            added.clear()
+            syncs += 1
+
+    handle = os.open(tmp_path / "a", os.O_RDWR | os.O_CREAT)
+    file = Appender(Watched(tmp_path), tmp_path / "a", handle, clock=lambda: now)
+    for _ in range(1000):
+        now += gap
+        added.append(now)
+        file.add(b"record")
+    assert len(late) >= 1000 - 1 - 0.5 / gap
+    assert max(late) <= 1.0
+    assert syncs <= 1000 * gap / 0.5 + 1
+    file.close()
 
 
 def test_folder_below_a_file_is_one_line_of_error(tmp_path: Path) -> None:

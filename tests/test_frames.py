@@ -99,6 +99,18 @@ KEPT: list[tuple[str, str, Any, str, Any]] = [
 ]  # fmt: skip
 
 
+def test_rows_are_typed_alike_in_whatever_order_their_keys_come_and_whatever_else_is_beside() -> None:
+    rows = [row_of("messages", id=n, message=f"text {n}") for n in range(5)]
+    turned = [dict(reversed(row.items())) if n % 2 else row for n, row in enumerate(rows)]
+    alike = typed("messages", *rows).rows
+    assert alike.column("message").to_pylist() == [f"text {n}" for n in range(5)]
+    assert typed("messages", *turned).rows.equals(alike)
+    odd = typed("messages", *rows[:-1], rows[-1] | {"new": 1})
+    assert odd.rows.drop_columns("extra").equals(alike.drop_columns("extra"))
+    assert odd.rows.column("extra").to_pylist() == [None] * 4 + ['{"new":1}']
+    assert odd.unknown == {"new"}
+
+
 @pytest.mark.parametrize(("name", "wire", "value", "column", "expected"), KEPT)
 def test_to_arrow_keeps(name: str, wire: str, value: Any, column: str, expected: Any) -> None:
     """Each value alone (converted at once) and beside one of another type (converted one by one)."""

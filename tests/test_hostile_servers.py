@@ -320,15 +320,17 @@ def test_what_a_gateway_echoes_reaches_no_row(echo: str) -> None:
     assert echo not in frame.to_csv()
 
 
-def test_keys_that_name_a_secret_reach_no_row_however_deep() -> None:
-    rows = [
-        {
-            "id": 1,
-            "name": "a list",
-            "odd": {"deep": [{"API-Secret": "w0rd", "note": "kept"}]},
-            "apiKey": "w0rd",
-        }
-    ]
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"odd": {"deep": [{"API-Secret": "w0rd", "note": "kept"}]}, "apiKey": "w0rd"},
+        {"odd": {"deep": [{"api.key": "w0rd", "note": "kept"}]}},
+        {"Api Key": "w0rd", "note": "kept"},
+        {"\u0061pikey": "w0rd", "note": "kept {"},
+    ],
+)
+def test_keys_that_name_a_secret_reach_no_row_however_deep(odd: dict[str, Any]) -> None:
+    rows = [{"id": 1, "name": "a list"} | odd]
     body = json.dumps(
         {
             "lists": rows, "lists_total": 1, "page": {"number": 1, "count": 1},

@@ -146,6 +146,15 @@ def test_row_keys_tell_rows_without_a_key_apart() -> None:
     assert row_keys(endpoint("dlrs"), [{"msisdn": "+61491570156"}, {"msisdn": 61491570156}]) == [
         "61491570156", "61491570156",
     ]  # fmt: skip
+    below, above = row_keys(endpoint("messages"), [{"id": -5}, {"id": 7}])
+    assert (below, above) == (("{'id': -5}", 1), "7")
+
+
+def test_rows_once_says_on_which_page_each_row_was() -> None:
+    pages = [page(1, [1, 2, 3], 5), page(2, [], 5), page(3, [4, 5], 5)]
+    _, where, copies = rows_once(MESSAGES.endpoint, made(MESSAGES, *pages), TWO_PASSES)
+    assert [where(n) for n in range(5)] == [(1, 1), (1, 2), (1, 3), (3, 1), (3, 2)]
+    assert copies is None
 
 
 def test_rows_once_keeps_what_was_seen_last() -> None:

@@ -79,6 +79,32 @@ print(sorted(heavy & set(sys.modules)), [name for name in sys.modules if 'smsdat
     assert in_a_fresh_process(code) == "[] []"
 
 
+SYNC = """
+import os, sys
+from smsdata.cli import sync
+from smsdata.cli.app import run
+from smsdata.simulator import Account, Gateway, running
+with running(Gateway(Account.bulk(250, recipients=50))) as url:
+    code = run(["sync", "--quiet", "--base-url", url, "--rate", "1000000"])
+print(code, "pandas" in sys.modules)
+from smsdata import Store
+print(len(Store(os.environ["SMSDATA_STORE"]).read("messages")))
+import pandas, pyarrow
+print(pyarrow.array(pandas.Series([1.0, None])).null_count)
+"""
+
+
+def test_a_sync_of_the_command_line_loads_no_pandas_and_leaves_it_to_whoever_wants_a_frame(
+    tmp_path: Path,
+) -> None:
+    given = {
+        "SMSDATA_API_KEY": "demo",
+        "SMSDATA_API_SECRET": "demo",
+        "SMSDATA_STORE": str(tmp_path / "store"),
+    }
+    assert in_a_fresh_process(SYNC, **given).split("\n") == ["0 False", "250", "1"]
+
+
 def test_import_changes_the_environment_only_where_pyarrow_is_not_loaded_yet() -> None:
     look = "print(sorted(set(os.environ.items()) ^ before))"
     quiet = f"import os; before = set(os.environ.items()); import {{}}smsdata; {look}"

@@ -32,7 +32,7 @@ from smsdata.cli.completing import account_names
 from smsdata.cli.log_lines import LogFormat, close_streams, log_to_stderr, log_words, stderr_if_read
 from smsdata.errors import ApiError, SmsDataError, UsageError
 from smsdata.gateway.client import Client
-from smsdata.schema.memory import share_arenas
+from smsdata.schema.memory import collect_seldom, share_arenas
 from smsdata.settings import Settings, settings
 from smsdata.store.store import Store, existing_store
 
@@ -360,6 +360,7 @@ def _show_usage(error: TyperException, arguments: Sequence[str]) -> None:
 def main() -> None:
     """Run the command line."""
     share_arenas()
+    collect_seldom()
     for handle in range(3):  # one that is closed would be given to a file of the store, and be written to
         with suppress(OSError):
             os.fstat(handle)

@@ -23,6 +23,7 @@ from smsdata.gateway.client import Client
 from smsdata.ingest.reconcile import verify
 from smsdata.ingest.report import Report
 from smsdata.ingest.run import look_backs, plan_sync, sync
+from smsdata.schema.memory import keep_pandas_out
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Pace, settings
 from smsdata.store.state import State, not_offered
@@ -71,6 +72,8 @@ def sync_command(
     _give_sign_of_life(common, heartbeat, heartbeat_on)
     names = _table_names(tables)
     _refuse_ignored_by_sync(common, names, msisdn)
+    number = _international_number(msisdn, country)
+    keep_pandas_out()
     asked: dict[str, Any] = {
         "tables": names, "since": since, "deep": deep, "wait": wait, "replay_rejects": replay_rejects,
         "dismiss_rejects": dismiss_rejects,
@@ -80,7 +83,7 @@ def sync_command(
             "with --all-accounts no single thing is meant", "message_id", "list_id", "msisdn"
         )
         return _sync_all(common, asked)
-    only = {"message_id": message_id, "list_id": list_id, "msisdn": _international_number(msisdn, country)}
+    only = {"message_id": message_id, "list_id": list_id, "msisdn": number}
     store = common.open_store()
     with common.client() as client:
         code, told, lines = _synced(common, client, store, asked | only)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -75,8 +76,7 @@ def checked(status: int, headers: Mapping[str, str], body: bytes, error_block: b
     raise _failed(_error_text(error), code, status, headers)
 
 
-_SECRET_WORDS = (b"secret", b"password", b"passwd", b"apikey", b"api_key", b"api-key")
-_SECRET_KEYS = ("secret", "password", "passwd", "apikey")
+_SECRET_WORDS = ("secret", "password", "passwd", "apikey")
 
 
 def without_secret_keys(answer: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -84,14 +84,17 @@ def without_secret_keys(answer: dict[str, Any], body: bytes) -> tuple[dict[str, 
 
     The body of such an answer is not kept either. Texts that only speak of secrets stay.
 
-    >>> without_secret_keys({"client": {"API-Secret": "s", "name": "n"}}, b"api-secret")
+    >>> without_secret_keys({"client": {"API-Secret": "s", "name": "n"}}, b'{"client": {"API-Secret": ...')
     ({'client': {'name': 'n'}}, b'')
     """
-    small = body.lower()
-    if not any(word in small for word in _SECRET_WORDS):
-        return answer, body
-    kept = _without_secret_keys(answer)
-    return (kept, b"") if kept != answer else (answer, body)
+    keys: set[str] = set().union(*_objects_of(answer, body))
+    return (_without_secret_keys(answer), b"") if any(map(_names_a_secret, keys)) else (answer, body)
+
+
+@lru_cache(maxsize=1000)
+def _names_a_secret(key: str) -> bool:
+    plain = re.sub(r"[\W_]", "", key).lower()
+    return any(word in plain for word in _SECRET_WORDS)
 
 
 def _without_secret_keys(value: Any) -> Any:
@@ -99,12 +102,7 @@ def _without_secret_keys(value: Any) -> Any:
         return [_without_secret_keys(one) for one in value]
     if not isinstance(value, dict):
         return value
-    plain = {key: re.sub(r"[\W_]", "", str(key)).lower() for key in value}
-    return {
-        key: _without_secret_keys(one)
-        for key, one in value.items()
-        if not any(word in plain[key] for word in _SECRET_KEYS)
-    }
+    return {key: _without_secret_keys(one) for key, one in value.items() if not _names_a_secret(key)}
 
 
 def _vouched_by_page_block(answer: Mapping[str, Any], error_block: bool) -> bool:
@@ -137,6 +135,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(wait, 0.0), _LONGEST_WAIT)
 
 
+@lru_cache(maxsize=8)  # many answers come within a second
 def http_date(text: str) -> datetime:
     """Read a ``Date`` header.
 
@@ -353,9 +352,9 @@ def _refuse_another_slice(
         return
     times = [row.get(wire) for row in rows if isinstance(row, dict)]
     texts = [text.replace("T", " ") for text in times if isinstance(text, str) and len(text) >= 19]
-    outside = [text for text in texts if not start <= text[:19] <= end]
-    if not outside:
+    if not texts or (start <= min(texts) and max(texts)[:19] <= end):
         return
+    outside = [text for text in texts if not start <= text[:19] <= end]
     low, high = _moved(start, -_NEAR), _moved(end, _NEAR)
     far = sum(not low <= text[:19] <= high for text in outside)
     none_inside = len(outside) == len(rows) and (number == 1 or len(rows) >= _MANY)
@@ -376,7 +375,7 @@ def _says_a_key_twice(body: bytes, answer: dict[str, Any]) -> bool:
 
     As a rule there are as many keys as ``":`` in the body; only where the counts differ is it read with care.
     """
-    keys = _keys_of(answer, nested=body.count(b"{") != _outer_objects(answer))
+    keys = sum(map(len, _objects_of(answer, body)))
     marks = body.count(b'":') + body.count(b'" :')
     if keys == marks or keys == marks - body.count(b'\\":'):
         return False
@@ -400,25 +399,27 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _outer_objects(answer: dict[str, Any]) -> int:
-    """How many objects an answer has if its rows and what stands beside them hold no others."""
-    return 1 + sum(1 if type(v) is dict else len(v) if type(v) is list else 0 for v in answer.values())
+def _objects_of(answer: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
+    """All objects of an answer, itself included; as a rule only its rows and what stands beside them."""
+    objects = [answer]
+    for value in answer.values():
+        if type(value) is list:
+            objects += [row for row in value if type(row) is dict]
+        elif type(value) is dict:
+            objects.append(value)
+    return objects if len(objects) == body.count(b"{") else _nested_objects(answer)
 
 
-def _keys_of(value: Any, *, nested: bool) -> int:
-    """How many keys all objects of a value have; without `nested` of the outermost two levels."""
-    if not nested:
-        inner = [v for v in value.values() if type(v) is dict]
-        inner += [row for v in value.values() if type(v) is list for row in v if type(row) is dict]
-        return len(value) + sum(map(len, inner))
-    keys, left = 0, [value]
+def _nested_objects(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """All objects of an answer, however deep."""
+    objects, left = [], [answer]
     while left:  # no recursion: an answer may be nested deeper than calls may be
-        one = left.pop()
+        one: Any = left.pop()
         if type(one) is dict:
-            keys += len(one)
+            objects.append(one)
             one = one.values()
         left += [inner for inner in one if type(inner) in (dict, list)]
-    return keys
+    return objects
 
 
 def parse_json(body: bytes) -> Any:

@@ -30,9 +30,11 @@ A proof says too whose count bore it out, its witness:
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 from smsdata.gateway.answers import Page, whole
@@ -278,7 +280,10 @@ def row_keys(endpoint: Endpoint, rows: Sequence[Row]) -> list[Any]:
     own = _own_key(endpoint)
     if not own:
         return [repr(row) for row in rows]
-    keys = _single_keys(own[0], rows) if len(own) == 1 else [_joint_key(own, row) for row in rows]
+    parts = [_single_keys(column, rows) for column in own]
+    keys: list[Any] = parts[0]
+    if len(parts) > 1:  # a key of several parts, none of which may be missing
+        keys = [None if None in key else key for key in zip(*parts, strict=True)]
     if None in keys:
         alike: Counter[str] = Counter()
         for place, key in enumerate(keys):
@@ -291,15 +296,11 @@ def row_keys(endpoint: Endpoint, rows: Sequence[Row]) -> list[Any]:
 
 def _single_keys(column: Column, rows: Sequence[Row]) -> list[Any]:
     wire, numeric = column.wire, column.kind in _NUMERIC
-    values = [row.get(wire) if isinstance(row, dict) else None for row in rows]
+    values: list[Any] = [row.get(wire) if isinstance(row, dict) else None for row in rows]
+    if set(map(type, values)) == {int} and min(values) >= 0:
+        return list(map(str, values))
     texts = ["" if value is None else str(value).removeprefix("+") for value in values]
     return [text if text.isdigit() or (text and not numeric) else None for text in texts]
-
-
-def _joint_key(own: Sequence[Column], row: Row) -> tuple[Any, ...] | None:
-    """The key of one row that has several parts."""
-    parts = [_single_keys(column, [row])[0] for column in own]
-    return None if None in parts else tuple(parts)
 
 
 def _own_key(endpoint: Endpoint) -> list[Column]:
@@ -319,16 +320,22 @@ def rows_once(
         The rows; page and row number of the n-th of them; how often each came, where the table counts
         copies and some came more than once.
     """
-    places = [(page.number, place) for page in current.pages for place in range(1, len(page.rows) + 1)]
     rows = [row for page in current.pages for row in page.rows]
+    ends = list(accumulate(len(page.rows) for page in current.pages))
+
+    def place(index: int) -> tuple[int, int]:
+        nth = bisect_right(ends, index)
+        page = current.pages[nth]
+        return page.number, index - ends[nth] + len(page.rows) + 1
+
     all_count = proof == TWO_PASSES and endpoint.repeats and not _own_key(endpoint)
     if current.distinct == len(rows) or all_count:
-        return rows, places.__getitem__, None
+        return rows, place, None
     keys = [key for page in current.pages for key in row_keys(endpoint, page.rows)]
     last = {key: index for index, key in enumerate(keys)}
     chosen = list(last.values())
     copies = [current.keys[keys[index]] for index in chosen] if endpoint.table.copies else None
-    return [rows[i] for i in chosen], lambda n: places[chosen[n]], copies
+    return [rows[i] for i in chosen], lambda n: place(chosen[n]), copies
 
 
 def _active_rows(current: Pass) -> int:

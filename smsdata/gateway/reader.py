@@ -267,6 +267,7 @@ class _Reading:
         self.read = read
         self.entry = read.endpoint
         self.wire = read.wire()
+        self.name = read.name()  # by which its pages are kept
         self.stop = stop
         self.proofs = Proofs(read.endpoint, read.expect, self.wire.get("members"))
 
@@ -280,7 +281,7 @@ class _Reading:
         due = slices_due(self.read, len(first.rows), first.total)
         if due > 1 and self._reaches(SLICE_PAGES, len(first.rows)):
             if self.journal is not None:
-                self.journal.add(self.read.name(), _CUT, str(due).encode(), first.seen_at)
+                self.journal.add(self.name, _CUT, str(due).encode(), first.seen_at)
             return cut_in_slices(self.read, due)
         return self.proved(first)
 
@@ -370,7 +371,7 @@ class _Reading:
 
     def _keep(self, page: Page) -> None:
         if self.journal is not None and page.body:
-            self.journal.add(self.read.name(), page.number, page.body, page.seen_at)
+            self.journal.add(self.name, page.number, page.body, page.seen_at)
 
     def _reaches(self, number: int, size: int) -> bool:
         """Whether there is such a page: a total that lies would have a read cut for ever."""
@@ -383,7 +384,7 @@ class _Reading:
 
     @cached_property
     def _left(self) -> Mapping[int, tuple[bytes, datetime]]:
-        return self.journal.pages(self.read.name()) if self.journal is not None else {}
+        return self.journal.pages(self.name) if self.journal is not None else {}
 
     @cached_property
     def _kept(self) -> dict[int, Page]:

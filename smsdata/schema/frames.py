@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -182,13 +183,15 @@ def to_arrow(
     odd = _OddValues(table, shapeless)
     bad = odd.unplaced
     whole = [{} if i in bad else row for i, row in enumerate(rows)] if bad else rows
-    arrays = {column.name: _array(column, whole, same, odd) for column in table.columns}
+    wires = {wire for column in table.columns for wire in (column.wire, *column.also)}
+    shapes = set(map(tuple, whole))  # the keys of each row
+    values = _values_by_key(whole, shapes, wires)
+    arrays = {column.name: _array(column, values, len(rows), same, odd) for column in table.columns}
     if copies is not None and table.copies:
         arrays["copies"] = pa.array(copies, pa.int64())
     if proved is not None and table.doubts:
         arrays["proved"] = pa.array(proved, pa.bool_())
-    wires = {wire for column in table.columns for wire in (column.wire, *column.also)}
-    unknown = _unknown_keys(wires | set(ignored), whole)
+    unknown = {key for shape in shapes for key in shape} - wires - set(ignored)
     extra = _extra(whole, unknown, odd.raw)
     rejects = tuple(
         Reject(table.name, column, *where(i), reason, rows[i], endpoint, dict(same))
@@ -243,21 +246,31 @@ def _printable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def _array(column: Column, rows: Sequence[Row], same: Row, odd: _OddValues) -> pa.Array:
+def _values_by_key(
+    rows: Sequence[Row], shapes: Collection[tuple[str, ...]], keys: Collection[str]
+) -> Mapping[str, Sequence[Any]]:
+    """By key the values of all rows, None where a row lacks it."""
+    if len(shapes) > 1:
+        return {key: [row.get(key) for row in rows] for key in keys}
+    (shape,) = shapes or [()]
+    values = list(chain.from_iterable(row.values() for row in rows))  # in the same order for each row
+    columns = {key: values[place :: len(shape)] for place, key in enumerate(shape)}
+    return dict.fromkeys(keys, [None] * len(rows)) | columns
+
+
+def _array(
+    column: Column, by_key: Mapping[str, Sequence[Any]], rows: int, same: Row, odd: _OddValues
+) -> pa.Array:
     if column.name in same:
-        return _repeated(column, same[column.name], len(rows), odd)
+        return _repeated(column, same[column.name], rows, odd)
     if column.name == "hit":  # link hits: a running number within the send
-        return pa.array(range(1, len(rows) + 1), pa.int64())
-    return _column(column, _values(column, rows), odd)
-
-
-def _values(column: Column, rows: Sequence[Row]) -> list[Any]:
-    values = [row.get(column.wire) for row in rows]
+        return pa.array(range(1, rows + 1), pa.int64())
+    values = by_key[column.wire]
     for wire in column.also:
-        if None not in values:
-            break
-        values = [row.get(wire) if value is None else value for value, row in zip(values, rows, strict=True)]
-    return values
+        values = [
+            other if value is None else value for value, other in zip(values, by_key[wire], strict=True)
+        ]
+    return _column(column, values, odd)
 
 
 def _repeated(column: Column, raw: Any, rows: int, odd: _OddValues) -> pa.Array:
@@ -268,13 +281,6 @@ def _repeated(column: Column, raw: Any, rows: int, odd: _OddValues) -> pa.Array:
             odd.add(index, column, raw, str(error))
         return pa.nulls(rows, ARROW[column.kind])
     return pa.repeat(pa.scalar(value, ARROW[column.kind]), rows)
-
-
-def _unknown_keys(known: Collection[str], rows: Sequence[Row]) -> set[str]:
-    unknown: set[str] = set()
-    for shape in {frozenset(row) for row in rows}:
-        unknown |= shape.difference(known)
-    return unknown
 
 
 def _extra(rows: Sequence[Row], unknown: set[str], raw: Mapping[int, Row]) -> list[str | None]:
@@ -306,7 +312,7 @@ def _assemble(
     return pa.Table.from_arrays(made, schema=arrow)
 
 
-def _column(column: Column, values: list[Any], odd: _OddValues) -> pa.Array:
+def _column(column: Column, values: Sequence[Any], odd: _OddValues) -> pa.Array:
     """Convert a column at once when all its values are plain; else value by value."""
     try:
         return _at_once(column, values)
@@ -320,7 +326,7 @@ class _Mixed(Exception):
 
 _PLAIN: dict[Kind, frozenset[type]] = {
     "int": frozenset({int}),
-    "str": frozenset({str}),
+    "str": frozenset({int, str}),
     "phone": frozenset({int, str}),
     "party": frozenset({int, str}),
     "id": frozenset({int}),
@@ -330,7 +336,7 @@ _PLAIN: dict[Kind, frozenset[type]] = {
 }
 
 
-def _at_once(column: Column, values: list[Any]) -> pa.Array:
+def _at_once(column: Column, values: Sequence[Any]) -> pa.Array:
     seen = set(map(type, values))
     if column.null:
         seen.discard(type(None))
@@ -338,35 +344,36 @@ def _at_once(column: Column, values: list[Any]) -> pa.Array:
         raise _Mixed
     if not seen:
         return pa.nulls(len(values), ARROW[column.kind])
-    if column.kind in {"phone", "party"}:
-        return _phones_at_once(values, seen)
+    if column.kind in {"str", "phone", "party"}:
+        return _texts_at_once(values, seen, digits=column.kind != "str")
     if column.kind == "id":
         array = pa.array(values, pa.int64())
         return pc.if_else(pc.equal(array, 0), pa.scalar(None, pa.int64()), array)
     if column.kind == "status":
-        return pa.array([fold_status(v) for v in values], pa.string())
+        folded = {value: fold_status(value) for value in set(values)}
+        return pa.array(list(map(folded.__getitem__, values)), pa.string())
     if column.kind == "utc":
         return _utc_at_once(values)
     return pa.array(values, ARROW[column.kind])
 
 
-def _phones_at_once(values: list[Any], seen: set[type]) -> pa.Array:
+def _texts_at_once(values: Sequence[Any], seen: set[type], *, digits: bool) -> pa.Array:
     if len(seen) > 1:
         raise _Mixed
     texts = pa.array(values, pa.int64()).cast(pa.string()) if seen == {int} else pa.array(values, pa.string())
-    if not pc.all(pc.and_(pc.string_is_ascii(texts), pc.utf8_is_digit(texts))).as_py():
+    if digits and not pc.all(pc.and_(pc.string_is_ascii(texts), pc.utf8_is_digit(texts))).as_py():
         raise _Mixed
     return texts
 
 
-def _utc_at_once(values: list[Any]) -> pa.Array:
+def _utc_at_once(values: Sequence[Any]) -> pa.Array:
     texts = pa.array(values, pa.string())
     if not pc.all(pc.equal(pc.binary_length(texts), 19)).as_py():
         raise _Mixed
     return texts.cast(pa.timestamp("us")).cast(UTC_TYPE)
 
 
-def _one_by_one(column: Column, values: list[Any], odd: _OddValues) -> pa.Array:
+def _one_by_one(column: Column, values: Sequence[Any], odd: _OddValues) -> pa.Array:
     convert = CONVERT[column.kind]
     made: list[Any] = []
     for index, value in enumerate(values):

@@ -383,7 +383,8 @@ class ForgottenPeople:
         self.folder = private / "forgotten"
         self._disk = disk
         self._left_of_reply = left_of_reply
-        self._read: tuple[int, Forgotten] = (0, Forgotten(b"", {}))
+        self._nobody = Forgotten(b"", {})
+        self._read: tuple[int, Forgotten] = (0, self._nobody)
 
     def records(self) -> list[dict[str, Any]]:
         """What is kept of each, oldest first.
@@ -421,7 +422,7 @@ class ForgottenPeople:
         try:
             changed = self.folder.stat().st_mtime_ns
         except FileNotFoundError:
-            return Forgotten(b"", {})
+            return self._nobody
         if self._read[0] != changed:
             records = self.records()
             key = forget_key(make=False) if records else b""
