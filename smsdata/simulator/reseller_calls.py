@@ -6,6 +6,7 @@ Imports the state of an account, and the shapes that answers share.
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import available_timezones
 
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.number_forms import international
@@ -80,8 +81,11 @@ def _given_details(query: Query) -> Record:
     }
     if "@" not in given.get("email", "@"):
         raise Refused("FIELD_INVALID", "email must be an address.")
-    if msisdn := query.text("msisdn"):
-        given["msisdn"] = str(international(msisdn, query.text("countrycode")))
+    zones = available_timezones()  # none on a machine without a table of them, which then can judge nothing
+    if zones and given.get("timezone", "UTC") not in zones:
+        raise Refused("FIELD_INVALID", "timezone must be one such as Australia/Sydney.")
+    if query.text("msisdn"):
+        given["msisdn"] = str(international(query, "msisdn"))
     if query.text("client_pays"):
         given["client_pays"] = query.flag("client_pays")
     if margin := query.text("sms_margin"):

@@ -71,6 +71,7 @@ def gateway_of(**more: Any) -> Gateway:
         ("add-client", {"name": "N", "email": "n@example.com", "password": "p"}, "FIELD_EMPTY msisdn"),
         ("edit-client", {"client_id": 70_001, "email": "client1@example.com"}, "KEY_EXISTS email"),
         ("edit-client", {"client_id": 70_001, "email": "x"}, "FIELD_INVALID email"),
+        ("edit-client", {"client_id": 70_001, "timezone": "Mars/X"}, "FIELD_INVALID timezone"),
         ("edit-client", {"client_id": 70_001, "sms_margin": "-1"}, "FIELD_INVALID sms_margin"),
         ("edit-client", {"client_id": 5}, "NO_ACCESS "),
         ("get-transaction", {}, "FIELD_EMPTY id"),

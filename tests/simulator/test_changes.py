@@ -12,7 +12,7 @@ from .asking import active_member, ask, code, raw, small
 
 
 def test_delete_from_list_takes_a_number_off_one_list_or_all() -> None:
-    """One list with an id, every list with 0 or without; NOT_FOUND when it is on none."""
+    """One list with an id, every list with 0; NOT_FOUND when it is on none."""
     account = small(lists=3, recipients=60)
     gateway = Gateway(account, limiter=None)
     for one in account.contacts.lists.values():
@@ -22,13 +22,31 @@ def test_delete_from_list_takes_a_number_off_one_list_or_all() -> None:
     assert ask(gateway, "delete-from-list", list_id=3_100_002, msisdn=61491579990)[1]["list_ids"] == [
         3_100_002
     ]
-    assert ask(gateway, "delete-from-list", msisdn=61491579990)[1]["list_ids"] == [3_100_001, 3_100_003]
+    left = ask(gateway, "delete-from-list", list_id=0, msisdn=61491579990)[1]["list_ids"]
+    assert left == [3_100_001, 3_100_003]
     assert code(gateway, "delete-from-list", list_id=0, msisdn=61491579990) == "NOT_FOUND"
     assert code(gateway, "get-contact", list_id=3_100_002, msisdn=61491579990) == "NOT_FOUND"
     assert ask(gateway, "get-list", list_id=3_100_002)[1]["members_total"] == total
     assert [change["list_ids"] for change in account.contacts.changes if change["by"] == "api"] == [
         [3_100_002], [3_100_001, 3_100_003],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ["delete-from-list", "optout-list-member"])
+@pytest.mark.parametrize(
+    ("list_id", "expected"),
+    [(None, "FIELD_EMPTY"), ("", "FIELD_EMPTY"), (" ", "FIELD_EMPTY"), ("-1", "FIELD_INVALID"),
+     ("all", "FIELD_INVALID"), ("0.0", "FIELD_INVALID")],
+)  # fmt: skip
+def test_no_list_is_not_every_list(call: str, list_id: str | None, expected: str) -> None:
+    """Only 0 means every list; without a list, and with any other word for all, nobody leaves one."""
+    account = small(lists=2)
+    gateway, who = Gateway(account, limiter=None), active_member(account)
+    status, body = ask(gateway, call, msisdn=who, **({} if list_id is None else {"list_id": list_id}))
+    assert (status, body["error"]["code"]) == (400, expected)
+    assert body["error"]["description"].startswith("list_id ")
+    assert (account.contacts.changes, account.contacts.optout_log) == ([], [])
+    assert code(gateway, call, msisdn=who, list_id=0) == "SUCCESS"
 
 
 def test_add_to_list_refuses_as_documented() -> None:
