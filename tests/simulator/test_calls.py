@@ -292,6 +292,16 @@ def test_unknown_calls_are_not_implemented(path: str) -> None:
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (404, "NOT_IMPLEMENTED")
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "get"])
+def test_other_methods_are_not_implemented(method: str) -> None:
+    """404 for a call that is there; nothing is changed."""
+    gateway = Gateway(small(), limiter=None)
+    pairs = [("client_id", "70001"), ("contact", "Ana")]
+    answer = gateway.respond(method, "/edit-client.json", pairs, gateway.authorization)
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (404, "NOT_IMPLEMENTED")
+    assert gateway.applied == []
+
+
 @pytest.mark.parametrize("call", ["get-clients", "get-transactions"])
 def test_reseller_calls_need_a_reseller(call: str) -> None:
     """NO_ACCESS for everybody else."""
