@@ -22,7 +22,7 @@ def _list_head(target: ContactList, style: str | None) -> Record:
 def _named_fields(query: Query) -> dict[str, str]:
     """The names of custom fields that a request gives, by ``field_1`` ... ``field_10``."""
     names = {f"field_{number}": query.text(f"field_{number}") for number in range(1, 11)}
-    return {key: name for key, name in names.items() if name is not None}
+    return {key: name for key, name in names.items() if name is not None and name.strip()}
 
 
 def lists_view(state: AccountState, query: Query) -> View:

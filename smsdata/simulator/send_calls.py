@@ -74,7 +74,9 @@ def _audience(state: AccountState, query: Query) -> tuple[list[Member] | None, i
     """Whom a send is for: people, or the id of a list; and what was given as numbers but is none."""
     if query.text("to") is None and query.text("list_id"):
         return None, state.contacts.open(required_id(query, "list_id")).list_id, []
-    given = [one.strip() for one in (query.text("to", required=True) or "").split(",") if one.strip()]
+    given = [one.strip() for one in (query.text("to") or "").split(",") if one.strip()]
+    if not given:
+        raise Refused("FIELD_EMPTY", "to is empty, and so is list_id.")
     if len(given) > _MOST_NUMBERS:
         raise Refused("RECIPIENTS_ERROR", f"to holds {len(given)} numbers; {_MOST_NUMBERS} are allowed.")
     numbers, fails, region = [], [], country_given(query)
