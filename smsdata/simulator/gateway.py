@@ -359,7 +359,7 @@ class Gateway:
         """The answer of a fault that acts instead of the call."""
         if kind in ("reset", "hang"):
             return Answer(0, {}, b"", kind)
-        if kind in ("html502", "html200"):
+        if kind.startswith("html"):
             status = int(kind[4:])
             return Answer(status, self._headers(status, "text/html"), fault.MAINTENANCE)
         code = "OVER_LIMIT" if kind == "overlimit200" else "INTERNAL_ERROR"

@@ -45,7 +45,7 @@ def send_sms(sending: Sending, query: Query) -> Record:
         raise Refused("LEDGER_ERROR", "The balance does not cover this send.")
     message_id = sending.order(
         people, text, list_id=list_id, sender=sender, at=None if at is None else max(at, state.now),
-        type="api", single=list_id is None and len(reached) == 1, urls=urls, validity=validity, link=link,
+        type="api", single=len(reached) == 1, urls=urls, validity=validity, link=link,
         personal=True,
     )  # fmt: skip
     answer = send_block(state, state.sent.ordered(message_id))

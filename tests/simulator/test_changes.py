@@ -112,6 +112,24 @@ def test_optout_list_member_means_all_lists_with_global_opt_out(goo: bool) -> No
     assert left["list_ids"] == ([3_100_001, 3_100_002] if goo else [3_100_001])
 
 
+@pytest.mark.parametrize("goo", [True, False])
+def test_an_import_does_not_bring_back_who_opted_out(goo: bool) -> None:
+    """Of that list; with Global Opt Out of any."""
+    account = small(lists=2, goo=goo)
+    gateway, who = Gateway(account, limiter=None), active_member(account)
+    ask(gateway, "optout-list-member", list_id=3_100_001, msisdn=who)
+    ask(gateway, "delete-from-list", list_id=0, msisdn=who)
+    for list_id in (3_100_001, 3_100_002):
+        ask(gateway, "add-contacts-bulk", list_id=list_id, file_url=f"data:,A,B,{who}")
+    account.advance(5)
+    counted = [
+        ask(gateway, "add-contacts-bulk-progress", list_id=list_id)[1]["optout"]
+        for list_id in (3_100_001, 3_100_002)
+    ]
+    assert counted == [1, int(goo)]
+    assert code(gateway, "get-contact", list_id=3_100_001, msisdn=who) == "NOT_FOUND"
+
+
 @pytest.mark.parametrize("action", ["lost_answer", "reset"])
 def test_lost_answer_leaves_the_change_made(action: str) -> None:
     """A lost answer comes after the change, a reset before it; the caller cannot tell them apart."""
