@@ -140,7 +140,7 @@ class Account:
         resellers = seed_data.reseller_rows(rng, own.clients, end)
         self.state = AccountState(
             clock, self.contacts, sent, inbox, seed_data.number_rows(), keywords, *resellers,
-            Imports(clock, self.contacts), credit=own.credit,
+            Imports(clock, self.contacts, figures.lists.imported_a_second), credit=own.credit,
         )  # fmt: skip
         habits = Habits(
             own.reply_rate, own.link_rate, own.late, own.copies, seed_data.dead_numbers(rng, own.dead),
