@@ -286,6 +286,15 @@ def test_authentication_is_basic_only(headers: dict[str, str], expected: str) ->
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (401, expected)
 
 
+@pytest.mark.parametrize("path", ["/add-credit.json", "/add-card.xml"])
+def test_calls_that_move_money_are_not_there(path: str) -> None:
+    """404, whatever is sent along."""
+    gateway = Gateway(small(), limiter=None)
+    answer = gateway.respond("POST", path, [("client_id", "70001"), ("amount", "5")], gateway.authorization)
+    assert answer.status == 404
+    assert b"NOT_IMPLEMENTED" in answer.body
+
+
 @pytest.mark.parametrize("path", ["/get-lists", "/get-lists.csv", "/get-nothing.json", "/", "/2/"])
 def test_unknown_calls_are_not_implemented(path: str) -> None:
     """404, also when only the suffix is missing."""

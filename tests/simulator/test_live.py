@@ -154,6 +154,16 @@ def test_inbound_of_a_stranger_answers_nothing_and_stop_opts_out() -> None:
     assert ask(gateway, "get-sms-stats", message_id=send)[1]["stats"]["opt-outs"] == 1
 
 
+def test_a_stop_that_answers_nothing_opts_nobody_out() -> None:
+    """It comes in and is told as an opt-out; the next message goes out, Global Opt Out or not."""
+    account = small(goo=True)
+    gateway, calls = Gateway(account, limiter=None), noted(account)
+    account.outbox.set(reply="http://127.0.0.1:1/")
+    assert control(gateway, mobile=MIA, response="STOP")["message_id"] == 0
+    assert dict(calls[0].pairs)["is_optout"] == "yes"
+    assert ask(gateway, "send-sms", to=MIA, message="Hi")[1]["recipients"] == 1
+
+
 @pytest.mark.parametrize(
     ("more", "field"),
     [

@@ -72,6 +72,40 @@ def test_an_odd_value_meets_an_answer_that_names_its_field(account: Account, cal
     assert unnamed == []
 
 
+NEEDED = {
+    "get-user-sms-sent": "start end", "get-sms-sent": "message_id", "get-sms-responses": "message_id",
+    "get-contact-sms-stats": "mobile", "get-list": "list_id", "get-transactions": "client_id",
+    "get-link-hits": "message_id", "get-sms": "message_id", "get-sms-stats": "message_id",
+    "get-sms-delivery-status": "message_id msisdn", "get-sms-sent-count": "start end",
+    "get-contact": "list_id msisdn", "format-number": "msisdn countrycode",
+    "delete-from-list": "msisdn list_id", "optout-list-member": "msisdn list_id",
+    "add-to-list": "list_id msisdn", "edit-list-member": "list_id msisdn", "send-sms": "message to",
+    "cancel-sms": "id", "add-list": "name", "add-field-to-list": "list_id field_1", "remove-list": "list_id",
+    "add-contacts-bulk": "list_id file_url", "add-contacts-bulk-progress": "list_id", "get-number": "number",
+    "edit-number-options": "number", "add-keyword": "keyword number", "edit-keyword": "keyword number",
+    "add-email": "email", "delete-email": "email", "get-client": "client_id",
+    "add-client": "name email password msisdn", "edit-client": "client_id", "get-transaction": "id",
+}  # fmt: skip
+"""What each call cannot do without; every other parameter can be left out, and so can all of other calls."""
+
+
+@pytest.mark.parametrize("call", TAKEN)
+def test_a_call_needs_what_the_reference_says_and_nothing_else(account: Account, call: str) -> None:
+    """With these alone it succeeds; without one of them, or with an empty one, the refusal names it."""
+    own, single = prepared(account)
+    right, needed = (parameters(own) | single)[call], NEEDED.get(call, "").split()
+    given = {name: right[name] for name in needed}
+    for missing in needed:
+        gateway = Gateway(copy.deepcopy(own), limiter=None)
+        without = {name: value for name, value in given.items() if name != missing}
+        for params in (without, without | {missing: ""}):
+            status, body = ask(gateway, call, **params)
+            assert (status, body["error"]["code"]) in ((400, "FIELD_EMPTY"), (400, "MISSING_PARAM"))
+            assert missing in body["error"]["description"]
+        assert gateway.applied == []
+    assert code(Gateway(copy.deepcopy(own), limiter=None), call, **given) == "SUCCESS"
+
+
 def test_taken_knows_every_call(account: Account) -> None:
     assert TAKEN.keys() == (parameters(account) | prepared(account)[1]).keys()
 
