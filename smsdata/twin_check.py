@@ -61,9 +61,11 @@ class ShapeDifference:
 class ShapeReport:
     """What comparing two accounts' answers found.
 
-    ``compared``: the calls that were; ``not_judged``: by call, why it was not (no rows, no access).
+    ``answers``: how many were compared; ``compared``: which calls were; ``not_judged``: by call, why it
+    was not (no rows, no access).
     """
 
+    answers: int
     compared: list[str]
     differences: list[ShapeDifference]
     not_judged: dict[str, str]
@@ -76,7 +78,7 @@ class ShapeReport:
         """Tell it in words, one line per difference."""
         yield from (one.line() for one in self.differences)
         count = f"{len(self.differences)} differences" if self.differences else "No difference"
-        yield f"{count} from the twin in {len(self.compared)} calls."
+        yield f"{count} from the twin in {len(self.compared)} kinds of calls, {self.answers} answers."
         if self.not_judged:
             yield "Not judged: " + ", ".join(f"{call} ({why})" for call, why in self.not_judged.items()) + "."
 
@@ -86,7 +88,7 @@ class Shapes:
     """What one side's answers look like, by call; values are forgotten as soon as they were looked at.
 
     ``forms[call][place]`` are the kinds of values at a place, ``held`` counts how often it was there and
-    ``objects`` how many objects it could have stood in.
+    ``objects`` how many objects it could have stood in; ``answers`` counts what was looked at.
     """
 
     forms: dict[str, dict[str, set[str]]] = field(
@@ -95,6 +97,7 @@ class Shapes:
     held: Counter[tuple[str, str]] = field(default_factory=Counter)
     objects: Counter[tuple[str, str]] = field(default_factory=Counter)
     outcomes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    answers: int = 0
 
     def take(self, call: str, value: Any, place: str = "") -> None:
         """Look at a value of an answer, and at all within it down to a depth that no answer has."""
@@ -172,6 +175,7 @@ class _Tour:
     def get(self, call: str, /, said: str = "", **parameters: Any) -> Body:
         """One call; an empty answer where it was refused. ``said`` names it where it is asked oddly."""
         name = f"{call} {said}".strip()
+        self.seen.answers += 1
         try:
             body = self._ask(call, parameters)
         except ApiError as error:
@@ -212,6 +216,8 @@ def _id_in(row: Mapping[str, Any], key: str) -> int | None:
 
 def shapes_of(ask: Ask, now: datetime, *, some: int = 2, pages: int = 1) -> Shapes:
     """Make the reading calls and look at their answers: ``some`` things of each kind, some pages of rows.
+
+    With two of each and one page that is 60 answers at most.
 
     Raises ApiError where no answer comes, or the credentials are refused.
     """
@@ -286,7 +292,9 @@ def compared_shapes(there: Shapes, twin: Shapes) -> ShapeReport:
             if not _has_rows(there, call) and _has_rows(twin, call):
                 not_judged[call] = "no rows"
     missing = (call for call in twin.outcomes if call not in there.outcomes)
-    return ShapeReport(compared, differences, not_judged | dict.fromkeys(missing, "nothing to ask about"))
+    return ShapeReport(
+        there.answers, compared, differences, not_judged | dict.fromkeys(missing, "nothing to ask about")
+    )
 
 
 def _has_rows(side: Shapes, call: str) -> bool:

@@ -106,6 +106,14 @@ def test_tables_of_an_empty_store_says_what_to_do(run, tmp_path):
         (("simulate", "--callback", "dlrs=http://127.0.0.1:1"), 2, "unknown callback 'dlrs'"),
         (("simulate", "--callback", "dlr"), 2, "has no address"),
         (("simulate", "--callback", "dlr=ftp://a"), 2, "has no address"),
+        *(
+            (("simulate", "--port", "0", "--speed", speed), 2, "--speed: a speed lies between 0 and 100,000")
+            for speed in ("nan", "inf", "1e30", "-1")
+        ),
+        *(
+            (("simulate", "--port", "0", "--now", now), 2, "--now: an account stands between the years 2000")
+            for now in ("0001-01-01", "9999-12-31", "1999-12-31T23:59:59Z")
+        ),
         (("sync", "--no-such-option"), 2, "No such option"),
     ],
 )
@@ -429,6 +437,13 @@ def test_words_for_days_get_advice(run, word):
     done = run("sync", "--since", word)
     assert done.exit_code == 2
     assert "write 1d" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["simulate", "demo"])
+def test_a_seed_that_is_none_is_wrong_usage(run, command):
+    done = run(command, "--seed", "-1")
+    assert done.exit_code == 2
+    assert "--seed" in done.stderr
 
 
 @pytest.mark.parametrize("port", ["99999999", "-1"])

@@ -197,6 +197,23 @@ def test_time_to_deliver_draws_the_incidence_on_a_logarithmic_clock() -> None:
     assert "n = 8 messages · 1 Nov 2026 to 1 Nov 2026 · 25.0% pending" in ax.get_xlabel()
 
 
+def test_time_to_deliver_rises_where_a_receipt_may_be_later_than_those_after_it() -> None:
+    """One at a whole minute may be 60 s later: its step stands behind the others, and none goes back."""
+    sent = utc("2026-11-01").iloc[0]
+    waits = [30, 60, 61, 62, 90, 119, 150]
+    receipts = pd.DataFrame({
+        "message_id": 1, "msisdn": [str(61491570200 + n) for n in range(len(waits))], "status": "delivered",
+        "sent_at": sent, "delivered_at": [sent + pd.Timedelta(wait, "s") for wait in waits],
+    })  # fmt: skip
+    ax = plots.time_to_deliver(analysis.time_to_deliver(receipts, now=NOW))
+    x, y = (np.asarray(line) for line in ax.lines[0].get_data())
+    assert (np.diff(x) >= 0).all()
+    assert x[1:-1].tolist() == [30, 61, 62, 90, 119, 120, 150]
+    assert np.allclose(y[1:-1], np.arange(1, 8) / 7)
+    band = ax.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() < 1 / 7 < 6 / 7 < band[:, 1].max()
+
+
 def test_time_to_deliver_names_its_groups() -> None:
     """A send's id is a whole number."""
     ax = plots.time_to_deliver(analysis.time_to_deliver(curve(), by="campaign", now=NOW))

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from smsdata.cli.app import app
-from smsdata.cli.twin import asking, shapes_of_the_twin
+from smsdata.cli.twin import asking, shapes_of_the_twin, twin_check_command
 from smsdata.errors import ApiError, UsageError
 from smsdata.simulator import Account, Always, Faults, Gateway, running
 from smsdata.twin_check import ShapeReport, Shapes, compared_shapes, form_of, shapes_of
@@ -52,7 +52,8 @@ def test_an_account_like_the_twin_shows_no_difference(arguments: dict[str, Any])
     """Other data is no other shape, in any of the calls; only reading ones are made."""
     gateway = Gateway(Account(**arguments), limiter=None)
     report = against(gateway)
-    assert list(report.lines()) == [f"No difference from the twin in {len(report.compared)} calls."]
+    says = f"No difference from the twin in {len(report.compared)} kinds of calls, {report.answers} answers."
+    assert list(report.lines()) == [says]
     assert len(report.compared) == 25
     assert gateway.applied == []
     assert all(READING.fullmatch(call.path.strip("/").removesuffix(".json")) for call in gateway.calls)
@@ -193,7 +194,7 @@ def test_command_exits_with_3_where_something_differs_and_prints_one_object() ->
     done = command(gateway, "--json")
     assert done.exit_code == 3
     report = json.loads(done.stdout)
-    assert report.keys() == {"compared", "differences", "not_judged"}
+    assert report.keys() == {"answers", "compared", "differences", "not_judged"}
     assert {
         "call": "get-lists",
         "place": "lists_total",
@@ -204,7 +205,16 @@ def test_command_exits_with_3_where_something_differs_and_prints_one_object() ->
 
 def test_command_exits_with_0_where_nothing_differs() -> None:
     done = command(Gateway(Account(seed=4), limiter=None))
-    assert (done.exit_code, done.stdout) == (0, "No difference from the twin in 25 calls.\n")
+    says = "No difference from the twin in 25 kinds of calls, 60 answers.\n"
+    assert (done.exit_code, done.stdout) == (0, says)
+
+
+def test_command_makes_as_many_calls_as_it_says_where_an_account_has_everything() -> None:
+    """Lists, sends with links and answers, numbers, clients; one call more asks for the time."""
+    gateway = Gateway(Account(seed=2, days=28, campaigns=60, inbound=80), limiter=None)
+    report = json.loads(command(gateway, "--json").stdout)
+    assert report["answers"] == len(gateway.calls) - 1 == 60
+    assert "at most 61 reading calls" in str(twin_check_command.__doc__)
 
 
 @pytest.mark.parametrize(

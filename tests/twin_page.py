@@ -22,8 +22,9 @@ The simulated gateway (`smsdata simulate`, `smsdata.simulator`) stands in for th
 sandbox. This page says what it does and where that is known from: **documented** is in the provider's
 reference, **seen live** was reported by others from real traffic of this gateway or one like it, **guess** is
 what the twin does where nobody says. A switch is a key of a file of parameters, for `smsdata simulate
---parameters`, and an argument of the simulator; without one the behaviour is always there. The test beside
-each behaviour fails when it is no longer so: paths begin in `tests/simulator/` where they have no folder.
+--parameters`; one with two dashes is an option of `smsdata simulate` itself, and `Faults.always` is there in
+Python alone. Without a switch the behaviour is always there. The test beside each behaviour fails when it is
+no longer so: paths begin in `tests/simulator/` where they have no folder.
 `smsdata twin-check` compares the twin with an account of one's own.
 
 {count} behaviours: {labels}. {traced} of them have a test; a sentence without one says what the twin lacks.

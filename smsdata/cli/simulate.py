@@ -7,6 +7,7 @@ needs.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +28,7 @@ def demo_command(
     common: CommonOptions,
     *,
     pictures: Annotated[str, typer.Option(help="Folder for the pictures.")] = "data/demo",
-    seed: Annotated[int, typer.Option(help="Which simulated account.")] = 1,
+    seed: Annotated[int, typer.Option(help="Which simulated account.", min=0)] = 1,
 ) -> int:
     """Run the main job against a simulated account: no credentials, no network."""
     common.refuse_ignored("the demo brings its own account", "account", "accounts_file", *ACCOUNT)
@@ -44,13 +45,13 @@ def simulate_command(
     common: CommonOptions,
     *,
     port: Annotated[int, typer.Option(help="Port on this machine.", min=0, max=65535)] = 8025,
-    seed: Annotated[int, typer.Option(help="Which account.")] = 0,
+    seed: Annotated[int, typer.Option(help="Which account.", min=0)] = 0,
     size: Annotated[str, typer.Option(help="How large an account: small, month or 200k.")] = "small",
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault and its probability, such as reset=0.02.")
     ] = None,
     speed: Annotated[
-        float, typer.Option(help="Simulated seconds that pass in a second; 0 stands still.")
+        float, typer.Option(help="Simulated seconds that pass in a second, up to 100000; 0 stands still.")
     ] = 0.0,
     callback: Annotated[
         list[str] | None,
@@ -69,7 +70,7 @@ def simulate_command(
     """Serve a simulated gateway on this machine; user `demo`, password `demo`."""
     idle = ("account", "accounts_file", "base_url", "share", "store", "ca_bundle", "proxy")
     common.refuse_ignored("the simulator reads no account and stores nothing", *idle)
-    from smsdata.simulator import SIZES, Faults, account_of_size, gateway_of, listening, serve
+    from smsdata.simulator import SIZES, Faults, account_of_size, gateway_of, serve
 
     with _naming("--fault"):
         chances = Faults.parse(fault or []).chances
@@ -79,23 +80,38 @@ def simulate_command(
         urls = _addresses(callback or [])
     with _naming(f"--parameters {parameters}"):
         world = _parameters(parameters)
-    chosen = common.settings()
-    moment = instant(common.now, "now") if common.now else instant("2026-11-22T00:00:00Z")
-    try:
-        listener = listening(port)
-    except OSError as error:
-        raise UsageError(
-            f"port {port} cannot be used ({os.strerror(error.errno or 0)}); choose another with --port."
-        ) from None
-    with listener:
-        account = account_of_size(
-            size, seed, f"{moment:%Y-%m-%dT%H:%M:%SZ}", goo=False if no_goo else None, parameters=world
-        )
+    begin, chosen = _begin(common.now, speed), common.settings()
+    with _listener(port) as listener:
+        account = account_of_size(size, seed, begin, goo=False if no_goo else None, parameters=world)
         account.keyword_rules.on = world.keywords.on
         account.outbox.secret = "demo" if sign else ""
         account.outbox.set(**urls)
         common.say(*_directions(listener.getsockname()[1], chosen.rate))
         serve(gateway_of(account, world, chances=chances, rate=chosen.rate, speed=speed), listener)
+
+
+def _begin(now: str | None, speed: float) -> str:
+    """The instant at which the simulated clock begins; refuses one, and a speed, that is none."""
+    from smsdata.simulator import check_speed, check_start
+
+    with _naming("--speed"):
+        check_speed(speed)
+    begin = instant(now or "2026-11-22", "now")
+    with _naming("--now"):
+        check_start(begin)
+    return f"{begin:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _listener(port: int) -> socket.socket:
+    """A listening socket, before anything is made that takes its time."""
+    from smsdata.simulator import listening
+
+    try:
+        return listening(port)
+    except OSError as error:
+        raise UsageError(
+            f"port {port} cannot be used ({os.strerror(error.errno or 0)}); choose another with --port."
+        ) from None
 
 
 @contextmanager

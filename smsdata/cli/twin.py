@@ -21,7 +21,7 @@ _MANY = 60
 
 @command("twin-check")
 def twin_check_command(common: CommonOptions) -> int:
-    """Compare the shape of the account's answers with the twin's: some fifty reading calls, no values."""
+    """Compare the shape of the account's answers with the twin's: at most 61 reading calls, no values."""
     from smsdata.twin_check import compared_shapes, shapes_of
 
     common.refuse_ignored("it keeps nothing", "store")

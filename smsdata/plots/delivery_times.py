@@ -53,9 +53,8 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = _axes.axes_for(ax)
     groups = _axes.groups(curve, keys)
     for color, dashes, (name, part) in zip(_axes.CYCLE, _axes.DASHES * 2, groups, strict=False):
-        x = part["seconds_high"].clip(lower=1).to_numpy("float64")
+        x, low, share, high = _at_the_latest(part)
         end = max(x[-1], float(part["followed"].iloc[-1]))
-        low, share, high = (part[name].to_numpy("float64") for name in ("low", "incidence", "high"))
         whole = np.concatenate([[_FROM], x, [end]])
         ax.step(whole, [0, *share, share[-1]], where="post", color=color, ls=dashes, label=name)
         band = np.append(x, end), np.append(low, low[-1]), np.append(high, high[-1])
@@ -72,6 +71,20 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         axis="time after sending, at the latest",
         share="share of all messages",
     )
+
+
+def _at_the_latest(part: pd.DataFrame) -> tuple[Any, Any, Any, Any]:
+    """Give times, and the curve with its band there, where each step is taken as late as it can be.
+
+    A receipt at a whole minute may be later than one after it: its step moves behind that one's.
+    """
+    x = part["seconds_high"].clip(lower=1).to_numpy("float64")
+    low, share, high = (part[name].to_numpy("float64") for name in ("low", "incidence", "high"))
+    if (np.diff(x) >= 0).all():
+        return x, low, share, high
+    order = np.argsort(x, kind="stable")
+    moved = np.cumsum(np.diff(share, prepend=0.0)[order])
+    return x[order], np.interp(moved, share, low), moved, np.interp(moved, share, high)
 
 
 def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

@@ -27,10 +27,11 @@ Each module imports only modules that stand before it.
 """
 
 from smsdata.simulator.account import Account
+from smsdata.simulator.clock import check_start
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.drift import Drift
 from smsdata.simulator.faults import Always, Faults, Once
-from smsdata.simulator.gateway import Answer, Gateway
+from smsdata.simulator.gateway import Answer, Gateway, check_speed
 from smsdata.simulator.outages import Outage
 from smsdata.simulator.parameters import ParameterError, Parameters, read_parameters, shipped_parameters
 from smsdata.simulator.serve import asgi_app, listening, running, serve, transport
@@ -51,6 +52,8 @@ __all__ = [
     "Refused",
     "account_of_size",
     "asgi_app",
+    "check_speed",
+    "check_start",
     "drift_of",
     "gateway_of",
     "listening",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from smsdata.simulator import seed_data, truth
-from smsdata.simulator.clock import DAY_SECONDS, HOUR_SECONDS, Clock, epoch
+from smsdata.simulator.clock import DAY_SECONDS, HOUR_SECONDS, Clock, check_start, epoch
 from smsdata.simulator.contacts import Contacts, Member
 from smsdata.simulator.imports import Imports
 from smsdata.simulator.inbox import Inbox
@@ -45,7 +45,7 @@ class Account:
     seed : int
         Two accounts with the same arguments are equal.
     now : str or datetime
-        The virtual time at which the account stands when it is ready.
+        The virtual time at which the account stands when it is ready, in the years 2000 to 2099.
     days : int
         How far back its history goes.
     campaigns, recipients, singles, inbound, lists : int
@@ -130,6 +130,7 @@ class Account:
             late_replies=late_replies, copies=copies, goo=goo, clients=clients, readd_refused=readd_refused,
             credit=credit,
         )  # fmt: skip
+        check_start(now)
         end = epoch(now)
         rng = np.random.default_rng(seed)
         clock = Clock(end - days * DAY_SECONDS)
@@ -139,7 +140,7 @@ class Account:
         resellers = seed_data.reseller_rows(rng, own.clients, end)
         self.state = AccountState(
             clock, self.contacts, sent, inbox, seed_data.number_rows(), keywords, *resellers,
-            Imports(clock, self.contacts), credit=own.credit,
+            Imports(clock, self.contacts, figures.lists.imported_a_second), credit=own.credit,
         )  # fmt: skip
         habits = Habits(
             own.reply_rate, own.link_rate, own.late, own.copies, seed_data.dead_numbers(rng, own.dead),
@@ -270,14 +271,21 @@ class Account:
     # -- what people and carriers do, by hand ---------------------------------------------------------
 
     def reply(self, message_id: int, msisdn: int | str, text: str) -> int:
-        """A recipient of a send answers now; returns the reply's id. A stop word opts the number out."""
-        inbox = self.state.inbox
+        """A recipient of a send answers now; returns the reply's id. A stop word opts the number out.
+
+        Raises ValueError where the send came from a name, which nobody can answer.
+        """
+        inbox, sender = self.state.inbox, self.state.sent.send_of(message_id).sender
+        if not sender.isdigit():
+            raise ValueError(f"message {message_id} came from {sender!r}: nobody can answer a name.")
         with self.state.clock.changing():
             inbox.take_reply(self.now, int(self.state.sent.rows_of(message_id, msisdn)[0]), text)
             return inbox.replies[-1].id
 
     def inbound(self, msisdn: int | str, text: str, *, longcode: str = seed_data.SENDER) -> int:
-        """A message comes in that answers nothing; returns its id."""
+        """A message comes in that answers nothing; returns its id. ``longcode`` is the number it went to."""
+        if not longcode.isdigit():
+            raise ValueError(f"nobody can text {longcode!r}: it is no number.")
         inbox = self.state.inbox
         with self.state.clock.changing():
             inbox.take_inbound(self.now, int(msisdn), text, longcode)

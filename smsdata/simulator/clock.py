@@ -14,6 +14,8 @@ from typing import Any
 
 HOUR_SECONDS = 3_600
 DAY_SECONDS = 24 * HOUR_SECONDS
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+"""The years in which an account can stand when it is ready."""
 
 
 def epoch(instant: str | datetime | float) -> int:
@@ -23,6 +25,17 @@ def epoch(instant: str | datetime | float) -> int:
     if isinstance(instant, datetime):
         return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
     return int(instant)
+
+
+def check_start(now: str | datetime) -> None:
+    """Refuse (ValueError) an instant at which no account can stand: years that no provider has seen."""
+    year = (datetime.fromisoformat(now) if isinstance(now, str) else now).year
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(f"an account stands between the years {FIRST_YEAR} and {LAST_YEAR}, not in {year}.")
+
+
+END = epoch("9000-01-01")
+"""Where every clock ends: beyond, instants can no longer be written."""
 
 
 class Clock:
@@ -83,8 +96,10 @@ class Clock:
 
     def advance(self, seconds: int) -> None:
         """Let time pass; what falls due happens in the order of its instants, then as it was planned."""
+        target = self.now + seconds
+        if target > END:
+            raise ValueError("the simulated clock ends with the year 8999.")
         with self.changing():
-            target = self.now + seconds
             while self._events and self._events[0][0] <= target:
                 at, _, action, args = heapq.heappop(self._events)
                 self.now = max(self.now, at)

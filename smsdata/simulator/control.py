@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from smsdata.simulator.clock import HOUR_SECONDS
+from smsdata.simulator.clock import END, HOUR_SECONDS
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.number_forms import international
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import SENDER, Record
+from smsdata.simulator.send_calls import SHARED_NUMBER
 from smsdata.simulator.state import AccountState
 from smsdata.simulator.views import stamp
 
@@ -26,10 +27,10 @@ def inbound(state: AccountState, query: Query) -> Record:
     """A person texts: ``mobile``, ``response``, and where it says so ``longcode`` and ``message_id``.
 
     Without ``message_id`` it answers the last message to that person from ``longcode``, or from any number of
-    the account where none is given; where there was none, it answers nothing.
+    the account where none is given; where there was none, it answers nothing. Nobody can answer a name.
     """
-    msisdn = international(query.text("mobile", required=True) or "", query.text("countrycode"))
-    text, longcode = query.params.get("response", ""), query.text("longcode")
+    msisdn = international(query, "mobile")
+    text, longcode = query.params.get("response", ""), _texted(state, query)
     message_id = query.integer("message_id")
     with state.clock.changing():
         row = _row_answered(state, msisdn, longcode, message_id)
@@ -44,6 +45,15 @@ def inbound(state: AccountState, query: Query) -> Record:
     }  # fmt: skip
 
 
+def _texted(state: AccountState, query: Query) -> str | None:
+    """The number that is texted, where the request says so: one of the account's, or the shared one."""
+    longcode = query.text("longcode")
+    known = {SHARED_NUMBER, *(row["number"] for row in state.numbers if row["owned"])}
+    if longcode is not None and longcode not in known:
+        raise Refused("FIELD_INVALID", "longcode is none of the account's numbers; nobody can text a name.")
+    return longcode
+
+
 def _row_answered(
     state: AccountState, msisdn: int, longcode: str | None, message_id: int | None
 ) -> int | None:
@@ -52,6 +62,11 @@ def _row_answered(
         rows = state.sent.rows_of(message_id, msisdn)
         if not len(rows):
             raise Refused("NOT_FOUND", "This number is no recipient of that message.")
+        sender = state.sent.send_of(message_id).sender
+        if not sender.isdigit():
+            raise Refused("FIELD_INVALID", f"message_id: it came from {sender!r}; nobody can answer a name.")
+        if longcode not in (None, sender):
+            raise Refused("FIELD_INVALID", f"longcode: that message came from {sender}.")
         return int(rows[0])
     columns, sends = state.sent.recipients, state.sent.sends
     rows = np.flatnonzero((columns["msisdn"] == msisdn) & (columns["sent_at"] <= state.now))
@@ -67,6 +82,8 @@ def advance(state: AccountState, query: Query) -> Record:
     hours = query.integer("hours", required=True) or 0
     if not 0 < hours <= MOST_HOURS:
         raise Refused("FIELD_INVALID", f"hours is a whole number from 1 to {MOST_HOURS:,}.")
+    if state.now + hours * HOUR_SECONDS > END:
+        raise Refused("FIELD_INVALID", "hours: the simulated clock ends with the year 8999.")
     state.clock.advance(hours * HOUR_SECONDS)
     return {"now": stamp(state.now)}
 

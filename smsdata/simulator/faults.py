@@ -17,7 +17,7 @@ from smsdata.simulator.views import Listing
 
 MAINTENANCE = b"<html><head><title>Maintenance</title></head><body><h1>Back soon.</h1></body></html>"
 
-INSTEAD = ("error500", "html502", "html200", "error200", "overlimit200", "reset", "hang")
+INSTEAD = ("error500", "html502", "html503", "html200", "error200", "overlimit200", "reset", "hang")
 NOT_OFFERED = "not_offered"
 AFTER = ("lost_answer", "truncate")
 HEADERS = ("retry_after",)
@@ -166,9 +166,9 @@ CONTENT: dict[str, Callable[[Record, Listing, random.Random], None]] = {
 FAULT_KINDS = (*INSTEAD, *AFTER, *HEADERS, *PAGING, *MIXED_UP, *CONTENT)
 """Every kind of fault.
 
-error500, html502, html200 (a maintenance page with status 200), error200 (an error body with status 200 and a
-code that the reference does not know), overlimit200 (OVER_LIMIT with status 200), reset and hang act instead
-of the call.
+error500, html502, html503, html200 (a maintenance page with status 200), error200 (an error body with status
+200 and a code that the reference does not know), overlimit200 (OVER_LIMIT with status 200), reset and hang
+act instead of the call.
 lost_answer makes the call and loses its answer; truncate cuts the body. retry_after puts a Retry-After header
 of many forms on answers 429 and 5xx. stale_page answers with the page before, wrong_number only says so;
 clamp10 and clamp25 serve smaller pages than asked for. drop_row leaves out a row that should be there,

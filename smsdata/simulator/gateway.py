@@ -23,6 +23,7 @@ import orjson
 from smsdata.simulator import faults as fault
 from smsdata.simulator.account import Account
 from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS, ORDERS, RESELLER
+from smsdata.simulator.clock import END
 from smsdata.simulator.contacts import Refused
 from smsdata.simulator.control import PREFIX, controlled
 from smsdata.simulator.drift import Drift
@@ -34,6 +35,15 @@ from smsdata.simulator.views import Listing, View
 from smsdata.simulator.wire_forms import json_as_xml
 
 Params = tuple[tuple[str, str], ...]
+
+MOST_SPEED = 100_000
+"""Virtual seconds that can pass in a second: a little more than a day."""
+
+
+def check_speed(speed: float) -> None:
+    """Refuse (ValueError) a speed that is none."""
+    if not 0 <= speed <= MOST_SPEED:
+        raise ValueError(f"a speed lies between 0 and {MOST_SPEED:,}, not at {speed:g}.")
 
 
 @dataclass(frozen=True)
@@ -170,7 +180,8 @@ class Gateway:
     quirks : bool
         Every shape that the reference allows, mixed: see `smsdata.simulator.faults.quirky`.
     speed : float
-        Virtual seconds per second of ``clock``; 0 lets virtual time stand until `Account.advance`.
+        Virtual seconds per second of ``clock``, at most `MOST_SPEED`; 0 lets virtual time stand until
+        `Account.advance`.
     seed : int
         For quirks, shuffling and latency.
     date_offset : float or callable
@@ -215,6 +226,7 @@ class Gateway:
             raise ValueError(f"unknown order {order!r}: newest, oldest or shuffled.")
         if bounds not in ("[]", "[)", "(]", "()"):
             raise ValueError(f"unknown bounds {bounds!r}: [], [), (] or ().")
+        check_speed(speed)
         self.account, self.clock, self.faults, self.drift = account, clock, faults or Faults(), drift
         self.limiter = Limiter(limiter, rate)
         self.date_offset = date_offset
@@ -278,7 +290,8 @@ class Gateway:
         with self.account.state.clock.lock:
             at = self.clock()
             if self.speed:
-                passed = self._started[1] + int((at - self._started[0]) * self.speed) - self.account.now
+                due = self._started[1] + int((at - self._started[0]) * self.speed)
+                passed = min(due, END) - self.account.now
                 if passed > 0:
                     self.account.advance(passed)
             return at
@@ -346,7 +359,7 @@ class Gateway:
         """The answer of a fault that acts instead of the call."""
         if kind in ("reset", "hang"):
             return Answer(0, {}, b"", kind)
-        if kind in ("html502", "html200"):
+        if kind.startswith("html"):
             status = int(kind[4:])
             return Answer(status, self._headers(status, "text/html"), fault.MAINTENANCE)
         code = "OVER_LIMIT" if kind == "overlimit200" else "INTERNAL_ERROR"

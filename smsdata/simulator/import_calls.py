@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from smsdata.simulator.contacts import ContactList, Refused
 from smsdata.simulator.imports import Line
 from smsdata.simulator.list_calls import new_list_of, widen
-from smsdata.simulator.number_forms import international, is_mobile
+from smsdata.simulator.number_forms import country_given, taken_apart
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.state import AccountState
@@ -35,9 +35,9 @@ def add_contacts_bulk(state: AccountState, query: Query) -> Record:
     """
     url = query.text("file_url", required=True) or ""
     _refuse_elsewhere(url)
-    target = _target(state, query)
+    region, target = country_given(query), _target(state, query)
     content = _content_of(url)
-    lines = None if content is None else _lines_of(content, target, query.text("countrycode"))
+    lines = None if content is None else _lines_of(content, target, region)
     state.imports.take(target.list_id, lines)
     return {"list_id": target.list_id}
 
@@ -111,7 +111,7 @@ def _got(url: str, host: str, port: int) -> bytes | None:
         connection.close()
 
 
-def _lines_of(content: str, target: ContactList, country: str | None) -> list[Line] | None:
+def _lines_of(content: str, target: ContactList, region: str | None) -> list[Line] | None:
     """The contacts of a file, None where it is no CSV.
 
     A first line whose third column says "mobile" is a heading.
@@ -126,13 +126,13 @@ def _lines_of(content: str, target: ContactList, country: str | None) -> list[Li
     lines = []
     for row in rows:
         first, last, mobile, *values = [*row, *[""] * (_FIXED_COLUMNS - len(row))]
-        lines.append(Line(_mobile_of(mobile, country), first, last, dict(zip(labels, values, strict=False))))
+        lines.append(Line(_mobile_of(mobile, region), first, last, dict(zip(labels, values, strict=False))))
     return lines
 
 
-def _mobile_of(given: str, country: str | None) -> int | None:
+def _mobile_of(given: str, region: str | None) -> int | None:
     try:
-        msisdn = international(given, country)
+        number = taken_apart(given, region, "mobile")
     except Refused:
         return None
-    return msisdn if is_mobile(msisdn) else None
+    return int(number.digits) if number.is_mobile else None

@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from smsdata.simulator.clock import Clock
 from smsdata.simulator.contacts import Contacts, Refused
 
-ROWS_A_SECOND = 500
-"""How fast an import is worked off (a guess)."""
-
 _COUNTED_AS = {"OPTOUT": "optout", "KEY_EXISTS": "duplicates"}
 COUNTERS = ("importlength", "completed", "duplicates", "skipped", "optout", "imported")
 
@@ -50,6 +47,8 @@ class Imports:
     ----------
     clock, contacts
         When lines are read, and who joins.
+    rows_a_second : int
+        How many lines are read in a second.
 
     Attributes
     ----------
@@ -57,9 +56,9 @@ class Imports:
         By the list's id.
     """
 
-    def __init__(self, clock: Clock, contacts: Contacts) -> None:
+    def __init__(self, clock: Clock, contacts: Contacts, rows_a_second: int) -> None:
         self.jobs: dict[int, Job] = {}
-        self._clock, self._contacts = clock, contacts
+        self._clock, self._contacts, self._rows = clock, contacts, rows_a_second
 
     def take(self, list_id: int, lines: list[Line] | None) -> None:
         """Begin an import; None for a file that cannot be read."""
@@ -72,7 +71,7 @@ class Imports:
         """Read what a second has room for, and go on in the next."""
         if not job.waiting or job.list_id not in self._contacts.lists:
             return
-        now, job.waiting = job.waiting[:ROWS_A_SECOND], job.waiting[ROWS_A_SECOND:]
+        now, job.waiting = job.waiting[: self._rows], job.waiting[self._rows :]
         for line in now:
             job.counts["completed"] += 1
             job.counts[self._add(job.list_id, line)] += 1

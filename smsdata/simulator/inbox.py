@@ -110,8 +110,9 @@ class Inbox:
 
     def take_inbound(self, at: int, msisdn: int, text: str, longcode: str) -> None:
         """A message arrives that answers no send."""
-        word = text.split(" ")[0].upper() if text else ""
-        keyword = next((k["keyword"] for k in self._keywords if k["keyword"] == word), None)
+        word = text.split()[0].upper() if text.split() else ""
+        rows = (row for row in self._keywords if row["number"] == longcode)
+        keyword = next((row["keyword"] for row in rows if row["keyword"] == word), None)
         names = person(msisdn)
         reply = Reply(self._next_id(), -1, None, None, at, msisdn, *names, text, longcode, keyword)
         self._add(reply)

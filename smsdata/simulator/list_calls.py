@@ -6,7 +6,7 @@ Imports the state of an account, and the shapes that answers share.
 from __future__ import annotations
 
 from smsdata.simulator.contacts import ContactList, Member, Refused
-from smsdata.simulator.number_forms import international, is_mobile
+from smsdata.simulator.number_forms import country_given, taken_apart
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.state import AccountState
@@ -22,7 +22,7 @@ def _list_head(target: ContactList, style: str | None) -> Record:
 def _named_fields(query: Query) -> dict[str, str]:
     """The names of custom fields that a request gives, by ``field_1`` ... ``field_10``."""
     names = {f"field_{number}": query.text(f"field_{number}") for number in range(1, 11)}
-    return {key: name for key, name in names.items() if name is not None}
+    return {key: name for key, name in names.items() if name is not None and name.strip()}
 
 
 def lists_view(state: AccountState, query: Query) -> View:
@@ -79,23 +79,16 @@ def contact_answer(state: AccountState, query: Query) -> Record:
 # -- calls that change a list --------------------------------------------------------------------------------
 
 
-def _everywhere(query: Query) -> int:
-    """The list a removal is about; 0 and missing both mean every list."""
-    return query.integer("list_id") or 0
-
-
 def delete_from_list(state: AccountState, query: Query) -> Record:
-    """delete-from-list: takes a number off one list, or off every list."""
-    return {
-        "list_ids": state.contacts.delete_member(required_id(query, "msisdn"), _everywhere(query), by="api")
-    }
+    """delete-from-list: takes a number off one list, or off every list where ``list_id`` is 0."""
+    msisdn, list_id = required_id(query, "msisdn"), required_id(query, "list_id")
+    return {"list_ids": state.contacts.delete_member(msisdn, list_id, by="api")}
 
 
 def optout_list_member(state: AccountState, query: Query) -> Record:
-    """optout-list-member: opts a number out of one list, or of every list."""
-    return {
-        "list_ids": state.contacts.optout_member(required_id(query, "msisdn"), _everywhere(query), by="api")
-    }
+    """optout-list-member: opts a number out of one list, or of every list where it is 0."""
+    msisdn, list_id = required_id(query, "msisdn"), required_id(query, "list_id")
+    return {"list_ids": state.contacts.optout_member(msisdn, list_id, by="api")}
 
 
 def _given_fields(target: ContactList, query: Query) -> Record:
@@ -105,11 +98,12 @@ def _given_fields(target: ContactList, query: Query) -> Record:
 
 def _mobile(query: Query) -> int:
     """The number to add; refuses what is no mobile of a country the account may send to."""
-    msisdn = international(query.text("msisdn", required=True) or "", query.text("countrycode"))
-    if is_mobile(msisdn):
-        return msisdn
-    if 8 <= len(str(msisdn)) <= 15 and not str(msisdn).startswith(("61", "44", "1")):
-        raise Refused("BAD_MOBILE_COUNTRY", "This country is not available.")
+    given = query.text("msisdn", required=True) or ""
+    number = taken_apart(given, country_given(query), "msisdn")
+    if number.is_mobile:
+        return int(number.digits)
+    if number.is_from_elsewhere:
+        raise Refused("BAD_MOBILE_COUNTRY", "The country of msisdn is not available.")
     raise Refused("BAD_MOBILE", "msisdn is not a valid mobile number.")
 
 

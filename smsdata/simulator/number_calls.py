@@ -5,17 +5,16 @@ Imports the state of an account, and the shapes that answers share.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 
 from smsdata.simulator.contacts import Refused
+from smsdata.simulator.number_forms import taken_apart
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.send_calls import address_given
 from smsdata.simulator.state import AccountState
 from smsdata.simulator.views import View, ready_view, required_id
 
-_EMAIL = re.compile(r"(\*|[^@\s*]+)@[^@\s*]+\.[^@\s*]+")
 _NUMBER_KEYS = ("price", "auto_renew", "next_charge", "status")
 _KEYWORD_KEYS = (
     "keyword", "reference", "number", "list_id", "welcome_message", "member_message", "forward_url",
@@ -82,21 +81,31 @@ def edit_number_options(state: AccountState, query: Query) -> Record:
 def _given_options(state: AccountState, query: Query) -> Record:
     """What a request says of a keyword or a number; an empty value takes an option away."""
     options: Record = {}
-    for name in ("reference", "welcome_message", "forward_email", "forward_sms"):
+    for name in ("reference", "welcome_message"):
         if name in query.params:
             options[name] = query.text(name)
     if "members_message" in query.params:
         options["member_message"] = query.text("members_message")
     if "forward_url" in query.params:
         options["forward_url"] = address_given(query, "forward_url")
-    if options.get("forward_sms") and not options["forward_sms"].isdigit():
-        raise Refused("FIELD_INVALID", "forward_sms must be a number.")
-    if options.get("forward_email"):
-        _email(query, "forward_email")
+    if "forward_sms" in query.params:
+        options["forward_sms"] = _forwarded_to(query, "forward_sms")
+    if "forward_email" in query.params:
+        options["forward_email"] = query.address("forward_email")
     if "list_id" in query.params:
         list_id = query.integer("list_id")
         options["list_id"] = state.contacts.open(list_id).list_id if list_id else None
     return options
+
+
+def _forwarded_to(query: Query, name: str) -> str | None:
+    """A mobile number to forward to."""
+    if query.text(name) is None:
+        return None
+    number = taken_apart(query.params[name], None, name)
+    if not number.is_mobile:
+        raise Refused("FIELD_INVALID", f"{name} must be a mobile number.")
+    return number.digits
 
 
 # -- keywords ------------------------------------------------------------------------------------------------
@@ -104,8 +113,8 @@ def _given_options(state: AccountState, query: Query) -> Record:
 
 def keywords_view(state: AccountState, query: Query) -> View:
     """get-keywords: one keyword per row."""
-    number = query.text("number")
-    return ready_view([_keyword_row(row) for row in state.keywords if number in (None, row["number"])])
+    number = query.integer("number")
+    return ready_view([_keyword_row(row) for row in state.keywords if number in (None, int(row["number"]))])
 
 
 def _keyword_row(row: Record) -> Record:
@@ -152,12 +161,10 @@ def edit_keyword(state: AccountState, query: Query) -> Record:
 # -- e-mail --------------------------------------------------------------------------------------------------
 
 
-def _email(query: Query, name: str = "email") -> str:
-    """An address, or every address of a domain: ``*@example.com``."""
-    address = query.text(name, required=True) or ""
-    if not _EMAIL.fullmatch(address):
-        raise Refused("FIELD_INVALID", f"{name} must be an address.")
-    return address.lower()
+def _email(query: Query) -> str:
+    """An address, or every address of a domain."""
+    query.text("email", required=True)
+    return (query.address("email", wild=True) or "").lower()
 
 
 def add_email(state: AccountState, query: Query) -> Record:

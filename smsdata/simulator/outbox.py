@@ -237,6 +237,7 @@ def check_address(kind: str, url: str) -> None:
     if kind not in CALLED:
         raise ValueError(f"unknown callback {kind!r}: {', '.join(CALLED)}.")
     parts = urlsplit(url)
+    _ = parts.port  # raises ValueError for one that is none
     if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
         raise ValueError(
             f"{kind} has no address such as http://127.0.0.1:8026/...: {parts.scheme or 'no scheme'}."

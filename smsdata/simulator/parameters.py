@@ -128,10 +128,11 @@ class ClicksSection:
 
 @dataclass(frozen=True)
 class ListsSection:
-    """Who is on the lists of an account."""
+    """Who is on the lists of an account, and how fast others join by an import."""
 
     inactive: float = share_figure()
     deleted: float = share_figure()
+    imported_a_second: int = count_figure(1)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,15 @@ Imports the refusals of `contacts`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from smsdata.simulator.clock import DAY_SECONDS
 from smsdata.simulator.contacts import Refused
+
+_EMAIL = re.compile(r"[^@\s*:]+@[^@\s*]+\.[^@\s*]+")
+_EMAIL_OR_WILD = re.compile(rf"\*@[^@\s*]+\.[^@\s*]+|{_EMAIL.pattern}")
 
 
 class Query:
@@ -54,6 +58,14 @@ class Query:
         if not (value.isascii() and value.isdigit()) or len(value) > 18:
             raise Refused("FIELD_INVALID", f"{name} must be a number.")
         return int(value)
+
+    def address(self, name: str, *, wild: bool = False) -> str | None:
+        """An e-mail address; with ``wild`` also every one of a domain: ``*@example.com``."""
+        value = self.text(name)
+        pattern = _EMAIL_OR_WILD if wild else _EMAIL
+        if value is not None and not pattern.fullmatch(value):
+            raise Refused("FIELD_INVALID", f"{name} must be an address.")
+        return value
 
     def choice(self, name: str, options: str, default: str) -> str:
         """One of several words, written as ``"a b c"``."""

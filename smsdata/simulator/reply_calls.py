@@ -39,7 +39,7 @@ def responses_view(state: AccountState, query: Query) -> View:
 
 def _belongs(state: AccountState, query: Query) -> Callable[[Reply], bool]:
     """Which replies a call of get-sms-responses is about."""
-    message_id, keyword, number = query.integer("message_id"), query.text("keyword"), query.text("number")
+    message_id, keyword, number = query.integer("message_id"), query.text("keyword"), query.integer("number")
     keyword_id = query.integer("keyword_id")
     if message_id is not None:
         state.sent.send_of(message_id)
@@ -47,11 +47,12 @@ def _belongs(state: AccountState, query: Query) -> Callable[[Reply], bool]:
     if keyword_id is not None:
         if not 1 <= keyword_id <= len(state.keywords):
             raise Refused("NOT_FOUND", f"No keyword {keyword_id}.")
-        keyword, number = (state.keywords[keyword_id - 1][key] for key in ("keyword", "number"))
+        row = state.keywords[keyword_id - 1]
+        keyword, number = row["keyword"], int(row["number"])
     if keyword is None:
         raise Refused("FIELD_EMPTY", "message_id is empty.")
     word = keyword.upper()
-    return lambda reply: reply.keyword == word and number in (None, reply.longcode)
+    return lambda reply: reply.keyword == word and number in (None, int(reply.longcode))
 
 
 def _reply_view(state: AccountState, replies: list[Reply], query: Query) -> View:

@@ -6,14 +6,16 @@ Imports the state of an account, and the shapes that answers share.
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import available_timezones
 
 from smsdata.simulator.contacts import Refused
-from smsdata.simulator.number_forms import international
+from smsdata.simulator.number_forms import INVALID, country_given, taken_apart
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.state import AccountState
 from smsdata.simulator.views import View, ready_view, required_id, stamp
 
+_LONGEST_AMOUNT = 12
 _REQUIRED = ("name", "email", "password", "msisdn")
 _NEW_CLIENT: Record = {
     "contact": None, "currency": "AUD", "timezone": "Australia/Sydney", "client_pays": True,
@@ -76,12 +78,18 @@ def edit_client(state: AccountState, query: Query) -> Record:
 def _given_details(query: Query) -> Record:
     """What a request says of a client."""
     given: dict[str, Any] = {
-        name: value for name in ("name", "email", "contact", "timezone") if (value := query.text(name))
+        name: value for name in ("name", "contact", "timezone") if (value := query.text(name))
     }
-    if "@" not in given.get("email", "@"):
-        raise Refused("FIELD_INVALID", "email must be an address.")
-    if msisdn := query.text("msisdn"):
-        given["msisdn"] = str(international(msisdn, query.text("countrycode")))
+    if email := query.address("email"):
+        given["email"] = email
+    zones = available_timezones()  # none on a machine without a table of them, which then can judge nothing
+    if zones and given.get("timezone", "UTC") not in zones:
+        raise Refused("FIELD_INVALID", "timezone must be one such as Australia/Sydney.")
+    if query.text("msisdn"):
+        number = taken_apart(query.params["msisdn"], country_given(query), "msisdn")
+        if number.line == INVALID:
+            raise Refused("FIELD_INVALID", "msisdn must be a phone number.")
+        given["msisdn"] = number.digits
     if query.text("client_pays"):
         given["client_pays"] = query.flag("client_pays")
     if margin := query.text("sms_margin"):
@@ -91,7 +99,7 @@ def _given_details(query: Query) -> Record:
 
 def _amount(text: str) -> float:
     whole, _, cents = text.partition(".")
-    if not (whole + cents).isascii() or not (whole + cents).isdigit():
+    if not (whole + cents).isascii() or not (whole + cents).isdigit() or len(text) > _LONGEST_AMOUNT:
         raise Refused("FIELD_INVALID", "sms_margin must be an amount.")
     return float(text)
 

@@ -5,8 +5,10 @@ Imports the sending of an account, and the shapes that answers share.
 
 from __future__ import annotations
 
+import re
+
 from smsdata.simulator.contacts import Member, Refused
-from smsdata.simulator.number_forms import international, is_mobile
+from smsdata.simulator.number_forms import country_given, taken_apart
 from smsdata.simulator.outbox import check_address
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
@@ -19,6 +21,7 @@ from smsdata.simulator.views import required_id
 SHARED_NUMBER = "61491570159"
 """What a send comes from where nothing is leased, or the shared pool is asked for."""
 
+_NAME = re.compile(r"[A-Za-z0-9]{1,11}")
 _MOST_PARTS, _MOST_NUMBERS, _LONGEST_VALIDITY = 4, 500, 4_320
 _CALLBACKS = {"dlr": "dlr_callback", "reply": "reply_callback", "link-hit": "link_hits_callback"}
 
@@ -42,7 +45,7 @@ def send_sms(sending: Sending, query: Query) -> Record:
         raise Refused("LEDGER_ERROR", "The balance does not cover this send.")
     message_id = sending.order(
         people, text, list_id=list_id, sender=sender, at=None if at is None else max(at, state.now),
-        type="api", single=list_id is None and len(reached) == 1, urls=urls, validity=validity, link=link,
+        type="api", single=len(reached) == 1, urls=urls, validity=validity, link=link,
         personal=True,
     )  # fmt: skip
     answer = send_block(state, state.sent.ordered(message_id))
@@ -62,20 +65,23 @@ def _message(query: Query) -> tuple[str, str]:
     text = query.text("message", required=True) or ""
     if parts(text) > _MOST_PARTS:
         raise Refused("FIELD_INVALID", f"message is longer than {_MOST_PARTS} SMS.")
-    tracked = "[tracked-link]" in text.lower()
-    return text, query.text("tracked_link_url", required=tracked) or ""
+    if "[tracked-link]" in text.lower():
+        query.text("tracked_link_url", required=True)
+    return text, address_given(query, "tracked_link_url") or ""
 
 
 def _audience(state: AccountState, query: Query) -> tuple[list[Member] | None, int | None, list[str]]:
     """Whom a send is for: people, or the id of a list; and what was given as numbers but is none."""
     if query.text("to") is None and query.text("list_id"):
         return None, state.contacts.open(required_id(query, "list_id")).list_id, []
-    given = [one.strip() for one in (query.text("to", required=True) or "").split(",") if one.strip()]
+    given = [one.strip() for one in (query.text("to") or "").split(",") if one.strip()]
+    if not given:
+        raise Refused("FIELD_EMPTY", "to is empty, and so is list_id.")
     if len(given) > _MOST_NUMBERS:
         raise Refused("RECIPIENTS_ERROR", f"to holds {len(given)} numbers; {_MOST_NUMBERS} are allowed.")
-    numbers, fails = [], []
+    numbers, fails, region = [], [], country_given(query)
     for one in given:
-        msisdn = _sendable(one, query.text("countrycode"))
+        msisdn = _sendable(one, region)
         if msisdn is None:
             fails.append(one)
         else:
@@ -83,12 +89,13 @@ def _audience(state: AccountState, query: Query) -> tuple[list[Member] | None, i
     return [Member(msisdn, None, None, 0) for msisdn in dict.fromkeys(numbers)], None, fails
 
 
-def _sendable(given: str, country: str | None) -> int | None:
+def _sendable(given: str, region: str | None) -> int | None:
     """A number that can be sent to; None for another."""
-    if not 0 < sum(character.isascii() and character.isdigit() for character in given) <= 15:
+    try:
+        number = taken_apart(given, region, "to")
+    except Refused:
         return None
-    msisdn = international(given, country)
-    return msisdn if is_mobile(msisdn) else None
+    return int(number.digits) if number.is_mobile else None
 
 
 def _sender(state: AccountState, query: Query) -> str:
@@ -103,8 +110,8 @@ def _sender(state: AccountState, query: Query) -> str:
         if digits not in [*leased, SHARED_NUMBER]:
             raise Refused("BAD_CALLER_ID", "from is none of your numbers.")
         return digits
-    if len(given) > 11 or any(character.isspace() for character in given):
-        raise Refused("BAD_CALLER_ID", "from has at most 11 characters and no spaces.")
+    if not _NAME.fullmatch(given):
+        raise Refused("BAD_CALLER_ID", "from has at most 11 letters and digits, and no spaces.")
     return given
 
 

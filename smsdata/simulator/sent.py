@@ -40,7 +40,7 @@ def parts(text: str) -> int:
     if set(text) <= _GSM7:
         size, single, several = len(text) + sum(c in _GSM7_LONG for c in text), 160, 153
     else:
-        size, single, several = len(text.encode("utf-16-le")) // 2, 70, 67
+        size, single, several = len(text.encode("utf-16-le", "surrogatepass")) // 2, 70, 67
     return 1 if size <= single else math.ceil(size / several)
 
 

@@ -151,7 +151,7 @@ def send_block(state: AccountState, send: Send) -> Record:
 
 def contact_stats_view(state: AccountState, query: Query) -> View:
     """get-contact-sms-stats: one message to one number per row."""
-    mobile = international(query.text("mobile", required=True) or "", query.text("countrycode"))
+    mobile = international(query, "mobile")
     first, last = query.span()
     field_name = query.choice("sort_field", "datetime_send message_id", "datetime_send")
     columns = state.sent.recipients

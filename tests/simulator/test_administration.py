@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from smsdata.simulator import Account, Gateway
-from smsdata.simulator.imports import ROWS_A_SECOND
+from smsdata.simulator import Account, Gateway, shipped_parameters
 
 from .asking import ask, code, read, small
 
@@ -71,6 +70,7 @@ def gateway_of(**more: Any) -> Gateway:
         ("add-client", {"name": "N", "email": "n@example.com", "password": "p"}, "FIELD_EMPTY msisdn"),
         ("edit-client", {"client_id": 70_001, "email": "client1@example.com"}, "KEY_EXISTS email"),
         ("edit-client", {"client_id": 70_001, "email": "x"}, "FIELD_INVALID email"),
+        ("edit-client", {"client_id": 70_001, "timezone": "Mars/X"}, "FIELD_INVALID timezone"),
         ("edit-client", {"client_id": 70_001, "sms_margin": "-1"}, "FIELD_INVALID sms_margin"),
         ("edit-client", {"client_id": 5}, "NO_ACCESS "),
         ("get-transaction", {}, "FIELD_EMPTY id"),
@@ -173,7 +173,7 @@ def test_import_is_worked_off_on_the_clock_and_counts_each_line() -> None:
 
 def test_a_large_import_takes_its_time_also_in_a_copy_of_the_account() -> None:
     """So many lines a second; what is left goes on in the original and in the copy."""
-    lines = "".join(f"A,B,{61491572000 + number}%0A" for number in range(ROWS_A_SECOND + 1))
+    lines = "".join(f"A,B,{61491572000 + number}%0A" for number in range(501))
     gateway = gateway_of()
     list_id = ask(gateway, "add-contacts-bulk", name="Many", file_url="data:," + lines)[1]["list_id"]
     gateway.account.advance(1)
@@ -183,6 +183,18 @@ def test_a_large_import_takes_its_time_also_in_a_copy_of_the_account() -> None:
     other.account.advance(1)
     assert _progress(other, list_id) == half | {"status": "completed", "completed": 501, "imported": 501}
     assert _progress(gateway, list_id) == half
+
+
+def test_an_import_is_as_fast_as_the_file_of_parameters_says() -> None:
+    """Two lines a second."""
+    gateway = gateway_of(parameters=shipped_parameters().changed({"lists": {"imported_a_second": 2}}))
+    lines = "".join(f"A,B,{61491572000 + number}%0A" for number in range(5))
+    list_id = ask(gateway, "add-contacts-bulk", name="Slow", file_url="data:," + lines)[1]["list_id"]
+    seen = []
+    for _ in range(3):
+        gateway.account.advance(1)
+        seen.append((_progress(gateway, list_id)["status"], _progress(gateway, list_id)["imported"]))
+    assert seen == [("in progress", 2), ("in progress", 4), ("completed", 5)]
 
 
 @contextmanager

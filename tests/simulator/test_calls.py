@@ -95,7 +95,7 @@ def test_rows_equal_the_truth(account: Account) -> None:
 
 def test_dlrs_equal_the_truth_with_copies(account: Account) -> None:
     """Each send's recipients, counted by number, are its dlrs."""
-    gateway = Gateway(account, limiter=None)
+    gateway, twice = Gateway(account, limiter=None), 0
     for send in account.sends:
         rows = read(gateway, "get-sms-sent", size=100, message_id=send.message_id)
         truth = {row["msisdn"]: row for row in account.truth("dlrs") if row["message_id"] == send.message_id}
@@ -106,9 +106,11 @@ def test_dlrs_equal_the_truth_with_copies(account: Account) -> None:
         only = read(gateway, "get-sms-sent", size=100, message_id=send.message_id, optouts="only")
         omit = read(gateway, "get-sms-sent", size=100, message_id=send.message_id, optouts="omit")
         assert len(only) + len(omit) == len(rows)
+        twice += max(Counter(row["msisdn"] for row in rows).values()) > 1
         assert {str(row["msisdn"]) for row in only} == {
             r["msisdn"] for r in account.truth("optouts") if r["message_id"] == send.message_id
         }
+    assert twice
 
 
 def test_delivery_filter_splits_the_recipients() -> None:
@@ -284,12 +286,31 @@ def test_authentication_is_basic_only(headers: dict[str, str], expected: str) ->
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (401, expected)
 
 
+@pytest.mark.parametrize("path", ["/add-credit.json", "/add-card.xml"])
+def test_calls_that_move_money_are_not_there(path: str) -> None:
+    """404, whatever is sent along."""
+    gateway = Gateway(small(), limiter=None)
+    answer = gateway.respond("POST", path, [("client_id", "70001"), ("amount", "5")], gateway.authorization)
+    assert answer.status == 404
+    assert b"NOT_IMPLEMENTED" in answer.body
+
+
 @pytest.mark.parametrize("path", ["/get-lists", "/get-lists.csv", "/get-nothing.json", "/", "/2/"])
 def test_unknown_calls_are_not_implemented(path: str) -> None:
     """404, also when only the suffix is missing."""
     gateway = Gateway(small(), limiter=None)
     answer = gateway.respond("GET", path, [], gateway.authorization)
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (404, "NOT_IMPLEMENTED")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "get"])
+def test_other_methods_are_not_implemented(method: str) -> None:
+    """404 for a call that is there; nothing is changed."""
+    gateway = Gateway(small(), limiter=None)
+    pairs = [("client_id", "70001"), ("contact", "Ana")]
+    answer = gateway.respond(method, "/edit-client.json", pairs, gateway.authorization)
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (404, "NOT_IMPLEMENTED")
+    assert gateway.applied == []
 
 
 @pytest.mark.parametrize("call", ["get-clients", "get-transactions"])

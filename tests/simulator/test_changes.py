@@ -12,7 +12,7 @@ from .asking import active_member, ask, code, raw, small
 
 
 def test_delete_from_list_takes_a_number_off_one_list_or_all() -> None:
-    """One list with an id, every list with 0 or without; NOT_FOUND when it is on none."""
+    """One list with an id, every list with 0; NOT_FOUND when it is on none."""
     account = small(lists=3, recipients=60)
     gateway = Gateway(account, limiter=None)
     for one in account.contacts.lists.values():
@@ -22,13 +22,31 @@ def test_delete_from_list_takes_a_number_off_one_list_or_all() -> None:
     assert ask(gateway, "delete-from-list", list_id=3_100_002, msisdn=61491579990)[1]["list_ids"] == [
         3_100_002
     ]
-    assert ask(gateway, "delete-from-list", msisdn=61491579990)[1]["list_ids"] == [3_100_001, 3_100_003]
+    left = ask(gateway, "delete-from-list", list_id=0, msisdn=61491579990)[1]["list_ids"]
+    assert left == [3_100_001, 3_100_003]
     assert code(gateway, "delete-from-list", list_id=0, msisdn=61491579990) == "NOT_FOUND"
     assert code(gateway, "get-contact", list_id=3_100_002, msisdn=61491579990) == "NOT_FOUND"
     assert ask(gateway, "get-list", list_id=3_100_002)[1]["members_total"] == total
     assert [change["list_ids"] for change in account.contacts.changes if change["by"] == "api"] == [
         [3_100_002], [3_100_001, 3_100_003],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ["delete-from-list", "optout-list-member"])
+@pytest.mark.parametrize(
+    ("list_id", "expected"),
+    [(None, "FIELD_EMPTY"), ("", "FIELD_EMPTY"), (" ", "FIELD_EMPTY"), ("-1", "FIELD_INVALID"),
+     ("all", "FIELD_INVALID"), ("0.0", "FIELD_INVALID")],
+)  # fmt: skip
+def test_no_list_is_not_every_list(call: str, list_id: str | None, expected: str) -> None:
+    """Only 0 means every list; without a list, and with any other word for all, nobody leaves one."""
+    account = small(lists=2)
+    gateway, who = Gateway(account, limiter=None), active_member(account)
+    status, body = ask(gateway, call, msisdn=who, **({} if list_id is None else {"list_id": list_id}))
+    assert (status, body["error"]["code"]) == (400, expected)
+    assert body["error"]["description"].startswith("list_id ")
+    assert (account.contacts.changes, account.contacts.optout_log) == ([], [])
+    assert code(gateway, call, msisdn=who, list_id=0) == "SUCCESS"
 
 
 def test_add_to_list_refuses_as_documented() -> None:
@@ -92,6 +110,24 @@ def test_optout_list_member_means_all_lists_with_global_opt_out(goo: bool) -> No
         account.contacts.add_member(list_id, 61491579993)
     left = ask(Gateway(account, limiter=None), "optout-list-member", list_id=3_100_001, msisdn=61491579993)[1]
     assert left["list_ids"] == ([3_100_001, 3_100_002] if goo else [3_100_001])
+
+
+@pytest.mark.parametrize("goo", [True, False])
+def test_an_import_does_not_bring_back_who_opted_out(goo: bool) -> None:
+    """Of that list; with Global Opt Out of any."""
+    account = small(lists=2, goo=goo)
+    gateway, who = Gateway(account, limiter=None), active_member(account)
+    ask(gateway, "optout-list-member", list_id=3_100_001, msisdn=who)
+    ask(gateway, "delete-from-list", list_id=0, msisdn=who)
+    for list_id in (3_100_001, 3_100_002):
+        ask(gateway, "add-contacts-bulk", list_id=list_id, file_url=f"data:,A,B,{who}")
+    account.advance(5)
+    counted = [
+        ask(gateway, "add-contacts-bulk-progress", list_id=list_id)[1]["optout"]
+        for list_id in (3_100_001, 3_100_002)
+    ]
+    assert counted == [1, int(goo)]
+    assert code(gateway, "get-contact", list_id=3_100_001, msisdn=who) == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("action", ["lost_answer", "reset"])

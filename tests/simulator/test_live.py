@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from smsdata.simulator import Account, Gateway, running
+from smsdata.simulator.clock import END
 from smsdata.simulator.courier import carry
 from smsdata.simulator.outbox import OutgoingCall
 
@@ -136,6 +137,10 @@ def test_advance_lets_hours_pass_and_what_is_due_happens() -> None:
     for hours in ("0", "-1", "1.5", "999999999"):
         assert control(gateway, "advance", hours=hours)["status"] == 400
     assert account.now - begun == 7200
+    account.advance(END - account.now - 3600)
+    refused = control(gateway, "advance", hours=2)
+    assert (refused["status"], refused["error"]["description"][:6]) == (400, "hours:")
+    assert control(gateway, "advance", hours=1)["now"] == "9000-01-01 00:00:00"
 
 
 def test_inbound_of_a_stranger_answers_nothing_and_stop_opts_out() -> None:
@@ -147,6 +152,44 @@ def test_inbound_of_a_stranger_answers_nothing_and_stop_opts_out() -> None:
     send = account.send(MIA)
     control(gateway, mobile=MIA, response="STOP")
     assert ask(gateway, "get-sms-stats", message_id=send)[1]["stats"]["opt-outs"] == 1
+
+
+def test_a_stop_that_answers_nothing_opts_nobody_out() -> None:
+    """It comes in and is told as an opt-out; the next message goes out, Global Opt Out or not."""
+    account = small(goo=True)
+    gateway, calls = Gateway(account, limiter=None), noted(account)
+    account.outbox.set(reply="http://127.0.0.1:1/")
+    assert control(gateway, mobile=MIA, response="STOP")["message_id"] == 0
+    assert dict(calls[0].pairs)["is_optout"] == "yes"
+    assert ask(gateway, "send-sms", to=MIA, message="Hi")[1]["recipients"] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"message_id": "named"}, "message_id"), ({"longcode": "Acme"}, "longcode"),
+        ({"longcode": "61491570006"}, "longcode"), ({"message_id": "numbered", "longcode": SHOP}, "longcode"),
+    ],
+)  # fmt: skip
+def test_inbound_refuses_to_answer_a_name_and_a_number_of_nobody(more: dict[str, str], field: str) -> None:
+    """FIELD_INVALID with the reason; nothing comes in, and what is listed can be read."""
+    account = small(reply_rate=0.0)
+    gateway = Gateway(account, limiter=None)
+    sends = {"named": account.send(MIA, sender="Acme"), "numbered": account.send(MIA, sender=SENDER)}
+    account.advance(60)
+    given: dict[str, Any] = {name: sends.get(value, value) for name, value in more.items()}
+    done = control(gateway, mobile=MIA, response="Yes", **given)
+    assert (done["status"], done["error"]["code"]) == (400, "FIELD_INVALID")
+    assert done["error"]["description"].startswith(field)
+    assert "name" in done["error"]["description"] or "number" in str(more)
+    assert ask(gateway, "get-user-sms-responses")[1]["responses"] == []
+    for act in (
+        lambda: account.reply(sends["named"], MIA, "Yes"),
+        lambda: account.inbound(MIA, "Yes", longcode="Acme"),
+    ):
+        with pytest.raises(ValueError, match="Acme"):
+            act()
+    assert account.state.inbox.replies == []
 
 
 def test_inbound_refuses_what_makes_no_sense() -> None:
@@ -162,6 +205,30 @@ def test_inbound_refuses_what_makes_no_sense() -> None:
 
 
 # ---- time, and calls that go out -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("speed", [-1, float("nan"), float("inf"), 1e30, 100_001])
+def test_a_speed_that_is_none_is_refused(speed: float) -> None:
+    with pytest.raises(ValueError, match="speed lies between 0 and 100,000"):
+        Gateway(small(), speed=speed)
+
+
+@pytest.mark.parametrize("now", ["0001-01-01", "1999-12-31T23:59:59Z", "2100-01-01", "9999-12-31"])
+def test_an_account_stands_in_years_that_providers_see(now: str) -> None:
+    with pytest.raises(ValueError, match="between the years 2000 and 2099"):
+        Account(now=now)
+
+
+def test_the_clock_ends_where_instants_do() -> None:
+    """At its speed it stands there, and answers go on; told to go beyond, it refuses."""
+    seconds = [0.0]
+    account = small(now="2099-12-31T23:59:59Z")
+    gateway = Gateway(account, limiter=None, speed=100_000, clock=lambda: seconds[0])
+    seconds[0] = 1e9
+    assert ask(gateway, "get-balance")[0] == 200
+    assert (account.now, f"{account.time:%Y-%m-%d}") == (END, "9000-01-01")
+    with pytest.raises(ValueError, match="ends with the year 8999"):
+        account.advance(1)
 
 
 def test_speed_lets_an_hour_pass_in_a_second() -> None:

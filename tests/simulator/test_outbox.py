@@ -100,6 +100,19 @@ def test_nobody_answers_then_it_is_tried_after_1_min_5_min_1_h_and_24_h(deaf: in
     assert [told.accepted for told in account.outbox.told] == [n >= deaf for n in range(len(waits))]
 
 
+def test_events_come_out_of_order_where_one_had_to_be_tried_again() -> None:
+    """The earlier reply is heard after the later one; each is heard once."""
+    account = small(reply_rate=0.0)
+    account.outbox.post = lambda call: call.tries > 0 or dict(call.pairs)["response"] != "first"
+    account.outbox.set(reply="http://127.0.0.1:1/")
+    account.inbound(61491570156, "first")
+    account.advance(30)
+    account.inbound(61491570156, "second")
+    account.advance(60)
+    heard = [dict(told.call.pairs)["response"] for told in account.outbox.told if told.accepted]
+    assert heard == ["second", "first"]
+
+
 def test_what_is_told_of_a_reply() -> None:
     account = small()
     send = account.send(61491570156)

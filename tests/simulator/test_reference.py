@@ -239,7 +239,7 @@ def test_lists_numbers_and_keywords_show_what_is_asked_for(account: Account) -> 
 
 
 def test_report_filters_by_type_sender_and_list(account: Account) -> None:
-    """Each filter leaves exactly its own sends; fields stand there where one list is asked for."""
+    """Each filter leaves exactly its own sends."""
     gateway, window = Gateway(account, limiter=None), {"start": "2026-10-23", "end": "2026-11-22"}
     everything = read(gateway, "get-message-report", size=100, **window)
     assert read(gateway, "get-message-report", size=100, type="all", **window) == everything
@@ -255,6 +255,22 @@ def test_report_filters_by_type_sender_and_list(account: Account) -> None:
     list_id = next(send.list_id for send in account.sends[::-1] if send.list_id)
     rows = read(gateway, "get-message-report", size=100, list_id=list_id, **window)
     assert {account.state.sent.send_of(row["id"]).list_id for row in rows} == {list_id}
+
+
+def test_a_send_to_the_only_member_of_a_list_names_them_and_their_fields() -> None:
+    """Names in any report; custom fields where that list was asked for, in either shape."""
+    account = small()
+    gateway, list_id = Gateway(account, limiter=None), account.contacts.add_list("One", {"field_1": "Town"})
+    account.contacts.add_member(list_id, 61491579990, "Ana", "Ng", fields={"Town": "Köln"})
+    sent = ask(gateway, "send-sms", list_id=list_id, message="Hi")[1]
+    (plain,) = read(gateway, "get-message-report")
+    (row,) = read(gateway, "get-message-report", list_id=list_id)
+    (array,) = read(gateway, "get-message-report", list_id=list_id, response_style="array")
+    assert (row["id"], row["msisdn"], row["first_name"], row["last_name"]) == (
+        sent["message_id"], 61491579990, "Ana", "Ng",
+    )  # fmt: skip
+    assert plain == {key: value for key, value in row.items() if key != "fields"}
+    assert (row["fields"], array["fields"]) == ({"Town": "Köln"}, [{"name": "Town", "value": "Köln"}])
 
 
 def test_messages_recipients_and_replies_filter_by_number_and_list(account: Account) -> None:

@@ -106,8 +106,16 @@ def test_send_sms_counts_parts_as_billed(text: str, parts: int) -> None:
         ({"to": ANA, "message": "Hi", "reply_callback": "a"}, "FIELD_INVALID reply_callback"),
         ({"to": ANA, "message": "Hi", "link_hits_callback": "a"}, "FIELD_INVALID link_hits_callback"),
         ({"to": ANA, "message": "[tracked-link]"}, "FIELD_EMPTY tracked_link_url"),
-        ({"to": ANA, "message": "Hi", "from": "Twelve_chars"}, "BAD_CALLER_ID from"),
+        (
+            {"to": ANA, "message": "[tracked-link]", "tracked_link_url": "javascript:alert(1)"},
+            "FIELD_INVALID tracked_link_url",
+        ),
+        ({"to": ANA, "message": "Hi", "tracked_link_url": "soon"}, "FIELD_INVALID tracked_link_url"),
+        ({"to": ANA, "message": "Hi", "from": "TwelveLetter"}, "BAD_CALLER_ID from"),
         ({"to": ANA, "message": "Hi", "from": "Two words"}, "BAD_CALLER_ID from"),
+        ({"to": ANA, "message": "Hi", "from": "🎉"}, "BAD_CALLER_ID from"),
+        ({"to": ANA, "message": "Hi", "from": "Acme!"}, "BAD_CALLER_ID from"),
+        ({"to": ANA, "message": "Hi", "from": "+"}, "BAD_CALLER_ID from"),
         ({"to": ANA, "message": "Hi", "from": "61491579999"}, "BAD_CALLER_ID from"),
         ({"to": "049,soon", "message": "Hi"}, "RECIPIENTS_ERROR "),
         ({"to": ",".join([str(ANA)] * 501), "message": "Hi"}, "RECIPIENTS_ERROR to"),
@@ -148,7 +156,7 @@ def test_send_sms_bills_the_filled_in_texts_against_the_balance() -> None:
     ("params", "sender"),
     [
         ({}, 61491570110), ({"from": "Acme"}, "Acme"), ({"from": "+61491570313"}, 61491570313),
-        ({"from_shared": "yes"}, 61491570159), ({"from": "Eleven_char"}, "Eleven_char"),
+        ({"from_shared": "yes"}, 61491570159), ({"from": "ElevenChars"}, "ElevenChars"),
     ],
 )  # fmt: skip
 def test_send_sms_comes_from_whom_it_says(params: dict[str, str], sender: int | str) -> None:
