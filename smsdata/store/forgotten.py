@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 
 from smsdata.errors import StoreError
 from smsdata.key_files import key_fingerprint, key_in_file
-from smsdata.schema.callback_marks import only_heard, unconfirmed, with_status_mark
-from smsdata.schema.callbacks import parameters
+from smsdata.schema.callback_marks import without_people
+from smsdata.schema.callbacks import own_parameters, parameters
 from smsdata.schema.frames import with_column
 from smsdata.schema.tables import TABLES
 from smsdata.settings import expanded, settings
@@ -175,7 +175,8 @@ class Forgotten:
 
     def callback(self, one: Callback) -> Callback:
         """A callback without people who are forgotten; a signature goes with what it signed."""
-        fields = dict(parameters(one.query, one.body, one.media))
+        told = (one.query, one.body, one.media)
+        fields = dict([*own_parameters(*told), *parameters(*told)])
         left = self.value(fields)
         if left == fields and (self.text(one.query), self.text(one.body)) == (one.query, one.body):
             return one
@@ -220,7 +221,7 @@ class Forgotten:
     def _blank(self, values: pa.ChunkedArray, name: str) -> Any:
         nothing = pa.scalar(None, pa.string())
         if name == "extra":
-            return _extra_without_person(values)
+            return without_people(values)
         if name == "response":
             return pa.chunked_array(
                 [pa.array([self._reply(text) for text in values.to_pylist()], pa.string())]
@@ -230,15 +231,6 @@ class Forgotten:
         if name == "fields":
             return pc.if_else(pc.is_null(values), nothing, pa.scalar("{}", pa.string()))
         return nothing
-
-
-def _extra_without_person(extra: pa.ChunkedArray) -> pa.ChunkedArray:
-    """What is left of ``extra``: the mark that polling has still to confirm the row."""
-    nothing = pa.scalar(None, pa.string())
-    heard = pa.scalar('{"callback":{},"event":"","source":"callback"}', pa.string())
-    told = with_status_mark(pa.chunked_array([pa.nulls(len(extra), pa.string())]))
-    marks = pa.table({"extra": extra})
-    return pc.if_else(only_heard(extra), heard, pc.if_else(unconfirmed(marks), told, nothing))
 
 
 def _with_plain_texts(rows: pa.Table) -> pa.Table:
