@@ -44,7 +44,7 @@ def listen_command(
     ] = False,
     tail: Annotated[bool, typer.Option("--tail", help="Show callbacks as they come.")] = False,
     clear: Annotated[
-        bool, typer.Option("--clear", help="Show numbers and texts in full, for --tail.")
+        bool, typer.Option("--clear", help="Show everything in full, for --tail.")
     ] = False,
 ) -> int:
     """Receive the gateway's callbacks until Ctrl-C: each is on disk before it is answered."""
