@@ -119,8 +119,9 @@ def held_lock(
         name = os.pread(handle, 200, 0).decode(errors="replace")
         who = "".join(c if c.isprintable() else "?" for c in name) or "another process"
         raise LockedError(f"{what} {who}. Try again when it is done.")
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, holder.encode(), 0)
+    with suppress(OSError):  # on a full disk the lock holds, and does not say whose it is
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, holder.encode(), 0)
     yield
 
 

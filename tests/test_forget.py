@@ -242,6 +242,29 @@ def test_forget_rewrites_journal_rejects_spool_and_texts(store: Store) -> None:
     assert sum(SOMEBODY in one.query for one in segment.callbacks) == 1
 
 
+def test_forget_takes_the_person_out_of_what_a_damaged_disk_left(store: Store) -> None:
+    """Name and text go with the number, the lines of others stay."""
+    msisdn = opted_out(store)
+    lines = [("reply", reply(n, 7, int(who), AT, "SECRETWORD")) for n, who in ((1, msisdn), (2, SOMEBODY))]
+    put(store, *lines, ("dlr", dlr(7, int(SOMEBODY), AT)))
+    folder = spool_folder(store.private)
+    (sealed,) = folder.glob("*.sealed")
+    content = sealed.read_bytes().split(b"\n")
+    sealed.unlink()
+    sealed.with_suffix(".open").write_bytes(
+        b"\n".join([*content[:2], content[2].replace(b"dlr", b"dlX"), b""])
+    )
+    Spool(folder).recover()
+    (damaged,) = folder.glob("*.damaged")
+    assert damaged.read_bytes().count(b"SECRETWORD") == 2
+    told = forget(store, msisdn, apply=True)
+    assert not bytes_with(store, msisdn)
+    left = damaged.read_bytes()
+    assert left.count(b"SECRETWORD") == 1
+    assert left.count(SOMEBODY.encode()) == 2
+    assert [place.count for place in told.places if place.place.endswith(".damaged")] == [1]
+
+
 def test_forget_keeps_a_suppression_that_an_import_meets(slim: Template, tmp_path: Path) -> None:
     world, dead = copied(slim, tmp_path / "store"), number(0)
     with world.client() as client:

@@ -21,7 +21,7 @@ import pytest
 
 from smsdata import Client, Store, sync
 from smsdata.cli.app import run
-from smsdata.receiver.watching import follow
+from smsdata.receiver.watching import follow, shown_callback
 from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Gateway
 from smsdata.store.spool import STATES, Callback, Spool, spool_folder
@@ -304,6 +304,37 @@ def test_tail_shows_lines_masked(folder: Path) -> None:
         "response=(22 characters) response_id=5 is_optout=no user_id=9"
     )
     assert shown[2] == f"{at} list      type=add list_id=3 mobile=********159 firstname=(3 characters)"
+
+
+CANARY = {
+    "email": "canary@example.org",
+    "Shoe size": "canary",
+    "canary@example.org": "1",
+    "customer_id": "4711",
+}
+PLAIN = {"type": "add", "list_id": "3"}
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        Callback(0, "list", query(CANARY | PLAIN)),
+        Callback(0, "list", query(CANARY), query(PLAIN), FORM),
+        Callback(0, "dlr", query({"status": "canary@example.org"} | CANARY | PLAIN)),
+        Callback(0, "dlr", query({"message_id": "4711canary", "datetime": "canary"} | PLAIN)),
+        Callback(0, "dlr", query({"message_id": "61491570156", "mobile": "canary"} | PLAIN)),
+    ],
+)
+def test_tail_shows_of_parameters_only_what_says_nothing_of_anybody(callback: Callback) -> None:
+    shown = json.dumps(shown_callback(callback)["parameters"])
+    assert not [word for word in ("canary", "4711", "61491570156") if word in shown.replace("status", "")], (
+        shown
+    )
+    assert '"type": "add"' in shown
+    assert '"list_id": "3"' in shown
+    assert "Shoe size" in shown or "Shoe" not in callback.query
+    assert any(word in json.dumps(shown_callback(callback, clear=True)) for word in ("canary", "61491570156"))
 
 
 def test_tail_shows_all_when_asked(folder: Path) -> None:

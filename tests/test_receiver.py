@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import logging
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +19,9 @@ import pytest
 from smsdata.errors import LockedError, UsageError
 from smsdata.receiver.addresses import GRACE, Addresses
 from smsdata.receiver.application import MOST_BODY, MOST_LINE, MOST_PARAMETERS, CallbackApplication, Rules
+from smsdata.receiver.group_commit import TRIED_EVERY, GroupCommit
 from smsdata.receiver.server import listening_socket, receiving_in_thread
+from smsdata.schema.callbacks import parameters
 from smsdata.settings import Secret
 from smsdata.store.disk import Disk
 from smsdata.store.spool import Callback, Spool
@@ -42,12 +47,17 @@ class Served:
 
 @contextmanager
 def served(
-    folder: Path, *, disk: Disk | None = None, rules: Rules | None = None, **options: float
+    folder: Path,
+    *,
+    disk: Disk | None = None,
+    rules: Rules | None = None,
+    commit: Callable[[Spool], GroupCommit] = GroupCommit,
+    **options: float,
 ) -> Iterator[Served]:
     addresses = Addresses(folder)
     addresses.token()
     spool = Spool(folder, disk=disk, **options)  # type: ignore[arg-type]
-    with receiving_in_thread(CallbackApplication(addresses, rules or Rules()), spool) as base:
+    with receiving_in_thread(CallbackApplication(addresses, rules or Rules()), spool, commit) as base:
         yield Served(folder, base, addresses)
 
 
@@ -204,6 +214,55 @@ def test_signature_is_kept_where_there_is_no_secret(receiver: Served) -> None:
     assert [(one.signature, one.checked) for one in receiver.kept()] == [("abc", False)]
 
 
+def _posted(receiver: Served, address: str, body: str, **headers: str) -> int:
+    parts = urlsplit(receiver.url("reply"))
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=10)
+    sent = {"Content-Type": "application/x-www-form-urlencoded"}
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        connection.request("POST", f"{parts.path}?{address}", body, sent)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_form_at_an_address_with_parameters_is_signed_over_both_or_over_the_form(folder: Path) -> None:
+    own = {"campaign": "spring", "message_id": "8"}
+    with served(folder, rules=Rules(Secret(SECRET), required=True)) as one:
+        both = list(own.items()) + list(SIGNED.items())
+        for signed in (dict(both), SIGNED):
+            good = signature(signed, SECRET)
+            assert _posted(one, query(own), query(SIGNED), x_transmitsms_signature=good) == 200
+        for signed in (own, {**SIGNED, **own}, {}):
+            bad = signature(signed, SECRET)
+            assert _posted(one, query(own), query(SIGNED), x_transmitsms_signature=bad) == 403
+        kept = one.kept()
+    assert [(told.query, told.body, told.checked) for told in kept] == [(query(own), query(SIGNED), True)] * 2
+
+
+@pytest.mark.parametrize("text", ["Grüße 👍", "naïve", "\u00ff"])
+def test_a_query_that_is_not_escaped_is_taken_as_it_is_meant(receiver: Served, text: str) -> None:
+    path = urlsplit(receiver.url("reply")).path
+    request = f"GET {path}?response={text.replace(' ', '+')}&response_id=5 HTTP/1.1\r\nHost: a\r\n"
+    for cut in (len(path) + 16, 9, 0):  # in the middle of a character, before the query, not at all
+        parts = urlsplit(receiver.base)
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=10) as connection:
+            whole = request.encode() + b"Connection: close\r\n\r\n"
+            connection.sendall(whole[:cut])
+            time.sleep(0.05 if cut else 0)
+            connection.sendall(whole[cut:])
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+    body = f"response={text}".encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=10) as connection:
+        connection.sendall((head + body) * 2)  # bodies are left as they are
+        answers = b""
+        while answers.count(b" 200 ") < 2 and (piece := connection.recv(1000)):
+            answers += piece
+    told = [dict(parameters(one.query, one.body, one.media)) for one in receiver.kept()]
+    assert [one["response"] for one in told] == [text] * 5
+
+
 # ---- limits ----------------------------------------------------------------------------------------------
 
 
@@ -240,8 +299,10 @@ class Filling(Disk):
     """A disk that is full, or cannot fsync, as long as a test says so."""
 
     full = failing = False
+    writes = 0
 
     def _write(self, handle: int, content: bytes | memoryview) -> None:
+        self.writes += 1
         if self.full:
             super()._write(handle, memoryview(content)[: len(content) // 2])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -262,11 +323,48 @@ def test_a_disk_in_trouble_answers_503_and_goes_on_by_itself(folder: Path, troub
         assert {fire(one.url(), dlr(2, 61491570156, AT)) for _ in range(5)} == {503}
         assert fire(one.base + "/health", {}) == 503
         setattr(disk, trouble, False)
+        assert fire(one.base + "/health", {}) == 503  # as the last try went, a moment ago
         assert fire(one.url(), dlr(3, 61491570156, AT)) == 200
         assert fire(one.base + "/health", {}) == 200
         assert len(list(folder.glob("*.open"))) == 1
     answered = {query(dlr(n, 61491570156, AT)) for n in (1, 3)}
     assert answered <= {kept.query for kept in one.kept()}
+    assert not list(folder.glob("*.open"))
+
+
+def test_health_tries_the_disk_by_itself_and_not_at_every_request(folder: Path) -> None:
+    disk, now = Filling(folder), [0.0]
+    with served(folder, disk=disk, commit=partial(GroupCommit, clock=lambda: now[0])) as one:
+        assert fire(one.base + "/health", {}) == 200
+        disk.full = True
+        assert fire(one.base + "/health", {}) == 200  # tried a moment ago
+        now[0] += TRIED_EVERY
+        assert fire(one.base + "/health", {}) == 503
+        disk.full = False
+        assert fire(one.base + "/health", {}) == 503
+        now[0] += TRIED_EVERY
+        writes = disk.writes
+        assert {fire(one.base + "/health", {}) for _ in range(5)} == {200}  # no callback had to come
+        assert disk.writes == writes + 1
+        assert fire(one.url(), ONE) == 200
+    assert not one.folder.joinpath("tmp-try").exists()
+
+
+def test_a_receiver_starts_on_a_full_disk_and_goes_on_when_there_is_room(folder: Path) -> None:
+    """Also where a killed one left a segment open, which cannot be sealed now."""
+    with served(folder) as one:
+        pass
+    left = folder / "segment-00000001.open"
+    left.write_bytes(Callback(1, "dlr", "left=open").line())
+    disk = Filling(folder)
+    disk.full = True
+    with served(folder, disk=disk) as one:
+        assert fire(one.base + "/health", {}) == 503
+        assert fire(one.url(), ONE) == 503
+        disk.full = False
+        assert fire(one.url(), ONE) == 200
+        assert fire(one.base + "/health", {}) == 200
+    assert [kept.query for kept in one.kept()] == ["left=open", query(ONE)]
     assert not list(folder.glob("*.open"))
 
 

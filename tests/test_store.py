@@ -77,7 +77,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def oracle(seen: list[Seen]) -> str:
-    """The rule in words: rank, polled before callback, later, delivered."""
+    """The rule in words: what was polled where that is an end, then rank, polled, later, delivered.
+
+    Of a bounce without a kind, callbacks tell the kind.
+    """
+    ends = [one for one in seen if one[2] == "polled" and RANK.get(one[0], 1) >= RANK["bounced"]]
+    kinds = [one for one in seen if one[2] == "callback" and one[0] in {"soft-bounce", "hard-bounce"}]
+    best = _best(ends or seen)
+    return _best(kinds) if ends and best == "bounced" and kinds else best
+
+
+def _best(seen: list[Seen]) -> str:
     return max(seen, key=lambda o: (RANK.get(o[0], 1), o[2] == "polled", o[1], [-ord(c) for c in o[0]]))[0]
 
 

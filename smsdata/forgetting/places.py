@@ -64,6 +64,7 @@ def places(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
     yield from _journal(store, gone, apply=apply)
     yield from _rejects(store, gone, apply=apply)
     yield from _spool(store, gone, apply=apply)
+    yield from _damaged(store, gone, apply=apply)
     yield from _runs(store, gone, apply=apply)
     yield from _plans(store, gone, apply=apply)
     yield from _other_files(store, gone, apply=apply)
@@ -185,7 +186,7 @@ def _rejects(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
 
 
 def _spool(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
-    """Callbacks, merged or not; what a damaged disk left of some is kept beside them as text."""
+    """Callbacks, merged or not."""
     folder = spool_folder(store.private)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.suffix not in _SEGMENTS:
@@ -200,6 +201,17 @@ def _spool(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
             if segment.damaged:
                 store.disk.replace(path.with_suffix(".damaged"), read_plain(path))
             replace_segment(store.disk, segment, left)
+
+
+def _damaged(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
+    """What a damaged disk left of callbacks, kept beside them: the lines that name the number go, whole."""
+    for path in sorted(spool_folder(store.private).glob("*.damaged")):
+        lines = read_plain(path).splitlines(keepends=True)
+        kept = [line for line in lines if (text := line.decode("latin-1")) == gone.text(text)]
+        if len(kept) < len(lines):
+            yield Place(_name(store, path), "spool", len(lines) - len(kept), "removed")
+            if apply:
+                store.disk.replace(path, b"".join(kept))
 
 
 def _runs(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
@@ -235,7 +247,7 @@ def _other_files(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Plac
     done |= {*store.rejects.all(), *store.private.glob("journal-*.log"), *store.private.glob("runs/*/row-*")}
     done |= {*(store.private / "plans").glob("*"), *store.forgotten.folder.glob("*.json")}
     folder = spool_folder(store.private)
-    done |= {path for path in folder.glob("*") if path.suffix in _SEGMENTS}
+    done |= {path for path in folder.glob("*") if path.suffix in {*_SEGMENTS, ".damaged"}}
     for path in sorted(path for path in store.path.rglob("*") if path.is_file() and path not in done):
         yield from _file(path, _name(store, path), gone, store.disk, apply=apply)
 

@@ -39,8 +39,10 @@ class Typed:
     optout: dict[str, Any] | None = None
 
 
-def typed(kind: str, pairs: Sequence[tuple[str, str]], received: int) -> Typed:
-    """Type one callback; ValueError where it has no place.
+def typed(
+    kind: str, pairs: Sequence[tuple[str, str]], received: int, own: Sequence[tuple[str, str]] = ()
+) -> Typed:
+    """Type one callback; ValueError where it has no place. `own` parameters are kept, and say nothing.
 
     >>> event = [("message_id", "7"), ("mobile", "61491570156"), ("status", "Delivered")]
     >>> at = ("datetime", "2026-11-22 09:30:00")
@@ -49,12 +51,13 @@ def typed(kind: str, pairs: Sequence[tuple[str, str]], received: int) -> Typed:
     ('delivered', '2026-11-22T09:30:00+00:00')
     """
     fields = dict(pairs)
-    spare = {
-        name: "" if _NAMES_A_SECRET.search(name) else value
+    spare = dict(own) | {
+        name: value
         for name, value in fields.items()
         if name not in _KNOWN[kind] and not (name == "is_optout" and value.lower() == "no")
     }
-    digest = hashlib.sha256(json.dumps([kind, sorted(pairs)]).encode()).hexdigest()
+    spare = {name: "" if _NAMES_A_SECRET.search(name) else value for name, value in spare.items()}
+    digest = hashlib.sha256(json.dumps([kind, sorted([*own, *pairs])]).encode()).hexdigest()
     extra = marked_text(spare, digest[:16])
     make = {"dlr": _dlr, "reply": _reply_event, "link-hit": _link_hit, "list": _list_event}[kind]
     return make(fields, extra, digest, datetime.fromtimestamp(received / 1e6, UTC))

@@ -20,11 +20,11 @@ from smsdata.errors import LockedError, StoreError
 from smsdata.gateway.signatures import signature_is_right
 from smsdata.ingest.callback_rows import Typed, typed
 from smsdata.ingest.report import Report
-from smsdata.schema.callback_marks import confirmed, only_heard
-from smsdata.schema.callbacks import parameters
+from smsdata.schema.callback_marks import only_heard, polled_rows
+from smsdata.schema.callbacks import own_parameters, parameters, signed_parameters
 from smsdata.schema.frames import schema
 from smsdata.settings import NO_SECRET, Secret
-from smsdata.store.spool import Callback, Spool, missing_callbacks, spool_folder
+from smsdata.store.spool import Callback, Segment, Spool, missing_callbacks, not_merged_of, spool_folder
 from smsdata.store.store import Store, open_store
 
 WAITS = timedelta(days=30)
@@ -33,7 +33,10 @@ KEPT = timedelta(days=7)
 
 @dataclass
 class CallbackCounts:
-    """What became of callbacks: merged, by kind; waiting for polling; odd; with a wrong signature."""
+    """What became of callbacks, each counted once: merged now, by kind; waiting; odd; with a wrong signature.
+
+    All that were ever received are those merged by this run and by those before, and what is put aside now.
+    """
 
     merged: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
@@ -94,9 +97,10 @@ def merge_callbacks(store: Store, report: Report, now: datetime, secret: Secret)
     waiting = {callback.line(): callback for callback in kept["waiting"].callbacks}
     odd, refused = list(kept["odd"].callbacks), list(kept["refused"].callbacks)
     before = len({one.line() for one in odd}), len({one.line() for one in refused})
-    batches: list[Any] = [None, *spool.segments("open", "sealed")]
+    batches: list[Segment | None] = [None, *spool.segments("open", "sealed")]
+    still_open: dict[str, list[bytes]] = {}
     for segment in batches:
-        came = [*waiting.values(), *(segment.callbacks if segment else ())]
+        came = [*waiting.values(), *(not_merged_of(spool, segment) if segment else ())]
         sorting = _Sorting(store, now, secret)
         sorting.take(came)
         sorting.merge()
@@ -109,8 +113,12 @@ def merge_callbacks(store: Store, report: Report, now: datetime, secret: Secret)
             for name, aside in (("waiting", list(waiting.values())), ("odd", odd), ("refused", refused)):
                 spool.put_aside(name, aside)
             spool.mark_merged(segment)
+            if segment.path.suffix == ".open":
+                still_open[segment.path.stem] = [one.line() for one in segment.callbacks]
+                spool.merged_of_open.note(still_open)
     for name, aside in (("waiting", list(waiting.values())), ("odd", odd), ("refused", refused)):
         spool.put_aside(name, aside)
+    spool.merged_of_open.note(still_open)
     spool.forget_merged((now - KEPT).timestamp())
     counts.waiting = len(waiting)
     counts.odd, counts.refused = (len({one.line() for one in those}) for those in (odd, refused))
@@ -127,9 +135,23 @@ def _tell(report: Report, counts: CallbackCounts, *, new_odd: int, new_refused: 
     lines = {
         "cannot be read; they are kept in callbacks/odd.aside": new_odd,
         "have a wrong signature; they are kept in callbacks/refused.aside": new_refused,
-        "lie in damaged lines of the spool; check the disk": counts.damaged,
+        "lie in damaged lines of the spool or were cut off; check the disk": counts.damaged,
     }
     report.attention += [f"callbacks: {count:,} {what}." for what, count in lines.items() if count > 0]
+
+
+def _as_it_came(callback: Callback) -> tuple[str, str, str]:
+    return callback.query, callback.body, callback.media
+
+
+def _is_rightly_signed(callback: Callback, secret: Secret) -> bool:
+    signed = signed_parameters(*_as_it_came(callback))
+    return any(signature_is_right(callback.signature, pairs, secret.reveal()) for pairs in signed)
+
+
+def _typed(callback: Callback) -> Typed:
+    told = _as_it_came(callback)
+    return typed(callback.kind, parameters(*told), callback.at, own_parameters(*told))
 
 
 class _Sorting:
@@ -149,16 +171,15 @@ class _Sorting:
         """Sort callbacks."""
         readable: list[tuple[Callback, Typed]] = []
         for callback in callbacks:
-            pairs = parameters(callback.query, callback.body, callback.media)
             if callback.signature and not callback.checked:
                 if not self._secret:
                     self.waiting.append(callback)
                     continue
-                if not signature_is_right(callback.signature, pairs, self._secret.reveal()):
+                if not _is_rightly_signed(callback, self._secret):
                     self.refused.append(callback)
                     continue
             try:
-                readable.append((callback, typed(callback.kind, pairs, callback.at)))
+                readable.append((callback, _typed(callback)))
             except ValueError:
                 self.odd.append(callback)
         sent_at = self._sends({event.send for _, event in readable if event.send})
@@ -178,16 +199,17 @@ class _Sorting:
             return self._wait(callback)
         if event.table == "replies" and row["id"] is None:
             if (row["msisdn"], row["received_at"]) not in polled:
-                self._wait(callback)
+                return self._wait(callback)
+            self.merged[callback.kind] += 1  # polling brought it
             return None
         if event.table == "dlrs":
             row["sent_at"] = at
         self._add(event.table, row)
-        self.merged[callback.kind] += 1
         if event.optout is not None and event.send:
             if at is None:
-                return self._wait(callback)  # the reply is merged, its opt-out has no place yet
+                return self._wait(callback)  # the reply stands in its table, its opt-out has no place yet
             self._add("optouts", event.optout | {"sent_at": at})
+        self.merged[callback.kind] += 1
         return None
 
     def _wait(self, callback: Callback) -> None:
@@ -223,7 +245,7 @@ class _Sorting:
             return set()
         names = ["msisdn", "received_at"]
         until = max(times) + timedelta(seconds=1)
-        rows = confirmed(
+        rows = polled_rows(
             self._store.rows("replies", since=min(times), until=until, columns=[*names, "extra"])
         )
         return set(zip(*(rows.column(name).to_pylist() for name in names), strict=True))

@@ -21,7 +21,7 @@ from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline
 from smsdata.ingest.plan import Campaign, Refresh, SyncOptions
 from smsdata.ingest.whose_rows import drop_foreign_recipients, read_of_send, refuse_another_sends
-from smsdata.schema.callback_marks import confirmed, is_marked
+from smsdata.schema.callback_marks import counted_by_polls, polled_rows
 from smsdata.schema.counters import Stored, agrees, disagreements
 from smsdata.schema.frames import empty, schema, stamped, with_column
 from smsdata.store.state import Counted
@@ -163,7 +163,7 @@ class DlrRefresh:
         asked = {c.message_id: c for c in campaigns if c.message_id in self._borne_out}
         wanted = pa.table({"message_id": pa.array(list(asked), pa.int64())})
         rows = (
-            confirmed(self.store.tables.rows_sharing("dlrs", wanted, "message_id"))
+            polled_rows(self.store.tables.rows_sharing("dlrs", wanted, "message_id"))
             if asked
             else empty("dlrs")
         )
@@ -219,9 +219,9 @@ class DlrRefresh:
     # ---- what is stored --------------------------------------------------------------------------
 
     def _dlrs_of(self, campaign: Campaign) -> pa.Table:
-        """The stored dlrs of a campaign that polls have shown as they are."""
+        """The stored dlrs of a campaign that polls have shown, as they showed them."""
         wanted = pa.table({"message_id": pa.array([campaign.message_id], pa.int64())})
-        return confirmed(self.store.tables.rows_sharing("dlrs", wanted, "message_id"))
+        return polled_rows(self.store.tables.rows_sharing("dlrs", wanted, "message_id"))
 
     def _stored(self, campaigns: Sequence[Campaign]) -> dict[int, Stored]:
         """What is stored of the campaigns that the report covers; counted once, before any dlr is read."""
@@ -255,11 +255,11 @@ def _stored_counts(store: Store, begin: datetime) -> dict[int, Stored]:
     """What polls have shown of each campaign: what only callbacks told has still to be polled."""
     by = ["message_id", "status", "optout", "extra"]
     grouped = store.tables.grouped("dlrs", by, since=begin, add_up="copies")
-    counts = _counts_by_campaign(row for row in grouped if not is_marked(row["extra"]))
-    for row in store.tables.grouped("optouts", ["message_id", "extra"], since=begin, add_up="copies"):
-        if not is_marked(row["extra"]):
-            have = counts.get(row["message_id"], Stored())
-            counts[row["message_id"]] = replace(have, optouts=have.optouts + row["n"])
+    counts = _counts_by_campaign(counted_by_polls(grouped))
+    optouts = store.tables.grouped("optouts", ["message_id", "extra"], since=begin, add_up="copies")
+    for row in counted_by_polls(optouts):
+        have = counts.get(row["message_id"], Stored())
+        counts[row["message_id"]] = replace(have, optouts=have.optouts + row["n"])
     return counts
 
 

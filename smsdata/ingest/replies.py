@@ -20,7 +20,7 @@ from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.reads import Drained, Read
 from smsdata.ingest import plan
 from smsdata.ingest.pipeline import Pipeline, let_go_of_what_is_gone
-from smsdata.schema.callback_marks import is_marked
+from smsdata.schema.callback_marks import counted_by_polls
 from smsdata.store.coverage import Span
 from smsdata.store.state import note_left_out
 
@@ -178,7 +178,7 @@ def _stored_replies(pipeline: Pipeline, counted: Mapping[int, int]) -> dict[int,
     if not counted:
         return {}
     counts: Counter[int] = Counter()
-    for row in pipeline.store.tables.grouped("replies", ["message_id", "extra"]):
-        if row["message_id"] in counted and not is_marked(row["extra"]):
+    for row in counted_by_polls(pipeline.store.tables.grouped("replies", ["message_id", "extra"])):
+        if row["message_id"] in counted:
             counts[row["message_id"]] += row["n"]
     return counts

@@ -21,7 +21,7 @@ from smsdata.errors import StoreError
 from smsdata.gateway.signatures import HEADER, signature_is_right
 from smsdata.receiver.addresses import Addresses
 from smsdata.receiver.group_commit import GroupCommit
-from smsdata.schema.callbacks import KINDS, parameters
+from smsdata.schema.callbacks import KINDS, signed_parameters
 from smsdata.settings import NO_SECRET, Secret
 from smsdata.store.forgotten import ForgottenPeople
 from smsdata.store.spool import Callback
@@ -82,7 +82,8 @@ class CallbackApplication:
         kind = "-"
         try:
             if scope["path"] == "/health":
-                kind, status = "health", 200 if self.commit and self.commit.durable else 503
+                kind, durable = "health", self.commit is not None and await self.commit.is_durable()
+                status = 200 if durable else 503
             else:
                 kind = self._kind_of(scope)
                 status = await self._keep(kind, scope, receive)
@@ -139,8 +140,9 @@ class CallbackApplication:
         if not self._rules.secret:
             return False  # it is kept, and whoever merges it has the secret
         media = headers.get(b"content-type", b"").decode("latin-1")
-        pairs = parameters(query.decode("latin-1"), body.decode("latin-1"), media)
-        if not signature_is_right(signature.decode("latin-1"), pairs, self._rules.secret.reveal()):
+        given, secret = signature.decode("latin-1"), self._rules.secret.reveal()
+        signed = signed_parameters(query.decode("latin-1"), body.decode("latin-1"), media)
+        if not any(signature_is_right(given, pairs, secret) for pairs in signed):
             raise _RefusedError(403)
         return True
 

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections.abc import Callable
 
 from smsdata.errors import StoreError
 from smsdata.store.spool import Spool
 
 MOST_WAITING = 20_000
+TRIED_EVERY = 5.0
+"""How old an answer to whether the disk can be written to may be, in seconds."""
+_TRY = b""
 
 
 class GroupCommit:
@@ -23,16 +28,23 @@ class GroupCommit:
         Open for receiving.
     """
 
-    def __init__(self, spool: Spool) -> None:
-        self.durable = True
-        """Whether the last group could be written."""
+    def __init__(self, spool: Spool, clock: Callable[[], float] = time.monotonic) -> None:
         self._spool = spool
+        self._clock = clock
+        self._durable = False
+        self._tried_at = float("-inf")
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[bytes, asyncio.Future[bool]]] = []
         self._wake = threading.Condition()
         self._ending = False
         self._thread = threading.Thread(target=self._write_groups, name="spool", daemon=True)
         self._thread.start()
+
+    async def is_durable(self) -> bool:
+        """Whether what comes can be written: as the last group could, or tried now where that is long ago."""
+        if self._clock() - self._tried_at < TRIED_EVERY:
+            return self._durable
+        return await self.put(_TRY)
 
     async def put(self, line: bytes) -> bool:
         """Wait until a line is durable; gives False when it is not known to be."""
@@ -62,17 +74,19 @@ class GroupCommit:
             self._write(group)
 
     def _write(self, group: list[tuple[bytes, asyncio.Future[bool]]]) -> None:
-        durable = False
+        durable, lines = False, [line for line, _ in group if line != _TRY]
         try:
-            if group:
-                self._spool.append([line for line, _ in group])
+            if lines:
+                self._spool.append(lines)
+            elif group:
+                self._spool.try_to_write()
             durable = True
             self._spool.seal_when_old()
         except StoreError:
             pass
         finally:  # whatever went wrong: nobody waits for ever, and nobody is told that it is there
             if group:
-                self.durable = durable
+                self._durable, self._tried_at = durable, self._clock()
                 self._loop.call_soon_threadsafe(_settle_all, [done for _, done in group], durable)
 
 

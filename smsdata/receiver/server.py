@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -27,12 +28,14 @@ PORT = 8026
 MOST_CONNECTIONS = 2000
 _MOST_HEAD = MOST_LINE + 32 * 1024
 _SECONDS_FOR_HEAD = 20.0
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 class _LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol; whoever sends an endless head, or one that never ends, is cut off."""
 
     _head = 0
+    _in_first_line = True
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -46,14 +49,23 @@ class _LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, as long as the head they belong to is no longer than allowed."""
+        """Take bytes, as long as the head they belong to is no longer than allowed.
+
+        Bytes beyond ASCII in the first line are escaped, as whoever sends them should have done.
+        """
+        if first := self._in_first_line:
+            line, end, rest = data.partition(b"\n")
+            data = _BEYOND_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), line) + end + rest
         self._head += len(data)
         super().data_received(data)
+        if first and not end:
+            self._in_first_line = True
         if self._head > _MOST_HEAD:
             self._cut_off()
 
     def on_message_begin(self) -> None:
         """Begin to time another head."""
+        self._in_first_line = False
         self._stop()
         self._timer = self.loop.call_later(_SECONDS_FOR_HEAD, self._cut_off)
         super().on_message_begin()
@@ -72,6 +84,7 @@ class _LimitedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The next byte begins another head."""
         self._head = 0
+        self._in_first_line = True
         super().on_message_complete()
 
     def _stop(self) -> None:
@@ -89,7 +102,10 @@ class _CallbackServer(uvicorn.Server):
     """uvicorn's server around one spool."""
 
     def __init__(
-        self, application: CallbackApplication, spool: Spool, commit: type[GroupCommit] = GroupCommit
+        self,
+        application: CallbackApplication,
+        spool: Spool,
+        commit: Callable[[Spool], GroupCommit] = GroupCommit,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -109,7 +125,8 @@ class _CallbackServer(uvicorn.Server):
         self._application.people = ForgottenPeople(
             self._spool.folder.parent, self._spool.disk, _what_a_reply_leaves
         )
-        self._application.commit = self._commit(self._spool)
+        self._application.commit = commit = self._commit(self._spool)
+        await commit.is_durable()  # so that the first question after it finds an answer
         await super().startup(sockets)
         self.ready.set()
 
@@ -182,7 +199,7 @@ def receive_on(
     listener: socket.socket,
     application: CallbackApplication,
     spool: Spool,
-    commit: type[GroupCommit] = GroupCommit,
+    commit: Callable[[Spool], GroupCommit] = GroupCommit,
 ) -> None:
     """Receive on a socket that listens already, until interrupted; `commit` is for tests."""
     with spool.receiving(f"process {os.getpid()}"):
@@ -190,10 +207,12 @@ def receive_on(
 
 
 @contextmanager
-def receiving_in_thread(application: CallbackApplication, spool: Spool) -> Iterator[str]:
+def receiving_in_thread(
+    application: CallbackApplication, spool: Spool, commit: Callable[[Spool], GroupCommit] = GroupCommit
+) -> Iterator[str]:
     """Receive on a free port of this machine from a thread; gives the address of the server."""
     with listening_socket("127.0.0.1", 0) as listener, spool.receiving(f"process {os.getpid()}"):
-        server = _CallbackServer(application, spool)
+        server = _CallbackServer(application, spool, commit)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         server.ready.wait(10)

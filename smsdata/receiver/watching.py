@@ -12,14 +12,22 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from smsdata.schema.callbacks import parameters
-from smsdata.store.spool import STATES, Callback, Spool, missing_callbacks, spool_folder
+from smsdata.schema.callbacks import own_parameters, parameters
+from smsdata.store.spool import STATES, Callback, Spool, missing_callbacks, not_merged_of, spool_folder
 from smsdata.store.store import Store
 
 DAYS = 7
 _FINAL = frozenset({"delivered", "hard-bounce"})
-_DIGITS = re.compile(r"\d{7,}")
-_TEXTS = frozenset({"response", "message", "firstname", "lastname"})
+_NUMBERS = frozenset({"mobile", "longcode"})
+_HARMLESS = {
+    re.compile(r"\d{0,10}", re.ASCII): frozenset(
+        {"message_id", "list_id", "user_id", "response_id", "link_hits"}
+    ),
+    re.compile(r"[\d :TZ.-]{0,25}", re.ASCII): frozenset({"datetime", "datetime_entry"}),
+    re.compile(r"[A-Za-z _-]{0,20}"): frozenset({"status", "is_optout", "type"}),
+}
+"""What the gateway's own parameters look like when they are no person's."""
+_NAME = re.compile(r"[A-Za-z][A-Za-z _-]*\d{0,3}")
 
 
 def receiver_status(store: Store, now: datetime | None = None) -> dict[str, Any]:
@@ -38,9 +46,11 @@ def receiver_status(store: Store, now: datetime | None = None) -> dict[str, Any]
     moment = now or datetime.now(UTC)
     spool = Spool(spool_folder(store.private))
     hour, day = Counter[str](), Counter[str]()
-    last, not_merged = 0, 0
+    last, not_merged, size = 0, 0, 0
     for segment in spool.segments(*STATES):
-        not_merged += 0 if segment.path.suffix == ".merged" else len(segment.callbacks)
+        left = not_merged_of(spool, segment)
+        not_merged += len(left)
+        size += segment.bytes if left else 0
         for callback in segment.callbacks:
             age = moment.timestamp() - callback.at / 1e6
             day[callback.kind] += age < 86_400
@@ -49,7 +59,7 @@ def receiver_status(store: Store, now: datetime | None = None) -> dict[str, Any]
     return {
         "last_hour": dict(+hour), "last_day": dict(+day),
         "last": datetime.fromtimestamp(last / 1e6, UTC).isoformat() if last else None,
-        "not_merged": not_merged, "bytes": spool.bytes(),
+        "not_merged": not_merged, "bytes": size,
         **{name: len(spool.aside(name).callbacks) for name in ("waiting", "odd", "refused")},
         "missing": missing_callbacks(store.private),
         "silent_sends": _silent_sends(store, moment - timedelta(days=DAYS)),
@@ -99,23 +109,35 @@ def status_lines(status: dict[str, Any]) -> list[str]:
 
 
 def shown_callback(callback: Callback, *, clear: bool = False) -> dict[str, Any]:
-    """A callback as it may be shown: numbers but for their last three digits, and texts, only when asked for.
+    """A callback as it may be shown: the last three digits of numbers, and what says nothing of anybody.
 
-    >>> shown_callback(Callback(0, "dlr", "mobile=61491570156&status=delivered"))["parameters"]
-    {'mobile': '********156', 'status': 'delivered'}
+    All else, such as texts, custom fields and parameters of the user's own, is shown only when asked for.
+
+    >>> one = Callback(0, "dlr", "mobile=61491570156&status=delivered&email=mia@example.org")
+    >>> shown_callback(one)["parameters"]
+    {'mobile': '********156', 'status': 'delivered', 'email': '(15 characters)'}
     """
-    pairs = parameters(callback.query, callback.body, callback.media)
-    fields = {name: value if clear else _masked(name, value) for name, value in pairs}
+    told = (callback.query, callback.body, callback.media)
+    own, pairs = own_parameters(*told), parameters(*told)
+    fields = {_shown_name(name, clear): value if clear else _length(value) for name, value in own}
+    fields |= {_shown_name(name, clear): value if clear else _masked(name, value) for name, value in pairs}
     at = datetime.fromtimestamp(callback.at / 1e6, UTC)
     return {"at": at.isoformat(timespec="seconds"), "kind": callback.kind, "parameters": fields}
 
 
+def _shown_name(name: str, clear: bool) -> str:
+    return name if clear or _NAME.fullmatch(name[:40]) else f"({len(name)} characters)"
+
+
 def _masked(name: str, value: str) -> str:
-    if name in _TEXTS:
-        return f"({len(value)} characters)" if value else ""
-    if name.endswith("_id") or name.startswith("datetime"):
-        return value if re.fullmatch(r"[\d :TZ.-]*", value, re.ASCII) else "(odd)"
-    return _DIGITS.sub(lambda match: "*" * (len(match[0]) - 3) + match[0][-3:], value)
+    if name in _NUMBERS and re.fullmatch(r"\+?\d{4,20}", value, re.ASCII):
+        return "*" * (len(value) - 3) + value[-3:]
+    harmless = any(name in names and shape.fullmatch(value) for shape, names in _HARMLESS.items())
+    return value if harmless else _length(value)
+
+
+def _length(value: str) -> str:
+    return f"({len(value)} characters)" if value else ""
 
 
 def follow(

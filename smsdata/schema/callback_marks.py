@@ -1,15 +1,20 @@
 """Rows that only callbacks told of, or whose status only a callback told: marked in ``extra`` until polled.
 
 ``extra`` is then ``{"callback": {...}, "event": ..., "source": "callback"}``, or ends in ``"status_from":
-"callback"``; ``callback`` holds the parameters that no column takes. A poll that shows the row takes the mark
-off. Whatever counts rows to see whether a send was polled leaves marked ones out. Imports `kinds`.
+"callback"`` after ``"status"``, which is what polls have shown, empty where they showed none. ``callback``
+holds the parameters of callbacks that no column takes, and ``polled`` beside it those of polls. Whatever
+counts rows to see what polls have shown leaves the former out, and takes the latter as `polled_rows` does.
+Imports `kinds`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
+import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,8 +23,52 @@ from smsdata.schema.kinds import json_text
 _BEGINS = '{"callback":{'
 _HEARD = ',"source":"callback"}'
 _STATUS = ',"status_from":"callback"}'
-TABLES_WITH_MARKS = frozenset({"dlrs", "optouts", "replies", "link_hits", "list_events"})
-"""The tables that callbacks fill."""
+TABLES_WITH_MARKS = frozenset({"dlrs", "messages", "optouts", "replies", "link_hits", "list_events"})
+"""The tables that callbacks fill, or whose status they move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """The ``extra`` of one row, in its parts.
+
+    `callback` and `polled` hold what no column takes, of callbacks and of polls. `heard` tells that only
+    callbacks told of the row, `event` of which of them it is made; `status_heard` that only a callback told
+    its status, where polls have shown `status`.
+    """
+
+    callback: dict[str, str] = field(default_factory=dict)
+    polled: dict[str, Any] | None = None
+    event: str = ""
+    heard: bool = False
+    status_heard: bool = False
+    status: str = ""
+
+    @classmethod
+    def of(cls, text: str | None) -> Self:
+        """The parts of a text."""
+        value = orjson.loads(text) if text else {}
+        if not text or not text.startswith(_BEGINS):
+            return cls(polled=value or None)
+        heard, moved = value.get("source") == "callback", value.get("status_from") == "callback"
+        event = value.get("event", "") if heard else ""
+        return cls(value["callback"], value.get("polled"), event, heard, moved, value.get("status", ""))
+
+    def text(self) -> str | None:
+        """The parts as a text; None where there are none.
+
+        >>> Extra({"campaign": "7"}, status_heard=True, status="pending").text()
+        '{"callback":{"campaign":"7"},"status":"pending","status_from":"callback"}'
+        >>> Extra.of(Extra({}, {"new": 1}).text()) == Extra(polled={"new": 1})
+        True
+        """
+        made: dict[str, Any] = {"callback": self.callback}
+        if self.heard:
+            made |= {"event": self.event, "source": "callback"}
+        elif self.status_heard:
+            made |= {"status": self.status, "status_from": "callback"}
+        elif not self.callback:
+            return json_text(self.polled) if self.polled else None
+        return json_text(made | ({"polled": self.polled} if self.polled else {}))
 
 
 def marked_text(spare: Mapping[str, str], event: str) -> str:
@@ -40,42 +89,148 @@ def is_marked(extra: str | None) -> bool:
     return extra is not None and extra.startswith(_BEGINS) and extra.endswith((_HEARD, _STATUS))
 
 
-def unconfirmed(rows: pa.Table) -> pa.Array:
-    """Which rows polling has still to confirm."""
-    return pc.or_(only_heard(rows.column("extra")), _with(rows.column("extra"), _STATUS))
-
-
-def confirmed(rows: pa.Table) -> pa.Table:
-    """The rows that polling has confirmed."""
-    return rows.filter(pc.invert(unconfirmed(rows)))
-
-
 def only_heard(extra: pa.ChunkedArray) -> pa.Array:
     """Which rows no poll has shown yet."""
     return _with(extra, _HEARD)
 
 
-def unmarked(extra: pa.ChunkedArray) -> pa.ChunkedArray:
-    """``extra`` without its mark: the parameters that no column takes, or null."""
-    told = pc.fill_null(pc.starts_with(extra, _BEGINS), False)
-    plain = pc.replace_substring(pc.replace_substring(extra, _HEARD, "}"), _STATUS, "}")
-    nothing = pc.fill_null(pc.starts_with(extra, '{"callback":{},'), False)
-    kept = pc.if_else(told, plain, extra)
-    return pc.if_else(nothing, pa.scalar(None, pa.string()), kept)
+def status_heard(extra: pa.ChunkedArray) -> pa.Array:
+    """Of which rows that polls have shown only a callback told the status."""
+    return _with(extra, _STATUS)
 
 
-def of_callback(extra: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Only what callbacks left in ``extra``."""
-    return pc.if_else(
-        pc.fill_null(pc.starts_with(extra, _BEGINS), False), extra, pa.scalar(None, pa.string())
+def event_of(extra: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of rows that only callbacks told of: of which callback they are made."""
+    return pc.replace_substring_regex(
+        extra, r'^.*,"event":"([^"]*)"(,"polled":.*)?,"source":"callback"}$', r"\1"
     )
 
 
-def with_status_mark(extra: pa.ChunkedArray) -> pa.ChunkedArray:
-    """``extra`` of polled rows whose status only a callback told."""
-    bare = pa.scalar('{"callback":{},"event":""}', pa.string())
-    told = pc.coalesce(of_callback(unmarked(extra)), bare)
-    return pc.binary_join_element_wise(pc.utf8_slice_codeunits(told, 0, -1), _STATUS, "")
+# ---- what polls have shown -------------------------------------------------------------------------
+
+
+def polled_rows(rows: pa.Table) -> pa.Table:
+    """The rows that polls have shown, with the status that polls showed."""
+    rows = rows.filter(pc.invert(only_heard(rows.column("extra"))))
+    if "status" not in rows.column_names:
+        return rows
+    shown = {"status": polled_statuses(rows), "extra": _without_status_marks(rows.column("extra"))}
+    columns = [shown.get(name, rows.column(name)) for name in rows.column_names]
+    return pa.Table.from_arrays(columns, schema=rows.schema)
+
+
+def polled_statuses(rows: pa.Table) -> pa.ChunkedArray:
+    """The status of each row that polls have shown; that of one which only callbacks told of stays."""
+    marked = status_heard(rows.column("extra"))
+    if not pc.any(marked).as_py():
+        return rows.column("status")
+    texts = rows.column("extra").filter(marked).to_pylist()
+    shown = pa.array([Extra.of(text).status or None for text in texts], pa.string())
+    return _replaced(rows.column("status"), marked, shown)
+
+
+def told_by_callbacks(rows: pa.Table) -> pa.ChunkedArray:
+    """Of rows whose status only a callback told, that which polls have shown, or ""; null of the others."""
+    extra = rows.column("extra")
+    marked = pc.or_(only_heard(extra), status_heard(extra))
+    made = pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
+    if not pc.any(marked).as_py():
+        return made
+    shown = [Extra.of(text).status for text in extra.filter(marked).to_pylist()]
+    return _replaced(made, marked, pa.array(shown, pa.string()))
+
+
+def counted_by_polls(grouped: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows counted by ``extra`` and perhaps ``status``: those that polls have shown, as they showed them."""
+    for row in grouped:
+        extra = Extra.of(row["extra"]) if is_marked(row["extra"]) else Extra()
+        if not extra.heard:
+            shown = {"status": extra.status or None} if extra.status_heard and "status" in row else {}
+            yield {**row, **shown}
+
+
+# ---- two rows of the same thing ----------------------------------------------------------------------
+
+
+def met_extra(
+    old: pa.Table, new: pa.Table, later: pa.ChunkedArray, source: str, told: pa.ChunkedArray | None = None
+) -> pa.ChunkedArray:
+    """The ``extra`` of rows that are stored and come again.
+
+    Parameters
+    ----------
+    old, new
+        What is stored, and what comes, row by row.
+    later
+        Of which rows what comes counts.
+    source
+        Who tells it: ``"polled"`` or ``"callback"``.
+    told
+        Whether only a callback told the status that counts: see `told_by_callbacks`.
+    """
+    mine, theirs = old.column("extra"), new.column("extra")
+    plain = pc.if_else(later, theirs, mine)
+    touched = pc.fill_null(pc.starts_with(mine, _BEGINS), False)
+    touched = pc.or_(touched, pc.is_valid(told)) if told is not None else touched
+    if source == "callback":
+        touched = pa.chunked_array([pa.repeat(True, new.num_rows)])
+    if not pc.any(touched).as_py():
+        return plain
+    columns = [mine, theirs, later, told if told is not None else pa.nulls(new.num_rows)]
+    rows = zip(*(pc.filter(column, touched).to_pylist() for column in columns), strict=True)
+    made = [_met(Extra.of(a), Extra.of(b), wins, source, shown).text() for a, b, wins, shown in rows]
+    return _replaced(plain, touched, pa.array(made, pa.string()))
+
+
+def _met(mine: Extra, theirs: Extra, later: bool, source: str, told: str | None) -> Extra:
+    if source == "polled":
+        return _marked(Extra(mine.callback, theirs.polled if later else mine.polled), told)
+    spare = max(mine.callback, theirs.callback, key=lambda one: (bool(one), json_text(one)))
+    if mine.heard:
+        return replace(theirs if later else mine, callback=spare)
+    return _marked(Extra(spare, mine.polled), told)
+
+
+def _marked(extra: Extra, told: str | None) -> Extra:
+    return replace(extra, status_heard=told is not None, status=told or "")
+
+
+def without_people(extra: Iterable[str | None]) -> list[str | None]:
+    """``extra`` without what it says of somebody: the mark that polls have yet to confirm it, and an opt-out.
+
+    >>> without_people([marked_text({"is_optout": "yes", "name": "Ann"}, "0f"), '{"name":"Ann"}', None])
+    ['{"callback":{"is_optout":"yes"},"event":"","source":"callback"}', None, None]
+    """
+    return [_without_person(text) if text and text.startswith(_BEGINS) else None for text in extra]
+
+
+def _without_person(text: str) -> str | None:
+    try:
+        told = Extra.of(text)
+    except orjson.JSONDecodeError:
+        return None
+    said = {name: told.callback[name] for name in ("is_optout",) if name in told.callback}
+    return replace(told, callback=said, polled=None, event="").text()
+
+
+def _without_status_marks(extra: pa.ChunkedArray) -> pa.ChunkedArray:
+    marked = status_heard(extra)
+    made = [replace(Extra.of(text), status_heard=False).text() for text in extra.filter(marked).to_pylist()]
+    return _replaced(extra, marked, pa.array(made, pa.string()))
+
+
+def with_status_marks(extra: pa.ChunkedArray, told: pa.ChunkedArray) -> pa.ChunkedArray:
+    """``extra`` of polled rows with or without the mark that only a callback told their status."""
+    rows = zip(extra.to_pylist(), told.to_pylist(), strict=True)
+    made = [_marked(Extra.of(text), shown).text() for text, shown in rows]
+    return pa.chunked_array([pa.array(made, pa.string())])
+
+
+def _replaced(values: pa.ChunkedArray, chosen: pa.Array, others: pa.Array) -> pa.ChunkedArray:
+    """Values with others in chosen places."""
+    left = np.array(values.to_pylist(), dtype=object)
+    left[np.asarray(chosen)] = others.to_pylist()
+    return pa.chunked_array([pa.array(left.tolist(), values.type)])
 
 
 def _with(extra: pa.ChunkedArray, ending: str) -> pa.Array:

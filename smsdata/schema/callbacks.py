@@ -1,10 +1,13 @@
 """What a callback says: its kinds, and its parameters out of a query, a form or a JSON body.
 
+Where a body says what happened, the query holds parameters of the user's own: those of the address.
+
 Knows no table and no file. Imports nothing of smsdata.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from email.parser import BytesParser
 from email.policy import HTTP
 from urllib.parse import parse_qsl
@@ -28,6 +31,27 @@ def parameters(query: str, body: str = "", media: str = "") -> Pairs:
     [('status', 'delivered'), ('user_id', '9')]
     """
     return in_body(body, media) or in_query(query)
+
+
+def own_parameters(query: str, body: str = "", media: str = "") -> Pairs:
+    """The parameters of an address to which a body came: the user's own, whatever their names.
+
+    >>> own_parameters("campaign=7", "status=delivered"), own_parameters("status=delivered")
+    ([('campaign', '7')], [])
+    """
+    return in_query(query) if in_body(body, media) else []
+
+
+def signed_parameters(query: str, body: str = "", media: str = "") -> Iterator[Pairs]:
+    """What a signature may be over: all parameters in the order in which they came, or the form alone.
+
+    >>> list(signed_parameters("campaign=7", "status=delivered"))
+    [[('campaign', '7'), ('status', 'delivered')], [('status', 'delivered')]]
+    """
+    told, own = parameters(query, body, media), own_parameters(query, body, media)
+    yield [*own, *told]
+    if own:
+        yield told
 
 
 def in_query(text: str) -> Pairs:

@@ -25,8 +25,8 @@ import pyarrow.compute as pc
 
 from smsdata.errors import StoreError
 from smsdata.key_files import key_fingerprint, key_in_file
-from smsdata.schema.callback_marks import marked_text, only_heard, unconfirmed, with_status_mark
-from smsdata.schema.callbacks import parameters
+from smsdata.schema.callback_marks import without_people
+from smsdata.schema.callbacks import own_parameters, parameters
 from smsdata.schema.frames import with_column
 from smsdata.schema.kinds import json_text
 from smsdata.schema.tables import TABLES
@@ -217,7 +217,8 @@ class Forgotten:
 
     def callback(self, one: Callback) -> Callback:
         """A callback without people who are forgotten; a signature goes with what it signed."""
-        fields = dict(parameters(one.query, one.body, one.media))
+        told = (one.query, one.body, one.media)
+        fields = dict([*own_parameters(*told), *parameters(*told)])
         left = self.value(fields)
         if left == fields and (self.text(one.query), self.text(one.body)) == (one.query, one.body):
             return one
@@ -265,7 +266,7 @@ class Forgotten:
         """What is left in one column of the rows of people who are forgotten."""
         values = own.column(name).to_pylist()
         if name == "extra":
-            return [_extra_without_person(value) for value in values]
+            return without_people(values)
         if name == "response":
             known = "original_message" in own.column_names
             answered = own.column("original_message").to_pylist() if known else [None] * len(values)
@@ -301,22 +302,6 @@ def _bare_link(link: str) -> str:
     """
     bare = re.split(r"[?#]", link, maxsplit=1)[0]
     return bare if "@" not in unquote(bare) else "/".join([*bare.split("/")[:3], ""]) if "//" in bare else ""
-
-
-def _extra_without_person(extra: str | None) -> str | None:
-    """What is left of ``extra``: the mark that polling has still to confirm it, and a callback's opt-out."""
-    try:
-        told = json.loads(extra or "{}").get("callback") or {}
-    except (ValueError, AttributeError):
-        told = {}
-    said = {"is_optout": told["is_optout"]} if isinstance(told, dict) and "is_optout" in told else {}
-    mark = pa.chunked_array([pa.array([extra], pa.string())])
-    if only_heard(mark)[0].as_py():
-        return marked_text(said, "")
-    left = json_text({"callback": said, "event": ""}) if said else None
-    if unconfirmed(pa.table({"extra": mark}))[0].as_py():
-        return str(with_status_mark(pa.chunked_array([pa.array([left], pa.string())]))[0].as_py())
-    return left
 
 
 def _with_plain_texts(rows: pa.Table) -> pa.Table:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from smsdata.schema.callback_marks import told_by_callbacks
 from smsdata.schema.frames import empty, schema
 from smsdata.store.evidence import (
     SEND_AND_NUMBER,
@@ -59,6 +60,7 @@ class Merging:
             self._tables.write(part, table, pa.concat_tables([rows_without(old, mine), met]))
             stand.append(met)
             rows = rows_without(rows, theirs)
+        rows = rows.select(schema(table).names)
         self._tables.append(table, rows)
         return pa.concat_tables([*stand, rows])
 
@@ -73,17 +75,20 @@ class Merging:
     def observe(self, dlrs: pa.Table, source: str) -> pa.Table:
         """Write what these dlrs tell into ``status_history``; gives them with the status that counts.
 
+        And with a column ``told``, which is there where only a callback told that status.
         One whose status could not be read tells nothing, and keeps the status that is stored.
 
         The history is written before the dlrs: a crash in between then repeats the same rows, while the
         other way round they would be lost.
         """
+        nothing = pa.scalar("" if source == "callback" else None, pa.string())
+        dlrs = dlrs.append_column("told", pa.repeat(nothing, dlrs.num_rows))
         silent = dlrs.filter(pc.is_null(dlrs.column("status")))
         pieces, fresh = [], with_status(dlrs)
         for part in self._tables.holding("dlrs", dlrs):
             old = with_status(load_part(part, [*SEND_AND_NUMBER, "status", "synced_at", "extra"]))
             mine, theirs = same_keys("dlrs", old, fresh)
-            pieces.append(beside_stored(fresh.take(theirs), old.take(mine)))
+            pieces.append(beside_stored(fresh.take(theirs).drop_columns("told"), old.take(mine)))
             fresh = rows_without(fresh, theirs)
         if not pieces:
             self.merge("status_history", observations(fresh, source), source="polled")
@@ -103,7 +108,9 @@ class Merging:
 
     def copy_statuses_to_messages(self, dlrs: pa.Table) -> None:
         """Give messages the statuses of the dlrs of the same send and number."""
-        statuses = with_status(dlrs.select([*SEND_AND_NUMBER, "status"]))
+        if "told" not in dlrs.column_names:
+            dlrs = dlrs.append_column("told", told_by_callbacks(dlrs))
+        statuses = with_status(dlrs.select([*SEND_AND_NUMBER, "status", "told"]))
         for part in self._tables.holding("messages", statuses, by="message_id"):
             old = load_part(part)
             places, restated = stale_messages(old, statuses)

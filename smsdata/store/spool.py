@@ -15,7 +15,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from smsdata.store.disk import Appender, Disk
 from smsdata.store.ownership import make_store_folders
 from smsdata.store.plain_files import read_plain
 from smsdata.store.records import unreadable
-from smsdata.store.spool_names import SpoolNames
+from smsdata.store.spool_names import MergedOfOpen, SpoolNames
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 SEGMENT_SECONDS = 30.0
@@ -39,6 +39,7 @@ RESTORE = (
     "their replies and statuses, and no call their times of delivery."
 )
 """What to do about a file that was deleted before anybody merged it."""
+_TRIED_BYTES = 64 * 1024
 _NAME = re.compile(r"segment-(\d{8,})\.(open|sealed|merged)")
 
 
@@ -88,12 +89,13 @@ def _record_in(line: bytes) -> dict[str, Any] | None:
 
 @dataclass(slots=True)
 class Segment:
-    """What a segment holds: its callbacks, how many lines are damaged, whether its seal is right."""
+    """What a segment holds: its callbacks, how many are damaged or cut off, whether its seal is right."""
 
     path: Path
     callbacks: list[Callback] = field(default_factory=list)
     damaged: int = 0
     sealed: bool = False
+    bytes: int = 0
 
 
 def _content_of_segment(path: Path) -> bytes:
@@ -108,7 +110,7 @@ def _content_of_segment(path: Path) -> bytes:
 
 
 def _parsed_line(path: Path, content: bytes) -> Segment:
-    segment = Segment(path)
+    segment = Segment(path, bytes=len(content))
     end = 0
     for line in content.split(b"\n"):
         record = _record_in(line) if line else {}
@@ -126,6 +128,14 @@ def _parsed_line(path: Path, content: bytes) -> Segment:
             segment.damaged -= 1  # the last line of a crash: nobody was told that it is there
     elif not segment.sealed:  # written whole, so something is gone or changed
         segment.damaged = max(1, segment.damaged)
+    return segment
+
+
+def _with_what_was_cut(segment: Segment, counts: Mapping[str, int]) -> Segment:
+    """A sealed file, in which what it lacks of the callbacks that were noted of it counts as damaged too."""
+    if segment.damaged and segment.path.suffix != ".open":
+        lacks = counts.get(segment.path.stem, 0) - len(segment.callbacks)
+        segment.damaged = max(segment.damaged, lacks)
     return segment
 
 
@@ -186,6 +196,8 @@ class Spool:
         self.folder = folder
         self.disk = disk or Disk(folder)
         self._sealed_names = SpoolNames(folder.with_name("received"), self.disk)
+        self.merged_of_open = MergedOfOpen(folder, self.disk)
+        """How far the segments are merged that a receiver still writes to."""
         self._most = segment_bytes
         self._oldest = segment_seconds
         self._clock = clock
@@ -210,7 +222,8 @@ class Spool:
         try:
             with self.disk.lock(holder, 0.0):
                 self.disk.clean()
-                self.recover()
+                with suppress(StoreError):  # on a full disk that waits until there is room
+                    self.recover()
                 try:
                     yield
                 finally:
@@ -241,6 +254,12 @@ class Spool:
         if appender.size >= self._most:
             with suppress(StoreError):
                 self.seal()
+
+    def try_to_write(self) -> None:
+        """Write a little durably and take it away again; StoreError when the disk cannot do that now."""
+        path = self.folder / "tmp-try"
+        self.disk.replace(path, bytes(_TRIED_BYTES))
+        self.disk.remove(path)
 
     def seal_when_old(self) -> None:
         """Seal the open segment once it is old enough, so that it can be merged and removed."""
@@ -315,10 +334,12 @@ class Spool:
 
     def segments(self, *states: str, first: str = "") -> Iterator[Segment]:
         """The segments in some states, such as ``"open"`` and ``"sealed"``, in order, from one name on."""
-        for path in sorted(path for state in states for path in self._named(state) if path.stem >= first):
+        matches = [match for match in map(_NAME.fullmatch, self._names()) if match and match[2] in states]
+        counts = self._sealed_names.all()
+        for path in (self.folder / match[0] for match in matches if Path(match[0]).stem >= first):
             for name in (path, path.with_suffix(".sealed"), path.with_suffix(".merged")):
                 with suppress(FileNotFoundError):  # it was sealed since it was listed
-                    yield _parsed_line(name, _content_of_segment(name))
+                    yield _with_what_was_cut(_parsed_line(name, _content_of_segment(name)), counts)
                     break
 
     def mark_merged(self, segment: Segment) -> None:
@@ -337,10 +358,6 @@ class Spool:
             if path.lstat().st_mtime < before:
                 self._sealed_names.forget(path.stem)
                 self.disk.remove(path)
-
-    def bytes(self) -> int:
-        """How large all that is not merged is."""
-        return sum(path.lstat().st_size for state in ("open", "sealed") for path in self._named(state))
 
     def missing(self) -> dict[str, int]:
         """What was deleted before anybody merged it, such as ``"segment-00000012"``: with its callbacks."""
@@ -362,7 +379,7 @@ class Spool:
         """What was put aside under a name: callbacks that wait, or that cannot be read."""
         path = self.folder / f"{name}.aside"
         try:
-            return _parsed_line(path, _content_of_segment(path))
+            return _with_what_was_cut(_parsed_line(path, _content_of_segment(path)), self._sealed_names.all())
         except FileNotFoundError:
             return Segment(path)
 
@@ -378,6 +395,14 @@ class Spool:
         elif os.path.lexists(path):  # one that was deleted stays named
             self._sealed_names.forget(name)
             self.disk.remove(path)
+
+
+def not_merged_of(spool: Spool, segment: Segment) -> list[Callback]:
+    """The callbacks of a segment that are not merged yet."""
+    if segment.path.suffix == ".merged":
+        return []
+    lines = [one.line() for one in segment.callbacks]
+    return segment.callbacks[spool.merged_of_open.count(segment.path.stem, lines) :]
 
 
 def spool_faults(private: Path) -> Iterator[tuple[str, str, int, str]]:

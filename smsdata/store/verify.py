@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from smsdata.errors import StoreError
-from smsdata.schema.callback_marks import TABLES_WITH_MARKS, is_marked
+from smsdata.schema.callback_marks import counted_by_polls
 from smsdata.schema.counters import Counters, Disagreement, Stored, disagreements
 from smsdata.schema.tables import TABLES
 from smsdata.store.coverage import Span, gaps, joined
@@ -275,9 +275,7 @@ def _stored_by_send(tables: StoredTables, table: str) -> dict[int, Counter[str]]
     """The rows of each send that polls have shown, by status; for optouts and replies all under that name."""
     by = ["message_id", "extra"] if table in ("optouts", "replies") else ["message_id", "status", "extra"]
     counts: dict[int, Counter[str]] = {}
-    for row in tables.grouped(table, by, add_up="copies" if TABLES[table].copies else ""):
-        if table in TABLES_WITH_MARKS and is_marked(row["extra"]):
-            continue
+    for row in counted_by_polls(tables.grouped(table, by, add_up="copies" if TABLES[table].copies else "")):
         counts.setdefault(row["message_id"], Counter())[row.get("status", table)] += row["n"]
     return counts
 

@@ -17,6 +17,7 @@ from . import (
     between,
     callback_fuzz,
     callback_orders,
+    callback_polls,
     callbacks,
     drift,
     erasure,
@@ -57,7 +58,9 @@ KINDS: dict[str, Callable[[int], Iterable[Tally]]] = {
     "hygiene": lambda seed: [hygiene.run(seed)],
     "backtest": lambda seed: [backtests.run(seed)],
     "live-lists": lambda seed: [live_lists.run(seed)],
-    "callbacks": lambda seed: (part.run(seed) for part in (callbacks, callback_fuzz, callback_orders)),
+    "callbacks": lambda seed: (
+        part.run(seed) for part in (callbacks, callback_fuzz, callback_orders, callback_polls)
+    ),
     "live-week": lambda seed: [live_week.run(seed)],
 }
 

@@ -165,7 +165,7 @@ def world(seed: int, messages: int) -> Account:
     )  # fmt: skip
     account.schedule(
         days=7,
-        campaigns=max(8, 13 * messages // size // 10),
+        campaigns=max(8, 2 * messages // size),
         recipients=size,
         singles=messages // 50,
         inbound=60,
@@ -350,6 +350,8 @@ def run(
             finally:
                 receiver.stop(signal.SIGKILL)
         tally.wrong += _wrong(account, gateway, store, tally)
+    if tally.fired["messages"] < messages:
+        tally.wrong.append(f"only {tally.fired['messages']:,} of {messages:,} messages were sent")
     told = account.outbox.told
     events, answered = (
         {one.call.event for one in tries} for tries in (told, [t for t in told if t.accepted])

@@ -14,6 +14,7 @@ from . import (
     between,
     callback_fuzz,
     callback_orders,
+    callback_polls,
     callbacks,
     drift,
     erasure,
@@ -274,6 +275,18 @@ def test_callback_orders_leave_the_same_store() -> None:
 def test_callback_orders_catch(bug: str) -> None:
     tally = callback_orders.run(5, count=1500, orders=3, bugs=[callback_orders.BUGS[bug]])
     assert any("order" in line for line in tally.wrong), str(tally)
+
+
+def test_callbacks_with_polls_between_them_leave_what_a_model_says() -> None:
+    tally = callback_polls.run(3, sequences=200)
+    assert not tally.wrong, str(tally)
+    assert tally.fired["sequences"] == 200
+    assert min(tally.fired[kind] for kind in ("dlr", "reply", "list")) > 200
+
+
+@pytest.mark.parametrize("bug", callback_polls.BUGS)
+def test_callback_polls_catch(bug: str) -> None:
+    assert callback_polls.run(3, sequences=20, rounds=6, bugs=[callback_polls.BUGS[bug]]).wrong
 
 
 def test_live_week_ends_with_what_the_twin_knows() -> None:
