@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from smsdata.errors import SafetyError, StoreError, UsageError
 from smsdata.gateway.caller import Caller
-from smsdata.hygiene.changes import Contact
+from smsdata.hygiene.changes import Contact, is_active
 from smsdata.machine import held_lock, open_meeting_file, this_process
 from smsdata.schema.frames import schema
 from smsdata.shown import html_of, shown_in_any_case
@@ -35,6 +35,7 @@ Outcome = Literal["planned", "done", "skipped", "refused", "unknown"]
 OUTCOMES: tuple[Outcome, ...] = ("planned", "done", "skipped", "refused", "unknown")
 State = Literal["intent", "done", "refused", "undo-intent", "undone"]
 
+CONFIRMED = "confirmed by looking it up"
 _ADVICE = (
     "Restore it from a backup, or move the run's folder out of the store: then nothing of it can be undone."
 )
@@ -140,6 +141,25 @@ class RunJournal:
             raise damaged_record(file, _ADVICE)
         return entry
 
+    def settle(self, entry: Entry, contact: Contact | None, now: datetime, *, dry_run: bool = False) -> bool:
+        """Decide by the contact as it is now whether what was only meant was carried out; note it if it was.
+
+        Of an intent that is so when the contact is gone, or came back as another one; of an undoing when it
+        is there and active.
+        """
+        undoing = entry.state == "undo-intent"
+        if undoing:
+            carried_out = contact is not None and is_active(contact)
+        else:
+            carried_out = entry.state == "intent" and was_carried_out(entry, contact)
+        if carried_out and undoing:
+            entry.state, entry.undone_at = "undone", now.isoformat()
+        elif carried_out:
+            entry.state, entry.note, entry.at = "done", CONFIRMED, now.isoformat()
+        if carried_out and not dry_run:
+            self.write(entry)
+        return carried_out
+
     def write(self, entry: Entry) -> None:
         """Make an entry durable."""
         self._disk.replace(self.folder / _row_name(entry.row), record_bytes(asdict(entry)))
@@ -172,6 +192,13 @@ def kept(contact: Contact) -> dict[str, Any]:
     """Give a contact as plain JSON values."""
     created = contact["created_at"]
     return contact | {"created_at": None if created is None else created.isoformat()}
+
+
+def was_carried_out(entry: Entry, contact: Contact | None) -> bool:
+    """Whether the call of an entry was carried out: the contact is gone, or came back as another one."""
+    if contact is None or not is_active(contact):
+        return True
+    return bool(kept(contact)["created_at"] != entry.contact["created_at"])
 
 
 def record_suppressions(

@@ -197,7 +197,7 @@ class _Undoing:
         """The contact is on its list, by this undoing or by somebody else."""
         if not gateway.is_active(there):
             return "skipped", INACTIVE
-        if entry.state == "undo-intent":
+        if self.journal.settle(entry, there, self.client.now(), dry_run=self.dry_run):
             return self._back(entry, there)
         return "skipped", "it is on the list again"
 
@@ -230,10 +230,7 @@ class _Undoing:
         return "refused", f"{code}: {ADVICE.get(code, 'see the gateway')}"
 
     def _back(self, entry: Entry, there: Contact) -> tuple[Outcome, str]:
-        """The contact is on its list: note it, and whether it is what it was."""
-        entry.state, entry.undone_at = "undone", self.client.now().isoformat()
-        if not self.dry_run:
-            self.journal.write(entry)
+        """The contact is on its list: say whether it is what it was."""
         lost = _lost(entry.contact, there)
         if lost:
             self.report.attention.append(f"row {entry.row}: could not be restored: {', '.join(lost)}.")
