@@ -8,7 +8,9 @@ plan_file, rereading, run_journal, second_look and withdrawals.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -127,9 +129,16 @@ def apply(
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
             run.report.attention += _kept_in_step(store, client.now())
-        run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
+        with nullcontext() if dry_run else journal.changing(_command(about, tier)):
+            run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
         run.report.calls = client.calls - began
     return run.report
+
+
+def _command(about: Mapping[str, Any], tier: str) -> str:
+    """Write the command line that goes on with a plan."""
+    more = "" if tier == "remove" else f" --tier {tier}"
+    return f"smsdata clean --apply {shlex.quote(str(about['file']))}{more}"
 
 
 def _kept_in_step(store: Store, now: datetime) -> list[str]:
@@ -174,6 +183,7 @@ def _in_time_or_kept(
                 contact = gateway.find(client, one_list(entry.list_id), entry.msisdn)
                 journal.settle(entry, contact, client.now())
         _kept_in_step(store, client.now())
+        journal.note_end()
         done = sum(entry.removed for entry in journal.entries.values())
         raise SafetyError(
             f"{error} It was cut off when it had changed {done:,} contacts: they are kept in the table "

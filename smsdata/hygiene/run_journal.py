@@ -12,12 +12,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
+import orjson
 import pandas as pd
 import pyarrow as pa
 
@@ -27,6 +28,7 @@ from smsdata.hygiene.changes import Contact, is_active
 from smsdata.machine import held_lock, open_meeting_file, this_process
 from smsdata.schema.frames import schema
 from smsdata.shown import html_of, shown_in_any_case
+from smsdata.store.last_run import UNFINISHED, recorded_change
 from smsdata.store.records import damaged_record, read_record, record_bytes, unreadable
 from smsdata.store.store import Store
 from smsdata.times import instant
@@ -89,6 +91,14 @@ class RunJournal:
         if not (self.folder / "run.json").exists():
             self._disk.replace(self.folder / "run.json", record_bytes(about))
 
+    def changing(self, command: str) -> AbstractContextManager[None]:
+        """Note that the account is being changed, until that is done: `status` names what was cut off."""
+        return recorded_change(self._disk, self.folder, command)
+
+    def note_end(self) -> None:
+        """Take the note away of a run that nothing is left to do for."""
+        self._disk.remove(self.folder / UNFINISHED)
+
     def about(self) -> dict[str, Any]:
         """Say whose run this is.
 
@@ -135,9 +145,10 @@ class RunJournal:
         facts = read_record(file, _ADVICE)
         try:
             entry = Entry(**facts)
-        except TypeError:
-            raise damaged_record(file, _ADVICE) from None
-        if file.name != _row_name(entry.row):
+            sound = file.name == _row_name(entry.row) and _is_sound(entry)
+        except (TypeError, ValueError, LookupError, AttributeError, UsageError):
+            sound = False
+        if not sound:
             raise damaged_record(file, _ADVICE)
         return entry
 
@@ -168,6 +179,18 @@ class RunJournal:
 
 def _row_name(row: Any) -> str:
     return f"row-{row:06}.json" if isinstance(row, int) else ""
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Whether everything in an entry is of its kind: one of an older version carries no checksum."""
+    instant(entry.at)
+    if entry.undone_at is not None:
+        instant(entry.undone_at)
+    fields = orjson.loads(entry.contact["fields"] or "{}")
+    texts = (entry.msisdn, entry.action, entry.rule, entry.evidence, entry.note)
+    whole = type(entry.list_id) is int and all(isinstance(text, str) for text in texts)
+    named = entry.contact.keys() >= {"created_at", "first_name", "last_name"}
+    return whole and named and isinstance(fields, dict) and entry.state in get_args(State)
 
 
 def _row_files(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,14 @@ def undo(
         undoing.ask_about(todo, lists)
         if not journal.entries:
             undoing.report.attention.append(_NOBODY)
-        for done, entry in enumerate(todo, start=1):
-            undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
-            if on_step:
-                on_step(done, len(todo))
+        with nullcontext() if dry_run else journal.changing(f"smsdata undo {run}"):
+            for done, entry in enumerate(todo, start=1):
+                undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
+                if on_step:
+                    on_step(done, len(todo))
+            if not dry_run:
+                record_suppressions(store, client.now(), [journal], only_named=True)
         if not dry_run:
-            record_suppressions(store, client.now(), [journal], only_named=True)
             touched = sorted({entry.list_id for entry in journal.entries.values()} & set(labels))
             for list_id in touched:
                 read_again(client, store, one_list(list_id))
