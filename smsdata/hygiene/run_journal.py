@@ -186,10 +186,11 @@ def _is_sound(entry: Entry) -> bool:
     instant(entry.at)
     if entry.undone_at is not None:
         instant(entry.undone_at)
-    fields = orjson.loads(entry.contact["fields"] or "{}")
+    forgotten = entry.contact == {"list_id": entry.list_id, "msisdn": entry.msisdn}
+    fields = {} if forgotten else orjson.loads(entry.contact["fields"] or "{}")
     texts = (entry.msisdn, entry.action, entry.rule, entry.evidence, entry.note)
     whole = type(entry.list_id) is int and all(isinstance(text, str) for text in texts)
-    named = entry.contact.keys() >= {"created_at", "first_name", "last_name"}
+    named = forgotten or entry.contact.keys() >= {"created_at", "first_name", "last_name"}
     return whole and named and isinstance(fields, dict) and entry.state in get_args(State)
 
 
@@ -221,7 +222,7 @@ def was_carried_out(entry: Entry, contact: Contact | None) -> bool:
     """Whether the call of an entry was carried out: the contact is gone, or came back as another one."""
     if contact is None or not is_active(contact):
         return True
-    return bool(kept(contact)["created_at"] != entry.contact["created_at"])
+    return bool(kept(contact)["created_at"] != entry.contact.get("created_at"))
 
 
 def record_suppressions(
