@@ -28,7 +28,7 @@ from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 
 _RULES = {"AU": "Australia", "US": "the United States"}
-_ACTIVE = ["list_id", "msisdn", "first_optout_at", "source", "scope"]
+_ACTIVE = ["list_id", "msisdn", "first_optout_at", "last_stop_at", "source", "scope"]
 _WHY = {
     "may have been sent before": "while only a flag or a list status tells of the opt-out, which was read "
     "later: an opt-out by a link has no time of its own",
@@ -62,7 +62,7 @@ class Audit:
         person has to read the reply; ``why`` tells which.
     active : DataFrame
         Numbers that opted out and are still active on a list: ``list_id`` (int64), ``msisdn`` (str), and
-        ``first_optout_at`` (datetime64[us, UTC]), ``source``, ``scope`` (str).
+        ``first_optout_at``, ``last_stop_at`` (datetime64[us, UTC]), ``source``, ``scope`` (str).
     goo : GlobalOptOut
         Whether Global Opt Out is on; if so, every opt-out counts for the whole account.
     flags : int
@@ -261,7 +261,7 @@ def _places(store: Store, evidence: pd.DataFrame) -> pd.DataFrame:
     members, lists = store.read("list_members"), store.read("lists")
     members = members[members["gone_at"].isna()]
     members = members[members["list_id"].isin(lists.loc[lists["gone_at"].isna(), "list_id"])]
-    columns = ["msisdn", "first_optout_at", "source", "scope"]
+    columns = ["msisdn", "first_optout_at", "last_stop_at", "source", "scope"]
     places = members[["list_id", "msisdn", "status"]].merge(gone[columns], on="msisdn")
     places = places.assign(active=places["status"].str.lower() == "active")
     return places.sort_values(["list_id", "msisdn"], ignore_index=True)

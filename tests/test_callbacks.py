@@ -348,6 +348,22 @@ def test_callbacks_that_wait_and_are_deleted_are_named(world: Made) -> None:
     assert [line for line in ingest(store)[1].attention if "waiting.aside is missing" in line]
 
 
+def test_an_older_version_of_the_callbacks_that_wait_is_named(world: Made) -> None:
+    store = world[2]
+    put(store, ("dlr", dlr(77, 61491570156, AT, "delivered")))
+    assert ingest(store)[0].waiting == 1
+    file = spool_folder(store.private) / "waiting.aside"
+    older = file.read_bytes()
+    put(store, ("dlr", dlr(78, 61491570156, AT, "delivered")))
+    counts, report = ingest(store)
+    assert (counts.waiting, counts.damaged, report.attention) == (2, 0, [])
+    assert not [one for one in store.verify() if one.table == "callbacks"]
+    file.write_bytes(older)
+    assert [one.what for one in store.verify() if one.table == "callbacks"] == ["damaged"]
+    assert ingest(store)[0].damaged == 1
+    assert ingest(store)[0].damaged == 0
+
+
 def test_a_segment_that_is_damaged_is_named_by_verify(world: Made) -> None:
     store = world[2]
     put(store, *_lists(20, 21))

@@ -20,7 +20,8 @@ GONE = "61491570156"
 SPELLINGS = [
     "0491570156", "491570156", "61491570156", "61491570156.0", "+61 (0) 491 570 156", "0011 61 491 570 156",
     "00 61 491 570 156", "(04) 9157-0156", "0491.570.156", "０４９１５７０１５６", "tel:+61491570156",
-    "whatsapp:+61491570156", "0491 570 156 (work)", "+61491570156 ext. 5", '"=""0491570156"""', "'0491570156",
+    '"61491570156,0"', "whatsapp:+61491570156", "0491 570 156 (work)", "+61491570156 ext. 5",
+    '"=""0491570156"""', "'0491570156",
 ]  # fmt: skip
 
 
@@ -43,6 +44,12 @@ def store(tmp_path: Path) -> Store:
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     path.write_bytes(text.encode(encoding))
     return path
+
+
+def test_check_reads_decimal_commas_and_counts_lost_digits(store: Store, tmp_path: Path) -> None:
+    hits = check(write(tmp_path / "c.csv", f"name;mobile\nA;{GONE},0\nB;6,14916E+10\n"), store)
+    assert hits[["line", "msisdn"]].to_numpy().tolist() == [[2, GONE]]
+    assert hits.attrs["columns"][0]["reasons"] == {"digits lost": 1}
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

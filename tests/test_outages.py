@@ -61,3 +61,29 @@ def test_plan_removes_nobody_for_an_outage_in_the_last_send(tmp_path: Path, send
     struck = world.store.read("dlrs").query("status == 'hard-bounce'")["msisdn"].nunique()
     assert struck > 150
     assert living(hygiene.plan(world.store)) == set()
+
+
+def two_outages(share: float, **options: object) -> tuple[Outage, ...]:
+    """On the days of the last two sends."""
+    days = [("2026-11-08T12:00", "2026-11-10T12:00"), ("2026-11-15T12:00", "2026-11-17T12:00")]
+    return tuple(Outage(*day, share=share, **options) for day in days)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "outages",
+    [two_outages(0.35), two_outages(0.6), two_outages(1.0, prefix="614915702")],
+    ids=["third", "most", "carrier"],
+)
+def test_plan_removes_nobody_for_two_outages_on_a_store_of_three_sends(
+    tmp_path: Path, outages: tuple[Outage, ...]
+) -> None:
+    """Neither day can be judged, and on both more than a fifth bounced."""
+    world = weekly(tmp_path, 3, outages=outages, imported=0)
+    bounced = world.store.read("dlrs").query("status == 'hard-bounce'")
+    assert (bounced.groupby("message_id").size().sort_index().iloc[1:] > MEMBERS / 5).all()
+    assert living(hygiene.plan(world.store)) == set()
+
+
+def test_plan_removes_the_dead_of_two_days_that_cannot_be_judged(tmp_path: Path) -> None:
+    plan = hygiene.plan(weekly(tmp_path, 2, imported=0).store)
+    assert set(plan.loc[plan["tier"] == "remove", "msisdn"]) == {number(n) for n in range(DEAD)}

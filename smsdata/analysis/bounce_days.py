@@ -37,6 +37,8 @@ _NEIGHBOURS, _LEAST_NEIGHBOURS, _SPIKE_BOUNCES = 28, 8, 10
 
 An outage of a carrier hits many numbers at once, so fewer than 10 hard bounces on a day are no spike.
 """
+_MANY = 5
+"""Where there is nothing to compare with, more than a fifth is taken for an outage, until there are days."""
 _SIZE = 4
 """A comparable day has at least a quarter of the day's messages: a quiet day says little of a busy one."""
 _WIDTH = 3.0
@@ -164,7 +166,8 @@ def _verdict(days: Floats, hard: Floats, final: Floats, place: int) -> int:
     if len(others) >= _LEAST_NEIGHBOURS:
         others = others[_within_limits(hard[others], final[others])]
     if len(others) < _LEAST_NEIGHBOURS:
-        return UNJUDGED
+        many = hard[place] >= _SPIKE_BOUNCES and hard[place] * _MANY > final[place]
+        return SPIKE if many else UNJUDGED
     if hard[place] <= _most(hard[others], final[others], final[place]) + 1e-9:
         return ORDINARY
     return SPIKE if hard[place] >= _SPIKE_BOUNCES else UNJUDGED

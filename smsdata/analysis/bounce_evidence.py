@@ -40,6 +40,7 @@ _CONTACTS = {
     "last_delivered": "utc",
     "last_reply": "utc",
     "last_added": "utc",
+    "undated": "bool",
     "saves": "float64",
 }
 _STANDING = {"msisdn": "str", "message_id": "int64", "sent_at": "utc", "status": "str", "price": "float64"}
@@ -115,7 +116,8 @@ def contact_evidence(
           (int64): those of them whose campaign is, whatever came later;
         - ``sends``, ``delivered`` (int64): messages to the number, and how many were seen delivered;
         - ``last_delivered``, ``last_reply`` (datetime64[us, UTC]): NaT if never; ``last_added``
-          (datetime64[us, UTC]): when it was last put on any list, NaT if no list tells;
+          (datetime64[us, UTC]): when it was last put on any list, NaT if no list tells; ``undated`` (bool):
+          whether a list that it is on does not tell;
         - ``saves`` (float64): what one message to the number costs: the mean over the bounces that stand; NaN
           without any.
 
@@ -322,10 +324,11 @@ def _contacts_sql(tables: Tables, judged: str) -> str:
         ),
         members AS (SELECT * FROM @list_members WHERE {tables.here("list_members")}),
         joined AS (
-            SELECT m."msisdn", max(unix_micros(m."created_at")) AS "last_added"
+            SELECT m."msisdn", max(unix_micros(m."created_at")) AS "last_added",
+                count(*) > count(m."created_at") AS "undated"
             FROM members AS m JOIN suspects AS k ON m."msisdn" = k."msisdn" GROUP BY 1
         )
-        SELECT m."list_id", n.*, j."last_added", k."tier" AS "known_tier", k."held"
+        SELECT m."list_id", n.*, j."last_added", j."undated", k."tier" AS "known_tier", k."held"
         FROM numbers AS n JOIN @known AS k ON n."msisdn" = k."msisdn"
         JOIN members AS m ON n."msisdn" = m."msisdn"
         JOIN joined AS j ON n."msisdn" = j."msisdn"

@@ -111,8 +111,9 @@ def hard_bounced(
     hold_spikes : bool
         Judge the days, of the account, of each sender and of each range of numbers: a day has a spike with
         at least 10 hard bounces, and more than three sigmas above those of the nearest 28 comparable days
-        (Laney p' chart); with fewer than 8 such days, or with fewer bounces, it cannot be judged. A carrier's
-        outage looks like many dead numbers. False: every day counts as ordinary.
+        (Laney p' chart); with fewer than 8 such days it has one if more than a fifth bounced. Else, or with
+        fewer bounces, it cannot be judged. A carrier's outage looks like many dead numbers. False: every day
+        counts as ordinary.
     include_cleared : bool
         Also give numbers that bounced hard once but showed life since, as tier "cleared".
 

@@ -267,10 +267,9 @@ def audit_command(
     files = auditing.pack(result, out) if out else []
     common.say(*(f"wrote {file}" for file in files))
     if fix:
-        plan = planning.plan_optouts(store, result.active)
+        plan = planning.plan_optouts(store, result.active, account_wide=result.goo.verdict != "off")
         common.say(f"To opt them out: smsdata clean --apply {plan.attrs['plan']['file']}")
-        if plan.attrs["plan"].get("unreadable"):
-            common.say(*plan_file.advice(plan)[:1])
+        common.say(*plan_file.left_out(plan))
     common.show(result.as_json() | {"files": [str(file) for file in files]}, *result.lines())
     return result.exit_code
 

@@ -31,7 +31,7 @@ from smsdata.store.forgotten import Forgotten
 from smsdata.store.keys import rows_without, same_keys
 from smsdata.store.plain_files import read_plain
 from smsdata.store.records import read_record, record_bytes
-from smsdata.store.spool import read_segment, replace_segment, spool_folder
+from smsdata.store.spool import Spool, read_segment, replace_segment, spool_folder
 from smsdata.store.state import note_failure, note_rejects
 from smsdata.store.store import Store
 from smsdata.times import instant
@@ -200,7 +200,10 @@ def _spool(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
         if apply:
             if segment.damaged:
                 store.disk.replace(path.with_suffix(".damaged"), read_plain(path))
-            replace_segment(store.disk, segment, left)
+            if path.suffix == ".aside":
+                Spool(folder, disk=store.disk).put_aside(path.stem, left)
+            else:
+                replace_segment(store.disk, segment, left)
 
 
 def _damaged(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:

@@ -40,6 +40,7 @@ from typing import Any
 from smsdata.gateway.answers import Page, whole
 from smsdata.gateway.endpoints import PAGE_SIZE, Endpoint
 from smsdata.schema.frames import Row
+from smsdata.schema.status import fold_status
 from smsdata.schema.tables import Column
 
 SINGLE_PAGE = "single-page"
@@ -314,6 +315,8 @@ def rows_once(
 ) -> tuple[list[Row], Callable[[int], tuple[int, int]], list[int] | None]:
     """Each row of a pass once, as it was seen last; rows without a key that two passes gave alike, all.
 
+    A send may list a number twice: if one of the two messages was delivered, that row counts.
+
     Returns
     -------
     rows, where, copies
@@ -332,10 +335,19 @@ def rows_once(
     if current.distinct == len(rows) or all_count:
         return rows, place, None
     keys = [key for page in current.pages for key in row_keys(endpoint, page.rows)]
-    last = {key: index for index, key in enumerate(keys)}
+    last: dict[Any, int] = {}
+    for index, key in enumerate(keys):
+        if key not in last or _arrived(endpoint, rows[index]) or not _arrived(endpoint, rows[last[key]]):
+            last[key] = index
     chosen = list(last.values())
     copies = [current.keys[keys[index]] for index in chosen] if endpoint.table.copies else None
     return [rows[i] for i in chosen], lambda n: place(chosen[n]), copies
+
+
+def _arrived(endpoint: Endpoint, row: Row) -> bool:
+    """Whether a row says that a message was delivered."""
+    words = [row.get(c.wire) for c in endpoint.table.columns if c.kind == "status" and isinstance(row, dict)]
+    return any(isinstance(word, str) and fold_status(word) == "delivered" for word in words)
 
 
 def _active_rows(current: Pass) -> int:

@@ -8,16 +8,20 @@ plan_file, rereading, run_journal, second_look and withdrawals.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from smsdata.errors import ApiError, DrainError, RowError, SafetyError
+from smsdata.errors import ApiError, DrainError, RowError, SafetyError, SmsDataError
+from smsdata.gateway.blame import Blame
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
+from smsdata.gateway.endpoints import endpoint
 from smsdata.hygiene import changes as gateway
 from smsdata.hygiene.caps import (
     Beyond,
@@ -40,14 +44,17 @@ from smsdata.hygiene.run_journal import (
     kept,
     record_suppressions,
     rewrite_lost_suppressions,
+    was_carried_out,
 )
-from smsdata.hygiene.second_look import SecondLook, oldest_evidence
-from smsdata.hygiene.withdrawals import joined_since
+from smsdata.hygiene.second_look import SecondLook, last_stop, oldest_evidence
+from smsdata.hygiene.withdrawals import JOINED, joined_since
 from smsdata.store.spool import missing_callbacks
 from smsdata.store.store import Store, open_store
 from smsdata.times import instant
 
 _CLOCK_TOLERANCE = timedelta(minutes=10)
+_ENOUGH_FAILED = 10
+"""So many contacts in a row that cannot be checked are no accident: the run stops."""
 _SAID_YES = "the gateway said yes, and it is there as before"
 
 
@@ -122,9 +129,16 @@ def apply(
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
             run.report.attention += _kept_in_step(store, client.now())
-        run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
+        with nullcontext() if dry_run else journal.changing(_command(about, tier)):
+            run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
         run.report.calls = client.calls - began
     return run.report
+
+
+def _command(about: Mapping[str, Any], tier: str) -> str:
+    """Write the command line that goes on with a plan."""
+    more = "" if tier == "remove" else f" --tier {tier}"
+    return f"smsdata clean --apply {shlex.quote(str(about['file']))}{more}"
 
 
 def _kept_in_step(store: Store, now: datetime) -> list[str]:
@@ -167,10 +181,9 @@ def _in_time_or_kept(
         for entry in journal.entries.values():
             if entry.state == "intent":
                 contact = gateway.find(client, one_list(entry.list_id), entry.msisdn)
-                if _was_carried_out(entry, contact):
-                    entry.state, entry.note = "done", "confirmed by looking it up"
-                    journal.write(entry)
+                journal.settle(entry, contact, client.now())
         _kept_in_step(store, client.now())
+        journal.note_end()
         done = sum(entry.removed for entry in journal.entries.values())
         raise SafetyError(
             f"{error} It was cut off when it had changed {done:,} contacts: they are kept in the table "
@@ -190,35 +203,52 @@ class _Application:
         self.journal = journal
         self.dry_run = dry_run
         self.fresh: set[int] = set()  # rows done by this very run: the table suppressions has them not yet
-        self.lists_of: dict[str, list[int]] = {}  # of who is to be opted out
+        self.account_wide = plan.attrs["plan"].get("account_wide", True)
+        self.lists_of: dict[str, list[int]] = {}  # of whose opt-out of one list may count for all
+        self.unanswered = Unanswered(client)
         self.report = HygieneReport(journal.run, dry_run)
 
     def go(self, targets: pd.DataFrame, lists: pd.DataFrame, on_step: Callable[[int, int], None]) -> None:
         """One list after the other."""
-        unproved = self.store.state.unproved_lists
         known = set(lists["list_id"].tolist())
         done = 0
         self.look.replies.read(oldest_evidence(targets))
-        removals, leaving = (targets[targets["action"] == action] for action in ("delete", "optout"))
-        since = dict.fromkeys(leaving["msisdn"], pd.Timestamp(self.look.made_at))
-        since |= dict(zip(removals["msisdn"], removals["last_bounce"], strict=True))
-        self.look.joined = joined_since(self.client, self.store, since, lists)
-        for number, list_id in zip(leaving["msisdn"], leaving["list_id"], strict=True):
-            self.lists_of.setdefault(number, []).append(list_id)
+        self._ask_who_joined(targets, lists)
         for number, rows in targets.groupby("list_id", sort=True):
             list_id = one_list(int(str(number)))
-            reason = "the list is gone" if list_id not in known else ""
-            reason = "its members could not be proved: sync again" if list_id in unproved else reason
             for row in rows.to_dict("records"):
-                outcome: tuple[Outcome, str] = ("refused", reason) if reason else self._one(list_id, row)
-                self.report.add(list_id, row["msisdn"], *outcome)
+                self.report.add(list_id, row["msisdn"], *self._outcome(list_id, row, known))
                 done += 1
                 on_step(done, len(targets))
             if not self.dry_run:
-                self._verify(list_id)
+                if list_id in known:
+                    self._verify(list_id)
                 record_suppressions(self.store, self.client.now(), [self.journal])
+        self.report.attention += self.unanswered.lines()
         if not self.dry_run and len(targets):
             count_again(self.client, self.store, targets["list_id"].tolist())
+
+    def _ask_who_joined(self, targets: pd.DataFrame, lists: pd.DataFrame) -> None:
+        """Find out who joined a list since its bounce, or since its last stop where that counts for all."""
+        since: dict[str, pd.Timestamp] = {}
+        for row in targets.to_dict("records") if self.account_wide else []:
+            if row["action"] == "optout":
+                self.lists_of.setdefault(row["msisdn"], []).append(row["list_id"])
+                since[row["msisdn"]] = pd.Timestamp(last_stop(row))
+        removals = targets[targets["action"] == "delete"]
+        since |= dict(zip(removals["msisdn"], removals["last_bounce"], strict=True))
+        self.look.joined = joined_since(self.client, self.store, since, lists, set(removals["msisdn"]))
+
+    def _outcome(self, list_id: ListId, row: Mapping[Any, Any], known: set[int]) -> tuple[Outcome, str]:
+        """What becomes of one contact; its list may have been deleted since the plan was made."""
+        entry = self.journal.entries.get(row["row"])
+        if list_id in known:
+            if list_id in self.store.state.unproved_lists:
+                return "refused", "its members could not be proved: sync again"
+            return self._one(list_id, row)
+        if entry is not None and entry.state == "intent":
+            return self._done(entry, "the list is gone")
+        return "skipped", f"list {list_id} no longer exists; the numbers in it need nothing"
 
     def _one(self, list_id: ListId, row: Mapping[Any, Any]) -> tuple[Outcome, str]:
         """Look at one contact, and change it if it still deserves it."""
@@ -227,13 +257,16 @@ class _Application:
             return ("done", "") if entry.removed else ("skipped", "it was undone")
         try:
             contact = gateway.find(self.client, list_id, row["msisdn"])
-            if entry is not None and entry.state == "intent" and _was_carried_out(entry, contact):
-                return self._done(entry, "confirmed by looking it up")
+            if entry is not None and self._settled(entry, contact):
+                return "done", entry.note
             if not self.dry_run:
                 self.look.replies.read_on()
             reason = self.look.objection(row, contact) or self._joined_elsewhere(list_id, row)
         except (ApiError, DrainError, RowError) as error:
-            return _after_failed_check(error, entry)
+            self.unanswered.note(error)
+            begun = entry is not None and entry.state == "intent"
+            return "unknown" if begun else "skipped", f"it could not be checked ({error.code})"
+        self.unanswered.note_answer()
         if reason or contact is None:
             return "skipped", reason
         if self.dry_run:
@@ -242,12 +275,10 @@ class _Application:
 
     def _joined_elsewhere(self, list_id: ListId, row: Mapping[Any, Any]) -> str:
         """An opt-out of one list may count for all: whoever joined another one anew stays on both."""
-        if row["action"] != "optout":
-            return ""
-        for other in set(self.lists_of[row["msisdn"]]) - {list_id}:
+        for other in set(self.lists_of.get(row["msisdn"], [])) - {list_id}:
             there = gateway.find(self.client, one_list(int(other)), row["msisdn"])
-            if there and there["created_at"] is not None and there["created_at"] >= self.look.made_at:
-                return "it was put on another list since"
+            if there and there["created_at"] is not None and there["created_at"] >= last_stop(row):
+                return JOINED
         return ""
 
     def _change(self, list_id: ListId, row: Mapping[Any, Any], contact: Contact) -> tuple[Outcome, str]:
@@ -280,8 +311,8 @@ class _Application:
             contact = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
         except (ApiError, RowError):
             return "unknown", f"no usable answer came ({error.code}); apply the plan again"
-        if _was_carried_out(entry, contact):
-            return self._done(entry, "confirmed by looking it up")
+        if self._settled(entry, contact):
+            return "done", entry.note
         return self._refused(entry, error.code) if gateway.was_refused(error) else None
 
     def _refused(self, entry: Entry, why: str) -> tuple[Outcome, str]:
@@ -295,6 +326,11 @@ class _Application:
             self.report.attention.append(
                 f"row {entry.row}: asked to leave list {entry.list_id}, the gateway names lists {left}."
             )
+
+    def _settled(self, entry: Entry, contact: Contact | None) -> bool:
+        settled = self.journal.settle(entry, contact, self.client.now(), dry_run=self.dry_run)
+        self.fresh |= {entry.row} if settled else set()
+        return settled
 
     def _done(self, entry: Entry, note: str) -> tuple[Outcome, str]:
         entry.state, entry.note, entry.at = "done", note, self._now()
@@ -322,7 +358,7 @@ class _Application:
         still = sorted(now.keys() & mine.keys())
         others = before - now.keys() - {entry.msisdn for entry in changed}
         for number in still:
-            if mine[number].row in self.fresh and not _was_carried_out(mine[number], now[number]):
+            if mine[number].row in self.fresh and not was_carried_out(mine[number], now[number]):
                 self.report.correct(list_id, number, *self._refused(mine[number], _SAID_YES))
         if still:
             self.report.attention.append(f"list {list_id}: {len(still)} contacts are active again or still.")
@@ -342,17 +378,32 @@ def _active_contacts(rows: list[dict[str, Any]]) -> dict[str, Contact]:
     return {row["msisdn"]: row for row in rows if is_active(row)}
 
 
-def _was_carried_out(entry: Entry, contact: Contact | None) -> bool:
-    """Whether the call of an entry was carried out: the contact is gone, or came back as another one."""
-    if contact is None or not is_active(contact):
-        return True
-    return bool(kept(contact)["created_at"] != entry.contact["created_at"])
+class Unanswered:
+    """Who could not be checked: a call that fails costs one contact, unless the gateway is not there."""
 
+    def __init__(self, client: Caller) -> None:
+        self._blame = Blame(client.is_there)
+        self._count = self._in_a_row = 0
+        self._last: SmsDataError | None = None
 
-def _after_failed_check(error: ApiError | DrainError | RowError, entry: Entry | None) -> tuple[Outcome, str]:
-    """What a failed look-up means for one contact; an error that meets all the others too is raised."""
-    if isinstance(error, ApiError) and (error.retryable or gateway.concerns_every_call(error)):
-        raise error
-    if entry is not None and entry.state == "intent":
-        return "unknown", f"it could not be looked up ({error.code})"
-    return "skipped", f"it could not be checked ({error.code})"
+    def note_answer(self) -> None:
+        """Take note that a contact could be checked."""
+        self._blame.note_answer()
+        self._in_a_row = 0
+
+    def note(self, error: ApiError | DrainError | RowError) -> None:
+        """Take note of a contact that could not be; an error that meets the others too is raised."""
+        again, self._last = error is self._last, error
+        self._count += 1
+        if again or not isinstance(error, ApiError):
+            return
+        self._in_a_row += 1
+        everybody = self._blame.concerns_account(endpoint("contact_history"), error)
+        if everybody or gateway.concerns_every_call(error) or self._in_a_row >= _ENOUGH_FAILED:
+            raise error
+
+    def lines(self) -> list[str]:
+        """Say how many could not be checked."""
+        if not self._count:
+            return []
+        return [f"{self._count:,} contacts could not be checked: they were left alone. Apply the plan again."]

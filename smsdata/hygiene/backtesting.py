@@ -30,6 +30,7 @@ from smsdata.store.store import Store, open_store
 from smsdata.times import duration, instant
 
 _NEVER: Any = pd.Timestamp("NaT").tz_localize(UTC)
+_LONG_AGO = pd.Timestamp(0, tz=UTC)
 
 _DAYS_SHOWN = 3
 _SIGMAS = 3.0
@@ -282,7 +283,7 @@ def _members_then(store: Store, then: datetime, dlrs: pd.DataFrame) -> pd.DataFr
     later = members["created_at"] > then
     written = pd.MultiIndex.from_frame(dlrs.dropna(subset=["list_id"])[key].astype({"list_id": "int64"}))
     put_back = later & pd.MultiIndex.from_frame(members[key]).isin(written)
-    members.loc[put_back, "created_at"] = _NEVER
+    members.loc[put_back, "created_at"] = _LONG_AGO
     since = store.read("dlrs", since=then, columns=["list_id", "msisdn"]).dropna(subset=["list_id"])
     reached = pd.MultiIndex.from_frame(since[key].astype({"list_id": "int64"}))  # only active ones are
     members.loc[put_back | pd.MultiIndex.from_frame(members[key]).isin(reached), "status"] = "active"
@@ -296,7 +297,7 @@ def _members_then(store: Store, then: datetime, dlrs: pd.DataFrame) -> pd.DataFr
     kept = members[~later | put_back].copy()
     kept.loc[kept["msisdn"].isin(taken["msisdn"]), "status"] = "active"
     more = taken.drop_duplicates().merge(kept[key], how="left", indicator=True)
-    more = more.loc[more["_merge"] == "left_only", key].assign(status="active")
+    more = more.loc[more["_merge"] == "left_only", key].assign(status="active", created_at=_LONG_AGO)
     rows = pd.concat([kept, more], ignore_index=True) if len(more) else kept
     return rows.astype({"list_id": "int64"})
 

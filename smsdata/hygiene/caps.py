@@ -104,9 +104,10 @@ def beyond_caps(
         For each list beyond its cap, and for every list of the plan if the account is beyond its own: how
         many contacts the plan removes, which a person has to type to go on, and how many active ones it has.
     """
-    removals = _removals(plan, tier)
-    wanted = Counter(removals["list_id"].tolist())
     sizes = _sizes(plan, lists, store)
+    removals = _removals(plan, tier)
+    removals = removals[removals["list_id"].isin(list(sizes))]  # of a list that is gone nothing is removed
+    wanted = Counter(removals["list_id"].tolist())
     day = (now or instant(plan.attrs["plan"]["made_at"])).astimezone(UTC).date()
     numbers = set(removals["msisdn"]) | _removed_on(day, store)
     all_lists = bool(wanted) and len(numbers) > account_cap(sum(sizes.values()))

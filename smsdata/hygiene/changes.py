@@ -27,6 +27,9 @@ ListId = NewType("ListId", int)
 TRIES = 3
 """How often a change is asked for, when its answers get lost and the contact proves to be unchanged."""
 
+UNDATED = "a list that it is on does not say when it was put there"
+"""Said of a contact without `created_at`: whether it joined anew cannot be seen."""
+
 _EVERY_CALL = frozenset({"AUTH_FAILED", "AUTH_FAILED_NO_DATA", "NOT_IMPLEMENTED", "REDIRECT"})
 
 

@@ -47,6 +47,8 @@ RULES = {
     "soft-streak": "only soft bounces for a long time: never removed on that alone",
     "spike": "without the bounces of a day with a spike the evidence is weaker: wait",
     "re-added": "put on a list after the last hard bounce",
+    "undated": "a list that it is on does not say when it was put there: a joining since the bounce would "
+    "not be seen",
     "newest-outcome": "the newest outcome is not a hard bounce",
     "old": "no hard bounce recent enough",
     "unsettled": "the campaign is not reconciled: sync again, an hour or more after its last change",
@@ -54,6 +56,8 @@ RULES = {
     "unproved": "seen in one of two passes only over a list that keeps changing: left alone until a read "
     "proves it",
     "opt-out": "opted out, and still active on the list",
+    "re-joined": "joined a list after it opted out: kept on it until a person has looked; an opt-out of one "
+    "list may count for all",
 }
 """Every rule that a row of a plan can name, and what it means."""
 
@@ -277,12 +281,7 @@ def advice(plan: pd.DataFrame) -> list[str]:
     lines = []
     if plan.empty and not plan.attrs["plan"].get("unreadable"):
         lines.append("There is nothing to do: no contact of a list has a hard bounce that stands.")
-    unreadable = plan.attrs["plan"].get("unreadable", 0)
-    if unreadable:
-        lines.append(
-            f"{unreadable:,} contacts are left out: their number cannot be read as an international one. "
-            "smsdata.to_msisdn tells why."
-        )
+    lines += left_out(plan)
     if unsettled:
         lines.append(
             f"{unsettled:,} of {len(plan):,} contacts cannot be judged yet: a bounce counts once its "
@@ -305,6 +304,31 @@ def advice(plan: pd.DataFrame) -> list[str]:
     elif not plan.empty and not unsettled and not waiting:
         lines.append("Nothing can be applied: every contact needs a person, by the rule that the plan names.")
     return [*lines, *plan.attrs["plan"].get("lost_callbacks", [])]
+
+
+def left_out(plan: pd.DataFrame) -> list[str]:
+    """Say which contacts a plan leaves alone although they seem to belong into it."""
+    unreadable = plan.attrs["plan"].get("unreadable", 0)
+    undated, joined = (
+        plan.loc[plan["rule"] == rule, "msisdn"].nunique() for rule in ("undated", "re-joined")
+    )
+    lines = []
+    if unreadable:
+        lines.append(
+            f"{unreadable:,} contacts are left out: their number cannot be read as an international one. "
+            "smsdata.to_msisdn tells why."
+        )
+    if undated:
+        lines.append(
+            f"{undated:,} numbers are left alone: a list that they are on does not say when they were put "
+            "there, so that a joining since the bounce would not be seen."
+        )
+    if joined:
+        lines.append(
+            f"{joined:,} numbers joined a list after they opted out and are left as they are: look whether "
+            "they want messages again, and take them off by hand where they do not (rule re-joined)."
+        )
+    return lines
 
 
 def _from_when(plan: pd.DataFrame) -> str:

@@ -150,6 +150,7 @@ def plan_optouts(
     now: datetime | str | None = None,
     path: str | Path | None = None,
     country: str | None = None,
+    account_wide: bool = True,
 ) -> pd.DataFrame:
     """Make the plan that opts numbers out of the lists on which they are still active.
 
@@ -158,19 +159,23 @@ def plan_optouts(
     store
         The store, or its folder.
     active
-        ``list_id``, ``msisdn``, ``first_optout_at``, ``source``: what the audit found, or rows of your own: a
-        number may be spelled in any way that `smsdata.to_msisdn` reads.
+        ``list_id``, ``msisdn``, ``first_optout_at``, ``source``, and ``last_stop_at`` where there was another
+        stop later: what the audit found, or rows of your own: a number may be spelled in any way that
+        `smsdata.to_msisdn` reads.
     now, path
         As for `plan`.
     country
         The country of numbers written without one, as for `smsdata.to_msisdn`.
+    account_wide
+        Whether an opt-out of one list may count for all of them: unless Global Opt Out is known to be off.
 
     Returns
     -------
     DataFrame
         A plan as `plan` gives it, with ``action`` "optout", tier "remove" and rule "opt-out"; the evidence
-        tells when and how the number opted out. Contacts whose number cannot be read are left out: the plan
-        says how many, in ``attrs["plan"]["unreadable"]``.
+        tells when and how the number opted out. Who joined a list after the last stop stays on it, and with
+        ``account_wide`` on all lists: tier "review", rule "re-joined", for a person. Contacts whose number
+        cannot be read are left out: the plan says how many, in ``attrs["plan"]["unreadable"]``.
     """
     store = open_store(store)
     made_at = last_heard(store) if now is None else instant(now, "now")
@@ -178,15 +183,40 @@ def plan_optouts(
     unreadable = int(numbers.isna().sum())
     active = active.assign(msisdn=numbers)[numbers.notna()].sort_values("first_optout_at", kind="stable")
     active = active.drop_duplicates(["list_id", "msisdn"])
-    optouts = active[["first_optout_at", "source"]].itertuples(index=False)
-    evidence = [sorted_json([{"opted_out_at": at.isoformat(), "source": source}]) for at, source in optouts]
+    active = active.assign(stop=_last_stops(active))
+    optouts = active[["first_optout_at", "source", "stop"]].itertuples(index=False)
+    evidence = [
+        sorted_json([{"opted_out_at": at.isoformat(), "source": source, "last_stop_at": stop.isoformat()}])
+        for at, source, stop in optouts
+    ]
+    again = _joined_again(store, active, account_wide=account_wide)
     rows = active[["list_id", "msisdn"]].assign(
-        tier="remove", rule="opt-out", action="optout", bounces=0, days=0, first_bounce=None,
+        tier=np.where(again, "review", "remove"), rule=np.where(again, "re-joined", "opt-out"),
+        action="optout", bounces=0, days=0, first_bounce=None,
         last_bounce=None, sends=0, delivered=0, last_delivered=None, last_reply=None, saves=np.nan,
         evidence=evidence,
     )  # fmt: skip
     rows = rows.sort_values(["list_id", "msisdn"])
-    return write_plan(store, rows, made_at, path, {"unreadable": unreadable} if unreadable else {})
+    facts = {"account_wide": account_wide} | ({"unreadable": unreadable} if unreadable else {})
+    return write_plan(store, rows, made_at, path, facts)
+
+
+def _last_stops(active: pd.DataFrame) -> pd.Series:
+    """When each last asked to stop."""
+    if "last_stop_at" not in active:
+        return active["first_optout_at"]
+    return active[["first_optout_at", "last_stop_at"]].max(axis="columns")
+
+
+def _joined_again(store: Store, active: pd.DataFrame, *, account_wide: bool) -> pd.Series:
+    """Who joined this list after the last stop; with `account_wide`, who joined any."""
+    members = store.read("list_members", columns=["list_id", "msisdn", "created_at", "gone_at"])
+    members = members[members["gone_at"].isna()].merge(active[["msisdn", "stop"]].drop_duplicates())
+    again = members[members["created_at"] >= members["stop"]]
+    if account_wide:
+        return active["msisdn"].isin(again["msisdn"])
+    places = pd.MultiIndex.from_frame(again[["list_id", "msisdn"]])
+    return pd.Series(pd.MultiIndex.from_frame(active[["list_id", "msisdn"]]).isin(places), active.index)
 
 
 def _numbers_in_full(numbers: pd.Series, country: str | None) -> pd.Series:
@@ -249,6 +279,7 @@ def _ruled(contacts: pd.DataFrame) -> pd.DataFrame:
         "re-added": after["last_added"],
         "newest-outcome": after["last_other"],
         "spike": contacts["held"] | (by_calm < by_all),
+        "undated": contacts["undated"] & ~none,
         "two-days": two,
         "never-delivered": once & never,
         "one-day": once,

@@ -12,21 +12,23 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
+import orjson
 import pandas as pd
 import pyarrow as pa
 
 from smsdata.errors import SafetyError, StoreError, UsageError
 from smsdata.gateway.caller import Caller
-from smsdata.hygiene.changes import Contact
+from smsdata.hygiene.changes import Contact, is_active
 from smsdata.machine import held_lock, open_meeting_file, this_process
 from smsdata.schema.frames import schema
 from smsdata.shown import html_of, shown_in_any_case
+from smsdata.store.last_run import UNFINISHED, recorded_change
 from smsdata.store.records import damaged_record, read_record, record_bytes, unreadable
 from smsdata.store.store import Store
 from smsdata.times import instant
@@ -35,6 +37,7 @@ Outcome = Literal["planned", "done", "skipped", "refused", "unknown"]
 OUTCOMES: tuple[Outcome, ...] = ("planned", "done", "skipped", "refused", "unknown")
 State = Literal["intent", "done", "refused", "undo-intent", "undone"]
 
+CONFIRMED = "confirmed by looking it up"
 _ADVICE = (
     "Restore it from a backup, or move the run's folder out of the store: then nothing of it can be undone."
 )
@@ -88,6 +91,14 @@ class RunJournal:
         if not (self.folder / "run.json").exists():
             self._disk.replace(self.folder / "run.json", record_bytes(about))
 
+    def changing(self, command: str) -> AbstractContextManager[None]:
+        """Note that the account is being changed, until that is done: `status` names what was cut off."""
+        return recorded_change(self._disk, self.folder, command)
+
+    def note_end(self) -> None:
+        """Take the note away of a run that nothing is left to do for."""
+        self._disk.remove(self.folder / UNFINISHED)
+
     def about(self) -> dict[str, Any]:
         """Say whose run this is.
 
@@ -134,11 +145,31 @@ class RunJournal:
         facts = read_record(file, _ADVICE)
         try:
             entry = Entry(**facts)
-        except TypeError:
-            raise damaged_record(file, _ADVICE) from None
-        if file.name != _row_name(entry.row):
+            sound = file.name == _row_name(entry.row) and _is_sound(entry)
+        except (TypeError, ValueError, LookupError, AttributeError, UsageError):
+            sound = False
+        if not sound:
             raise damaged_record(file, _ADVICE)
         return entry
+
+    def settle(self, entry: Entry, contact: Contact | None, now: datetime, *, dry_run: bool = False) -> bool:
+        """Decide by the contact as it is now whether what was only meant was carried out; note it if it was.
+
+        Of an intent that is so when the contact is gone, or came back as another one; of an undoing when it
+        is there and active.
+        """
+        undoing = entry.state == "undo-intent"
+        if undoing:
+            carried_out = contact is not None and is_active(contact)
+        else:
+            carried_out = entry.state == "intent" and was_carried_out(entry, contact)
+        if carried_out and undoing:
+            entry.state, entry.undone_at = "undone", now.isoformat()
+        elif carried_out:
+            entry.state, entry.note, entry.at = "done", CONFIRMED, now.isoformat()
+        if carried_out and not dry_run:
+            self.write(entry)
+        return carried_out
 
     def write(self, entry: Entry) -> None:
         """Make an entry durable."""
@@ -148,6 +179,19 @@ class RunJournal:
 
 def _row_name(row: Any) -> str:
     return f"row-{row:06}.json" if isinstance(row, int) else ""
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Whether everything in an entry is of its kind: one of an older version carries no checksum."""
+    instant(entry.at)
+    if entry.undone_at is not None:
+        instant(entry.undone_at)
+    forgotten = entry.contact == {"list_id": entry.list_id, "msisdn": entry.msisdn}
+    fields = {} if forgotten else orjson.loads(entry.contact["fields"] or "{}")
+    texts = (entry.msisdn, entry.action, entry.rule, entry.evidence, entry.note)
+    whole = type(entry.list_id) is int and all(isinstance(text, str) for text in texts)
+    named = forgotten or entry.contact.keys() >= {"created_at", "first_name", "last_name"}
+    return whole and named and isinstance(fields, dict) and entry.state in get_args(State)
 
 
 def _row_files(folder: Path) -> list[Path]:
@@ -172,6 +216,13 @@ def kept(contact: Contact) -> dict[str, Any]:
     """Give a contact as plain JSON values."""
     created = contact["created_at"]
     return contact | {"created_at": None if created is None else created.isoformat()}
+
+
+def was_carried_out(entry: Entry, contact: Contact | None) -> bool:
+    """Whether the call of an entry was carried out: the contact is gone, or came back as another one."""
+    if contact is None or not is_active(contact):
+        return True
+    return bool(kept(contact)["created_at"] != entry.contact.get("created_at"))
 
 
 def record_suppressions(

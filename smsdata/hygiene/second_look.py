@@ -1,8 +1,8 @@
 """The second look: what speaks against a change right before it is made, although the plan is right.
 
 Between a plan and its application people reply, send START, join a list again, or receive a message. Owns
-what of that stops which change. Imports of smsdata only `gateway`, `analysis`, `times` and, within hygiene,
-changes and rereading.
+what of that stops which change. Imports of smsdata only `gateway`, `analysis`, `times`, `errors` and, within
+hygiene, changes and rereading.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import orjson
 import pandas as pd
 
 from smsdata.analysis.reply_words import classify_text
+from smsdata.errors import ApiError, DrainError, RowError
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
-from smsdata.hygiene.changes import Contact, is_active
+from smsdata.hygiene.changes import UNDATED, Contact, is_active
 from smsdata.hygiene.rereading import RepliesHeard
 from smsdata.times import instant
 
@@ -37,6 +38,12 @@ def _opted_out_at(row: Mapping[Any, Any]) -> datetime:
     return instant(orjson.loads(row["evidence"])[0]["opted_out_at"])
 
 
+def last_stop(row: Mapping[Any, Any]) -> datetime:
+    """Tell when the number of an opt-out asked to stop, for the last time that the plan knows of."""
+    told = orjson.loads(row["evidence"])[0]
+    return instant(told.get("last_stop_at", told["opted_out_at"]))
+
+
 class SecondLook:
     """Looks at one contact after the other.
 
@@ -52,8 +59,8 @@ class SecondLook:
     Attributes
     ----------
     joined : dict
-        By number, that it joined another list since its last bounce or, of opt-outs, since the plan was made;
-        or that this could not be asked.
+        By number, that it joined another list since its last bounce or, of opt-outs, since its last stop; or
+        that this could not be asked, or the list does not tell.
     """
 
     def __init__(self, client: Caller, replies: RepliesHeard, made_at: datetime) -> None:
@@ -62,6 +69,7 @@ class SecondLook:
         self._client = client
         self.made_at = made_at
         self._kinds: dict[int, dict[str, str]] = {}
+        self._failed: dict[int, ApiError | DrainError | RowError] = {}
 
     def objection(self, row: Mapping[Any, Any], contact: Contact | None) -> str:
         """Say what speaks against changing this contact now; empty if nothing does."""
@@ -73,7 +81,9 @@ class SecondLook:
             return self._against_opting_out(row, contact) or self.joined.get(row["msisdn"], "")
         if any(at >= row["last_bounce"] for at, _ in self.replies.of(row["msisdn"])):
             return "a reply came since"
-        if contact["created_at"] is not None and contact["created_at"] >= row["last_bounce"]:
+        if contact["created_at"] is None:
+            return UNDATED
+        if contact["created_at"] >= row["last_bounce"]:
             return "it was put on the list since"
         if row["msisdn"] in self.joined:
             return self.joined[row["msisdn"]]
@@ -90,13 +100,19 @@ class SecondLook:
         since = [kind for at, kind in said if at >= self.made_at]
         if since and since[-1].optout_tier is None:
             return "a reply came since"
-        if contact["created_at"] is not None and contact["created_at"] >= self.made_at:
+        if contact["created_at"] is not None and contact["created_at"] >= last_stop(row):
             return "it was put on the list since"
         return ""
 
     def _kinds_of(self, message_id: int) -> Mapping[str, str]:
+        if message_id in self._failed:  # not tried again for each of its recipients
+            raise self._failed[message_id]
         if message_id not in self._kinds:
-            dlrs = drain(self._client, "dlrs", message_id=message_id)
+            try:
+                dlrs = drain(self._client, "dlrs", message_id=message_id)
+            except (ApiError, DrainError, RowError) as error:
+                self._failed[message_id] = error
+                raise
             self._kinds[message_id] = dict(zip(dlrs["msisdn"], dlrs["status"], strict=True))
         return self._kinds[message_id]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,14 @@ def undo(
         undoing.ask_about(todo, lists)
         if not journal.entries:
             undoing.report.attention.append(_NOBODY)
-        for done, entry in enumerate(todo, start=1):
-            undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
-            if on_step:
-                on_step(done, len(todo))
+        with nullcontext() if dry_run else journal.changing(f"smsdata undo {run}"):
+            for done, entry in enumerate(todo, start=1):
+                undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
+                if on_step:
+                    on_step(done, len(todo))
+            if not dry_run:
+                record_suppressions(store, client.now(), [journal], only_named=True)
         if not dry_run:
-            record_suppressions(store, client.now(), [journal], only_named=True)
             touched = sorted({entry.list_id for entry in journal.entries.values()} & set(labels))
             for list_id in touched:
                 read_again(client, store, one_list(list_id))
@@ -197,7 +200,7 @@ class _Undoing:
         """The contact is on its list, by this undoing or by somebody else."""
         if not gateway.is_active(there):
             return "skipped", INACTIVE
-        if entry.state == "undo-intent":
+        if self.journal.settle(entry, there, self.client.now(), dry_run=self.dry_run):
             return self._back(entry, there)
         return "skipped", "it is on the list again"
 
@@ -230,10 +233,7 @@ class _Undoing:
         return "refused", f"{code}: {ADVICE.get(code, 'see the gateway')}"
 
     def _back(self, entry: Entry, there: Contact) -> tuple[Outcome, str]:
-        """The contact is on its list: note it, and whether it is what it was."""
-        entry.state, entry.undone_at = "undone", self.client.now().isoformat()
-        if not self.dry_run:
-            self.journal.write(entry)
+        """The contact is on its list: say whether it is what it was."""
         lost = _lost(entry.contact, there)
         if lost:
             self.report.attention.append(f"row {entry.row}: could not be restored: {', '.join(lost)}.")

@@ -8,7 +8,7 @@ fewest calls. What could not be asked counts against a change. Imports of smsdat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from smsdata.gateway.blame import Blame
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
 from smsdata.gateway.endpoints import endpoint
-from smsdata.hygiene.changes import Contact, concerns_every_call, find, one_list
+from smsdata.hygiene.changes import UNDATED, Contact, concerns_every_call, find, one_list
 from smsdata.ingest.plan import LOOK_BACK, list_counters, member_pages, pages, report_start
 from smsdata.schema.counters import Counters
 from smsdata.store.store import Store
@@ -31,7 +31,7 @@ INACTIVE = "it is on a list and not active there: it may have opted out"
 JOINED = "it was put on another list since"
 _NOT_ASKED = "it could not be asked whether it opted out"
 _NOT_SEEN = "it could not be asked whether it joined a list since"
-_FROM_THE_STRONGEST = (OPTED_OUT, INACTIVE, JOINED, _NOT_ASKED, _NOT_SEEN)
+_FROM_THE_STRONGEST = (OPTED_OUT, INACTIVE, JOINED, _NOT_ASKED, _NOT_SEEN, UNDATED)
 
 
 def asked_again(client: Caller, store: Store, numbers: set[str], lists: pd.DataFrame) -> dict[str, str]:
@@ -68,7 +68,11 @@ def asked_again(client: Caller, store: Store, numbers: set[str], lists: pd.DataF
 
 
 def joined_since(
-    client: Caller, store: Store, since: Mapping[str, pd.Timestamp], lists: pd.DataFrame
+    client: Caller,
+    store: Store,
+    since: Mapping[str, pd.Timestamp],
+    lists: pd.DataFrame,
+    dated: Set[str] = frozenset(),
 ) -> dict[str, str]:
     """Ask the gateway which of some people joined a list since an instant of theirs.
 
@@ -80,6 +84,8 @@ def joined_since(
         As for `asked_again`.
     since
         By number, from when on a joining counts.
+    dated
+        Those to whom a list counts as well that does not tell when they joined it.
 
     Returns
     -------
@@ -88,7 +94,9 @@ def joined_since(
     """
     asking = _Asking(client, store, set(since), _NOT_SEEN)
     for number, contact in asking.contacts(lists, {}, only_active=True):
-        if pd.notna(contact["created_at"]) and contact["created_at"] >= since[number]:
+        if pd.isna(contact["created_at"]):
+            asking.note({number} & dated, UNDATED)
+        elif contact["created_at"] >= since[number]:
             asking.note([number], JOINED)
     return asking.against
 

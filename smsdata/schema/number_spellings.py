@@ -37,8 +37,10 @@ REASONS = {
 _NOTHING = {"", "nan", "none", "null", "<na>", "n/a", "nat", "-"}
 _LOST_ZEROS = "00000"  # a spreadsheet shows six digits of a long number, so at least five of eleven are lost
 _FULL = re.compile(r"\+?[0-9]+")
-_FLOAT = re.compile(r"\+?([0-9]+)\.0*")
-_SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]*))?e\+?([0-9]{1,2})", re.IGNORECASE)
+_FLOAT = re.compile(
+    r"\+?([0-9]+)(?:\.0*|,0+)"
+)  # where the decimal sign is a comma, it is followed by a digit
+_SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]*))?\s?e\s?\+?([0-9]{1,3})", re.IGNORECASE)
 _TEXT_FORMULA = re.compile(r'^=?"(.*)"$', re.DOTALL)
 _GROUPED = re.compile(r"\+?[0-9][0-9 ().-]*")
 _SEPARATORS = str.maketrans("", "", " ().-")
@@ -62,9 +64,9 @@ def to_msisdn(series: Any, country: str | None = None) -> pd.DataFrame:
     ----------
     series
         A Series, or any list of numbers: text, whole numbers, floats, a mixture, missing ones among them.
-        Understood are spaces, dots, hyphens, brackets, full-width digits, a lost "+" or 0, ``61491570156.0``,
-        ``+61 (0) 491 570 156``, ``0011 61`` and ``00 61``, ``tel:`` and ``whatsapp:`` before the number,
-        words and extensions after it.
+        Understood are spaces, dots, hyphens, brackets, full-width digits, a lost "+" or 0, ``61491570156.0``
+        and ``61491570156,0``, ``+61 (0) 491 570 156``, ``0011 61`` and ``00 61``, ``tel:`` and ``whatsapp:``
+        before the number, words and extensions after it.
     country
         The country (two letters, ISO 3166, such as ``"AU"``) of numbers that are written without one. Without
         it those are refused, and digits without "+" are read only if they exist as an international number.

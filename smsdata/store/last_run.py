@@ -1,8 +1,10 @@
-"""The record of the last runs of sync on a store: when, what came of it, what it said needs a look.
+"""The record of the last runs of sync on a store, and of changes of the account that were not finished.
 
-Owns the file ``last-run.json`` in the store's private folder and its fields. It is written when a run begins,
-once it is known that the store is this account's, and again when the run ends, so a run that was killed shows
-as one without an end. Nothing that a sync decides depends on it. Times are those of this machine's clock.
+Owns the file ``last-run.json`` in the store's private folder and its fields, and ``unfinished.json`` in the
+folder of each run that changes the account. The first tells when the last sync was, what came of it and
+what it said needs a look. It is written when a run begins, once it is known that the store is this account's,
+and again when the run ends, so a run that was killed shows as one without an end. Nothing that a sync decides
+depends on it. Times are those of this machine's clock.
 Imports `disk`, `records`, `machine`, `times` and `errors`.
 """
 
@@ -24,6 +26,7 @@ from smsdata.store.records import damaged_record, read_record, record_bytes
 from smsdata.times import instant
 
 FILE = "last-run.json"
+UNFINISHED = "unfinished.json"
 _ADVICE = "Nothing else depends on it; the next `smsdata sync` writes it anew."
 
 Ending = Literal["", "done", "look", "failed", "interrupted"]
@@ -141,6 +144,38 @@ def _note_failure(run: RunRecord, error: BaseException) -> None:
         run.close("failed", error=str(error), code=error.code)
     else:  # its text may hold somebody's number
         run.close("failed", error=type(error).__name__, code="UNEXPECTED")
+
+
+@contextmanager
+def recorded_change(disk: Disk, folder: Path, command: str) -> Iterator[None]:
+    """Keep a note in a run's folder while the account is changed: the command that goes on if it is cut off.
+
+    Call it under the store's lock. Whatever ends it early leaves the note; that command takes it away.
+    """
+    file = folder / UNFINISHED
+    facts = {"command": command, "started": _now(), "host": socket.gethostname(), "pid": os.getpid()}
+    disk.replace(file, record_bytes(facts | {"born": birth(os.getpid())}))
+    yield
+    disk.remove(file)
+
+
+def unfinished_changes(private: Path) -> Iterator[str]:
+    """Name the runs that were cut off while they changed the account, each with the command to go on."""
+    for file in sorted(private.glob(f"runs/*/{UNFINISHED}")):
+        run = file.parent.name
+        try:
+            facts = read_record(file, "Apply the plan of that run again.")
+            command, started = str(facts["command"]), str(facts["started"])
+            here = facts["host"] == socket.gethostname()
+            under_way = here and birth(int(facts["pid"])) == facts["born"]
+        except FileNotFoundError:
+            continue  # it has just ended
+        except (StoreError, LookupError, TypeError, ValueError):
+            yield f"run {run} was cut off ({file} is damaged, too): apply its plan again."
+            continue
+        if not under_way:
+            how = "was cut off" if here else "runs on another machine or was cut off"
+            yield f"run {run} of {started} {how} while it changed the account. To go on: {command}"
 
 
 def _readable(private: Path) -> LastRuns:

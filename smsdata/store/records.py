@@ -34,14 +34,14 @@ def read_record(path: Path, advice: str) -> dict[str, Any]:
     """
     try:
         facts = json.loads(read_plain(path))
-        checksum = facts.pop("checksum", None)
+        fits = checksum_fits(facts, facts.pop("checksum", None))
     except FileNotFoundError:
         raise
     except OSError as error:
         raise unreadable(path, error) from None
     except (ValueError, AttributeError, TypeError, RecursionError):
         raise damaged_record(path, advice) from None
-    if not checksum_fits(facts, checksum):
+    if not fits:
         raise damaged_record(path, advice)
     return dict(facts)
 

@@ -274,7 +274,7 @@ class Spool:
         try:
             appender.add(_trailer(self._count, self._digest.hexdigest()))
             appender.sync()
-            self._sealed_names.note(appender.path.stem, self._count)
+            self._note(appender.path.stem, self._count)
             self._forget()
             self.disk.move(appender.path, appender.path.with_suffix(".sealed"))
         except StoreError:
@@ -293,7 +293,7 @@ class Spool:
                 self.disk.replace(path.with_suffix(".damaged"), was)
             if content:
                 trailer = _trailer(len(segment.callbacks), hashlib.sha256(content).hexdigest())
-                self._sealed_names.note(path.stem, len(segment.callbacks))
+                self._note(path.stem, len(segment.callbacks))
                 self.disk.replace(path.with_suffix(".sealed"), content + trailer)
             self.disk.remove(path)
 
@@ -316,6 +316,9 @@ class Spool:
         if appender and empty:
             with suppress(StoreError):
                 self.disk.remove(appender.path)
+
+    def _note(self, name: str, callbacks: int) -> None:
+        self._sealed_names.forget(name, but=self._sealed_names.note(name, callbacks))
 
     def _forget(self) -> None:
         appender, self._open, self._count = self._open, None, 0
@@ -376,12 +379,22 @@ class Spool:
     # ---- callbacks that have no place yet ----------------------------------------------------------
 
     def aside(self, name: str) -> Segment:
-        """What was put aside under a name: callbacks that wait, or that cannot be read."""
+        """What was put aside under a name: callbacks that wait, or that cannot be read.
+
+        An older version of the file, put back, counts as damaged: what was put aside since is not in it.
+        """
         path = self.folder / f"{name}.aside"
+        named = self._sealed_names.checksums(name)
         try:
-            return _with_what_was_cut(_parsed_line(path, _content_of_segment(path)), self._sealed_names.all())
+            content = _content_of_segment(path)
         except FileNotFoundError:
             return Segment(path)
+        segment = _with_what_was_cut(_parsed_line(path, content), self._sealed_names.all())
+        named |= self._sealed_names.checksums(name)  # it may just have been replaced
+        body = content[: content.rfind(b"\n", 0, -1) + 1]
+        if named and hashlib.sha256(body).hexdigest()[:16] not in named:
+            segment.damaged = max(1, segment.damaged)
+        return segment
 
     def put_aside(self, name: str, callbacks: Sequence[Callback]) -> None:
         """Put callbacks aside under a name, in the place of those that were there; each once."""
@@ -389,9 +402,10 @@ class Spool:
         path = self.folder / f"{name}.aside"
         if lines:
             content = b"".join(lines)
-            trailer = _trailer(len(lines), hashlib.sha256(content).hexdigest())
-            self.disk.replace(path, content + trailer)
-            self._sealed_names.note(name, len(lines))
+            digest = hashlib.sha256(content).hexdigest()
+            noted = self._sealed_names.note(name, len(lines), digest)  # first: a kill leaves both names
+            self.disk.replace(path, content + _trailer(len(lines), digest))
+            self._sealed_names.forget(name, but=noted)
         elif os.path.lexists(path):  # one that was deleted stays named
             self._sealed_names.forget(name)
             self.disk.remove(path)

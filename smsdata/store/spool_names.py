@@ -2,9 +2,10 @@
 
 Whoever seals a segment first puts an empty file into the folder ``received`` beside the spool, with the name
 ``<segment>-<count of its callbacks>``; whoever has merged it takes that file away. The same goes for files of
-callbacks put aside, such as ``waiting``. What is named there and is not in the spool was deleted before
-anybody merged it. How far a segment is merged that a receiver still writes to stands in a file of its own.
-Imports `disk`, `plain_files` and `records`.
+callbacks put aside, such as ``waiting``; their names also end with the beginning of a checksum, since these
+files are replaced: an older one put back is not what is named. What is named there and is not in the spool
+was deleted before anybody merged it. How far a segment is merged that a receiver still writes to stands in a
+file of its own. Imports `disk`, `plain_files` and `records`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from smsdata.store.disk import Disk
 from smsdata.store.plain_files import read_plain
 from smsdata.store.records import unreadable
 
-_NAME = re.compile(r"(segment-\d{8,}|waiting|odd|refused)-(\d+)")
+_NAME = re.compile(r"(segment-\d{8,}|waiting|odd|refused)-(\d+)(?:-([0-9a-f]{16}))?")
 
 
 class SpoolNames:
@@ -40,29 +41,36 @@ class SpoolNames:
 
     def all(self) -> dict[str, int]:
         """The names, each with how many callbacks it stands for: the most that was noted."""
-        try:
-            found = sorted(path.name for path in self._folder.iterdir())
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise unreadable(self._folder, error) from None
-        matches = [match for match in map(_NAME.fullmatch, found) if match]
         counts: dict[str, int] = {}
-        for match in matches:
+        for match in self._matches():
             counts[match[1]] = max(int(match[2]), counts.get(match[1], 0))
         return counts
 
-    def note(self, name: str, callbacks: int) -> None:
-        """Note a name, durably; another count of the same name makes way."""
-        if not (self._folder / f"{name}-{callbacks}").exists():
-            self._disk.folder(self._folder)
-            self._disk.replace(self._folder / f"{name}-{callbacks}", b"")
-        self.forget(name, but=callbacks)
+    def checksums(self, name: str) -> set[str]:
+        """The beginnings of the checksums that a name was noted with."""
+        return {match[3] for match in self._matches() if match[1] == name and match[3]}
 
-    def forget(self, name: str, *, but: int | None = None) -> None:
-        """Take a name away, if it is there."""
+    def _matches(self) -> list[re.Match[str]]:
+        try:
+            found = sorted(path.name for path in self._folder.iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise unreadable(self._folder, error) from None
+        return [match for match in map(_NAME.fullmatch, found) if match]
+
+    def note(self, name: str, callbacks: int, checksum: str = "") -> str:
+        """Note a name, durably; gives the noted one, beside which others of that name stay."""
+        noted = f"{name}-{callbacks}" + (f"-{checksum[:16]}" if checksum else "")
+        if not (self._folder / noted).exists():
+            self._disk.folder(self._folder)
+            self._disk.replace(self._folder / noted, b"")
+        return noted
+
+    def forget(self, name: str, *, but: str = "") -> None:
+        """Take a name away, if it is there, in all its forms `but` one."""
         for path in self._folder.glob(f"{name}-*"):
-            if path.name != f"{name}-{but}":
+            if path.name != but:
                 self._disk.remove(path)
 
 

@@ -17,7 +17,7 @@ from smsdata.errors import StoreError
 from smsdata.schema.tables import TABLES
 from smsdata.shown import html_of
 from smsdata.store.half_done import half_done
-from smsdata.store.last_run import LastRuns, RunRecord, last_runs
+from smsdata.store.last_run import LastRuns, RunRecord, last_runs, unfinished_changes
 from smsdata.store.state import State, not_offered
 from smsdata.times import instant
 
@@ -89,6 +89,7 @@ def store_status(
     look = [
         *odd,
         *_about_runs(runs),
+        *unfinished_changes(store.private),
         *(str(one) for one in lacking),
         *map(str, half_done(store.forgotten, state)),
         *_about_age(age, max_age, odd=bool(odd)),

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,7 @@ WAITS = {"too-few-days", "spike", "one-day"}
 
 @dataclass
 class Senders:
-    """What was made up: who is dead, and who was struck by an outage."""
+    """What was made up: who is dead, who was struck by an outage, and how many bounces count against whom."""
 
     dead: set[str] = field(default_factory=set)
     struck: set[str] = field(default_factory=set)
@@ -53,12 +54,16 @@ def weekly_sender(store: Store, rng: np.random.Generator) -> Senders:
         struck_sends.add(int(rng.integers(0, last)))
     half, share = bool(rng.random() < 0.5), float(rng.choice([0.1, 0.35, 0.9]))
     made, rows, campaigns = Senders(), [], []
+    proofs = np.zeros(size + imported, int)
     for send in range(sends):
         sent = NOW - timedelta(days=6 + 7 * (last - send))
         people = np.arange(size + imported if send == last else size)
         status = np.where(rng.random(len(people)) < 0.02, "soft-bounce", "delivered")
         hit = (rng.random(len(people)) < share) & ((people % 2 == 0) | (not half)) & (send in struck_sends)
         status = np.where(hit | dead[people], "hard-bounce", status)
+        hard = status == "hard-bounce"
+        whole = [not (_is_much(hard) or _is_much(hard[people % 2 == one])) for one in (0, 1)]
+        proofs[people] += np.array(whole)[people % 2]
         made.struck |= set(of_carrier[people][hit & ~dead[people]])
         rows += [
             {"message_id": send + 1, "msisdn": msisdn, "sent_at": sent, "status": word, "optout": False,
@@ -73,7 +78,7 @@ def weekly_sender(store: Store, rng: np.random.Generator) -> Senders:
             "hard_bounced": words["hard-bounce"], "optouts": 0, "responses": 0, "synced_at": NOW,
         })  # fmt: skip
     made.dead = set(of_carrier[dead])
-    made.proofs = {of_carrier[n]: 1 if n >= size else sends for n in np.flatnonzero(dead).tolist()}
+    made.proofs = {of_carrier[n]: int(proofs[n]) for n in np.flatnonzero(dead).tolist()}
     members = [
         {"list_id": 1, "msisdn": msisdn, "created_at": NOW - timedelta(days=400 if n < size else 8),
          "status": "active", "fields": "{}", "synced_at": NOW, "gone_at": None}
@@ -94,6 +99,11 @@ def weekly_sender(store: Store, rng: np.random.Generator) -> Senders:
             store.merge(table, pa.Table.from_pylist(content, schema=schema(table)))
         store.state.bind("x" * 32, "http://127.0.0.1:8025/")
     return made
+
+
+def _is_much(hard: Any) -> bool:
+    """Whether so many bounced that the day says nothing while there is no other to compare it with."""
+    return bool(hard.sum() >= 10 and hard.mean() > 1 / 5)
 
 
 def planned(store: Store) -> pd.DataFrame:

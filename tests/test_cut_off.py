@@ -1,0 +1,122 @@
+"""Runs that were cut off while they changed the account, and journals with something of another kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from smsdata import Store, hygiene
+from smsdata.errors import SafetyError, StoreError
+from smsdata.store.records import read_record, record_bytes
+from smsdata.store.status import store_status
+from tests.support.hygiene_world import Deadly, Killed, Template, World, copied, slim_world
+
+
+@pytest.fixture(scope="module")
+def slim(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return slim_world(tmp_path_factory.mktemp("slim"))
+
+
+@pytest.fixture
+def world(slim: Template, tmp_path: Path) -> World:
+    return copied(slim, tmp_path / "store")
+
+
+def killed(world: World, act: Callable[[Any, Store], Any]) -> None:
+    """The process dies once the first change is carried out."""
+    with world.client(Deadly(world.gateway, 1, after=True)) as client, pytest.raises(Killed):
+        act(client, Store(world.store.path))
+
+
+def cut_off(world: World) -> list[str]:
+    """What the status of the store says of it once that process is no more."""
+    for note in world.store.private.glob("runs/*/unfinished.json"):
+        note.write_bytes(record_bytes(read_record(note, "") | {"born": -1.0}))
+    return [line for line in store_status(Store(world.store.path))["look"] if "changed the account" in line]
+
+
+def test_status_names_an_apply_that_was_cut_off(slim: Template, world: World) -> None:
+    plan = slim[1]
+    killed(world, lambda client, store: hygiene.apply(plan, client, store, dry_run=False))
+    (line,) = cut_off(world)
+    run = plan.attrs["plan"]["hash"][:12]
+    assert line.startswith(f"run {run} of ")
+    assert line.endswith(f"was cut off while it changed the account. To go on: smsdata clean --apply "
+                         f"{plan.attrs['plan']['file']}")  # fmt: skip
+    with world.client() as client:
+        hygiene.apply(plan, client, world.store, dry_run=False)
+    assert cut_off(world) == []
+    killed(world, lambda client, store: hygiene.undo(run, client, store, dry_run=False))
+    (line,) = cut_off(world)
+    assert line.endswith(f"To go on: smsdata undo {run}")
+    with world.client() as client:
+        hygiene.undo(run, client, world.store, dry_run=False)
+    assert cut_off(world) == []
+
+
+def test_status_says_nothing_of_a_run_that_is_under_way(slim: Template, world: World) -> None:
+    notes: list[Path] = []
+    said: list[str] = []
+
+    def look(_done: int, _all: int) -> None:
+        notes.extend(world.store.private.glob("runs/*/unfinished.json"))
+        said.extend(store_status(Store(world.store.path))["look"])
+
+    with world.client() as client:
+        hygiene.apply(slim[1], client, world.store, dry_run=False, on_step=look)
+    assert len(notes) == 2
+    assert not [line for line in said if "changed the account" in line]
+
+
+def test_status_names_a_run_whose_note_is_damaged(slim: Template, world: World) -> None:
+    killed(world, lambda client, store: hygiene.apply(slim[1], client, store, dry_run=False))
+    (note,) = world.store.private.glob("runs/*/unfinished.json")
+    note.write_bytes(b"{")
+    assert any(f"{note} is damaged" in line for line in store_status(Store(world.store.path))["look"])
+
+
+def test_a_void_plan_leaves_nothing_to_go_on_with(slim: Template, world: World) -> None:
+    killed(world, lambda client, store: hygiene.apply(slim[1], client, store, dry_run=False))
+    world.account.advance(days=2)
+    with world.client() as client, pytest.raises(SafetyError, match="smsdata undo"):
+        hygiene.apply(slim[1], client, world.store, dry_run=False)
+    assert cut_off(world) == []
+
+
+WRONG: list[dict[str, Any]] = [
+    {"contact": None}, {"contact": {}}, {"contact": "x"}, {"state": "finished"}, {"state": ["done"]},
+    {"at": 7}, {"at": "yesterday, or so"}, {"list_id": "7"}, {"list_id": True},
+    {"msisdn": 61491570156}, {"row": "0"},
+    {"undone_at": "?"}, {"evidence": None}, {"note": {}}, {"more": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_undo_refuses_a_journal_with_something_of_another_kind(
+    slim: Template, world: World, wrong: dict[str, Any]
+) -> None:
+    with world.client() as client:
+        run = hygiene.apply(slim[1], client, world.store, dry_run=False).run
+    file = world.store.private / "runs" / run / "row-000000.json"
+    facts = orjson.loads(file.read_bytes())
+    del facts["checksum"]  # as an older version wrote it
+    file.write_bytes(orjson.dumps(facts | wrong))
+    with world.client() as client, pytest.raises(SafetyError, match=r"damaged.*row-000000"):
+        hygiene.undo(run, client, Store(world.store.path), dry_run=False)
+    assert world.changes("add-to-list") == []
+
+
+def test_read_record_refuses_what_is_nested_too_deep(tmp_path: Path) -> None:
+    """Some depths can be read, and then not be written to compare the checksum."""
+    file, refused = tmp_path / "record.json", 0
+    for depth in (*range(800, 1_010), 100_000):
+        file.write_text('{"a":' * depth + "1" + "}" * depth)
+        try:
+            read_record(file, "")
+        except StoreError:
+            refused += 1
+    assert refused > 10
