@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from smsdata.plots import _axes
+
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 _FROM = 0.1  # s; where a logarithmic axis has its 0
 
@@ -53,9 +56,8 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = _axes.axes_for(ax)
     groups = _axes.groups(curve, keys)
     for color, dashes, (name, part) in zip(_axes.CYCLE, _axes.DASHES * 2, groups, strict=False):
-        x = part["seconds_high"].clip(lower=1).to_numpy("float64")
+        x, low, share, high = _at_the_latest(part)
         end = max(x[-1], float(part["followed"].iloc[-1]))
-        low, share, high = (part[name].to_numpy("float64") for name in ("low", "incidence", "high"))
         whole = np.concatenate([[_FROM], x, [end]])
         ax.step(whole, [0, *share, share[-1]], where="post", color=color, ls=dashes, label=name)
         band = np.append(x, end), np.append(low, low[-1]), np.append(high, high[-1])
@@ -72,6 +74,22 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         axis="time after sending, at the latest",
         share="share of all messages",
     )
+
+
+def _at_the_latest(part: pd.DataFrame) -> tuple[Floats, Floats, Floats, Floats]:
+    """Give latest times in order, and the interval and the share of all messages delivered by each.
+
+    Receipts cut to the minute may be later than others that came after them: each counts when it must be in.
+    """
+    x = part["seconds_high"].clip(lower=1).to_numpy("float64")
+    low, share, high = (part[name].to_numpy("float64") for name in ("low", "incidence", "high"))
+    order = np.argsort(x, kind="stable")
+    if (order[1:] > order[:-1]).all():
+        return x, low, share, high
+    later = np.cumsum(np.diff(share, prepend=0.0)[order])
+    known = ~np.isnan(low)
+    low, high = (np.interp(later, share[known], band[known]) for band in (low, high))
+    return x[order], low, later, high
 
 
 def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
