@@ -127,6 +127,8 @@ def _week_of_hours(rates: pd.DataFrame, *, of: str, title: str, what: str, ax: A
     large = rates[rates[of] >= _JUDGED]
     cells[large["weekday"].astype(int), large["hour_of_day"].astype(int)] = large["rate"]
     picture = ax.imshow(cells, aspect="auto", cmap="cividis")
+    if large["rate"].isna().all():
+        picture.set_clim(0, 1)  # no cell tells a scale of its own
     few = rates[rates[of] < _JUDGED]
     if len(few):
         ax.plot(

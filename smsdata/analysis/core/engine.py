@@ -143,8 +143,8 @@ class Tables:
         if table not in self:
             return False
         if not set(columns) <= self._columns[table].keys():
-            for column in _NUMBERS & set(columns):
-                self._refuse_mixed(table, column)
+            for column in (_NUMBERS & set(columns)) - self._columns[table].keys():
+                _refuse_mixed(self.helper, table, column, self._sources[table])
             return False
         for column in columns:
             self._fits(table, column, self._columns[table][column])
@@ -298,14 +298,6 @@ class Tables:
         known = f"; tables that have it: {holders}" if holders else ""
         has = ", ".join(self._columns[table]) or "no columns"
         return f"{self.helper}: {table} has no column {column!r}{known}. What came in has: {has}."
-
-    def _refuse_mixed(self, table: str, column: str) -> None:
-        """Raise UsageError if a frame has the numbers, but in so many types that no table took them."""
-        source = self._sources[table]
-        known = column in self._columns[table] or not isinstance(source, pd.DataFrame)
-        if not known and column in source.columns:
-            advice = number_advice(table, column)
-            raise UsageError(f"{self.helper}: {table}.{column} mixes types. {advice}")
 
     def _refuse_other_spellings(self, table: str, column: str) -> None:
         """Raise UsageError if a table of somebody else spells numbers in a way that would match nothing.
@@ -489,6 +481,12 @@ def _advice(source: Source, table: str, column: str) -> str:
     if isinstance(source, pd.DataFrame):
         return number_advice(table, column)
     return "Convert its distinct numbers with smsdata.to_msisdn, and join what that gives."
+
+
+def _refuse_mixed(helper: str, table: str, column: str, source: Source) -> None:
+    """Raise UsageError if a frame has the numbers, but in so many types that no engine took them."""
+    if isinstance(source, pd.DataFrame) and column in source.columns:
+        raise UsageError(f"{helper}: {table}.{column} mixes types. {number_advice(table, column)}")
 
 
 def _all_differ(values: pd.Series) -> bool:
