@@ -29,10 +29,11 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Files:
-    """A scan of Parquet files, as the store gives it."""
+    """A scan of Parquet files, as the store gives it: of known tables, whose numbers are digits."""
 
     folder: str
     columns: list[str]
+    table: str
 
     def sql(self) -> str:
         return f"read_parquet('{self.folder}/*.parquet', hive_partitioning=false)"
@@ -89,8 +90,9 @@ def generate(folder: Path, rows: int) -> None:
         pq.write_table(replies, folder / "replies" / f"part-{first // PART:04d}.parquet", compression="zstd")
 
 
-def scan(folder: str, table: str = "messages") -> Files:
-    return Files(f"{folder}/{table}", COLUMNS[table])
+def scan(folder: str, table: str = "messages", *, kept: str = "") -> Files:
+    """Scan the files of a table; `kept` is the table of the store that they stand for, if another."""
+    return Files(f"{folder}/{table}", COLUMNS[table], kept or table)
 
 
 def rate_ours(folder: str) -> int:
@@ -196,7 +198,7 @@ def rate_pandas(folder: str) -> int:
 def hard_ours(folder: str) -> int:
     from smsdata.analysis.bounces import hard_bounced
 
-    return len(hard_bounced(scan(folder)))
+    return len(hard_bounced(scan(folder, kept="dlrs")))
 
 
 def hard_sql(folder: str) -> int:

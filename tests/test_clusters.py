@@ -141,6 +141,17 @@ def test_delivery_rate_of_rare_dead_numbers_covers_the_truth():
     assert rates["low"].le(0.98).mul(rates["high"].ge(0.98)).mean() >= 0.90
 
 
+def test_numbers_that_fared_alike_with_both_senders_leave_a_doubt():
+    """Twenty numbers, each with the same outcome from both: no proof that the twenty-first has too."""
+    delivered = np.tile(np.arange(20) < 10, 2)
+    data = sends(delivered, np.tile(np.arange(20), 2), np.zeros(40), sender=["A"] * 20 + ["B"] * 20)
+    row = compare_rates(data, by="sender", now=NOW).iloc[0]
+    assert row["low"] < -0.05
+    assert row["high"] > 0.05
+    apart = data.assign(msisdn=data["msisdn"] + data["sender"].map({"A": "1", "B": "2"}))
+    assert row["high"] < compare_rates(apart, by="sender", now=NOW)["high"].iloc[0] / 2
+
+
 def test_compare_rates_still_sees_a_real_difference():
     """Caution must not cost the use: 90% against 70% of the same numbers is seen nearly always."""
     rng = np.random.default_rng(3)

@@ -218,6 +218,21 @@ def test_segments_names_templates_and_empty_merge_fields() -> None:
     assert table.loc[texts, "empty_field"].fillna("").tolist() == ["", "", "", ", we", "Hi ,", ""]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Your code is .", "is ."),
+        ("Hi *|FNAME|*, hello", "*|FNAME|*"),
+        ("Hello None, we miss you", "Hello None"),
+        ("Second to none, really. Wait ... 5 .50 and acme .com", ""),
+        ("a" * 20_000, ""),
+    ],
+)
+def test_segments_finds_merge_fields_of_other_tools(text: str, found: str) -> None:
+    table = segments(pd.DataFrame({"message": [text]}))
+    assert table["empty_field"].fillna("").tolist() == [found]
+
+
 def test_costs_and_dead_spend_name_their_currency() -> None:
     dlrs = dlrs_of((10, A, "2026-11-01", "hard-bounce"))
     assert costs(CAMPAIGNS, by="day", currency="NZD")["currency"].tolist() == ["NZD"] * 3

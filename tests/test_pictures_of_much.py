@@ -122,3 +122,22 @@ def test_pictures_are_readable_on_a_dark_ground() -> None:
         assert to_rgba(ax.xaxis.label.get_color())[:3] == (1.0, 1.0, 1.0)
         hollow = [line for line in ax.lines if line.get_marker() == "o"][-1]
         assert to_rgba(hollow.get_markerfacecolor()) == to_rgba("black")
+
+
+def test_a_day_that_cannot_be_judged_is_not_called_inside() -> None:
+    rows = pd.DataFrame({"sent_at": utc("2026-11-02").repeat(40), "status": "delivered"})
+    ax = plots.delivery_trend(analysis.delivery_trend(rows, now=NOW))
+    assert "not judged" in legend(ax)
+    assert "inside" not in legend(ax)
+
+
+def test_a_week_of_few_has_a_scale_of_shares() -> None:
+    rows = pd.DataFrame({"sent_at": utc("2026-11-02", "2026-11-03"), "status": "delivered"})
+    rates = analysis.delivery_rate(rows, by=["weekday", "hour_of_day"], now=NOW)
+    assert plots.delivery_rate(rates).images[0].get_clim() == (0, 1)
+
+
+def test_one_opt_out_is_counted_from_nothing_in_whole_numbers() -> None:
+    ax = plots.optouts(analysis.optouts(replies=replies("STOP")))
+    assert ax.get_ylim()[0] == 0
+    assert all(float(tick).is_integer() for tick in ax.get_yticks())

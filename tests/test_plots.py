@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -197,21 +198,28 @@ def test_time_to_deliver_draws_the_incidence_on_a_logarithmic_clock() -> None:
     assert "n = 8 messages · 1 Nov 2026 to 1 Nov 2026 · 25.0% pending" in ax.get_xlabel()
 
 
-def test_time_to_deliver_rises_where_a_receipt_may_be_later_than_those_after_it() -> None:
-    """One at a whole minute may be 60 s later: its step stands behind the others, and none goes back."""
-    sent = utc("2026-11-01").iloc[0]
-    waits = [30, 60, 61, 62, 90, 119, 150]
-    receipts = pd.DataFrame({
-        "message_id": 1, "msisdn": [str(61491570200 + n) for n in range(len(waits))], "status": "delivered",
-        "sent_at": sent, "delivered_at": [sent + pd.Timedelta(wait, "s") for wait in waits],
-    })  # fmt: skip
-    ax = plots.time_to_deliver(analysis.time_to_deliver(receipts, now=NOW))
-    x, y = (np.asarray(line) for line in ax.lines[0].get_data())
+def test_time_to_deliver_never_turns_back_where_some_receipts_are_cut_to_the_minute() -> None:
+    """A receipt at a whole minute may come 60 s later, and then after some that have their second."""
+    sent = pd.Timestamp("2026-11-01", tz="UTC")
+    seconds = [30, 60, 70, 90, 130]
+    rows = messages().iloc[:5].assign(sent_at=sent, status="delivered")
+    rows["delivered_at"] = [sent + pd.Timedelta(s, "s") for s in seconds]
+    ax = plots.time_to_deliver(analysis.time_to_deliver(rows, now="2026-11-22"))
+    x, y = (np.asarray(one, float) for one in ax.lines[0].get_data())
     assert (np.diff(x) >= 0).all()
-    assert x[1:-1].tolist() == [30, 61, 62, 90, 119, 120, 150]
-    assert np.allclose(y[1:-1], np.arange(1, 8) / 7)
-    band = ax.collections[0].get_paths()[0].vertices
-    assert band[:, 1].min() < 1 / 7 < 6 / 7 < band[:, 1].max()
+    assert y[1:-1] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert x[1:-1].tolist() == [30, 70, 90, 120, 130]
+
+
+def test_a_clock_of_months_has_labels_that_do_not_touch() -> None:
+    sent = pd.Timestamp("2026-06-01", tz="UTC")
+    rows = messages().iloc[:3].assign(sent_at=sent, status=["delivered", "delivered", "pending"])
+    rows["delivered_at"] = sent + pd.to_timedelta(pd.Series([1.0, 50.0, np.nan]), unit="s")
+    ax = plots.time_to_deliver(analysis.time_to_deliver(rows, now="2026-11-22"))
+    ax.figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+    assert len(boxes) >= 6
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
 
 
 def test_time_to_deliver_names_its_groups() -> None:

@@ -349,6 +349,8 @@ def test_segment_text_counts_a_lone_surrogate() -> None:
         ("cafe\u0301 Acme™", "café Acme(TM)"),
         ("Ｓａｌｅ ٥٠%", "Sale 50%"),
         ("x\u200by 🎉\ufe0f", "xy "),
+        ("½½, ¼¾ or ½2", "1/2 1/2, 1/4 3/4 or 1/2 2"),
+        ("①2 items, room ③", "(1)2 items, room (3)"),
     ],
 )
 def test_gsm_text_gives_look_alikes(text: str, alike: str) -> None:

@@ -81,6 +81,19 @@ def test_our_own_numbers_are_checked_like_those_of_people(value: Any) -> None:
         analysis.reply_rate(messages(), replies().assign(longcode=value), now=NOW)
 
 
+def test_numbers_of_several_types_are_refused_where_they_only_widen_an_interval() -> None:
+    mixed = pd.Series(["61491570150", 61491570151, None, *messages()["msisdn"][3:]], dtype="object")
+    with pytest.raises(UsageError, match=r"delivery_rate: messages\.msisdn mixes types.*to_msisdn"):
+        analysis.delivery_rate(messages().assign(msisdn=mixed), now=NOW)
+
+
+def test_a_minus_before_a_number_of_a_scan_is_another_spelling(tmp_path: Path) -> None:
+    for value in ("-61491570150", "6.1491570150e10", "\uff16\uff11491570150"):
+        given = scans({"replies": replies().assign(msisdn=value)}, tmp_path)["replies"]
+        with pytest.raises(UsageError, match=r"replies.*msisdn.*to_msisdn"):
+            analysis.attribute_replies(messages(), given)
+
+
 def test_scans_with_plain_numbers_and_names_pass(tmp_path: Path) -> None:
     frame = messages().assign(msisdn=["ACME", *messages()["msisdn"][1:]])
     frame.to_parquet(tmp_path / "m.parquet")

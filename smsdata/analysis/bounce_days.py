@@ -10,14 +10,18 @@ Imports of smsdata only analysis.core.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from smsdata.analysis.core.engine import DAY_MICROS, Tables
-from smsdata.analysis.core.statistics import Floats, laney
+from smsdata.analysis.core.statistics import Floats
+
+Places: TypeAlias = npt.NDArray[np.int64]
+Known: TypeAlias = npt.NDArray[np.bool_]
 
 ORDINARY, UNJUDGED, SPIKE = 0, 1, 2
 """What a day is: like others; not to be told, since there are too few like it, or too few bounces to tell a
@@ -90,23 +94,42 @@ def judged_bounces(tables: Tables) -> pd.DataFrame:
             ) AS s ON "message_id" = "of_message"
         """
     names = ", ".join(f'{cell.name} AS "{key}"' for key, cell in cells.items())
-    bounces = tables.query(f"""
-        SELECT "message_id", "msisdn", {_DAY} AS "day", {names}
-        FROM @dlrs {senders} WHERE {_HARD_OR_UNKNOWN}
-    """)
-    again = _again(tables, names, senders)
+    results = _bounces_and_after(tables, names, senders)
+    bounces, again = results[results["hard"] > 0], results[results["again"]]
+    counts = _days_of_cells(tables, cells, senders)
     verdict = np.zeros(len(bounces), np.int64)
     for key, cell in cells.items():
-        verdict = np.maximum(verdict, _judged(tables, key, cell, senders, bounces, again))
+        verdict = np.maximum(verdict, _judged(key, cell, counts[key], bounces, again))
     return bounces[["message_id", "msisdn"]].assign(verdict=verdict)
 
 
-def _again(tables: Tables, names: str, senders: str) -> pd.DataFrame:
-    """Give the results of numbers whose result before was a bounce: by day, and whether it is one again."""
+def _days_of_cells(tables: Tables, cells: dict[str, _Cell], senders: str) -> dict[str, pd.DataFrame]:
+    """Count hard bounces and results of each cell and day; ranges and the account are sums of blocks."""
+    found = {
+        key: tables.query(f"""
+            SELECT {cells[key].name} AS "cell", {_DAY} AS "day",
+                {tables.total("dlrs", _HARD_OR_UNKNOWN)} AS "hard",
+                {tables.total("dlrs", _HAS_RESULT)} AS "final"
+            FROM @dlrs {senders if key == "sender" else ""} GROUP BY 1, 2 ORDER BY 1, 2
+        """)
+        for key in cells
+        if key in ("block", "sender")
+    }
+    blocks = found["block"]
+    shorter = {name: name[: max(len(name) - 3, 1)] for name in blocks["cell"].dropna().unique()}
+    for key, name in (("range", blocks["cell"].map(shorter)), ("account", "all")):
+        rows = blocks.assign(cell=name).groupby(["cell", "day"], dropna=False, as_index=False)
+        found[key] = rows[["hard", "final"]].sum()
+    return found
+
+
+def _bounces_and_after(tables: Tables, names: str, senders: str) -> pd.DataFrame:
+    """Give the results of numbers that bounced: the bounces, and what came right after one."""
     bounced = _HARD_OR_UNKNOWN.replace('"status"', '"before"')
     return tables.query(f"""
-        SELECT {names}, "day", CAST("copies" AS BIGINT) AS "final",
-            CAST(CASE WHEN {_HARD_OR_UNKNOWN} THEN "copies" ELSE 0 END AS BIGINT) AS "hard"
+        SELECT "message_id", "msisdn", "day", {names}, CAST("copies" AS BIGINT) AS "final",
+            CAST(CASE WHEN {_HARD_OR_UNKNOWN} THEN "copies" ELSE 0 END AS BIGINT) AS "hard",
+            coalesce({bounced}, FALSE) AS "again"
         FROM (
             SELECT d."message_id", d."msisdn", d."status", {_DAY} AS "day",
                 {tables.copies("dlrs")} AS "copies",
@@ -118,84 +141,118 @@ def _again(tables: Tables, names: str, senders: str) -> pd.DataFrame:
             ) AS b ON d."msisdn" = b."msisdn"
             WHERE {_HAS_RESULT}
         ) AS r {senders}
-        WHERE {bounced}
+        WHERE {_HARD_OR_UNKNOWN} OR {bounced}
     """)
 
 
 def _judged(
-    tables: Tables,
-    key: str,
-    cell: _Cell,
-    senders: str,
-    bounces: pd.DataFrame,
-    again: pd.DataFrame,
+    key: str, cell: _Cell, counts: pd.DataFrame, bounces: pd.DataFrame, again: pd.DataFrame
 ) -> npt.NDArray[np.int64]:
     """Give the verdict on each bounce's day of one kind."""
-    counts = tables.query(f"""
-        SELECT {cell.name} AS "cell", {_DAY} AS "day",
-            {tables.total("dlrs", _HARD_OR_UNKNOWN)} AS "hard", {tables.total("dlrs", _HAS_RESULT)} AS "final"
-        FROM @dlrs {senders if key == "sender" else ""} GROUP BY 1, 2 ORDER BY 1, 2
-    """)
     counts = counts[counts["cell"].isin(bounces[key].unique())].reset_index(drop=True)
-    repeated = again.groupby([key, "day"])[["hard", "final"]].sum()
-    repeated = repeated.reindex(pd.MultiIndex.from_frame(counts[["cell", "day"]]), fill_value=0)
+    index = pd.MultiIndex.from_frame(counts[["cell", "day"]])
+    repeated = again.groupby([key, "day"])[["hard", "final"]].sum().reindex(index, fill_value=0)
+    every = counts[["day", "hard", "final"]].to_numpy("float64").T
+    repeats = repeated[["hard", "final"]].to_numpy("float64").T
+    told = (every[1] > 0) & (not cell.small or every[2] >= _SMALL_BLOCK)
     verdicts = np.zeros(len(counts), np.int64)
     cells = pd.factorize(counts["cell"])[0]  # in order, so that each cell's days stand together
-    for rows in np.split(np.arange(len(counts)), np.flatnonzero(np.diff(cells)) + 1):
-        days, hard, final = (counts[name].to_numpy("float64")[rows] for name in ("day", "hard", "final"))
-        first, of = (counts[name].to_numpy("float64")[rows] - repeated[name].to_numpy("float64")[rows]
-                     for name in ("hard", "final"))  # fmt: skip
-        told = (final >= _SMALL_BLOCK) | (not cell.small)
-        for place in np.flatnonzero((hard > 0) & told):
-            verdict = _verdict(days, hard, final, int(place))
-            if verdict != SPIKE:
-                verdict = max(verdict, _new_verdict(days, first, of, int(place)))
-            verdicts[rows[place]] = verdict
-    index = pd.MultiIndex.from_frame(counts[["cell", "day"]])
+    bounds = np.flatnonzero(np.diff(cells, prepend=-2, append=-2))
+    for first, after in pairwise(bounds):
+        places = np.flatnonzero(told[first:after])
+        days, hard, final = every[:, first:after]
+        new = np.array([hard, final]) - repeats[:, first:after]
+        verdict = _verdicts(days, hard, final, places)
+        found = np.maximum(verdict, _new_verdicts(days, new[0], new[1], places))
+        verdicts[first + places] = found
     wanted = pd.MultiIndex.from_arrays([bounces[key], bounces["day"]])
     return verdicts[index.get_indexer(wanted)] if len(wanted) else np.zeros(0, np.int64)
 
 
-def _verdict(days: Floats, hard: Floats, final: Floats, place: int) -> int:
-    """Compare a day with the days like it around it: a slow drift is no spike, nor its own measure."""
-    like = (final > 0) & (final * _SIZE >= final[place])
-    like[place] = False
-    others = np.flatnonzero(like)
-    nearest = np.argsort(np.abs(days[others] - days[place]), kind="stable")[:_NEIGHBOURS]
-    others = np.sort(others[nearest])
-    if len(others) >= _LEAST_NEIGHBOURS:
-        others = others[_within_limits(hard[others], final[others])]
-    if len(others) < _LEAST_NEIGHBOURS:
-        many = hard[place] >= _SPIKE_BOUNCES and hard[place] * _MANY > final[place]
-        return SPIKE if many else UNJUDGED
-    if hard[place] <= _most(hard[others], final[others], final[place]) + 1e-9:
-        return ORDINARY
-    return SPIKE if hard[place] >= _SPIKE_BOUNCES else UNJUDGED
+def _verdicts(
+    days: Floats, hard: Floats, final: Floats, places: Places, *, before: bool = False
+) -> npt.NDArray[np.int64]:
+    """Compare days with the days like them around: a slow drift is no spike, nor its own measure.
+
+    Parameters
+    ----------
+    days, hard, final : array of float
+        The days of one cell, in order, and the counts on them.
+    places : array of int
+        Where among them those stand that are judged.
+    before : bool
+        Whether only days before count.
+    """
+    many = (hard[places] >= _SPIKE_BOUNCES) & (hard[places] * _MANY > final[places])
+    alone = np.where(many, SPIKE, UNJUDGED)  # of a day that nothing can be compared with
+    if len(days) <= _LEAST_NEIGHBOURS or not len(places):
+        return alone
+    others = _nearest(days, final, places, before=before)
+    known = others < len(days)
+    h, n = (np.append(count, 0.0)[others] for count in (hard, final))
+    known &= _within_limits(h, n, known)
+    limit = _most(h, n, known, final[places, None])[:, 0]
+    rise = np.where(hard[places] >= _SPIKE_BOUNCES, SPIKE, UNJUDGED)
+    verdict = np.where(hard[places] <= limit + 1e-9, ORDINARY, rise)
+    return np.where(known.sum(axis=1) < _LEAST_NEIGHBOURS, alone, verdict)
 
 
-def _new_verdict(days: Floats, hard: Floats, final: Floats, place: int) -> int:
+def _nearest(days: Floats, final: Floats, places: Places, *, before: bool) -> Places:
+    """Give a row for each place: the days like it that are nearest, in order; beyond the last where fewer."""
+    every, own = np.arange(len(days)), places[:, None]
+    like = (final > 0) & (final * _SIZE >= final[own]) & (every != own)
+    if before:
+        like &= every < own
+    # Of two days as near, the earlier goes first.
+    apart = np.where(like, 2 * np.abs(days - days[own]) / DAY_MICROS + (every > own), np.inf)
+    most = min(_NEIGHBOURS, len(days))
+    nearest = np.argpartition(apart, most - 1, axis=1)[:, :most]
+    there = np.take_along_axis(like, nearest, axis=1)
+    return np.sort(np.where(there, nearest, len(days)), axis=1)
+
+
+def _new_verdicts(days: Floats, hard: Floats, final: Floats, places: Places) -> npt.NDArray[np.int64]:
     """Judge the bounces of numbers that did not bounce before, by days before; with too few, say nothing.
 
     On the first days of a store every dead number bounces for the first time.
     """
-    earlier = slice(0, place + 1)
-    if hard[place] <= _FEW or (final[:place] * _SIZE >= final[place]).sum() <= _LEAST_NEIGHBOURS:
-        return ORDINARY
-    return _verdict(days[earlier], hard[earlier], final[earlier], place)
+    earlier = np.arange(len(days)) < places[:, None]
+    like = (earlier & (final * _SIZE >= final[places, None])).sum(axis=1)
+    told = (like > _LEAST_NEIGHBOURS) & (hard[places] > _FEW)
+    found = np.full(len(places), ORDINARY)
+    found[told] = _verdicts(days, hard, final, places[told], before=True)
+    return found
 
 
-def _within_limits(hard: Floats, final: Floats) -> npt.NDArray[np.bool_]:
+def _within_limits(hard: Floats, final: Floats, known: Known) -> Known:
     """Tell which days are ordinary by the calmer three quarters of them: earlier outages widen no limit."""
-    calm = np.sort(np.argsort(hard / final, kind="stable")[: len(hard) - len(hard) // 4])
-    return hard <= _most(hard[calm], final[calm], final) + 1e-9
+    share = np.divide(hard, final, out=np.full(hard.shape, np.inf), where=known)
+    rank = np.argsort(np.argsort(share, axis=1, kind="stable"), axis=1)
+    count = known.sum(axis=1, keepdims=True)
+    calm = known & (rank < count - count // 4)
+    within: Known = hard <= _most(hard, final, calm, final) + 1e-9
+    return within
 
 
-def _most(hard: Floats, final: Floats, of: Floats) -> Floats:
+def _most(hard: Floats, final: Floats, used: Known, of: Floats) -> Floats:
     """Give how many of so many may bounce on an ordinary day: the upper limit of the chart of others.
 
-    One bounce more than there were goes into the centre: where none bounced so far, the first is no rise.
+    One row of days after the other, of which those are used that are marked. One bounce more than there were
+    goes into the centre: where none bounced so far, the first is no rise.
     """
-    centre = (hard.sum() + 1) / (final.sum() + 1)
-    spread = max(laney(hard, final).sigma_z, 1.0)
+    h, n = (np.where(used, count, 0.0).sum(axis=1, keepdims=True) for count in (hard, final))
+    centre = (h + 1) / (n + 1)
+    spread = np.maximum(_sigma_z(hard, final, used, h / np.maximum(n, 1)), 1.0)
     limit: Floats = of * centre + _WIDTH * spread * np.sqrt(of * centre * (1 - centre))
     return limit
+
+
+def _sigma_z(hard: Floats, final: Floats, used: Known, centre: Floats) -> Floats:
+    """Give how much more neighbouring days of each row differ than by chance: see `statistics.laney`."""
+    sigma = np.sqrt(centre * (1 - centre) / np.where(used, final, 1.0))
+    z = np.divide(hard / np.where(used, final, 1.0) - centre, sigma, out=np.zeros_like(hard), where=sigma > 0)
+    order = np.argsort(~used, axis=1, kind="stable")  # the used ones side by side, in their order
+    side_by_side, kept = (np.take_along_axis(one, order, axis=1) for one in (z, used))
+    moves = np.where(kept[:, 1:], np.abs(np.diff(side_by_side, axis=1)), 0.0).sum(axis=1, keepdims=True)
+    spread: Floats = moves / np.maximum(used.sum(axis=1, keepdims=True) - 1, 1) / 1.128
+    return spread

@@ -65,6 +65,7 @@ _EACH = 5
 def delivery_rate(
     messages: Source,
     *,
+    list_members: Source | None = None,
     by: By = None,
     tz: str = "UTC",
     now: datetime | str | None = None,
@@ -79,6 +80,8 @@ def delivery_rate(
     ----------
     messages : DataFrame, Scan or Spark DataFrame
         The table messages or dlrs: ``status``, ``sent_at``, and what ``by`` needs.
+    list_members : DataFrame, Scan, Spark DataFrame or None
+        The table of that name, for groups such as ``by="contact:plan"``: the custom field ``plan``.
     by : str, sequence of str or None
         Groups: column names, or "hour", "day", "week", "month", "hour_of_day", "weekday", "sender",
         "country", "campaign", "list". None is one group of all.
@@ -148,7 +151,7 @@ def delivery_rate(
     0 2026-11-01  2          1   0.5         0.5
     1 2026-11-02  1          0   NaN         1.0
     """
-    with open_tables("delivery_rate", messages=messages) as tables:
+    with open_tables("delivery_rate", messages=messages, list_members=list_members) as tables:
         counted = _status_counts(tables, by=by, tz=tz, now=now, mature_only=mature_only)
         return explained(
             _rates(counted, level),
@@ -167,6 +170,7 @@ def delivery_rate(
 def compare_rates(
     messages: Source,
     *,
+    list_members: Source | None = None,
     by: str,
     baseline: Any = None,
     within: str | None = None,
@@ -180,7 +184,7 @@ def compare_rates(
 
     Parameters
     ----------
-    messages : DataFrame, Scan or Spark DataFrame
+    messages, list_members
         As for `delivery_rate`.
     by : str
         One grouping.
@@ -253,7 +257,7 @@ def compare_rates(
     if within is not None and (not isinstance(within, str) or within == by):
         raise UsageError(f"compare_rates: within={within!r} is no second grouping; give one, like 'country'.")
     one_of("compare_rates", "count", count, FINAL_STATUSES)
-    with open_tables("compare_rates", messages=messages) as tables:
+    with open_tables("compare_rates", messages=messages, list_members=list_members) as tables:
         asked: dict[str, Any] = {"tz": tz, "now": now, "mature_only": mature_only, "hit": count}
         counted = _status_counts(tables, by=by, **asked)
         rates = _rates(counted, level).assign(rate=lambda found: rate(found[count], found["settled"]))

@@ -56,6 +56,7 @@ def time_to_deliver(
     dlrs: Source,
     *,
     status_history: Source | None = None,
+    list_members: Source | None = None,
     by: By = None,
     tz: str = "UTC",
     now: datetime | str | None = None,
@@ -73,7 +74,7 @@ def time_to_deliver(
         ``message_id``, ``msisdn``, ``status``, ``observed_at``: when bounces were first seen. A bounce whose
         time is not known can no longer be delivered, and stays at risk until ``now``: with every message's
         age known, that gives the same curve in the long run.
-    by, tz, now, mature_only, level
+    list_members, by, tz, now, mature_only, level
         As for `delivery_rate`; pending messages are followed up to ``now``.
 
     Returns
@@ -128,7 +129,8 @@ def time_to_deliver(
     0        5      4.0          1       0.25
     1       90      3.0          1       0.50
     """
-    with open_tables("time_to_deliver", dlrs=dlrs, status_history=status_history) as tables:
+    given = {"status_history": status_history, "list_members": list_members}
+    with open_tables("time_to_deliver", dlrs=dlrs, **given) as tables:
         keys = _time_keys(tables, by, tz)
         tables.warn_unmatched("dlrs", "status_history", ("message_id", "message_id"))
         present = tables.now(now, "dlrs")
@@ -201,7 +203,14 @@ def time_quantiles(curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.9, 0.9
     )
 
 
-def time_to_settle(dlrs: Source, status_history: Source, *, by: By = None, tz: str = "UTC") -> pd.DataFrame:
+def time_to_settle(
+    dlrs: Source,
+    status_history: Source,
+    *,
+    list_members: Source | None = None,
+    by: By = None,
+    tz: str = "UTC",
+) -> pd.DataFrame:
     """Tell within what time messages are delivered or bounce, where only polling shows it.
 
     No report tells when a message arrived; a row of ``status_history`` tells when its status was first seen.
@@ -216,6 +225,8 @@ def time_to_settle(dlrs: Source, status_history: Source, *, by: By = None, tz: s
         ``message_id``, ``msisdn``, ``status``, ``observed_at``. A status is there when it was first seen, not
         each time: of a message that stayed pending through many runs the first of them counts, which widens
         the interval and does not bias it.
+    list_members : DataFrame, Scan, Spark DataFrame or None
+        As for `delivery_rate`.
     by : str, sequence of str or None
         Groups: column names, or "hour", "day", "week", "month", "hour_of_day", "weekday", "country",
         "campaign", "list". None is one group of all.
@@ -264,7 +275,8 @@ def time_to_settle(dlrs: Source, status_history: Source, *, by: By = None, tz: s
     1    delivered     3600          7200       0.50
     2  hard-bounce     3600          7200       0.25
     """
-    with open_tables("time_to_settle", dlrs=dlrs, status_history=status_history) as tables:
+    given = {"status_history": status_history, "list_members": list_members}
+    with open_tables("time_to_settle", dlrs=dlrs, **given) as tables:
         tables.require("dlrs", "message_id", "msisdn", "status", "sent_at", "synced_at")
         tables.require_keys("dlrs", ("message_id", "msisdn"))
         tables.require("status_history", "message_id", "msisdn", "status", "observed_at")

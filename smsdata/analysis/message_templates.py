@@ -17,15 +17,16 @@ _LEAST_ALIKE = 0.6
 _GREETING = "hi|hello|hey|dear|hallo|hej|hola|bonjour|ciao|ol[aá]|good (?:morning|afternoon|evening)"
 _UNFILLED = re.compile(
     r"\{\{?[^{}]{0,40}\}?\}|\[(?:first|last|full)?[ _-]?name\d?\]|<<[^<>]{1,40}>>|%%?[A-Za-z_]{2,30}%%?"
-    r"|\$\{[^{}]{0,40}\}",
+    r"|\$\{[^{}]{0,40}\}|\*\|[^|]{1,40}\|\*",
     re.IGNORECASE,
 )
 _EMPTY = re.compile(
     rf"(?:^|[.!?\n]\s*)(?:{_GREETING})\s+[,!:;.]"  # "Hi , we miss you"
     r"|^\s*[,;:]\s*\w+"  # ", we miss you"
+    rf"|(?:^|[.!?\n]\s*)(?:{_GREETING})\s+none\b(?=[,!:;.])"  # "Hi None, we miss you"
     r"|\b(?:nan|null|undefined)\b(?=[,!:;.])"  # "Hi null, we miss you"
-    r"|\w+ [,;](?=\s)"  # "your order , is here"
-    r"|\w+[^\S\n]{2,}\w+",  # "your  is ready"
+    r"|\b\w+ (?:[,;](?=\s)|\.(?=\s|$))"  # "your order , is here", "your code is ."
+    r"|\b\w+[^\S\n]{2,}\w+",  # "your  is ready"
     re.IGNORECASE,
 )
 

@@ -190,6 +190,7 @@ def optout_rate(
     *,
     replies: Source | None = None,
     messages: Source | None = None,
+    list_members: Source | None = None,
     by: By = "campaign",
     baseline: Any = None,
     tz: str = "UTC",
@@ -208,6 +209,8 @@ def optout_rate(
         answer, beside the flag.
     messages : DataFrame, Scan, Spark DataFrame or None
         The table messages: what unclassified replies answered.
+    list_members : DataFrame, Scan, Spark DataFrame or None
+        As for `delivery_rate`.
     by : str, sequence of str or None
         Groups of recipients: column names, "campaign", "list", "hour", "day", "week", "month", "hour_of_day",
         "weekday", "country".
@@ -268,7 +271,7 @@ def optout_rate(
     0        10          2        1   0.5
     """
     classified = None if replies is None else _classified(replies, messages)
-    with open_tables("optout_rate", dlrs=dlrs, replies=classified) as tables:
+    with open_tables("optout_rate", dlrs=dlrs, replies=classified, list_members=list_members) as tables:
         tables.require("dlrs", "message_id", "msisdn", "sent_at", "status", "optout")
         tables.require_keys("dlrs", ("message_id", "msisdn"))
         tables.warn_unmatched("replies", "dlrs", ("msisdn", "msisdn"))

@@ -62,6 +62,7 @@ def reply_rate(
     messages: Source,
     replies: Source,
     *,
+    list_members: Source | None = None,
     by: By = None,
     window: str | timedelta = "72h",
     baseline: Any = None,
@@ -76,6 +77,8 @@ def reply_rate(
     ----------
     messages, replies : DataFrame, Scan or Spark DataFrame
         As for `attribute_replies`; messages also needs ``status`` and what ``by`` needs.
+    list_members : DataFrame, Scan, Spark DataFrame or None
+        As for `delivery_rate`.
     by : str, sequence of str or None
         Groups of messages: column names, "hour", "day", "week", "month", "hour_of_day", "weekday", "sender",
         "country", "campaign". None is one group of all.
@@ -144,7 +147,8 @@ def reply_rate(
     0          2        1   0.5
     """
     within = length(window, "reply_rate")
-    with open_tables("reply_rate", messages=messages, replies=replies) as tables:
+    given = {"messages": messages, "replies": replies, "list_members": list_members}
+    with open_tables("reply_rate", **given) as tables:
         tables.require("messages", "status")
         keys, present = group_keys(tables, "messages", by, tz=tz, days=True), tables.now(now, "messages")
         tables.add("answers", _answers_by_row(from_people(attributed(tables, within))))
@@ -206,6 +210,7 @@ def time_to_reply(
     messages: Source,
     replies: Source,
     *,
+    list_members: Source | None = None,
     by: By = None,
     window: str | timedelta = "72h",
     tz: str = "UTC",
@@ -216,6 +221,8 @@ def time_to_reply(
     ----------
     messages, replies : DataFrame, Scan or Spark DataFrame
         As for `attribute_replies`.
+    list_members : DataFrame, Scan, Spark DataFrame or None
+        As for `delivery_rate`.
     by : str, sequence of str or None
         Groups of replies by the message they answer: "campaign", "sender", "hour", "day", "week", "month",
         "hour_of_day", "weekday" (of sending), "country", or a column of `attribute_replies`.
@@ -261,7 +268,8 @@ def time_to_reply(
     0        2    70.0        0.5
     """
     people = from_people(attribute_replies(messages, replies, window=window).dropna(subset="message_id"))
-    with open_tables("time_to_reply", replies=people.assign(sender=people["longcode"])) as tables:
+    people = people.assign(sender=people["longcode"])
+    with open_tables("time_to_reply", replies=people, list_members=list_members) as tables:
         keys = group_keys(tables, "replies", by, tz=tz)
         rows = keys.finish(tables.query(f'SELECT {keys.select} "minutes" FROM {keys.source}'))
         groups = rows.groupby(keys.names, dropna=False) if keys.names else [((), rows)]

@@ -20,7 +20,7 @@ _GSM_BASIC = (
 _GSM_EXTENDED = "\f^{}\\[~]|€"
 _NOT_GSM = re.compile(f"[^{re.escape(_GSM_BASIC + _GSM_EXTENDED)}]")
 _EXTENDED = re.compile(f"[{re.escape(_GSM_EXTENDED)}]")
-_HALF = re.compile("([0-9])([¼½¾⅐-⅞])")
+_BESIDE_A_FRACTION = re.compile("(?<=[0-9¼½¾⅐-⅞])(?=[¼½¾⅐-⅞])|(?<=[¼½¾⅐-⅞])(?=[0-9])")
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0f\uffa0\u0300-\u036f]")
 _OUTSIDE_BASIC = re.compile("[\U00010000-\U0010ffff]")
 _ALIKE = {
@@ -150,6 +150,8 @@ def _compatible(character: str) -> str | None:
     if kind in ("<super", "<sub", ""):
         digit = unicodedata.decimal(character, None)
         return None if digit is None else str(digit)
+    if kind == "<circle":
+        return f"({plain})"  # beside a digit it would be another number
     return plain if plain != character else None
 
 
@@ -175,7 +177,7 @@ def gsm_text(text: str) -> str | None:
     >>> gsm_text("5\u00d74 = 20, 2\u00bd kg"), gsm_text("谢谢") is None
     ('5x4 = 20, 2 1/2 kg', True)
     """
-    text = _HALF.sub(r"\1 \2", unicodedata.normalize("NFC", text))
+    text = _BESIDE_A_FRACTION.sub(" ", unicodedata.normalize("NFC", text))
     alike = {c: _gsm_alike(c) for c in set(text)}
     if None in alike.values():
         return None

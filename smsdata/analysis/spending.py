@@ -187,6 +187,7 @@ def spent_on_dead(
     dlrs: Source,
     campaigns: Source,
     *,
+    list_members: Source | None = None,
     by: By = None,
     known_after: str | timedelta = "73h",
     tz: str = "UTC",
@@ -203,6 +204,8 @@ def spent_on_dead(
         The table dlrs: ``message_id``, ``msisdn``, ``sent_at``, ``status``, over the whole time to look back.
     campaigns : DataFrame, Scan or Spark DataFrame
         The table campaigns: ``message_id``, ``cost`` and the four status counters, for the prices.
+    list_members : DataFrame, Scan, Spark DataFrame or None
+        As for `delivery_rate`.
     by : str, sequence of str or None
         Groups of recipients: column names, "campaign", "list", "hour", "day", "week", "month", "hour_of_day",
         "weekday", "country". None is one group of all.
@@ -263,7 +266,8 @@ def spent_on_dead(
     0           2   0.18                1        0.08
     """
     lag = length(known_after, "spent_on_dead")
-    with open_tables("spent_on_dead", dlrs=dlrs, campaigns=campaigns) as tables:
+    given = {"campaigns": campaigns, "list_members": list_members}
+    with open_tables("spent_on_dead", dlrs=dlrs, **given) as tables:
         _require_campaigns(tables)
         tables.require("dlrs", "message_id", "msisdn", "sent_at", "status")
         tables.require_keys("dlrs", ("message_id", "msisdn"))

@@ -127,6 +127,8 @@ def _week_of_hours(rates: pd.DataFrame, *, of: str, title: str, what: str, ax: A
     large = rates[rates[of] >= _JUDGED]
     cells[large["weekday"].astype(int), large["hour_of_day"].astype(int)] = large["rate"]
     picture = ax.imshow(cells, aspect="auto", cmap="cividis")
+    if large["rate"].isna().all():
+        picture.set_clim(0, 1)  # no cell tells a scale of its own
     few = rates[rates[of] < _JUDGED]
     if len(few):
         ax.plot(
@@ -159,7 +161,7 @@ def draw_dots(
     known = ~np.isnan(center)
     dense = upright and len(shown) > _DENSE
     if dense:
-        band = ax.fill_between(place, center - reach[0], center + reach[1], color=BLUE, alpha=0.2, lw=0)
+        band = ax.fill_between(place, center - reach[0], center + reach[1], color=BLUE, alpha=0.35, lw=0)
         band.set_label("95% interval")
         marks = ("rate", marks[1])
     for which, face, label in ((known & filled, BLUE, marks[0]), (known & ~filled, paper(ax), marks[1])):
@@ -400,8 +402,10 @@ def _named(kind: str, run: Sequence[str]) -> str:
 def write_values(ax: Axes, ends: Iterable[float], words: Sequence[str]) -> None:
     """Write each bar's value behind its end, and leave room for it."""
     places = [float(end) for end in ends]
+    free = {"fc": paper(ax), "ec": "none", "pad": 0.5}  # no grid line strikes the words through
+    how: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "bbox": free}
     for y, (end, text) in enumerate(zip(places, words, strict=True)):
-        ax.annotate(text, (end, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5)
+        ax.annotate(text, (end, y), xytext=(4, 0), **how)
     longest = max((len(text) for text in words), default=0)
     ax.set_xlim(0, max(places, default=0) * (1.05 + 0.019 * longest) or 1)
 
@@ -435,6 +439,11 @@ def clock_axis(ax: Axes, seconds: pd.Series) -> None:
     ax.set_xscale("log")
     ax.set_xlim(max(0.8, low / 1.5), max(high, 2.0) * 1.5)
     left, right = ax.get_xlim()
-    ticks = {at: name for at, name in _CLOCK.items() if left <= at <= right}
+    ticks: dict[float, str] = {}
+    for at, name in _CLOCK.items():
+        # A label takes a fourteenth of the axis.
+        near = ticks and math.log(at / max(ticks)) < math.log(right / left) / 14
+        if left <= at <= right and not near:
+            ticks[at] = name
     ax.set_xticks(list(ticks), list(ticks.values()))
     ax.xaxis.set_minor_formatter(NullFormatter())

@@ -171,8 +171,10 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 def _trend_marks(trend: pd.DataFrame, few: Any, paper: Any) -> list[tuple[str, Any, dict[str, Any]]]:
     mature = trend["mature"].fillna(False).to_numpy(bool)
     out = trend["outside"].isin(["above", "below"]).to_numpy(bool)
+    inside = (trend["outside"] == "inside").fillna(value=False).to_numpy(bool)
     return [
-        ("inside", mature & ~out & ~few, {"marker": "o", "color": _axes.BLUE, "ms": 4}),
+        ("inside", inside, {"marker": "o", "color": _axes.BLUE, "ms": 4}),
+        ("not judged", mature & ~inside & ~out & ~few, {"marker": "o", "color": _axes.GREY, "ms": 4}),
         ("outside", out, {"marker": "D", "color": _axes.RED, "ms": 7}),
         ("not mature", ~mature & ~few, {"marker": "o", "mec": _axes.BLUE, "mfc": paper, "ms": 5}),
     ]

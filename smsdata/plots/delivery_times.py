@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from smsdata.plots import _axes
+
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 _FROM = 0.1  # s; where a logarithmic axis has its 0
 
@@ -73,18 +76,20 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     )
 
 
-def _at_the_latest(part: pd.DataFrame) -> tuple[Any, Any, Any, Any]:
-    """Give times, and the curve with its band there, where each step is taken as late as it can be.
+def _at_the_latest(part: pd.DataFrame) -> tuple[Floats, Floats, Floats, Floats]:
+    """Give latest times in order, and the interval and the share of all messages delivered by each.
 
-    A receipt at a whole minute may be later than one after it: its step moves behind that one's.
+    Receipts cut to the minute may be later than others that came after them: each counts when it must be in.
     """
     x = part["seconds_high"].clip(lower=1).to_numpy("float64")
     low, share, high = (part[name].to_numpy("float64") for name in ("low", "incidence", "high"))
-    if (np.diff(x) >= 0).all():
-        return x, low, share, high
     order = np.argsort(x, kind="stable")
-    moved = np.cumsum(np.diff(share, prepend=0.0)[order])
-    return x[order], np.interp(moved, share, low), moved, np.interp(moved, share, high)
+    if (order[1:] > order[:-1]).all():
+        return x, low, share, high
+    later = np.cumsum(np.diff(share, prepend=0.0)[order])
+    known = ~np.isnan(low)
+    low, high = (np.interp(later, share[known], band[known]) for band in (low, high))
+    return x[order], low, later, high
 
 
 def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

@@ -90,6 +90,7 @@ def optouts(periods: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.step(times, count, where="post", color=color, marker="o", ms=3, label=f"{source} ({len(part):,})")
     _axes.date_axis(ax)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_ylim(bottom=0)
     review, back = int((~periods["certain"]).sum()), int(periods["cleared_at"].notna().sum())
     extra = f"{len(dated):,} drawn, {review:,} for review, {back:,} taken back"
     extra = f"{periods['msisdn'].nunique():,} persons, {extra}"

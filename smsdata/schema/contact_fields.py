@@ -6,6 +6,7 @@ Owns what becomes of a number whose lists say different things. Imports of smsda
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import orjson
 import pandas as pd
@@ -15,6 +16,8 @@ from smsdata.errors import UsageError
 
 def with_contact_field(frame: pd.DataFrame, list_members: pd.DataFrame, field: str) -> pd.DataFrame:
     """Add a custom field of the contacts as a column, to group by it: ``by="contact_plan"``.
+
+    Helpers that take ``list_members`` do it themselves: ``by="contact:plan"``.
 
     Parameters
     ----------
@@ -65,22 +68,48 @@ def with_contact_field(frame: pd.DataFrame, list_members: pd.DataFrame, field: s
         raise UsageError(
             f"with_contact_field: the frame has a column {name} already; drop or rename it first."
         )
+    numbers = frame["msisdn"].dropna().unique()
+    one = value_by_number("with_contact_field", list_members, field, numbers, stacklevel=3)
+    return frame.assign(**{name: frame["msisdn"].map(one).astype("str")})
+
+
+def value_by_number(
+    helper: str, list_members: pd.DataFrame, field: str, numbers: Any, *, stacklevel: int
+) -> pd.Series:
+    """Give the one value of a custom field of each number that has one; warn of those that have several.
+
+    Parameters
+    ----------
+    helper : str
+        Who asks, for errors and warnings.
+    list_members : DataFrame
+        As for `with_contact_field`.
+    field : str
+        The name of the custom field.
+    numbers : array of str
+        Those that it is asked for.
+    stacklevel : int
+        As for `warnings.warn`, of this function.
+
+    Raises
+    ------
+    UsageError
+        If no contact has the field.
+    """
     values = _field_values(list_members, field)
     if values.empty:
         known = ", ".join(_field_names(list_members)[:20]) or "none"
-        raise UsageError(f"with_contact_field: no contact has a field {field!r}; there are: {known}.")
+        raise UsageError(f"{helper}: no contact has a field {field!r}; there are: {known}.")
     several = values.index[values.index.duplicated()].unique()
-    numbers = frame["msisdn"].dropna().unique()
     unclear = int(pd.Index(numbers).isin(several).sum())
     if unclear:
         warnings.warn(
-            f"with_contact_field: {unclear:,} of {len(numbers):,} numbers have different values of {field!r} "
-            f"in their lists; their {name} is missing. Give the members of one list to have one value.",
+            f"{helper}: {unclear:,} of {len(numbers):,} numbers have different values of {field!r} "
+            "in their lists; theirs is missing. Give the members of one list to have one value.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=stacklevel,
         )
-    one = values[~values.index.isin(several)]
-    return frame.assign(**{name: frame["msisdn"].map(one).astype("str")})
+    return values[~values.index.isin(several)]
 
 
 def _field_values(list_members: pd.DataFrame, field: str) -> pd.Series:

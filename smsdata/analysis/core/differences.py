@@ -274,6 +274,11 @@ def _correlation(
     usable = alike & (first.alone > 0) & (second.alone > 0)
     product = np.sqrt(variance[0] * variance[1])
     found = np.divide(variance[0] + variance[1] - apart, 2 * product, out=none, where=usable & (product > 0))
+    # That all numbers fared alike is no proof that the next will: as Newcombe corrects pairs for continuity.
+    spread = first.p * (1 - first.p) * second.p * (1 - second.p)
+    pairs = np.max([one["m"] for one in shared.values()], axis=0)
+    least = np.divide(0.5, pairs * np.sqrt(spread), out=np.zeros(len(spread)), where=usable)
+    found = np.where(found > 0, np.maximum(found - least, 0.0), found)
     # Engines add up in any order: without the last digits they agree.
     correlation: Floats = np.clip(np.nan_to_num(found), -1.0, 1.0).round(9)
     return correlation

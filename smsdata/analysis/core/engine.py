@@ -151,7 +151,11 @@ class Tables:
 
     def has(self, table: str, *columns: str) -> bool:
         """Tell whether the table is there with all these columns; UsageError if one is of another kind."""
-        if table not in self or not set(columns) <= self._columns[table].keys():
+        if table not in self:
+            return False
+        if not set(columns) <= self._columns[table].keys():
+            for column in (_NUMBERS & set(columns)) - self._columns[table].keys():
+                _refuse_mixed(self.helper, table, column, self._sources[table])
             return False
         for column in columns:
             self._fits(table, column, self._columns[table][column])
@@ -216,7 +220,7 @@ class Tables:
                 f"{self.rows(right):,} rows of {right} by {names}: are both of the same account and time, "
                 "and spelled alike (smsdata.to_msisdn)?",
                 UserWarning,
-                stacklevel=_levels_to_the_caller(),
+                stacklevel=levels_to_the_caller(),
             )
 
     def total(self, table: str, condition: str = "") -> str:
@@ -303,9 +307,6 @@ class Tables:
         return int(self._engine.run(sql, values).column("n")[0].as_py())
 
     def _missing(self, table: str, column: str) -> str:
-        source = self._sources.get(table)
-        if column in _NUMBERS and isinstance(source, pd.DataFrame) and column in source.columns:
-            return f"{self.helper}: {table}.{column} mixes types. {number_advice(table, column)}"
         holders = ", ".join(tables_with(column))
         known = f"; tables that have it: {holders}" if holders else ""
         has = ", ".join(self._columns[table]) or "no columns"
@@ -325,9 +326,11 @@ class Tables:
             spelled = spelled_otherwise(source[column])
         else:
             name = quoted(column)
+            # Nearly all numbers are whole ones written plainly, and need no regular expression.
             spelled = self._count(
-                f"SELECT count(*) AS n FROM @{table} WHERE regexp_like({name}, :spelled) "
-                f"AND NOT regexp_like({name}, :plain)",
+                f"SELECT count(*) AS n FROM @{table} WHERE CASE "
+                f"WHEN CAST(TRY_CAST({name} AS BIGINT) AS STRING) = {name} AND {name} >= '1' THEN FALSE "
+                f"ELSE regexp_like({name}, :spelled) AND NOT regexp_like({name}, :plain) END",
                 spelled=SPELLED,
                 plain="^[1-9][0-9]*$",
             )
@@ -493,6 +496,12 @@ def _advice(source: Source, table: str, column: str) -> str:
     return "Convert its distinct numbers with smsdata.to_msisdn, and join what that gives."
 
 
+def _refuse_mixed(helper: str, table: str, column: str, source: Source) -> None:
+    """Raise UsageError if a frame has the numbers, but in so many types that no engine took them."""
+    if isinstance(source, pd.DataFrame) and column in source.columns:
+        raise UsageError(f"{helper}: {table}.{column} mixes types. {number_advice(table, column)}")
+
+
 def _all_differ(values: pd.Series) -> bool:
     """Tell cheaply that whole numbers in few rising runs do not repeat; False where that is not sure."""
     if values.dtype != "int64":
@@ -504,7 +513,7 @@ def _all_differ(values: pd.Series) -> bool:
     return bool((ordered[1:] != ordered[:-1]).all())
 
 
-def _levels_to_the_caller() -> int:
+def levels_to_the_caller() -> int:
     """Count the frames from who warns up to the first one outside of analysis, which the warning names."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals["__name__"].startswith("smsdata.analysis."):

@@ -1,7 +1,7 @@
 """Grouping by columns, by local time and by country: the part of a SQL text that ``by`` and ``tz`` decide.
 
 Owns the names a caller may group by, the check of time zones and how a group comes back. Imports of smsdata
-only errors and, within core, the engine, the dialect, column_types and countries.
+only errors, `schema` and, within core, the engine, the dialect, column_types and countries.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import pandas as pd
 from smsdata.analysis.core.column_types import instants
 from smsdata.analysis.core.countries import countries_of
 from smsdata.analysis.core.dialect import quoted
-from smsdata.analysis.core.engine import DAY_MICROS, MICROS, Tables
+from smsdata.analysis.core.engine import DAY_MICROS, MICROS, Tables, levels_to_the_caller
 from smsdata.errors import UsageError
+from smsdata.schema.contact_fields import value_by_number
 from smsdata.schema.kinds import TYPES
 
 By: TypeAlias = str | Sequence[str] | None
@@ -69,6 +70,9 @@ _OCCASIONS = {
     "id",
 }
 """Groups that are an occasion themselves: of their days nothing can vary."""
+
+_CONTACT = "contact:"
+"""What stands before the name of a custom field of contacts."""
 
 _NEVER_NULL = {"id", "message_id", "campaign"}
 
@@ -150,7 +154,8 @@ def group_keys(
         begin, a naive ``datetime64[us]``); "week_from_sunday" and other weekdays, "year_from_july" and
         "quarter_from_july" and other months; "hour_of_day" (0-23), "weekday" (0 = Monday), "sender",
         "campaign" (the send,
-        ``message_id``), "list", "country". A column of that name in the table goes first; but a column
+        ``message_id``), "list", "country"; "contact:plan" and other custom fields of contacts, where the
+        helper was given ``list_members``. A column of that name in the table goes first; but a column
         ``month`` beside the instant is the folder that a file of the store lies in, and no group.
     tz : str
         The IANA time zone in which hours, days, weeks and months begin.
@@ -170,11 +175,7 @@ def group_keys(
     keys = tuple(_group_key(tables, table, kinds, name, local) for name in names)
     lasting = days and names and not _OCCASIONS & set(names)
     day = _TIME_SQL["day"].format(t=local or _local(tables, table, tz, at)) if lasting else ""
-    if "country" not in names or "country" in kinds:
-        return Keys(keys, f"@{table}", day)
-    _add_countries(tables, table)
-    joined = f'(SELECT t.*, c."country" FROM @{table} t LEFT JOIN @countries c ON t."msisdn" = c."msisdn")'
-    return Keys(keys, joined, day)
+    return Keys(keys, _with_columns(tables, table, [name for name in names if name not in kinds]), day)
 
 
 def partial_periods(
@@ -255,21 +256,51 @@ def _group_key(tables: Tables, table: str, kinds: dict[str, str], name: str, loc
     if name in _TIMES and name not in kinds:
         date = f"date_from_unix_date(CAST(floor({local} / {DAY_MICROS}) AS INT))"
         return Key(name, _TIMES[name][0].format(t=local, date=date), _TIMES[name][1])
+    if name.startswith(_CONTACT) and name not in kinds:
+        tables.require(table, "msisdn")
+        if "list_members" not in tables:
+            raise UsageError(
+                f"{tables.helper}: by={name!r} needs the contacts: list_members=store.scan('list_members')."
+            )
+        return Key(name, quoted(name), "text")
     if name == "country" and name not in kinds:
         tables.require(table, "msisdn")
         return Key(name, '"country"', "text")
     if column not in kinds and name not in _ALIASES:
         times = [word for word in _TIMES if "_from_" not in word] + ["week_from_sunday", "year_from_july"]
-        known = ", ".join([*times, *_ALIASES, "country", *kinds])
+        known = ", ".join([*times, *_ALIASES, "country", "contact:FIELD", *kinds])
         raise UsageError(f"{tables.helper}: by={name!r} is unknown; {table} can be grouped by {known}.")
     tables.require(table, column)
     kind = kinds[column]
     return Key(name, f"unix_micros({quoted(column)})" if kind == "instant" else quoted(column), kind)
 
 
-def _add_countries(tables: Tables, table: str) -> None:
-    distinct = tables.query(f'SELECT DISTINCT "msisdn" FROM @{table} WHERE "msisdn" IS NOT NULL')
-    tables.add("countries", countries_of(distinct["msisdn"]))
+def _with_columns(tables: Tables, table: str, names: list[str]) -> str:
+    """Write the SQL of a table with what is known of its numbers elsewhere: country, fields of contacts."""
+    added = [name for name in dict.fromkeys(names) if name == "country" or name.startswith(_CONTACT)]
+    if not added:
+        return f"@{table}"
+    distinct = tables.query(f'SELECT DISTINCT "msisdn" FROM @{table} WHERE "msisdn" IS NOT NULL')["msisdn"]
+    columns, joins = "", ""
+    for place, name in enumerate(added):
+        known = countries_of(distinct) if name == "country" else _contact_values(tables, name, distinct)
+        tables.add(f"known_{place}", known)
+        columns += f", k{place}.{quoted(name)}"
+        joins += f' LEFT JOIN @known_{place} k{place} ON t."msisdn" = k{place}."msisdn"'
+    return f"(SELECT t.*{columns} FROM @{table} t{joins})"
+
+
+def _contact_values(tables: Tables, name: str, numbers: pd.Series) -> pd.DataFrame:
+    """Give the value of a custom field of contacts by number, as `smsdata.with_contact_field` takes it."""
+    tables.require("list_members", "msisdn", "fields")
+    gone = ', "gone_at"' if tables.has("list_members", "gone_at") else ""
+    contacts = tables.query(f"""
+        SELECT DISTINCT "msisdn", "fields"{gone} FROM @list_members WHERE "fields" IS NOT NULL
+    """)
+    field = name.removeprefix(_CONTACT)
+    level = levels_to_the_caller()
+    values = value_by_number(tables.helper, contacts, field, numbers, stacklevel=level + 1)
+    return pd.DataFrame({"msisdn": values.index.astype("str"), name: values.to_numpy()}).astype("str")
 
 
 def _local(tables: Tables, table: str, tz: str, at: str) -> str:
