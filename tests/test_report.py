@@ -229,17 +229,18 @@ def test_report_reads_no_table_whole(store: Store) -> None:
     assert report_page(NeverWhole(store.path), october()).html == report_page(store, october()).html
 
 
-def test_report_takes_numbers_as_the_store_spells_them(tmp_path: Path) -> None:
-    """As a gateway gave them: a spelling that no other table has is no reason to compare nothing."""
+@pytest.mark.parametrize(("number", "sender"), [("0491570156", "61491570006"), ("61491570156", "ACME")])
+def test_report_compares_what_it_can(number: str, sender: str, tmp_path: Path) -> None:
+    """Neither numbers that no other table spells so, nor senders that are names, keep the rest apart."""
     store, at = Store(tmp_path / "store"), [instant(f"2026-{month:02d}-05") for month in (9, 10)]
     told: dict[str, Any] = {"sent_at": at, "synced_at": [NOW] * 2, "status": ["delivered"] * 2}
+    told |= {"id": [1, 2], "message_id": [1, 2], "msisdn": [number] * 2, "sender": [sender] * 2}
     with store.writing():
-        store.merge(
-            "messages", rows("messages", 2, id=[1, 2], message_id=[1, 2], msisdn=["0491570156"] * 2, **told)
-        )
+        store.merge("messages", rows("messages", 2, **told))
     html = report_page(store, october()).html
     assert "against 100.0% before" in html
     assert "could not be computed" not in html
+    assert ("nothing older than 73 hours that can be answered" in html) == (sender == "ACME")
 
 
 def test_report_of_an_empty_store_says_what_is_missing(tmp_path: Path) -> None:

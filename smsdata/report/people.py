@@ -182,7 +182,7 @@ def _reply_rate(section: Section, sources: Sources) -> None:
     rate = reply_rate(sources.within("messages"), replies).iloc[0]
     change = ("", "")
     if sources.compare:
-        why = sources.not_comparable("messages")
+        why = sources.not_comparable("messages", answerable=True)
         change = ("not compared", why) if why else _reply_change(sources, replies)
     out_of = (
         f"of {int(rate['delivered']):,} delivered that can be answered; {percent(rate['pending_share'])} "

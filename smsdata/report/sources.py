@@ -82,17 +82,20 @@ class Sources:
         """The rows of a scan, those of the period told apart from all earlier ones."""
         return SplitScan(scan, self.period.since, time)
 
-    def not_comparable(self, table: str) -> str:
+    def not_comparable(self, table: str, *, answerable: bool = False) -> str:
         """Why rates of this period and the one before cannot be compared; empty where they can.
 
-        Only rows sent more than 73 hours before the last of them was read are compared.
+        Only rows sent more than 73 hours before the last of them was read are compared; with `answerable`
+        only messages from senders that can receive.
         """
+        which = "AND NOT regexp_matches(sender, '[^+0-9]')" if answerable else ""
         old = self.rows(
             f"WITH sent AS (FROM {self.both(table).sql()}) SELECT DISTINCT reported FROM sent "
-            "WHERE sent_at <= (SELECT max(synced_at) FROM sent) - INTERVAL 73 HOUR"
+            "WHERE sent_at <= (SELECT max(synced_at) FROM sent) - INTERVAL 73 HOUR " + which
         )["reported"].tolist()
         missing = [which for which in (THIS, BEFORE) if which not in old]
-        return f"{missing[0]} has nothing older than 73 hours" if missing else ""
+        what = "nothing older than 73 hours" + (" that can be answered" if answerable else "")
+        return f"{missing[0]} has {what}" if missing else ""
 
     @cached_property
     def rates(self) -> pd.DataFrame:
