@@ -129,13 +129,13 @@ def apply(
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
             run.report.attention += _kept_in_step(store, client.now())
-        with nullcontext() if dry_run else journal.changing(_command(about, tier)):
+        with nullcontext() if dry_run else journal.changing(_command_to_go_on(about, tier)):
             run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
         run.report.calls = client.calls - began
     return run.report
 
 
-def _command(about: Mapping[str, Any], tier: str) -> str:
+def _command_to_go_on(about: Mapping[str, Any], tier: str) -> str:
     """Write the command line that goes on with a plan."""
     more = "" if tier == "remove" else f" --tier {tier}"
     return f"smsdata clean --apply {shlex.quote(str(about['file']))}{more}"
