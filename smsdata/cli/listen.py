@@ -43,9 +43,7 @@ def listen_command(
         bool, typer.Option("--status", help="Show what was received, and what is missing.")
     ] = False,
     tail: Annotated[bool, typer.Option("--tail", help="Show callbacks as they come.")] = False,
-    clear: Annotated[
-        bool, typer.Option("--clear", help="Show everything in full, for --tail.")
-    ] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Show everything in full, for --tail.")] = False,
 ) -> int:
     """Receive the gateway's callbacks until Ctrl-C: each is on disk before it is answered."""
     if status:
