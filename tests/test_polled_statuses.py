@@ -132,6 +132,18 @@ def test_what_polls_and_callbacks_say_in_new_keys_is_kept_side_by_side(store: St
     assert shown(store)["extra"] == '{"callback":{"campaign":"spring"},"polled":{"carrier":"red"}}'
 
 
+@pytest.mark.parametrize("silent_first", [True, False])
+def test_a_poll_whose_status_cannot_be_read_says_nothing_of_when_one_was_seen(
+    store: Store, silent_first: bool
+) -> None:
+    for status, hours in ((None, 9), ("hard-bounce", 2))[:: 1 if silent_first else -1]:
+        seen(store, "polled", status, hours)
+    seen(store, "polled", "delivered", 5)
+    assert shown(store)["status"] == "delivered", "the later of two ends that were seen"
+    history = store.rows("status_history").to_pylist()
+    assert {row["observed_at"].hour for row in history} == {14, 17}
+
+
 # ---- messages --------------------------------------------------------------------------------------------
 
 

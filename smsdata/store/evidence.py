@@ -71,6 +71,7 @@ Knows no file: `merging` reads what is stored and writes what comes out. Imports
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -292,19 +293,35 @@ def merged(table: str, old: pa.Table, new: pa.Table, source: str = "polled") -> 
     if table == "messages":
         made["status"], told = _status_of_message(old, new)
     if table == "dlrs":
-        silent = pc.is_null(new.column("status"))
-        told = pc.if_else(silent, told_by_callbacks(old), new.column("told"))
-        tells = _tells_who(old, new, later)
-        for name in ("list_id", "first_name", "last_name", "source"):
-            made[name] = pc.if_else(tells, new.column(name), old.column(name))
-        made["status"] = pc.coalesce(new.column("status"), old.column("status"))  # null: it could not be read
-        flags = old.column("optout"), new.column("optout")
-        made["optout"] = pc.coalesce(pc.or_kleene(*flags), *reversed(flags))
-        mine, theirs = old.column("delivered_at"), new.column("delivered_at")
-        made["delivered_at"] = pc.coalesce(pc.if_else(pc.less(theirs, mine), theirs, mine), mine, theirs)
+        told = _merge_dlrs(made, old, new, later, source)
     if marks:
         made["extra"] = met_extra(old, new, later, source, told)
     return pa.Table.from_arrays([made[f.name] for f in arrow], schema=arrow)
+
+
+def _merge_dlrs(
+    made: dict[str, Any], old: pa.Table, new: pa.Table, later: pa.ChunkedArray, source: str
+) -> pa.ChunkedArray:
+    """Put the columns of dlrs right that follow rules of their own; gives where callbacks told a status."""
+    silent = pc.is_null(new.column("status"))
+    if source == "polled":
+        made["synced_at"] = _seen_with_status(old, new, made["synced_at"])
+    tells = _tells_who(old, new, later)
+    for name in ("list_id", "first_name", "last_name", "source"):
+        made[name] = pc.if_else(tells, new.column(name), old.column(name))
+    made["status"] = pc.coalesce(new.column("status"), old.column("status"))  # null: it could not be read
+    flags = old.column("optout"), new.column("optout")
+    made["optout"] = pc.coalesce(pc.or_kleene(*flags), *reversed(flags))
+    mine, theirs = old.column("delivered_at"), new.column("delivered_at")
+    made["delivered_at"] = pc.coalesce(pc.if_else(pc.less(theirs, mine), theirs, mine), mine, theirs)
+    return pc.if_else(silent, told_by_callbacks(old), new.column("told"))
+
+
+def _seen_with_status(old: pa.Table, new: pa.Table, otherwise: pa.ChunkedArray) -> pa.ChunkedArray:
+    """When dlrs were last seen, which is evidence for their status: not when it could not be read."""
+    silent, was_silent = (pc.is_null(rows.column("status")) for rows in (new, old))
+    seen = pc.if_else(pc.and_(silent, pc.invert(was_silent)), old.column("synced_at"), otherwise)
+    return pc.if_else(pc.and_(was_silent, pc.invert(silent)), new.column("synced_at"), seen)
 
 
 def _tells_who(old: pa.Table, new: pa.Table, later: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -286,6 +286,10 @@ class Sequences:
             self.store.save_state()
             for table, made in rows.items():
                 self.store.merge(table, pa.Table.from_pylist(made, schema=schema(table)))
+                if table == "messages" and made:  # which follow their dlrs, as in a sync
+                    polled = pa.Table.from_pylist(made, schema=schema(table))
+                    dlrs = self.store.tables.rows_sharing("dlrs", polled, "message_id")
+                    self.store.merging.copy_statuses_to_messages(dlrs)
 
     def _poll_one(self, send: int, number: str, rows: dict[str, list[dict[str, Any]]]) -> None:
         rng, model = self.rng, self.model.of(send, number)
@@ -295,6 +299,7 @@ class Sequences:
             place = int(number)
             rows["messages"].append({**row, "id": place, "status": status, "message": "", "synced_at": at})
             model.poll_message(status, at)
+            model.follow()
         if rng.random() < 0.3:
             word, at = rng.choice([*WORDS, None]), self._moment()
             rows["dlrs"].append({**row, "status": word, "copies": 1, "source": "polled", "synced_at": at})
