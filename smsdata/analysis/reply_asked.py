@@ -189,6 +189,12 @@ _LEAVES = re.compile(
 )
 _STAYS = re.compile(r"[OG]")
 _GONE = re.compile(r"[UJXA]|D.?[PL]|L.{0,2}D|N.{0,3}M|M.{0,2}N|S.?M|EM")
+# To leave an appointment or an order: the other choice where one word confirms, "SI per confermare, NO per disdire".
+_CANCELS = re.compile(
+    r"cancel|annul|anul|disdi|storn|absag|afzeg|aflys|avlys|avbok|avbestil|iptal|отмен|скасу|откаж|отказ|otkaz"
+    r"|otkaž|odwol|zrus|lemond|peru|ακυρ|batal|huy|取消|キャンセル|취소|ยกเลิก|لغو|انصراف|الغاء|لالغاء|ביטול|לבטל"
+    r"|रद्द|বাতিল|ਰੱਦ|ரத்து|منسوخ|ghairi"
+)
 # Between two instructions of one sentence: "Reply PAUSE to skip a week, END to leave".
 _NEXT_ONE = re.compile(r"[,;،、；，]\s*")
 # Before the purpose of a word ("STOP to hold it at the depot"), in languages that have such a word.
@@ -240,6 +246,12 @@ class _Named:
         keywords = lexicon().bare["K"]
         return any(len(word) > 5 and skeleton(word) in keywords for word in words_of(folded))
 
+    def cancels(self, codes: list[str]) -> bool:
+        """Tell whether it cancels, and no messages: of an appointment, once another word confirms it."""
+        return _CANCELS.search(normal(self.clause)) is not None and not any(
+            set(code) & set("MRL") for code in codes
+        )
+
     def tells(self, codes: list[str]) -> bool:
         """Tell whether it says that the reader has left, rather than how to leave."""
         asks = bool(self.plain) or (self.loose and any("V" in code for code in codes))
@@ -257,6 +269,7 @@ def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozense
     back: set[str] = set()
     gone = False
     for sentence in _paired(_SENTENCE.split(message)):
+        offered = False
         for named in _clauses_with_words(sentence):
             words, codes = named.plain | named.loose, named.codes()
             told = told_in(normal(named.clause))
@@ -264,6 +277,9 @@ def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozense
                 back |= words
             elif any(_STAYS.search(code) for code in codes):
                 other |= words
+                offered = bool(words)
+            elif offered and named.plain and named.cancels(codes):
+                unclear |= named.plain
             elif named.leads_out(codes) and "g" not in told and not (gone and named.plain):
                 leave |= words
             elif gone:
@@ -316,6 +332,8 @@ def _standing_out(sentence: str) -> _Named:
     before = ""
     for match in _STANDS_OUT.finditer(unmarked):
         word = match[1] or match[0]
+        if len(word) == 1 and unmarked[match.end() : match.end() + 1] in ("'", "’"):
+            continue  # an article: "T'has donat de baixa"
         capital = word.isupper() and len(word) <= 14 and fold(word) not in _NO_WORDS
         number = word.isdigit() and len(word) <= 2 and not _beside_a_sign(unmarked, match)
         if match[1] or capital or number or (match.span() in sent and _CASELESS.search(word)):

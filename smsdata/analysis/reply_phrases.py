@@ -247,19 +247,22 @@ _PLAIN = {
     "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX](?:[^GO]{0,2}[PMEL]|$)"),
     "stop + messages": re.compile(r"(?<!N)S[^NGO?]{0,3}M"),
     "send + stop": re.compile(r"[VM][^NGO?]{0,2}S.?$"),
-    "do not + send": re.compile(r"N[^SGO]{0,2}V[^GO]{0,3}[PMEL].?$|[EP].?N.?V.{0,2}$|N.?V.?[PME]"),
+    "do not + send": re.compile(r"N[^SGO]{0,2}V[^GO]{0,3}[PMEL].?$|[EP].?N.?V.{0,2}$|N.?V.?[PME](?!\.\.)"),
     "do not send": re.compile(r"X[^GO]{0,3}[MEPL]|[MEPL][^GO]{0,2}X|^.?X.?$"),
     "do not want + messages": re.compile(r"N[^SGO]{0,2}W[^GO]{0,3}[MR]|N[^SGO]?R[^GO]{0,2}[ME]"),
     "messages + do not want": re.compile(r"M[^GO]{0,2}NW|MW[^GO]?N"),
     "no more + messages": re.compile(r"N.{0,2}M.?E|N.?E.?M"),
     "remove + number": re.compile(r"(?<!N)D[.P]?L|[PL][^NGO]{0,2}L?[^NGO]{0,2}D|L[^NGO]{0,2}D"),
-    "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U|(?<!N)U[^NGOJ]{0,2}[PML]"),
+    "unsubscribe": re.compile(
+        r"^(?=[^.]*\.?[^.]*$)[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U.{0,2}$|(?<!N)U[^NGOJ]{0,2}[PML]"
+    ),
 }
 _LIKELY = {
     "remove + me": re.compile(r"(?<!N)D.?P.?$|^.{0,2}P.?D.?$|(?<!N)D[^NGO]{0,3}L"),
     "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX]"),
     "complaint": re.compile(r"C"),
     "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$"),
+    "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U"),
 }
 _NEGATED = re.compile(r"N.?[SUD]|N[.P]{2}S")
 

@@ -132,12 +132,18 @@ _NO_IDIOM = re.compile(
     r"|\bno (?:lo )?se\b|\bnao sei\b|\bnon (?:lo )?so\b|\bnie (?:wiem|rozumiem)\b"
 )
 _CONTAINED = _any(
-    r"\bstop2|\b(?:stop|stopp|unsubscribed?|unsub|opt(?:ing)? ?(?:me )?out)\b",
+    r"\bstop2|\b(?:unsubscribed?|unsub|opt(?:ing)? ?(?:me )?out)\b",
+    r"^\W*stopp?(?: \w+){0,2}\W*$|^\W*(?:\w+ ){0,4}stopp?\W*$|^\w+ stopp?\b",
+    r"\b(?:please|pls|plz|just|said|say|saying|texted|replied|sent|part of|and|to|you'?d) stopp?\W*(?:$|[.,!;:?])",
+    r"(?:^|[.,!;:?]\s*|\bplease |\bpls |\bjust )stopp?(?:\s*$|\s*[.,!;:]"
+    r"| (?:it|this|please|pls|plz|already|all|now|\w+ing (?:me|us|my|our))\b)",
     rf"\b(?:cancel|end|quit) (?:(?:this|these|all|my) )?{TEXT_NOUNS}\b|\bend this\b",
     r"\bdarme? de baja\b|\bdesabonner\b|\barret\b|\b(?:abmelden|afmelden)\b|\bquero sair\b|\bmuon huy\b",
     r"退[订訂]|取消[订訂]|الغاء الاشتراك",
 )
 _PHRASE = _any(
+    rf"\bno more (?:\w+ ){{1,3}}{TEXT_NOUNS}\b|(?:^|[.,!;]\s*)no more\s*[.,!;]",
+    rf"\b\d+(?:st|nd|rd|th) (?:one|time|{TEXT_NOUNS})\b",
     r"^\W*no[ -]?more\W*(?:please|pls|thanks|thx|ty)?\W*$|^(?:stop){2,}\W*$|^\W*full stop\W*$",
     r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
     r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm|call)\w*",
@@ -211,13 +217,20 @@ def _begins_with_asked(folded: str, asked: WordsAsked) -> bool:
     return alone and any(named_in(word, names) for word in _bare_spellings(clauses[0]) if len(word) > 1)
 
 
+def _said_of_another_thing(reading: Reading, asked: WordsAsked, answered: str) -> bool:
+    """Tell whether "I have to cancel" answers a message about an order or an appointment, and names no text."""
+    if reading.plain != "unsubscribe" or asked.leave or "M" in reading.marks:
+        return False
+    return "O" in read_phrases(normal(answered)).marks
+
+
 def _wrong_person(text: str, folded: str) -> bool:
     return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
 
 def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -> ReplyClass | None:
-    if reading.marred and not reading.kept:
-        return ReplyClass("optout", 4, reading.marred)
+    if (reading.marred or reading.plain) and not reading.kept:
+        return ReplyClass("optout", 4, reading.marred or reading.plain)
     if _wrong_person(text, folded) or "w" in reading.marks:
         return ReplyClass("wrong_person", 4, "wrong person")
     kindly = reading.kept or _MEANT_KINDLY.search(folded)
@@ -313,7 +326,8 @@ def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> R
     if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
         return ReplyClass("no", 3, "asked for something else")
     if _means_something_else((bare, *spellings), asked):
-        doubtful = bare in _ALWAYS_MEANT or named_in(bare, asked.unclear)
+        said = (bare, *spellings)
+        doubtful = any(word in _ALWAYS_MEANT or named_in(word, asked.unclear) for word in said)
         return ReplyClass("other", 3 if doubtful else None, "asked for something else")
     if bare in _EQUIVOCAL and asked.confirm | asked.decline and not asked.leave:
         return ReplyClass("other", 3, "asked for something else")  # "cancel", of an appointment
@@ -456,7 +470,9 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
         )
         or (
             ReplyClass("optout", 1, reading.plain)
-            if reading.plain and asked.other.isdisjoint(tokens)
+            if reading.plain
+            and asked.other.isdisjoint(tokens)
+            and not _said_of_another_thing(reading, asked, answered)
             else None
         )
         or _review_class(own, folded, asked, reading)
