@@ -16,6 +16,7 @@ from smsdata.analysis.reply_phrases import (
     concepts,
     lexicon,
     normal,
+    read_phrases,
     skeleton,
     told_in,
     wants_back,
@@ -133,6 +134,20 @@ class WordsAsked:
     unclear: frozenset[str]
     mentioned: frozenset[str]
     gone: bool
+
+
+@lru_cache(maxsize=65536)
+def marks_of_message(message: str) -> frozenset[str]:
+    """Give what matters of the answered message to how likely an opt-out is; nothing if it is not known."""
+    asked = words_asked(message)
+    marks = {
+        "message names a way out": bool(asked.leave or asked.mentioned),
+        "message names none": bool(message) and not (asked.leave or asked.mentioned),
+        "message asks to confirm": bool(asked.confirm or asked.decline),
+        "message says gone": asked.gone,
+        "message of an order": "O" in read_phrases(normal(message)).marks,
+    }
+    return frozenset(mark for mark, is_so in marks.items() if is_so)
 
 
 def _of_grammar(words: frozenset[str]) -> frozenset[str]:
