@@ -141,8 +141,6 @@ def marks_of_message(message: str) -> frozenset[str]:
     """Give what matters of the answered message to how likely an opt-out is; nothing if it is not known."""
     asked = words_asked(message)
     marks = {
-        "message names a way out": bool(asked.leave or asked.mentioned),
-        "message names none": bool(message) and not (asked.leave or asked.mentioned),
         "message asks to confirm": bool(asked.confirm or asked.decline),
         "message says gone": asked.gone,
         "message of an order": "O" in read_phrases(normal(message)).marks,
@@ -204,7 +202,7 @@ _LEAVES = re.compile(
 )
 _STAYS = re.compile(r"[OG]")
 _GONE = re.compile(r"[UJXA]|D.?[PL]|L.{0,2}D|N.{0,3}M|M.{0,2}N|S.?M|EM")
-# To leave an appointment or an order: the other choice where one word confirms, "SI per confermare, NO per disdire".
+# To leave an appointment or an order, where another word confirms it: "SI per confermare, NO per disdire".
 _CANCELS = re.compile(
     r"cancel|annul|anul|disdi|storn|absag|afzeg|aflys|avlys|avbok|avbestil|iptal|отмен|скасу|откаж|отказ|otkaz"
     r"|otkaž|odwol|zrus|lemond|peru|ακυρ|batal|huy|取消|キャンセル|취소|ยกเลิก|لغو|انصراف|الغاء|لالغاء|ביטול|לבטל"
@@ -273,39 +271,45 @@ class _Named:
         return not asks and any(_GONE.search(code) for code in codes)
 
 
+def _use_of(named: _Named, codes: list[str], *, gone: bool, offered: bool) -> str:
+    """Tell what the words of a clause are for: back, other, unclear, leave; empty if for nothing.
+
+    `gone`: the message has said that its reader left; `offered`: another word of the sentence confirms.
+    """
+    told = told_in(normal(named.clause))
+    if named.calls_back(codes, gone or "g" in told):
+        return "back"
+    if any(_STAYS.search(code) for code in codes):
+        return "other"
+    if offered and named.plain and named.cancels(codes):
+        return "unclear"
+    if named.leads_out(codes) and "g" not in told and not (gone and named.plain):
+        return "leave"
+    if gone:
+        return "back"
+    return "unclear" if len(named.plain) == 1 and _PURPOSE.search(fold(named.clause)) else ""
+
+
 def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], bool]:
     """Give the words that stand out: for leaving, for something else, for an unknown purpose.
 
     For coming back; and whether one has left.
     """
-    leave: set[str] = set()
-    other: set[str] = set()
-    unclear: set[str] = set()
-    back: set[str] = set()
+    words: dict[str, set[str]] = {use: set() for use in ("leave", "other", "unclear", "back", "")}
     gone = False
     for sentence in _paired(_SENTENCE.split(message)):
         offered = False
         for named in _clauses_with_words(sentence):
-            words, codes = named.plain | named.loose, named.codes()
+            codes = named.codes()
+            use = _use_of(named, codes, gone=gone, offered=offered)
+            words[use] |= named.plain if use == "unclear" else named.plain | named.loose
+            offered |= use == "other" and bool(named.plain | named.loose)
             told = told_in(normal(named.clause))
-            if named.calls_back(codes, gone or "g" in told):
-                back |= words
-            elif any(_STAYS.search(code) for code in codes):
-                other |= words
-                offered = bool(words)
-            elif offered and named.plain and named.cancels(codes):
-                unclear |= named.plain
-            elif named.leads_out(codes) and "g" not in told and not (gone and named.plain):
-                leave |= words
-            elif gone:
-                back |= words
-            elif len(named.plain) == 1 and _PURPOSE.search(fold(named.clause)):
-                unclear |= named.plain
             tells = "g" in told or ("l" not in told and named.tells(codes))
             gone |= tells and "?" not in sentence
-    back -= {word for word in leave if not _CASELESS.search(word)} | {"help", "info"}
-    leave -= back
-    return frozenset(leave), frozenset(other), frozenset(unclear), frozenset(back), gone or bool(back)
+    back = words["back"] - {word for word in words["leave"] if not _CASELESS.search(word)} - {"help", "info"}
+    leave, other, unclear = (frozenset(words[use]) for use in ("leave", "other", "unclear"))
+    return leave - back, other, unclear, frozenset(back), gone or bool(back)
 
 
 def _pointed_at(word: str, message: str) -> bool:

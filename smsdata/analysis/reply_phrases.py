@@ -251,7 +251,7 @@ _LIKELY = {
     "remove + me": re.compile(r"(?<!N)D.?P.?$|^.{0,2}P.?D.?$|(?<!N)D[^NGO]{0,3}L"),
     "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX]"),
     "complaint": re.compile(r"C"),
-    "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$"),
+    "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$|^(?:S|SE|ES)$"),
     "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U"),
 }
 _NEGATED = re.compile(r"N.?[SUD]|N[.P]{2}S")
@@ -301,9 +301,9 @@ def read_phrases(folded: str) -> Reading:
     kept = False
     asks = "?" in folded or "؟" in folded
     for clause in _clauses(folded):
-        for language, code in concepts(clause).items() if clause.strip() else ():
-            marks.update(code)
-            code = code.replace("o", "O")
+        for language, found in concepts(clause).items() if clause.strip() else ():
+            marks.update(found)
+            code = found.replace("o", "O")
             named, likely = _phrases_in(code)
             against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
             other = "O" in code or "H" in code or "J" in code

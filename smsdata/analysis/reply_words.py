@@ -143,10 +143,8 @@ _NO_IDIOM = re.compile(
 )
 _CONTAINED = _any(
     r"\bstop2|\b(?:unsubscribed?|unsub|opt(?:ing)? ?(?:me )?out)\b",
-    r"^\W*stopp?(?: \w+){0,2}\W*$|^\W*(?:\w+ ){0,4}stopp?\W*$|^\w+ stopp?\b",
-    r"\b(?:please|pls|plz|just|said|say|saying|texted|replied|sent|part of|and|to|you'?d) stopp?\W*(?:$|[.,!;:?])",
-    r"(?:^|[.,!;:?]\s*|\bplease |\bpls |\bjust )stopp?(?:\s*$|\s*[.,!;:]"
-    r"| (?:it|this|please|pls|plz|already|all|now|\w+ing (?:me|us|my|our))\b)",
+    r"^\W*stopp?(?: \w+){0,2}\W*$",
+    r"(?:^|[.!,;:?]\s*|\b(?:please|pls|plz|just|said|to) )stopp?\W*(?:$|[.,!;:?])",
     rf"\b(?:cancel|end|quit) (?:(?:this|these|all|my) )?{TEXT_NOUNS}\b|\bend this\b",
     r"\bdarme? de baja\b|\bdesabonner\b|\barret\b|\b(?:abmelden|afmelden)\b|\bquero sair\b|\bmuon huy\b",
     r"退[订訂]|取消[订訂]|الغاء الاشتراك",
@@ -155,10 +153,12 @@ _PHRASE = _any(
     rf"\bno more (?:\w+ ){{1,3}}{TEXT_NOUNS}\b|(?:^|[.,!;]\s*)no more\s*[.,!;]",
     rf"\b\d+(?:st|nd|rd|th) (?:one|time|{TEXT_NOUNS})\b",
     r"^\W*no[ -]?more\W*(?:please|pls|thanks|thx|ty)?\W*$|^(?:stop){2,}\W*$",
+    r"\b(?:please|pls|plz|kindly) remove\W*$",
     r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
     r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm|call)\w*",
     rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{TEXT_NOUNS}|these|receive)\b",
-    r"\bno more of (?:this|these)\b|\bmy (?:consent|permission) (?:to|for) (?:(?:these|your) )?(?:text|messag|contact|sms)\w*",
+    r"\bno more of (?:this|these)\b",
+    r"\bmy (?:consent|permission) (?:to|for) (?:(?:these|your) )?(?:text|messag|contact|sms)\w*",
     r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|bugger|fuck) off\b|\bspam\b",
     r"\bno me (?:envien|escriban|manden)\b|\bno quiero recibir\b|\bborren?me\b",
     r"\bdej(?:a|e|en) de (?:escrib|envi|mand)",
@@ -168,6 +168,9 @@ _PHRASE = _any(
     r"\bnao quero mais\b|\bme tir[ae]\b|\bpar(?:a|e|em) de (?:me )?(?:mand|envi)ar\b",
     r"\bgeen (?:sms|berichten)\b|\bstuur (?:me |mij )?(?:niks|niets)\b|\bverwijder\b|\bdung (?:nhan|gui)\b",
     r"لا ترسل|不要再|别再|別再|送らない[でて]",
+)
+_STOP_SOMEWHERE = re.compile(
+    r"\bstopp?\b(?! (?:the|by|at|in|on|for|er|ved|bij|a|ik|even|\w+ing (?!me|us|my)))"
 )
 _FULL_STOP = re.compile(r"^\W*full stop\W*$")
 _WRONG_PERSON = _any(
@@ -229,7 +232,7 @@ def _begins_with_asked(folded: str, asked: WordsAsked) -> bool:
 
 
 def _said_of_another_thing(reading: Reading, asked: WordsAsked, answered: str) -> bool:
-    """Tell whether "I have to cancel" answers a message about an order or an appointment, and names no text."""
+    """Tell whether "I have to cancel" answers a message about an order or an appointment."""
     if reading.plain != "unsubscribe" or asked.leave or "M" in reading.marks:
         return False
     return "message of an order" in marks_of_message(answered)
@@ -249,7 +252,8 @@ def _review_class(text: str, folded: str, answered: str, reading: Reading) -> Re
     if not kindly and (_PHRASE.search(folded) or _FULL_STOP.search(folded)):
         return ReplyClass("optout", 4, "hint")
     of_another_thing = (not reading.marks.isdisjoint("Oo") or "?" in folded) and len(_tokens(folded)) > 3
-    if not kindly and not of_another_thing and _looks_like_keyword(text, folded, asked.leave):
+    stops = _STOP_SOMEWHERE.search(folded) and "message of an order" not in marks_of_message(answered)
+    if not kindly and not of_another_thing and (stops or _looks_like_keyword(text, folded, asked.leave)):
         return ReplyClass("optout", 3, "misspelt")
     if not kindly and _begins_with_asked(normal(text), asked):
         return ReplyClass("optout", 3, "asked, and more")
