@@ -19,6 +19,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 from smsdata.analysis import reply_model
+from smsdata.analysis.reply_asked import marks_of_message
 from smsdata.analysis.reply_model import BUCKETS, buckets_of
 from smsdata.analysis.reply_phrases import hinted, normal, read_phrases
 from smsdata.analysis.reply_words import classify_text
@@ -44,9 +45,9 @@ def texts() -> pd.DataFrame:
 def features(frame: pd.DataFrame) -> sparse.csr_matrix:
     """One row per reply, as likely_optout weighs it."""
     rows, columns, values = [], [], []
-    for row, text in enumerate(frame["text"]):
+    for row, (text, answered) in enumerate(zip(frame["text"], frame["answered_message"], strict=True)):
         folded = normal(text)
-        letters, signs = buckets_of(folded, read_phrases(folded).marks)
+        letters, signs = buckets_of(folded, read_phrases(folded).marks | marks_of_message(answered))
         rows += [row] * (len(letters) + len(signs))
         columns += [*letters, *signs]
         values += [max(len(letters), 1) ** -0.5] * len(letters) + [1.0] * len(signs)

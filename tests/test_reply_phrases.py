@@ -130,3 +130,95 @@ def test_told_in_knows_how_to_leave_that_one_left_and_how_to_come_back() -> None
 def test_read_phrases_reads_stops_between_words_and_digits_in_them(text: str) -> None:
     reading = read_phrases(normal(text))
     assert reading.plain or reading.marred
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ("mos me dergoni me mesazhe", "Farmacia: 20% zbritje"),
+        ("మెసేజ్‌లు పంపకండి", "శ్రీ స్టోర్స్: 20% తగ్గింపు"),
+        ("fadlan iga saar liiska", ""),
+        ("nesūtiet man vairāk ziņas", "Veikals Saule: -30% apaviem"),
+        ("ärge saatke mulle rohkem sõnumeid", ""),
+        ("retire mwen sou lis la tanpri", ""),
+        ("les agradecería que dejaran de escribirme", "Farmacia Luna: pida cita"),
+        ("D O N O T T E X T", ""),
+        ("no more oil change texts pls", "Bayside Auto: Your oil change is due"),
+        ("回T", "【鲜果园】全场8折，退订回T"),
+    ],
+)
+def test_classify_text_sees_opt_outs_in_more_languages_and_words(reply: str, message: str) -> None:
+    found = classify_text(reply, message)
+    assert found.kind == "optout"
+    assert found.optout_tier is not None
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ("BERHENTI dong", "Toko Sari: diskon 30%. Ketik BERHENTI untuk sesuatu"),
+        ("stop asb", "Slaghuis: boerewors afslag. Antwoord STOP om iets te doen"),
+        ("Pare, por favor", "Loja Sol: envie PARE para algo"),
+    ],
+)
+def test_classify_text_asks_about_a_stop_with_politeness_whose_purpose_is_not_known(
+    reply: str, message: str
+) -> None:
+    assert classify_text(reply, message).optout_tier is not None
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ("devo disdire", "Studio Bianchi: appuntamento mer 16:00. Conferma con SI"),
+        ("hayır", "Randevunuz 6 Mayıs 14:00. Onay için EVET, iptal için HAYIR"),
+        ("2", "【明眸眼科】提醒您6月10日上午10点复诊。回复1确认，2取消。"),
+        ("Too many stairs. Don't send me houses with stairs", "Ava Realty: New listing in Oak Park!"),
+        ("Thanks for your message! We'll get back to you within 24 hours.", "How was your visit?"),
+    ],
+)
+def test_classify_text_is_not_certain_where_another_thing_is_cancelled(reply: str, message: str) -> None:
+    found = classify_text(reply, message)
+    assert found.optout_tier not in (1, 2)
+    assert found.kind != "optin"
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ("βγάλτε το κρεμμύδι παρακαλώ", "Η παραγγελία σας έρχεται 13:00-15:00."),
+        ("Is it raining? The bus stopped in the street", "Lincoln School: Bus 12 is late today."),
+        ("saya sudah berhenti merokok", "Toko Sari: diskon 30%. Ketik BERHENTI untuk keluar"),
+        ("stop bij de winkel om 4 uur", "Fietsplein: 25% op kinderfietsen. Afmelden: stuur STOP"),
+    ],
+)
+def test_classify_text_leaves_the_things_of_every_day_alone(reply: str, message: str) -> None:
+    assert classify_text(reply, message).optout_tier is None
+
+
+def test_things_of_every_day_in_a_message_take_no_word_of_leaving_away() -> None:
+    asked = words_asked("Joe's Diner: free coffee and bread, reply STOP to end")
+    assert asked.leave == {"stop"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ("sign me up", ""),
+        ("cancel my opt out", GONE),
+        ("that stop wasn't for you, please keep sending", ""),
+        ("can u send the deals again", ""),
+        ("vil fá skilaboð aftur", "Þú hefur verið afskráð(ur). Sendu START"),
+        ("gribu atkal saņemt ziņas", "Jūs esat atrakstīts. Lai atgrieztos sūtiet START"),
+        ("alta", "T'has donat de baixa. Envia ALTA per tornar."),
+    ],
+)
+def test_classify_text_reads_more_wishes_to_come_back(reply: str, message: str) -> None:
+    assert classify_text(reply, message).kind == "optin"
+
+
+@pytest.mark.parametrize(
+    "reply", ["sign me up", "Join", "i want these messages gone", "ultima volta che lo dico"]
+)
+def test_signing_up_is_no_opt_in_to_a_message_of_another_thing(reply: str) -> None:
+    assert classify_text(reply, "Win a car! Text JOIN to 555. Reply STOP to opt out").kind != "optin"

@@ -16,6 +16,7 @@ from smsdata.analysis.reply_phrases import (
     concepts,
     lexicon,
     normal,
+    read_phrases,
     skeleton,
     told_in,
     wants_back,
@@ -135,6 +136,18 @@ class WordsAsked:
     gone: bool
 
 
+@lru_cache(maxsize=65536)
+def marks_of_message(message: str) -> frozenset[str]:
+    """Give what matters of the answered message to how likely an opt-out is; nothing if it is not known."""
+    asked = words_asked(message)
+    marks = {
+        "message asks to confirm": bool(asked.confirm or asked.decline),
+        "message says gone": asked.gone,
+        "message of an order": "O" in read_phrases(normal(message)).marks,
+    }
+    return frozenset(mark for mark, is_so in marks.items() if is_so)
+
+
 def _of_grammar(words: frozenset[str]) -> frozenset[str]:
     """Give the words among these that an instruction is made of: not, send, messages, want, please."""
     return frozenset(
@@ -189,6 +202,12 @@ _LEAVES = re.compile(
 )
 _STAYS = re.compile(r"[OG]")
 _GONE = re.compile(r"[UJXA]|D.?[PL]|L.{0,2}D|N.{0,3}M|M.{0,2}N|S.?M|EM")
+# To leave an appointment or an order, where another word confirms it: "SI per confermare, NO per disdire".
+_CANCELS = re.compile(
+    r"cancel|annul|anul|disdi|storn|absag|afzeg|aflys|avlys|avbok|avbestil|iptal|отмен|скасу|откаж|отказ|otkaz"
+    r"|otkaž|odwol|zrus|lemond|peru|ακυρ|batal|huy|取消|キャンセル|취소|ยกเลิก|لغو|انصراف|الغاء|لالغاء|ביטול|לבטל"
+    r"|रद्द|বাতিল|ਰੱਦ|ரத்து|منسوخ|ghairi"
+)
 # Between two instructions of one sentence: "Reply PAUSE to skip a week, END to leave".
 _NEXT_ONE = re.compile(r"[,;،、；，]\s*")
 # Before the purpose of a word ("STOP to hold it at the depot"), in languages that have such a word.
@@ -240,10 +259,35 @@ class _Named:
         keywords = lexicon().bare["K"]
         return any(len(word) > 5 and skeleton(word) in keywords for word in words_of(folded))
 
+    def cancels(self, codes: list[str]) -> bool:
+        """Tell whether it cancels, and no messages: of an appointment, once another word confirms it."""
+        return _CANCELS.search(normal(self.clause)) is not None and not any(
+            set(code) & set("MRL") for code in codes
+        )
+
     def tells(self, codes: list[str]) -> bool:
         """Tell whether it says that the reader has left, rather than how to leave."""
         asks = bool(self.plain) or (self.loose and any("V" in code for code in codes))
         return not asks and any(_GONE.search(code) for code in codes)
+
+
+def _use_of(named: _Named, codes: list[str], *, gone: bool, offered: bool) -> str:
+    """Tell what the words of a clause are for: back, other, unclear, leave; empty if for nothing.
+
+    `gone`: the message has said that its reader left; `offered`: another word of the sentence confirms.
+    """
+    told = told_in(normal(named.clause))
+    if named.calls_back(codes, gone or "g" in told):
+        return "back"
+    if any(_STAYS.search(code) for code in codes):
+        return "other"
+    if offered and named.plain and named.cancels(codes):
+        return "unclear"
+    if named.leads_out(codes) and "g" not in told and not (gone and named.plain):
+        return "leave"
+    if gone:
+        return "back"
+    return "unclear" if len(named.plain) == 1 and _PURPOSE.search(fold(named.clause)) else ""
 
 
 def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], bool]:
@@ -251,30 +295,21 @@ def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozense
 
     For coming back; and whether one has left.
     """
-    leave: set[str] = set()
-    other: set[str] = set()
-    unclear: set[str] = set()
-    back: set[str] = set()
+    words: dict[str, set[str]] = {use: set() for use in ("leave", "other", "unclear", "back", "")}
     gone = False
     for sentence in _paired(_SENTENCE.split(message)):
+        offered = False
         for named in _clauses_with_words(sentence):
-            words, codes = named.plain | named.loose, named.codes()
+            codes = named.codes()
+            use = _use_of(named, codes, gone=gone, offered=offered)
+            words[use] |= named.plain if use == "unclear" else named.plain | named.loose
+            offered |= use == "other" and bool(named.plain | named.loose)
             told = told_in(normal(named.clause))
-            if named.calls_back(codes, gone or "g" in told):
-                back |= words
-            elif any(_STAYS.search(code) for code in codes):
-                other |= words
-            elif named.leads_out(codes) and "g" not in told and not (gone and named.plain):
-                leave |= words
-            elif gone:
-                back |= words
-            elif len(named.plain) == 1 and _PURPOSE.search(fold(named.clause)):
-                unclear |= named.plain
             tells = "g" in told or ("l" not in told and named.tells(codes))
             gone |= tells and "?" not in sentence
-    back -= {word for word in leave if not _CASELESS.search(word)} | {"help", "info"}
-    leave -= back
-    return frozenset(leave), frozenset(other), frozenset(unclear), frozenset(back), gone or bool(back)
+    back = words["back"] - {word for word in words["leave"] if not _CASELESS.search(word)} - {"help", "info"}
+    leave, other, unclear = (frozenset(words[use]) for use in ("leave", "other", "unclear"))
+    return leave - back, other, unclear, frozenset(back), gone or bool(back)
 
 
 def _pointed_at(word: str, message: str) -> bool:
@@ -316,6 +351,8 @@ def _standing_out(sentence: str) -> _Named:
     before = ""
     for match in _STANDS_OUT.finditer(unmarked):
         word = match[1] or match[0]
+        if len(word) == 1 and unmarked[match.end() : match.end() + 1] in ("'", "’"):
+            continue  # an article: "T'has donat de baixa"
         capital = word.isupper() and len(word) <= 14 and fold(word) not in _NO_WORDS
         number = word.isdigit() and len(word) <= 2 and not _beside_a_sign(unmarked, match)
         if match[1] or capital or number or (match.span() in sent and _CASELESS.search(word)):

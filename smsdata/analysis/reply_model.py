@@ -42,7 +42,7 @@ def buckets_of(folded: str, marks: Iterable[str]) -> tuple[frozenset[int], froze
     folded : str
         The reply as `reply_phrases.normal` gives it.
     marks : iterable of str
-        The concepts and phrases that occur in it.
+        The concepts and phrases that occur in it, and what matters of the message that it answers.
 
     Returns
     -------

@@ -81,15 +81,16 @@ def skeleton(folded: str) -> str:
     return folded.translate(_LOOKALIKES)
 
 
-def words_of(folded: str) -> list[str]:
+@lru_cache(maxsize=4096)  # each text is asked for a few times in a row
+def words_of(folded: str) -> tuple[str, ...]:
     """Give the words of a text of `normal`; letters that are spelled out one by one become one word."""
-    tokens = [token.strip("'") for token in _WORD.findall(folded)]
-    if len(tokens) < 2 or sum(len(token) == 1 for token in tokens) < min(3, len(tokens)):
+    tokens = tuple(token.strip("'") for token in _WORD.findall(folded))
+    if len(tokens) < 2 or [len(token) for token in tokens].count(1) < min(3, len(tokens)):
         return tokens
-    if all(len(token) == 1 for token in tokens):
-        return ["".join(tokens)]
+    if all(len(token) == 1 for token in tokens) and not _UNSPACED_LETTERS.search(folded):
+        return ("".join(tokens),)
     joined = _SPELLED_OUT.sub(lambda run: run[0].replace(" ", ""), " ".join(tokens))
-    return joined.split()
+    return tuple(joined.split())
 
 
 @dataclass(frozen=True)
@@ -100,17 +101,13 @@ class _Entry:
     concept: str
     rank: int
 
-    def fits(self, tokens: list[str], start: int) -> bool:
+    def fits(self, tokens: tuple[str, ...], start: int) -> bool:
         """Tell whether the words stand at this place."""
         end = start + len(self.words)
-        if end == start + 1:
-            return (
-                tokens[start].startswith(self.words[0]) if self.open_end else tokens[start] == self.words[0]
-            )
-        if end > len(tokens) or tuple(tokens[start : end - 1]) != self.words[:-1]:
-            return False
-        last = tokens[end - 1]
-        return last.startswith(self.words[-1]) if self.open_end else last == self.words[-1]
+        if not self.open_end:
+            return tokens[start:end] == self.words
+        whole = end <= len(tokens) and tokens[start : end - 1] == self.words[:-1]
+        return whole and tokens[end - 1].startswith(self.words[-1])
 
 
 @dataclass(frozen=True)
@@ -168,17 +165,18 @@ def _entries() -> list[tuple[str, str, str]]:
 
 
 @lru_cache(maxsize=200_000)
-def _begun_by(token: str, only: str) -> tuple[_Entry, ...]:
-    """Give the entries whose first word is, or begins.
+def _begun_by(token: str, only: str) -> tuple[tuple[str, int, str, _Entry | None], ...]:
+    """Give language, width and concept of the entries whose first word is, or begins, this token.
 
-    This token; the longest and then the first named first.
+    The longest and then the first named first; with the entry where more words have to be compared.
     """
     words = lexicon()
     entries = list(words.exact.get(token, ()))
     for length in range(2, len(token) + 1):
         entries += words.stems.get(token[:length], ())
     entries = [entry for entry in entries if (entry.concept in only if only else entry.concept not in _ALONE)]
-    return tuple(sorted(entries, key=lambda e: (-len(e.words), e.open_end, -len(e.words[-1]), e.rank)))
+    entries.sort(key=lambda e: (-len(e.words), e.open_end, -len(e.words[-1]), e.rank))
+    return tuple((e.language, len(e.words), e.concept, e if len(e.words) > 1 else None) for e in entries)
 
 
 def concepts(folded: str, *, only: str = "") -> dict[str, str]:
@@ -204,27 +202,19 @@ def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     '.SVP'
     """
     tokens = words_of(folded)
-    letters: dict[str, dict[int, tuple[str, int]]] = defaultdict(dict)
+    codes: dict[str, str] = {}
     ends: dict[str, int] = {}
     for start, token in enumerate(tokens):
-        for entry in _begun_by(token, only):
-            width = len(entry.words)
-            if ends.get(entry.language, 0) <= start and (width == 1 or entry.fits(tokens, start)):
-                ends[entry.language] = start + width
-                letters[entry.language][start] = (entry.concept, width)
-    codes = {language: _code(places, len(tokens)) for language, places in letters.items()}
+        for language, width, concept, entry in _begun_by(token, only):
+            end = ends.get(language, 0)
+            if end <= start and (entry is None or entry.fits(tokens, start)):
+                codes[language] = codes.get(language, "") + "." * (start - end) + concept
+                ends[language] = start + width
+    for language, end in ends.items():
+        codes[language] += "." * (len(tokens) - end)
     if not only and _UNSPACED_LETTERS.search(folded):
         codes |= _unspaced_codes(folded)
     return codes
-
-
-def _code(places: dict[int, tuple[str, int]], length: int) -> str:
-    code, at = [], 0
-    while at < length:
-        concept, width = places.get(at, (".", 1))
-        code.append(concept)
-        at += width
-    return "".join(code)
 
 
 def _unspaced_codes(folded: str) -> dict[str, str]:
@@ -247,19 +237,22 @@ _PLAIN = {
     "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX](?:[^GO]{0,2}[PMEL]|$)"),
     "stop + messages": re.compile(r"(?<!N)S[^NGO?]{0,3}M"),
     "send + stop": re.compile(r"[VM][^NGO?]{0,2}S.?$"),
-    "do not + send": re.compile(r"N[^SGO]{0,2}V[^GO]{0,3}[PMEL].?$|[EP].?N.?V.{0,2}$|N.?V.?[PME]"),
+    "do not + send": re.compile(r"N[^SGO]{0,2}V[^GO]{0,3}[PMEL].?$|[EP].?N.?V.{0,2}$|N.?V.?[PME](?!\.\.)"),
     "do not send": re.compile(r"X[^GO]{0,3}[MEPL]|[MEPL][^GO]{0,2}X|^.?X.?$"),
     "do not want + messages": re.compile(r"N[^SGO]{0,2}W[^GO]{0,3}[MR]|N[^SGO]?R[^GO]{0,2}[ME]"),
     "messages + do not want": re.compile(r"M[^GO]{0,2}NW|MW[^GO]?N"),
     "no more + messages": re.compile(r"N.{0,2}M.?E|N.?E.?M"),
     "remove + number": re.compile(r"(?<!N)D[.P]?L|[PL][^NGO]{0,2}L?[^NGO]{0,2}D|L[^NGO]{0,2}D"),
-    "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U|(?<!N)U[^NGOJ]{0,2}[PML]"),
+    "unsubscribe": re.compile(
+        r"^(?=[^.]*\.?[^.]*$)[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U.{0,2}$|(?<!N)U[^NGOJ]{0,2}[PML]"
+    ),
 }
 _LIKELY = {
     "remove + me": re.compile(r"(?<!N)D.?P.?$|^.{0,2}P.?D.?$|(?<!N)D[^NGO]{0,3}L"),
     "stop + send": re.compile(r"(?<!N)S[^NGO?]{0,2}[VX]"),
     "complaint": re.compile(r"C"),
-    "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$"),
+    "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$|^(?:S|SE|ES)$"),
+    "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U"),
 }
 _NEGATED = re.compile(r"N.?[SUD]|N[.P]{2}S")
 
@@ -308,11 +301,13 @@ def read_phrases(folded: str) -> Reading:
     kept = False
     asks = "?" in folded or "؟" in folded
     for clause in _clauses(folded):
-        for language, code in concepts(clause).items() if clause.strip() else ():
+        for language, found in concepts(clause).items() if clause.strip() else ():
+            marks.update(found)
+            code = found.replace("o", "O")
             named, likely = _phrases_in(code)
             against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
             other = "O" in code or "H" in code or "J" in code
-            marks.update(code, named, {f"{language[:2]} known"} if len(code.strip(".")) > 2 else ())
+            marks.update(named, {f"{language[:2]} known"} if len(code.strip(".")) > 2 else ())
             kept |= against
             if named and not against and not other and not asks and _mostly_known(code):
                 plain = plain or named[0]

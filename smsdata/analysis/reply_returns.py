@@ -68,7 +68,10 @@ def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
     return gone and bool(reading.marks & set("Hm") or stays or wants_back(folded))
 
 
-_TEXTS = r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you)\b"
+_TEXTS = (
+    r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
+    r"|coupons|specials|notifications)\b"
+)
 _JOINS = _either(
     rf"\b(?:sign|put|add|opt|get|include|enrol+|pop|keep) (?:me|us|my (?:new )?number|this number)\b"
     rf".{{0,25}}{_TEXTS}",
@@ -77,22 +80,37 @@ _JOINS = _either(
     rf"\b(?:start|begin|resume|restart|enable|turn on|switch on)\b.{{0,20}}{_TEXTS}",
     rf"^(?:please )?join\b.{{0,15}}(?:{_TEXTS}|\bclub\b)",
     r"\b(?:like|want|wish|how (?:do|can) i) (?:to )?(?:sign up|join|subscribe)(?: again| please| pls)*\W*$",
+    rf"\b(?:(?:send|text)\b.{{0,15}}{_TEXTS}.{{0,5}}\bagain|resend {_TEXTS})",
+    rf"^(?:yes |pls |please )*i (?:do |really )?want (?:your|ur|the|these|those|all) (?:\w+ )?{_TEXTS}",
+    rf"\b(?:consent|agree|happy) to (?:get|getting|receive|receiving)\b.{{0,25}}{_TEXTS}",
+)
+_UNDOES_STOP = _either(
+    r"\b(?:cancel|undo|reverse|ignore|disregard) (?:(?:my|that|the|last) ){0,2}(?:stop|opt ?out|unsub\w*)\b",
+    r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:was ?n'?t (?:for you|me|meant)|not meant|not for you)",
+    r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:by (?:mistake|accident)|a mistake|an accident|in error)",
+    r"\bchanged my mind about (?:stopping|leaving|unsub\w*)",
+    r"\b(?:did ?n'?t|did not|never) mean to (?:\w+ )?(?:stop|unsub\w*|leave|opt ?out|quit)\b",
 )
 # "My son texted stop, I still want them": what stopped is missed.
 _MISSES = re.compile(
     r"\b(?:still|do) want (?:them|these|the|your|to get|to receive)\b"
     r"|\bi want them\b(?! (?:to )?(?:stop|gone|off))|\bwant your (?:texts|messages|msgs|sms|alerts)\b"
-    r"|\b(?:how|why|when)\b.{0,25}\b(?:texts|messages) stop\b"
+    r"|\b(?:how|why|when)\b.{0,25}\b(?:texts|messages) stop\b|\bdid i stop (?:getting|receiving)\b"
     r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
 )
 _MISSES_NOT = re.compile(r"\b(?:no longer|not|never) want\b|n'?t want\b|\bgood\b|\bfinally\b|\bthank")
 _JOINS_NOT = _either(
-    r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
+    r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease|gone|away)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
 )
 # By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
 _JOINING = _words(
     "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
     "back in, back on, i'm in, im in, add me, keep me",
+)
+# By someone who writes of their own accord, or has left.
+_SIGNING_UP = _words(
+    "join, sign up, sign me up, add me, join list, join the list, i want in, count me back in, let me in",
+    "let me back in, can i come back, i want to come back, i want back, add me again, sign me on",
 )
 # Only what has stopped can be resumed: these need no message that says so.
 _RESUMING = _words(
@@ -127,7 +145,7 @@ def _near_joining(word: str) -> bool:
     return near_start or any(near_word(word, whole) for whole in ("subscribe", "resubscribe"))
 
 
-def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked) -> bool:
+def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: str) -> bool:
     """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
     if reading.marks & set("OGSUDFCX"):
         return False
@@ -137,6 +155,8 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked) -> bool:
     if said in asked.leave:
         return False
     if said in _RESUMING or _near_joining(said):
+        return True
+    if said in _SIGNING_UP and (asked.gone or not answered):
         return True
     return asked.gone and (said in _JOINING or near_word(said, "start"))
 
@@ -167,7 +187,7 @@ def _names_return(folded: str) -> bool:
 def _names_keyword(folded: str) -> bool:
     """Tell whether a text has a keyword of leaving, of any language: "I sent BAJA by mistake"."""
     named = [skeleton(word) for word in words_of(folded) if len(word) > 2 and word not in _ALSO_OF_OTHERS]
-    return not lexicon().bare["K"].isdisjoint(named)
+    return not lexicon().bare["K"].isdisjoint(named) or any(word.startswith("stop") for word in named)
 
 
 def _says_start(folded: str, reading: Reading) -> bool:
@@ -198,9 +218,9 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         Whether it is an opt-in by a phrase; opt-ins by a keyword are not looked for here.
     """
     gone = asked.gone
-    if _regrets(reading, folded, gone) or _answers_with_return(folded, asked):
+    if _regrets(reading, folded, gone) or _UNDOES_STOP.search(folded) or _answers_with_return(folded, asked):
         return True
-    if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked):
+    if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, answered):
         return True
     if _says_start(folded, reading) or (_MISSES.search(folded) and not _MISSES_NOT.search(folded)):
         return True

@@ -13,7 +13,15 @@ import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from smsdata.analysis.reply_asked import TEXT_NOUNS, WordsAsked, fold, named_in, optout_words, words_asked
+from smsdata.analysis.reply_asked import (
+    TEXT_NOUNS,
+    WordsAsked,
+    fold,
+    marks_of_message,
+    named_in,
+    optout_words,
+    words_asked,
+)
 from smsdata.analysis.reply_model import likely_optout
 from smsdata.analysis.reply_phrases import (
     Reading,
@@ -97,12 +105,14 @@ class ReplyClass:
         return self.optout_tier in (3, 4)
 
 
+@lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def _tokens(folded: str) -> tuple[str, ...]:
     joined = re.sub(r"(?<=\w)-(?=\w)", "", folded)
     joined = re.sub(r"\b(\w)\.(?=\w\b)", r"\1", joined)
     return tuple(re.findall(r"\w+(?:'\w+)?", joined))
 
 
+@lru_cache(maxsize=4096)
 def _without_politeness(tokens: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(t for t in tokens if t not in _POLITE))
 
@@ -132,17 +142,23 @@ _NO_IDIOM = re.compile(
     r"|\bno (?:lo )?se\b|\bnao sei\b|\bnon (?:lo )?so\b|\bnie (?:wiem|rozumiem)\b"
 )
 _CONTAINED = _any(
-    r"\bstop2|\b(?:stop|stopp|unsubscribed?|unsub|opt(?:ing)? ?(?:me )?out)\b",
+    r"\bstop2|\b(?:unsubscribed?|unsub|opt(?:ing)? ?(?:me )?out)\b",
+    r"^\W*stopp?(?: \w+){0,2}\W*$",
+    r"(?:^|[.!,;:?]\s*|\b(?:please|pls|plz|just|said|to) )stopp?\W*(?:$|[.,!;:?])",
     rf"\b(?:cancel|end|quit) (?:(?:this|these|all|my) )?{TEXT_NOUNS}\b|\bend this\b",
     r"\bdarme? de baja\b|\bdesabonner\b|\barret\b|\b(?:abmelden|afmelden)\b|\bquero sair\b|\bmuon huy\b",
     r"退[订訂]|取消[订訂]|الغاء الاشتراك",
 )
 _PHRASE = _any(
-    r"^\W*no[ -]?more\W*(?:please|pls|thanks|thx|ty)?\W*$|^(?:stop){2,}\W*$|^\W*full stop\W*$",
+    rf"\bno more (?:\w+ ){{1,3}}{TEXT_NOUNS}\b|(?:^|[.,!;]\s*)no more\s*[.,!;]",
+    rf"\b\d+(?:st|nd|rd|th) (?:one|time|{TEXT_NOUNS})\b",
+    r"^\W*no[ -]?more\W*(?:please|pls|thanks|thx|ty)?\W*$|^(?:stop){2,}\W*$",
+    r"\b(?:please|pls|plz|kindly) remove\W*$",
     r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
     r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm|call)\w*",
     rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{TEXT_NOUNS}|these|receive)\b",
-    r"\bno more of (?:this|these)\b|\bmy (?:consent|permission) to (?:text|messag|contact|sms)\w*",
+    r"\bno more of (?:this|these)\b",
+    r"\bmy (?:consent|permission) (?:to|for) (?:(?:these|your) )?(?:text|messag|contact|sms)\w*",
     r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|bugger|fuck) off\b|\bspam\b",
     r"\bno me (?:envien|escriban|manden)\b|\bno quiero recibir\b|\bborren?me\b",
     r"\bdej(?:a|e|en) de (?:escrib|envi|mand)",
@@ -153,6 +169,10 @@ _PHRASE = _any(
     r"\bgeen (?:sms|berichten)\b|\bstuur (?:me |mij )?(?:niks|niets)\b|\bverwijder\b|\bdung (?:nhan|gui)\b",
     r"لا ترسل|不要再|别再|別再|送らない[でて]",
 )
+_STOP_SOMEWHERE = re.compile(
+    r"\bstopp?\b(?! (?:the|by|at|in|on|for|er|ved|bij|a|ik|even|\w+ing (?!me|us|my)))"
+)
+_FULL_STOP = re.compile(r"^\W*full stop\W*$")
 _WRONG_PERSON = _any(
     r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
     r"\bpassed away\b|\bdeceased\b|\bhas died\b",
@@ -211,20 +231,29 @@ def _begins_with_asked(folded: str, asked: WordsAsked) -> bool:
     return alone and any(named_in(word, names) for word in _bare_spellings(clauses[0]) if len(word) > 1)
 
 
+def _said_of_another_thing(reading: Reading, asked: WordsAsked, answered: str) -> bool:
+    """Tell whether "I have to cancel" answers a message about an order or an appointment."""
+    if reading.plain != "unsubscribe" or asked.leave or "M" in reading.marks:
+        return False
+    return "message of an order" in marks_of_message(answered)
+
+
 def _wrong_person(text: str, folded: str) -> bool:
     return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
 
-def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -> ReplyClass | None:
-    if reading.marred and not reading.kept:
-        return ReplyClass("optout", 4, reading.marred)
+def _review_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
+    asked = words_asked(answered)
+    if (reading.marred or reading.plain) and not reading.kept:
+        return ReplyClass("optout", 4, reading.marred or reading.plain)
     if _wrong_person(text, folded) or "w" in reading.marks:
         return ReplyClass("wrong_person", 4, "wrong person")
-    kindly = reading.kept or _MEANT_KINDLY.search(folded)
-    if not kindly and _PHRASE.search(folded):
+    kindly = (reading.kept or _MEANT_KINDLY.search(folded)) and not _FULL_STOP.search(folded)
+    if not kindly and (_PHRASE.search(folded) or _FULL_STOP.search(folded)):
         return ReplyClass("optout", 4, "hint")
-    of_another_thing = ("O" in reading.marks or "?" in folded) and len(_tokens(folded)) > 3
-    if not kindly and not of_another_thing and _looks_like_keyword(text, folded, asked.leave):
+    of_another_thing = (not reading.marks.isdisjoint("Oo") or "?" in folded) and len(_tokens(folded)) > 3
+    stops = _STOP_SOMEWHERE.search(folded) and "message of an order" not in marks_of_message(answered)
+    if not kindly and not of_another_thing and (stops or _looks_like_keyword(text, folded, asked.leave)):
         return ReplyClass("optout", 3, "misspelt")
     if not kindly and _begins_with_asked(normal(text), asked):
         return ReplyClass("optout", 3, "asked, and more")
@@ -237,7 +266,7 @@ def _review_class(text: str, folded: str, asked: WordsAsked, reading: Reading) -
         not answers
         and (hinted(reading) or len(_tokens(folded)) > 1)
         and not _MEANT_KINDLY.search(folded)
-        and likely_optout(normal(text), reading.marks, hinted=hinted(reading))
+        and likely_optout(normal(text), reading.marks | marks_of_message(answered), hinted=hinted(reading))
     ):
         return ReplyClass("optout", 4, "model")
     return None
@@ -293,7 +322,8 @@ _SCRIPT_TURNS = re.compile(rf"(?<=[{_EASTERN}])(?=[a-z0-9])|(?<=[a-z0-9])(?=[{_E
 _ALWAYS_MEANT = _words("stop, stopp, unsubscribe, unsub, arret, стоп, стop")
 
 
-def _bare_spellings(folded: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def _bare_spellings(folded: str) -> tuple[str, ...]:
     """Give the whole reply as a keyword might be written: as it stands, without politeness, in one."""
     joined = _SIGNS_IN_WORDS.sub(lambda match: skeleton(match[0]), _SCRIPT_TURNS.sub(" ", folded))
     written = words_of(joined)
@@ -305,7 +335,7 @@ def _bare_spellings(folded: str) -> list[str]:
         spellings += [t for t in written if skeleton(t) == bare[0]]
     if 1 < len(tokens) <= 3 and all(len(t) < 5 for t in tokens):
         spellings.append("".join(tokens))
-    return [spelling for spelling in spellings if spelling]
+    return tuple(spelling for spelling in spellings if spelling)
 
 
 def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
@@ -313,7 +343,8 @@ def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> R
     if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
         return ReplyClass("no", 3, "asked for something else")
     if _means_something_else((bare, *spellings), asked):
-        doubtful = bare in _ALWAYS_MEANT or named_in(bare, asked.unclear)
+        said = (bare, *spellings)
+        doubtful = any(word in _ALWAYS_MEANT or named_in(word, asked.unclear) for word in said)
         return ReplyClass("other", 3 if doubtful else None, "asked for something else")
     if bare in _EQUIVOCAL and asked.confirm | asked.decline and not asked.leave:
         return ReplyClass("other", 3, "asked for something else")  # "cancel", of an appointment
@@ -335,7 +366,7 @@ def _means_something_else(spellings: tuple[str, ...], asked: WordsAsked) -> bool
     )
 
 
-def _lexicon_keyword(spellings: list[str], asked: WordsAsked) -> ReplyClass | None:
+def _lexicon_keyword(spellings: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
     words = lexicon().bare
     if any(named_in(spelling, asked.leave | asked.mentioned) for spelling in spellings):
         return ReplyClass("optout", 2, "asked")
@@ -465,9 +496,11 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
         )
         or (
             ReplyClass("optout", 1, reading.plain)
-            if reading.plain and asked.other.isdisjoint(tokens)
+            if reading.plain
+            and asked.other.isdisjoint(tokens)
+            and not _said_of_another_thing(reading, asked, answered)
             else None
         )
-        or _review_class(own, folded, asked, reading)
+        or _review_class(own, folded, answered, reading)
         or _answer_class(folded, tokens, asked)
     )
