@@ -3,7 +3,8 @@
 Run ``python benchmarks/optout_words.py``; ``--speed`` measures a million replies instead. The corpus in 55
 languages is judged on the parts that were held back, left untouched and set aside, beside two baselines: the
 keywords of CTIA and Twilio, and a regular expression as a texting tool might use. Of the older set, rules
-were tuned on the half called "tune"; "test" was set aside; "fresh" was written by another author after the rules.
+were tuned on the half called "tune"; "test" was set aside; "fresh" was written by another author after the
+rules.
 """
 
 from __future__ import annotations

@@ -81,6 +81,11 @@ class AccountEntry:
         own = {name: f"account {self.name}" for name in named if given.get(name) is None}
         return replace(chosen, sources={**chosen.sources, **own})
 
+    @property
+    def asks_a_command(self) -> bool:
+        """Whether its secret comes from a command, which may take a while."""
+        return "secret_command" in self.facts
+
     def _key(self) -> str:
         if "key" in self.facts:
             return str(self.facts["key"])
@@ -244,10 +249,11 @@ def _refuse_shapes(where: str, facts: Mapping[str, Any]) -> None:
             raise UsageError(f"{where}: {field} is not {_SHAPES[field]}.")
 
 
+_A_VARIABLE = "the name of an environment variable in capitals with a low line"  # others may be the secret
 _SHAPES = {
     "key": "a text without spaces and colons",
-    "key_env": "the name of an environment variable, such as SYDNEY_KEY",
-    "secret_env": "the name of an environment variable, such as SYDNEY_SECRET", "key_keyring": "true",
+    "key_env": f"{_A_VARIABLE}, such as SYDNEY_KEY",
+    "secret_env": f"{_A_VARIABLE}, such as SYDNEY_SECRET", "key_keyring": "true",
     "secret_keyring": "true", "secret_command": 'a list of words, such as ["pass", "show", "sms/sydney"]',
     "base_url": "an address", "rate": "a number", "share": "a number", "store": "a folder",
     "client_id": "a whole number",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -299,3 +300,27 @@ def test_accounts_of_one_folder_are_read_as_one(accounts: dict[str, Gateway]) ->
     for name in ("perth", "sydney"):
         truth = {row["id"] for row in accounts[name].account.truth("messages")}
         assert set(frame.loc[frame["account"] == name, "id"]) == truth
+
+
+def test_a_command_that_hangs_holds_up_no_other_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other account is done before the command is given up."""
+    monkeypatch.setenv("B_SECRET", "b")
+    monkeypatch.setattr("smsdata.account_file._PATIENCE", 1.0)
+    (tmp_path / "accounts.toml").write_text(
+        f'[accounts.a]\nkey = "a"\nstore = "{tmp_path}/a"\nsecret_command = ["sleep", "20"]\n'
+        f'[accounts.b]\nkey = "b"\nstore = "{tmp_path}/b"\nsecret_env = "B_SECRET"\n'
+    )
+    (tmp_path / "accounts.toml").chmod(0o600)
+    entries = read_accounts(tmp_path / "accounts.toml")
+    ended: list[tuple[str, float]] = []
+    began = time.monotonic()
+
+    def work(name: str, _client: Client, _store: Store) -> tuple[int, Any]:
+        ended.append((name, time.monotonic() - began))
+        return 0, None
+
+    outcomes = side_by_side(entries, work, {})
+    assert [name for name, after in ended if after < 0.9] == ["b"]
+    assert (outcomes["a"].exit_code, outcomes["b"].exit_code) == (2, 0)

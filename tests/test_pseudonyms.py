@@ -268,3 +268,9 @@ def test_demo_store_is_the_same_again_and_shareable(store: smsdata.Store, tmp_pa
     assert not other.read("dlrs").equals(store.read("dlrs"))
     numbers = store.read("messages")["msisdn"]
     assert numbers.str.match(r"6149157\d{4}$|447700900\d{3}$|1202555\d{4}$").all()
+
+
+def test_a_column_whose_name_is_a_number_is_dropped_and_said() -> None:
+    wide = pd.DataFrame({"message_id": [1], "61491570156": [2], "0491 570 157": [3.0]})
+    left = smsdata.pseudonymise(wide, key=bytes(32))
+    assert list(left) == ["message_id"]

@@ -69,26 +69,26 @@ def side_by_side(
 ) -> dict[str, Outcome]:
     """Do the work of every account at once; gives what came of each, in the order of the file.
 
-    `given` are settings that hold for all. Secrets are looked up one after the other first, for a keyring or
-    a command may ask a person. Ctrl-C breaks off the calls of all. `connect` is for tests.
+    `given` are settings that hold for all. Secrets are looked up one after the other, for a keyring or a
+    command may ask a person; an account whose secret is there begins at once, and those that ask a command
+    come last, so that one which hangs holds up nobody else. Ctrl-C breaks off the calls of all. `connect` is
+    for tests.
     """
     os.environ["SMSDATA_PROGRESS"] = "0"  # twenty bars on one terminal could not be read
     outcomes: dict[str, Outcome] = {}
-    ready: dict[str, Settings] = {}
-    for name, entry in entries.items():
-        try:
-            ready[name] = entry.settings(**given)
-            require_credentials(ready[name])
-        except Exception as error:
-            failure = failure_of(error)
-            outcomes[name] = Outcome(failure.exit_code, 0.0, str(entry.store), error=failure)
+    waiting: dict[str, Future[Outcome]] = {}
     clients: list[Client] = []
-    pool = ThreadPoolExecutor(min(MOST_AT_ONCE, len(ready) or 1), thread_name_prefix="smsdata-account")
+    pool = ThreadPoolExecutor(min(MOST_AT_ONCE, len(entries) or 1), thread_name_prefix="smsdata-account")
     try:
-        waiting: dict[str, Future[Outcome]] = {
-            name: pool.submit(_of_one, name, chosen, work, clients, partial(connect, chosen, now))
-            for name, chosen in ready.items()
-        }
+        for name in sorted(entries, key=lambda name: entries[name].asks_a_command):
+            try:
+                chosen = entries[name].settings(**given)
+                require_credentials(chosen)
+            except Exception as error:
+                failure = failure_of(error)
+                outcomes[name] = Outcome(failure.exit_code, 0.0, str(entries[name].store), error=failure)
+                continue
+            waiting[name] = pool.submit(_of_one, name, chosen, work, clients, partial(connect, chosen, now))
         outcomes |= {name: future.result() for name, future in waiting.items()}
     except BaseException:
         for client in clients:

@@ -83,10 +83,14 @@ def bounce_section(sources: Sources) -> Section:
     removable = numbers.loc[(numbers["tier"] == "remove") & ~held, ["msisdn"]]
     cost = cost_of(sources, removable)
     section.lines += [f"{len(removable):,} numbers can be removed now; `smsdata clean` plans it.", cost]
-    out_of = f"of {len(numbers):,} numbers with bounces, up to the end of the period. {cost}"
+    silent = int((numbers["tier"] != "cleared").sum())
+    out_of = (
+        f"of {silent:,} numbers that bounced and gave no sign of life since, up to the end of the period. "
+        f"{cost}"
+    )
     section.headlines.append(Headline("Numbers to remove", f"{len(removable):,}", out_of))
     if len(numbers):
-        words = "Numbers by what their bounces say; the table Numbers with bounces has the values."
+        words = "Numbers by what their bounces say; the table Numbers that bounced last has the values."
         section.pictures.append(picture("bounces", plots.hard_bounced, numbers, words))
     counts = [
         {
@@ -97,7 +101,7 @@ def bounce_section(sources: Sources) -> Section:
         for tier, words in _TIERS.items()
     ]
     columns = [("what", "what to do", "text"), ("numbers", "numbers", "count"), ("held", "held", "count")]
-    section.tables.append(table_of_frame("Numbers with bounces", pd.DataFrame(counts), columns))
+    section.tables.append(table_of_frame("Numbers that bounced last", pd.DataFrame(counts), columns))
     _on_lists(section, sources, removable["msisdn"])
     return section
 

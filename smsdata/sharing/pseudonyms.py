@@ -83,7 +83,8 @@ def pseudonymise(
           they were; a word in which a number may stand is missing.
 
         Names, custom fields, ``extra``, links, addresses and every column of text that is not known are
-        dropped, and so are unknown columns of numbers of eight digits and more.
+        dropped, and so are columns whose name may be a number, and unknown columns of numbers of eight digits
+        and more.
 
     Raises
     ------
@@ -169,7 +170,8 @@ class Pseudonyms:
         for at, column in enumerate(schema):
             left = self._left_of(column, whole)
             if not left:
-                self._dropped.append(column.name)
+                hidden = _MAY_BE_A_NUMBER.search(column.name)
+                self._dropped.append("a column whose name may be a number" if hidden else column.name)
             makers.append((at, left))
         if not any(left for _, left in makers):
             raise UsageError("no column is left without people: take other columns.")
@@ -189,7 +191,9 @@ class Pseudonyms:
 
     def notes(self) -> list[str]:
         """What was left out, in words."""
-        notes = [f"without people: dropped {', '.join(self._dropped)}."] if self._dropped else []
+        notes = (
+            [f"without people: dropped {', '.join(dict.fromkeys(self._dropped))}."] if self._dropped else []
+        )
         if self._blanked:
             notes.append(f"{self._blanked:,} words in which a number may stand are missing.")
         return notes
@@ -199,7 +203,7 @@ class Pseudonyms:
     ) -> list[tuple[str, pa.DataType, Callable[[Any], Any]]]:
         """What is left of one column: names, types, and how each is made; empty where it is dropped."""
         name, arrow = column.name, column.type
-        if name in _NEVER or _is_odd(arrow):
+        if name in _NEVER or _is_odd(arrow) or _MAY_BE_A_NUMBER.search(name):
             return []
         if name in _TEXTS and _is_text(arrow):
             return self._of_text(name)
