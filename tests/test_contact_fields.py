@@ -105,7 +105,7 @@ def test_a_field_of_contacts_doubles_no_row_and_goes_with_other_groups(tmp_path:
 
 def test_a_table_without_numbers_has_no_contacts() -> None:
     with pytest.raises(UsageError, match=r"costs: campaigns has no column 'msisdn'"):
-        analysis.costs(CAMPAIGNS.assign(sent_at=SENT["sent_at"]), by="contact:plan")
+        analysis.costs(CAMPAIGNS.assign(sent_at=SENT["sent_at"], parts=1), by="contact:plan")
 
 
 def test_senders_are_compared_within_a_field_of_contacts() -> None:
