@@ -146,7 +146,13 @@ def test_handshake_that_never_ends_is_over_at_its_deadline(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("talk", [says_nothing, drips_a_header])
 def test_interrupt_ends_a_run_within_a_second(talk: Talk, tmp_path: Any) -> None:
-    with serving(talk) as url:
+    called = threading.Event()
+
+    def talk_and_tell(connection: socket.socket) -> None:
+        called.set()
+        talk(connection)
+
+    with serving(talk_and_tell) as url:
         environment = os.environ | {
             "SMSDATA_API_KEY": KEY, "SMSDATA_API_SECRET": SECRET, "SMSDATA_BASE_URL": url,
             "SMSDATA_STORE": str(tmp_path / "store"), "SMSDATA_RATE": "1000000",
@@ -159,7 +165,8 @@ def test_interrupt_ends_a_run_within_a_second(talk: Talk, tmp_path: Any) -> None
             text=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run may ignore it
         ) as run:
-            time.sleep(3.0)
+            assert called.wait(60)
+            time.sleep(0.5)
             assert run.poll() is None
             run.send_signal(signal.SIGINT)
             began = time.monotonic()

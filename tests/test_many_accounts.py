@@ -323,4 +323,4 @@ def test_a_command_that_hangs_holds_up_no_other_account(
 
     outcomes = side_by_side(entries, work, {})
     assert [name for name, after in ended if after < 0.9] == ["b"]
-    assert (outcomes["a"].exit_code, outcomes["b"].exit_code) == (2, 0)
+    assert (outcomes["a"].exit_code, outcomes["b"].exit_code) == (1, 0)
