@@ -84,19 +84,16 @@ def some_dead(person: Callable[..., Person]) -> tuple[Person, dict[str, Any]]:
     return made, plan
 
 
-def test_clean_of_a_gateway_that_calls_everything_a_hard_bounce_is_refused(
+def test_clean_of_a_gateway_that_calls_everything_a_hard_bounce_plans_nobody(
     person: Callable[..., Person],
 ) -> None:
+    """Each of its days is an outage by its looks; a plan that got so far would be refused: test_hygiene."""
     made = person(dead=1.0)
     plan = made.plan()
-    assert plan["contacts"]["remove"] > 10
-    (list_id,) = made.account.contacts.lists
-    count = f"{list_id}={plan['contacts']['remove']}"
-    for typed in ((), ("--count", count)):
-        done = made.run("clean", "--apply", plan["file"], "--yes", plan["hash"], *typed)
-        assert done.exit_code == 5
-        (line,) = done.stderr.splitlines()
-        assert "only 0 of the" in line
+    assert plan["contacts"].get("remove", 0) == 0
+    assert sum(plan["contacts"].values()) > 10
+    done = made.run("clean", "--apply", plan["file"], "--yes", plan["hash"])
+    assert done.exit_code == 0
     assert made.removed() == 0
 
 

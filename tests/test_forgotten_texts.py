@@ -15,14 +15,14 @@ import pyarrow as pa
 import pytest
 
 from smsdata.forgetting.file_formats import without
-from smsdata.forgetting.person import _one_person, _spellings
+from smsdata.forgetting.person import _one_person, spellings_of
 from smsdata.forgetting.read_back import searched
 from smsdata.forgetting.text_files import NUMBER, WHOLE, without_in_text
 from smsdata.schema.callback_marks import is_marked, marked_text
 from smsdata.store.forgotten import Forgotten, number_hash
 
 SOMEBODY, OTHER = "61491570156", "61491571266"
-SPELLINGS = _spellings(SOMEBODY)
+SPELLINGS = spellings_of(SOMEBODY)
 KEY = b"k" * 32
 WRITTEN = {
     "in full": "61491570156",

@@ -107,10 +107,12 @@ _JOINING = _words(
     "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
     "back in, back on, i'm in, im in, add me, keep me",
 )
-# By someone who writes of their own accord, or has left.
-_SIGNING_UP = _words(
-    "join, sign up, sign me up, add me, join list, join the list, i want in, count me back in, let me in",
-    "let me back in, can i come back, i want to come back, i want back, add me again, sign me on",
+# By someone who has left.
+_SIGNING_UP = _words("join, sign up, add me, join list, join the list, i want in, let me in")
+# By someone who writes of their own accord, or has left; no keyword of another list, as a bare JOIN may be.
+_COMING_BACK = _words(
+    "count me back in, let me back in, can i come back, i want to come back, i want back, add me again",
+    "sign me up, sign me on",
 )
 # Only what has stopped can be resumed: these need no message that says so.
 _RESUMING = _words(
@@ -156,9 +158,10 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: s
         return False
     if said in _RESUMING or _near_joining(said):
         return True
-    if said in _SIGNING_UP and (asked.gone or not answered):
+    if said in _COMING_BACK and not answered:
         return True
-    return asked.gone and (said in _JOINING or near_word(said, "start"))
+    leaver_says = _JOINING | _SIGNING_UP | _COMING_BACK
+    return asked.gone and (said in leaver_says or near_word(said, "start"))
 
 
 def _only_polite(folded: str) -> bool:

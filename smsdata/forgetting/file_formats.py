@@ -49,7 +49,7 @@ def without(path: Path, content: bytes, gone: Forgotten) -> Made | None:
 
 
 def _parquet(content: bytes, gone: Forgotten) -> Made:
-    left, count = _left_of(pq.ParquetFile(pa.BufferReader(content)).read(), gone)
+    left, count = _rows_left(pq.ParquetFile(pa.BufferReader(content)).read(), gone)
     sink = io.BytesIO()
     if count:
         pq.write_table(left, sink, compression="zstd")
@@ -58,7 +58,7 @@ def _parquet(content: bytes, gone: Forgotten) -> Made:
 
 def _feather(content: bytes, gone: Forgotten) -> Made:
     with pa.ipc.open_file(pa.BufferReader(content)) as file:
-        left, count = _left_of(file.read_all(), gone)
+        left, count = _rows_left(file.read_all(), gone)
     sink = io.BytesIO()
     if count:
         options = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -67,7 +67,7 @@ def _feather(content: bytes, gone: Forgotten) -> Made:
     return sink.getvalue(), count
 
 
-def _left_of(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
+def _rows_left(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
     """Rows of others without somebody: with numbers as whole numbers, and under another name than ours."""
     for at, field in enumerate(rows.schema):
         if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):

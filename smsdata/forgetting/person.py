@@ -167,7 +167,7 @@ def forget(
         )
     store = existing_store(store)
     roots = _roots(also)
-    spellings = _spellings(msisdn)
+    spellings = spellings_of(msisdn)
     said = _said_by(store, spellings)
     if not apply:
         gone = _one_person(secrets.token_bytes(32), msisdn, spellings, said)
@@ -198,7 +198,7 @@ def _roots(also: Iterable[str | Path]) -> list[Path]:
     return roots
 
 
-def _spellings(msisdn: str) -> tuple[str, ...]:
+def spellings_of(msisdn: str) -> tuple[str, ...]:
     """The digits by which a number is written, and those that spreadsheets leave of it."""
     bare = phonenumbers.national_significant_number(phonenumbers.parse(f"+{msisdn}"))
     return (*usual_spellings(msisdn), *([bare] if len(bare) >= _SHORTEST else []))

@@ -54,7 +54,7 @@ def _decoded(path: Path, content: bytes) -> tuple[str, str]:
 def _left_of(path: Path, text: str, gone: Forgotten) -> tuple[str, str]:
     if _is_json(text):
         return gone.text(text), WHOLE
-    if path.suffix in _ROWS and (left := _rows(text, gone)) is not None:
+    if path.suffix in _ROWS and (left := _table_of_text(text, gone)) is not None:
         return left, WHOLE
     lines = text.splitlines(keepends=True)
     by_line = "".join(_line(line, gone) if line[:1] == "{" else line for line in lines)
@@ -74,7 +74,7 @@ def _is_json(text: str) -> bool:
         return False
 
 
-def _rows(text: str, gone: Forgotten) -> str | None:
+def _table_of_text(text: str, gone: Forgotten) -> str | None:
     """A table of text row by row; None where no column says whose a row is."""
     separator = max(",;\t|", key=text[:_HEAD].split("\n", 1)[0].count)
     bom = "\ufeff" * text.startswith("\ufeff")

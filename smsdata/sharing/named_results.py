@@ -114,13 +114,17 @@ class _Asked:
     def result(self, name: str) -> pd.DataFrame:
         helper: Callable[..., pd.DataFrame] = getattr(analysis, name)
         given: dict[str, Any] = {}
+        # Where a helper groups, the table is there for custom fields of contacts alone.
+        helpful = {"list_members"} if "by" in inspect.signature(helper).parameters else set()
         for parameter in inspect.signature(helper).parameters.values():
             key = (name, parameter.name)
             if key in _MADE_FIRST:
                 given[parameter.name] = self.result(_MADE_FIRST[key])
             elif key in _SCANNED_AS:
                 given[parameter.name] = self._scan(_SCANNED_AS[key])
-            elif parameter.name in _NOT_ASKED:
+            elif parameter.name in _NOT_ASKED or (
+                parameter.name in helpful and parameter.default is None and not self._of_contacts()
+            ):
                 continue
             elif parameter.name in TABLES:
                 given[parameter.name] = self._scan(parameter.name)
@@ -131,6 +135,9 @@ class _Asked:
                 elif parameter.default is parameter.empty:
                     raise UsageError(f"{name} needs the option {parameter.name}, such as --by sender.")
         return helper(**given)
+
+    def _of_contacts(self) -> bool:
+        return any("contact:" in text for text in self.options.values())
 
     def _scan(self, table: str) -> Any:
         self.tables.add(table)

@@ -136,7 +136,7 @@ class Forgotten:
             left = self.value(value)
         except (ValueError, RecursionError):
             return None
-        return text if left == value else _as_json(left)
+        return text if left == value else _json_of(left)
 
     def _run(self, run: str) -> str:
         groups = [piece for piece in _PIECES.finditer(run) if piece["digits"]]
@@ -277,7 +277,7 @@ class Forgotten:
         return [None if value is None else blank for value in values]
 
 
-def _as_json(value: Any) -> str:
+def _json_of(value: Any) -> str:
     """Compact JSON, as the store writes it where that loses nothing."""
     try:
         return json_text(value)
