@@ -153,3 +153,10 @@ def test_check_refuses_a_device_that_never_ends(device: str, tmp_path: Path) -> 
     store = Store(tmp_path / "store")
     with store.writing(), pytest.raises(UsageError, match="is a device"):
         check(device, store)
+
+
+def test_check_says_in_how_many_lines_a_number_stands(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"mobile\n{GONE}\n{GONE}\n{GONE}\n")
+    done = CliRunner().invoke(app, ["clean", "--check", str(path), "--store", str(store.path)])
+    assert done.exit_code == 3
+    assert f"line 2 and 2 more: {GONE} " in done.stdout

@@ -120,3 +120,31 @@ def test_read_record_refuses_what_is_nested_too_deep(tmp_path: Path) -> None:
         except StoreError:
             refused += 1
     assert refused > 10
+
+
+def test_what_a_void_plan_had_changed_is_kept_by_a_look_alone(slim: Template, world: World) -> None:
+    """The command looks first: that look is all that a plan which is void by then gets."""
+    plan = slim[1]
+    killed(world, lambda client, store: hygiene.apply(plan, client, store, dry_run=False))
+    run = plan.attrs["plan"]["hash"][:12]
+    taken = len(world.gateway.applied)
+    world.account.advance(hours=25)
+    with world.client() as client:
+        with pytest.raises(SafetyError, match=f"had changed {taken} contacts.*smsdata undo {run}"):
+            hygiene.apply(plan, client, Store(world.store.path))
+        assert cut_off(world) == []
+        assert hygiene.undo(run, client, Store(world.store.path)).counts == {"planned": taken}
+
+
+def test_another_run_looks_up_what_one_that_was_cut_off_had_only_meant(slim: Template, world: World) -> None:
+    """Its plan is lost: the next run keeps what it changed all the same, also what it never heard of."""
+    plan = slim[1]
+    killed(world, lambda client, store: hygiene.apply(plan, client, store, dry_run=False))
+    run = plan.attrs["plan"]["hash"][:12]
+    taken = len(world.gateway.applied)
+    world.account.advance(hours=25)
+    other = world.synced()
+    with world.client() as client:
+        hygiene.apply(other, client, world.store, dry_run=False)
+        assert cut_off(world) == []
+        assert hygiene.undo(run, client, Store(world.store.path)).counts == {"planned": taken}

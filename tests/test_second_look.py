@@ -95,6 +95,17 @@ def test_apply_hears_a_reply_that_comes_while_it_runs(slim: Template, tmp_path: 
     assert set(report.rows["reason"]) == {"", "a reply came since"}
 
 
+def test_apply_waits_for_a_message_that_was_sent_since(slim: Template, tmp_path: Path) -> None:
+    """Whether it will be delivered nobody knows: of all reasons this one goes away by itself."""
+    world, plan = copied(slim, tmp_path / "store"), slim[1]
+    world.account.advance(60)
+    world.account.send(number(0), "Are you there?")
+    with world.client() as client:
+        report = hygiene.apply(plan, client, world.store, dry_run=False)
+    assert "a newer message is still under way" in "\n".join(report.lines())
+    assert (world.lists["A"], number(0)) in world.present()
+
+
 def test_apply_skips_who_joined_another_list_since(slim: Template, tmp_path: Path) -> None:
     world = copied(slim, tmp_path / "store")
     other = world.account.contacts.add_list("C")

@@ -153,11 +153,18 @@ def _show_removed_before(common: CommonOptions, removed: pd.DataFrame) -> int:
     if not checked:
         common.say("no line was checked: the file is empty, or holds a header alone.")
     lines = [
-        f"line {r['line']}: {r['msisdn']} {r['action']} ({r['rule']}) from list {r['lists']}" for r in rows
+        f"line {r['line']}{_and_more(r['times'] - 1)}: {r['msisdn']} {r['action']} ({r['rule']}) from list "
+        f"{r['lists']}"
+        for r in rows
     ]
     summary = {key: removed.attrs[key] for key in ("unreadable", "columns")}
     common.show({"found": rows, **summary}, *lines)
     return NEEDS_ATTENTION if rows or removed.attrs["unreadable"] or not checked else 0
+
+
+def _and_more(lines: int) -> str:
+    """Say that a number stands in other lines too, which are to go like the first."""
+    return f" and {lines:,} more" if lines else ""
 
 
 def _counts_by_list(words: list[str] | None) -> dict[int, int]:

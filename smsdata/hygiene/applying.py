@@ -44,6 +44,7 @@ from smsdata.hygiene.run_journal import (
     kept,
     record_suppressions,
     rewrite_lost_suppressions,
+    runs,
     was_carried_out,
 )
 from smsdata.hygiene.second_look import SecondLook, last_stop, oldest_evidence
@@ -121,14 +122,16 @@ def apply(
         began = client.calls
         lists = drain(client, "lists")  # its answer also tells the gateway's time
         journal = RunJournal(store, run_name(rows))
-        _in_time_or_kept(about, client, store, journal, dry_run=dry_run)
+        void = _void(about, client.now())
+        if void:
+            raise SafetyError(void + _what_it_had_changed(client, store, journal, wait, dry_run=dry_run))
         refuse_unsound(rows, lists, store, tier=tier)
         within_caps(beyond_caps(rows, lists, store, tier=tier, now=client.now()), lists, counts)
         run = _Application(client, store, journal, rows, dry_run=dry_run)
         run.report.attention += missing_callbacks(store.private)
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
-            run.report.attention += _kept_in_step(store, client.now())
+            run.report.attention += _kept_in_step(client, store, but=journal.run)
         with nullcontext() if dry_run else journal.changing(_command_to_go_on(about, tier)):
             run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
         run.report.calls = client.calls - began
@@ -141,8 +144,16 @@ def _command_to_go_on(about: Mapping[str, Any], tier: str) -> str:
     return f"smsdata clean --apply {shlex.quote(str(about['file']))}{more}"
 
 
-def _kept_in_step(store: Store, now: datetime) -> list[str]:
-    """Bring the suppressions in line with all runs, one that was cut off included; gives what to look at."""
+def _kept_in_step(client: Caller, store: Store, *, but: str) -> list[str]:
+    """Bring the suppressions in line with all runs, those cut off included; gives what to look at.
+
+    What was only meant is looked up first, in all runs `but` the one that goes on now.
+    """
+    now = client.now()
+    for name in runs(store):
+        journal = RunJournal(store, name)
+        if name != but and journal.is_unfinished:
+            _settle_all(client, journal, now)
     return rewrite_lost_suppressions(store, now) + [
         f"run {name}: its journal does not agree with the table suppressions; nothing was taken from it."
         for name in record_suppressions(store, now)
@@ -161,34 +172,41 @@ def _same_account(about: Mapping[str, Any], client: Caller, store: Store) -> Non
         raise SafetyError(f"{store.path} holds another account's rows; nothing was changed.")
 
 
-def _in_time(about: Mapping[str, Any], now: datetime) -> None:
-    if not instant(about["made_at"]) - _CLOCK_TOLERANCE <= now < instant(about["expires_at"]):
-        raise SafetyError(
-            f"the plan was valid until {about['expires_at']}; now it is {now.isoformat()}. Nothing was "
-            "changed: run `smsdata sync`, then `smsdata clean` for a new plan."
-        )
+def _void(about: Mapping[str, Any], now: datetime) -> str:
+    """Say that a plan is valid no more; empty if it is."""
+    if instant(about["made_at"]) - _CLOCK_TOLERANCE <= now < instant(about["expires_at"]):
+        return ""
+    return (
+        f"the plan was valid until {about['expires_at']}; now it is {now.isoformat()}. Nothing was "
+        "changed: run `smsdata sync`, then `smsdata clean` for a new plan."
+    )
 
 
-def _in_time_or_kept(
-    about: Mapping[str, Any], client: Caller, store: Store, journal: RunJournal, *, dry_run: bool
-) -> None:
-    """Refuse a plan that is void; what it had changed before it was cut off is kept first, for `undo`."""
-    try:
-        _in_time(about, client.now())
-    except SafetyError as error:
-        if dry_run or not journal.entries:
-            raise
-        for entry in journal.entries.values():
-            if entry.state == "intent":
-                contact = gateway.find(client, one_list(entry.list_id), entry.msisdn)
-                journal.settle(entry, contact, client.now())
-        _kept_in_step(store, client.now())
-        journal.note_end()
-        done = sum(entry.removed for entry in journal.entries.values())
-        raise SafetyError(
-            f"{error} It was cut off when it had changed {done:,} contacts: they are kept in the table "
-            f"suppressions, and `smsdata undo {journal.run}` takes it back."
-        ) from None
+def _what_it_had_changed(
+    client: Caller, store: Store, journal: RunJournal, wait: float, *, dry_run: bool
+) -> str:
+    """Keep what a run of a void plan had changed when it was cut off, for `undo`; gives how much that is.
+
+    The account stays as it is, so that a look alone does it too.
+    """
+    if not journal.entries:
+        return ""
+    with exclusive(client, store, wait, dry_run=False) if dry_run else nullcontext():
+        _settle_all(client, journal, client.now())
+        _kept_in_step(client, store, but=journal.run)
+    done = sum(entry.removed for entry in journal.entries.values())
+    return (
+        f" It was cut off when it had changed {done:,} contacts: they are kept in the table suppressions, "
+        f"and `smsdata undo {journal.run}` takes it back."
+    )
+
+
+def _settle_all(client: Caller, journal: RunJournal, now: datetime) -> None:
+    """Look up what a run had only meant to do when it was cut off."""
+    for entry in journal.entries.values():
+        if entry.state == "intent":
+            journal.settle(entry, gateway.find(client, one_list(entry.list_id), entry.msisdn), now)
+    journal.note_end()
 
 
 class _Application:

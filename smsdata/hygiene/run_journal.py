@@ -95,6 +95,11 @@ class RunJournal:
         """Note that the account is being changed, until that is done: `status` names what was cut off."""
         return recorded_change(self._disk, self.folder, command)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether something began to change the account for this run, and did not end."""
+        return (self.folder / UNFINISHED).exists()
+
     def note_end(self) -> None:
         """Take the note away of a run that nothing is left to do for."""
         self._disk.remove(self.folder / UNFINISHED)

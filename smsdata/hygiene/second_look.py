@@ -87,7 +87,12 @@ class SecondLook:
             return "it was put on the list since"
         if row["msisdn"] in self.joined:
             return self.joined[row["msisdn"]]
+        return self._against_the_evidence(row)
+
+    def _against_the_evidence(self, row: Mapping[Any, Any]) -> str:
         history = drain(self._client, "contact_history", msisdn=row["msisdn"])
+        if ((history["status"] == "pending") & (history["sent_at"] >= self.made_at)).any():
+            return "a newer message is still under way"
         return objection(with_kinds(history, row, self._kinds_of), row)
 
     def _against_opting_out(self, row: Mapping[Any, Any], contact: Contact) -> str:
