@@ -222,6 +222,8 @@ class Spool:
         try:
             with self.disk.lock(holder, 0.0):
                 self.disk.clean()
+                for path in self._named("open"):
+                    _content_of_segment(path)  # raises where something else stands in its place
                 with suppress(StoreError):  # on a full disk that waits until there is room
                     self.recover()
                 try:

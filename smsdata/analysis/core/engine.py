@@ -516,7 +516,7 @@ def _all_differ(values: pd.Series) -> bool:
 def levels_to_the_caller() -> int:
     """Count the frames from who warns up to the first one outside of analysis, which the warning names."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("smsdata.analysis."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("smsdata.analysis."):
         frame, level = frame.f_back, level + 1
     return level
 
