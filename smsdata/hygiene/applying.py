@@ -122,9 +122,7 @@ def apply(
         began = client.calls
         lists = drain(client, "lists")  # its answer also tells the gateway's time
         journal = RunJournal(store, run_name(rows))
-        void = _void(about, client.now())
-        if void:
-            raise SafetyError(void + _what_it_had_changed(client, store, journal, wait, dry_run=dry_run))
+        _in_time_or_kept(about, client, store, journal, wait, dry_run=dry_run)
         refuse_unsound(rows, lists, store, tier=tier)
         within_caps(beyond_caps(rows, lists, store, tier=tier, now=client.now()), lists, counts)
         run = _Application(client, store, journal, rows, dry_run=dry_run)
@@ -172,33 +170,34 @@ def _same_account(about: Mapping[str, Any], client: Caller, store: Store) -> Non
         raise SafetyError(f"{store.path} holds another account's rows; nothing was changed.")
 
 
-def _void(about: Mapping[str, Any], now: datetime) -> str:
-    """Say that a plan is valid no more; empty if it is."""
-    if instant(about["made_at"]) - _CLOCK_TOLERANCE <= now < instant(about["expires_at"]):
-        return ""
-    return (
-        f"the plan was valid until {about['expires_at']}; now it is {now.isoformat()}. Nothing was "
-        "changed: run `smsdata sync`, then `smsdata clean` for a new plan."
-    )
+def _in_time(about: Mapping[str, Any], now: datetime) -> None:
+    if not instant(about["made_at"]) - _CLOCK_TOLERANCE <= now < instant(about["expires_at"]):
+        raise SafetyError(
+            f"the plan was valid until {about['expires_at']}; now it is {now.isoformat()}. Nothing was "
+            "changed: run `smsdata sync`, then `smsdata clean` for a new plan."
+        )
 
 
-def _what_it_had_changed(
-    client: Caller, store: Store, journal: RunJournal, wait: float, *, dry_run: bool
-) -> str:
-    """Keep what a run of a void plan had changed when it was cut off, for `undo`; gives how much that is.
+def _in_time_or_kept(
+    about: Mapping[str, Any], client: Caller, store: Store, journal: RunJournal, wait: float, *, dry_run: bool
+) -> None:
+    """Refuse a plan that is void; what it had changed before it was cut off is kept first, for `undo`.
 
     The account stays as it is, so that a look alone does it too.
     """
-    if not journal.entries:
-        return ""
-    with exclusive(client, store, wait, dry_run=False) if dry_run else nullcontext():
-        _settle_all(client, journal, client.now())
-        _kept_in_step(client, store, but=journal.run)
-    done = sum(entry.removed for entry in journal.entries.values())
-    return (
-        f" It was cut off when it had changed {done:,} contacts: they are kept in the table suppressions, "
-        f"and `smsdata undo {journal.run}` takes it back."
-    )
+    try:
+        _in_time(about, client.now())
+    except SafetyError as error:
+        if not journal.entries:
+            raise
+        with exclusive(client, store, wait, dry_run=False) if dry_run else nullcontext():
+            _settle_all(client, journal, client.now())
+            _kept_in_step(client, store, but=journal.run)
+        done = sum(entry.removed for entry in journal.entries.values())
+        raise SafetyError(
+            f"{error} It was cut off when it had changed {done:,} contacts: they are kept in the table "
+            f"suppressions, and `smsdata undo {journal.run}` takes it back."
+        ) from None
 
 
 def _settle_all(client: Caller, journal: RunJournal, now: datetime) -> None:
