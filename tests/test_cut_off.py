@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pandas as pd
 import pytest
 
 from smsdata import Store, hygiene
@@ -122,27 +123,26 @@ def test_read_record_refuses_what_is_nested_too_deep(tmp_path: Path) -> None:
     assert refused > 10
 
 
+def cut_off_a_day_ago(plan: pd.DataFrame, world: World) -> tuple[str, int]:
+    """The name of a run that was cut off and whose plan is void by now, and how many contacts it took."""
+    killed(world, lambda client, store: hygiene.apply(plan, client, store, dry_run=False))
+    world.account.advance(hours=25)
+    return plan.attrs["plan"]["hash"][:12], len(world.gateway.applied)
+
+
 def test_what_a_void_plan_had_changed_is_kept_by_a_look_alone(slim: Template, world: World) -> None:
     """The command looks first: that look is all that a plan which is void by then gets."""
-    plan = slim[1]
-    killed(world, lambda client, store: hygiene.apply(plan, client, store, dry_run=False))
-    run = plan.attrs["plan"]["hash"][:12]
-    taken = len(world.gateway.applied)
-    world.account.advance(hours=25)
+    run, taken = cut_off_a_day_ago(slim[1], world)
     with world.client() as client:
         with pytest.raises(SafetyError, match=f"had changed {taken} contacts.*smsdata undo {run}"):
-            hygiene.apply(plan, client, Store(world.store.path))
+            hygiene.apply(slim[1], client, Store(world.store.path))
         assert cut_off(world) == []
         assert hygiene.undo(run, client, Store(world.store.path)).counts == {"planned": taken}
 
 
 def test_another_run_looks_up_what_one_that_was_cut_off_had_only_meant(slim: Template, world: World) -> None:
     """Its plan is lost: the next run keeps what it changed all the same, also what it never heard of."""
-    plan = slim[1]
-    killed(world, lambda client, store: hygiene.apply(plan, client, store, dry_run=False))
-    run = plan.attrs["plan"]["hash"][:12]
-    taken = len(world.gateway.applied)
-    world.account.advance(hours=25)
+    run, taken = cut_off_a_day_ago(slim[1], world)
     other = world.synced()
     with world.client() as client:
         hygiene.apply(other, client, world.store, dry_run=False)

@@ -7,7 +7,6 @@ that person stood. Imports `store.forgotten`.
 from __future__ import annotations
 
 import io
-import re
 import sqlite3
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from smsdata.store.forgotten import Forgotten
+from smsdata.store.forgotten import WHOSE, Forgotten, column_named
 
 Made = tuple[bytes | None, int]
 """A file without somebody, None where that cannot be made; in how many rows or values that person stood."""
@@ -76,8 +75,8 @@ def _rows_left(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
                 texts = [None if value is None else f"{value:.0f}" for value in rows.column(at).to_pylist()]
                 rows = rows.set_column(at, field.name, pa.array(texts, pa.string()))
     names = rows.column_names
-    ours = [re.sub(r"[^a-z0-9]+", "_", name.strip().lower()) for name in names]
-    whose = next((name for name in ("msisdn", "mobile", "number", "phone") if name in ours), None)
+    ours = [column_named(name) for name in names]
+    whose = next((name for name in WHOSE if name in ours), None)
     ours = ["msisdn" if name == whose else name for name in ours]
     if len(set(ours)) < len(ours):
         return gone.rows(rows)

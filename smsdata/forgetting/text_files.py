@@ -9,10 +9,9 @@ import csv
 import gzip
 import io
 import json
-import re
 from pathlib import Path
 
-from smsdata.store.forgotten import Forgotten
+from smsdata.store.forgotten import WHOSE, Forgotten, column_named
 
 _HEAD = 65_536
 _ROWS = frozenset({".csv", ".tsv"})
@@ -81,8 +80,8 @@ def _table_of_text(text: str, gone: Forgotten) -> str | None:
     rows = csv.reader(io.StringIO(text.removeprefix(bom), newline=""), delimiter=separator)
     try:
         head = next(rows, [])
-        names = [re.sub(r"[^a-z0-9]+", "_", name.strip(" '").lower()) for name in head]
-        if not {"msisdn", "mobile", "number", "phone"} & set(names) or len(set(names)) < len(names):
+        names = [column_named(heading) for heading in head]
+        if not set(WHOSE) & set(names) or len(set(names)) < len(names):
             return None
         made, changed = [head], False
         for row in rows:

@@ -47,7 +47,8 @@ PERSONAL = frozenset({
 })  # fmt: skip
 """The columns that say something of a person, in a row that has the person's number."""
 
-_WHOSE = ("msisdn", "mobile", "number", "phone")
+WHOSE = ("msisdn", "mobile", "number", "phone")
+"""The names under which a row has the number of the person it is about, those of ours first."""
 _TEXTS = frozenset({"message", "response", "original_message"})
 _CONTAINERS = frozenset({"messages", "recipients", "responses", "members", "records", "list", "stats"})
 _OF_CALLBACKS = frozenset({"datetime", "datetime_entry", "response_id", "is_optout", "link_hits", "type"})
@@ -167,7 +168,7 @@ class Forgotten:
         phone's.
         """
         if isinstance(value, dict):
-            if any(self._one(value.get(whose)) for whose in _WHOSE):
+            if any(self._one(value.get(whose)) for whose in WHOSE):
                 return self._of_person(value)
             return {self.text(key): self.value(one, key) for key, one in value.items()}
         if isinstance(value, list | tuple):
@@ -190,7 +191,7 @@ class Forgotten:
         answered = facts.get("original_message")
         left: dict[str, Any] = {}
         for name, value in facts.items():
-            if name in _WHOSE:
+            if name in WHOSE:
                 left[name] = self._one(value) or self.value(value, name)
             elif name == "response" and isinstance(value, str):
                 left[name] = self._reply(value, answered if isinstance(answered, str) else "")
@@ -288,6 +289,15 @@ def _json_of(value: Any) -> str:
 def _digits_of(text: str) -> str:
     """The digits of a text, of any script, as those of ASCII."""
     return "".join(str(unicodedata.decimal(sign)) for sign in text if sign.isdecimal())
+
+
+def column_named(heading: str) -> str:
+    """The name of a column as tables have it, from how files of others write it.
+
+    >>> column_named(" First-Name ")
+    'first_name'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", heading.strip(" '").lower())
 
 
 def _is_id(name: str) -> bool:
