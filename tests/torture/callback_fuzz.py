@@ -103,11 +103,12 @@ def _right_for_nothing(given: str, pairs: Pairs, secret: str) -> bool:
 
 
 def _write_not_all(self: GroupCommit, group: list[tuple[bytes, asyncio.Future[bool]]]) -> None:
-    """Answers 200 for a line of which it has written half."""
-    if group:
-        self._spool.append([line if line[0] % 8 else line[: len(line) // 2] + b"\n" for line, _ in group])
-        for _, done in group:
-            self._loop.call_soon_threadsafe(done.set_result, True)
+    """Answers 200 for a line of which it has written half; an empty one only asks whether it can write."""
+    lines = [line if line[0] % 8 else line[: len(line) // 2] + b"\n" for line, _ in group if line]
+    if lines:
+        self._spool.append(lines)
+    for _, done in group:
+        self._loop.call_soon_threadsafe(done.set_result, True)
 
 
 BUGS: dict[str, Bug] = {

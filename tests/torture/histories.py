@@ -122,7 +122,8 @@ def _stored(store: Store, made: Histories, ages: Any, kind: Any) -> None:
             d["status"] = pair[1]
         if d["called"]:  # a callback calls it a hard bounce, and the counters happen to agree
             called.append(row | {"status": "hard-bounce", "synced_at": sent + timedelta(hours=1)})
-            d["status"] = "hard-bounce"
+            if d["status"] != "soft-bounce":  # an end that polls show stays what it is
+                d["status"] = "hard-bounce"
         if d["odd"] == "forged":
             history.append(told | {"status": "hard-bounce"})
         if d["odd"] == "witness":
