@@ -9,9 +9,10 @@ import pytest
 from smsdata.analysis import avoidable_parts, costs, segments, spent_on_dead
 from smsdata.errors import UsageError
 from smsdata.simulator import Account
-from smsdata.simulator.sent import PRICE
+from smsdata.simulator.parameters import shipped_parameters
 from tests.support.frames import dlrs_of, utc
 
+PRICE = shipped_parameters().traffic.price
 A, B, C = "61491570156", "61491570157", "61491570158"
 
 

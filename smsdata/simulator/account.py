@@ -141,6 +141,7 @@ class Account:
         self.state = AccountState(
             clock, self.contacts, sent, inbox, seed_data.number_rows(), keywords, *resellers,
             Imports(clock, self.contacts, figures.lists.imported_a_second), credit=own.credit,
+            price=figures.traffic.price, countries=figures.traffic.countries,
         )  # fmt: skip
         habits = Habits(
             own.reply_rate, own.link_rate, own.late, own.copies, seed_data.dead_numbers(rng, own.dead),

@@ -12,12 +12,13 @@ import csv
 import http.client
 import io
 import ipaddress
+from collections.abc import Collection
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from smsdata.simulator.contacts import ContactList, Refused
 from smsdata.simulator.imports import Line
 from smsdata.simulator.list_calls import new_list_of, widen
-from smsdata.simulator.number_forms import country_given, taken_apart
+from smsdata.simulator.number_forms import country_given, mobile_of
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.state import AccountState
@@ -37,7 +38,7 @@ def add_contacts_bulk(state: AccountState, query: Query) -> Record:
     _refuse_elsewhere(url)
     region, target = country_given(query), _target(state, query)
     content = _content_of(url)
-    lines = None if content is None else _lines_of(content, target, region)
+    lines = None if content is None else _lines_of(content, target, region, state.countries)
     state.imports.take(target.list_id, lines)
     return {"list_id": target.list_id}
 
@@ -111,7 +112,9 @@ def _got(url: str, host: str, port: int) -> bytes | None:
         connection.close()
 
 
-def _lines_of(content: str, target: ContactList, region: str | None) -> list[Line] | None:
+def _lines_of(
+    content: str, target: ContactList, region: str | None, countries: Collection[str]
+) -> list[Line] | None:
     """The contacts of a file, None where it is no CSV.
 
     A first line whose third column says "mobile" is a heading.
@@ -126,13 +129,6 @@ def _lines_of(content: str, target: ContactList, region: str | None) -> list[Lin
     lines = []
     for row in rows:
         first, last, mobile, *values = [*row, *[""] * (_FIXED_COLUMNS - len(row))]
-        lines.append(Line(_mobile_of(mobile, region), first, last, dict(zip(labels, values, strict=False))))
+        number = mobile_of(mobile, region, countries)
+        lines.append(Line(number, first, last, dict(zip(labels, values, strict=False))))
     return lines
-
-
-def _mobile_of(given: str, region: str | None) -> int | None:
-    try:
-        number = taken_apart(given, region, "mobile")
-    except Refused:
-        return None
-    return int(number.digits) if number.is_mobile else None

@@ -96,13 +96,13 @@ def _given_fields(target: ContactList, query: Query) -> Record:
     return {label: query.params[key] for key, label in target.fields.items() if key in query.params}
 
 
-def _mobile(query: Query) -> int:
+def _mobile(state: AccountState, query: Query) -> int:
     """The number to add; refuses what is no mobile of a country the account may send to."""
     given = query.text("msisdn", required=True) or ""
     number = taken_apart(given, country_given(query), "msisdn")
-    if number.is_mobile:
+    if number.is_mobile_of(state.countries):
         return int(number.digits)
-    if number.is_from_elsewhere:
+    if number.is_not_of(state.countries):
         raise Refused("BAD_MOBILE_COUNTRY", "The country of msisdn is not available.")
     raise Refused("BAD_MOBILE", "msisdn is not a valid mobile number.")
 
@@ -112,7 +112,7 @@ def add_to_list(state: AccountState, query: Query) -> Record:
     target = state.contacts.open(required_id(query, "list_id"))
     names = query.params.get("first_name"), query.params.get("last_name")
     fields = _given_fields(target, query)
-    member = state.contacts.add_member(target.list_id, _mobile(query), *names, fields=fields, by="api")
+    member = state.contacts.add_member(target.list_id, _mobile(state, query), *names, fields=fields, by="api")
     return member_row(target, member)
 
 

@@ -89,7 +89,7 @@ def _given_options(state: AccountState, query: Query) -> Record:
     if "forward_url" in query.params:
         options["forward_url"] = address_given(query, "forward_url")
     if "forward_sms" in query.params:
-        options["forward_sms"] = _forwarded_to(query, "forward_sms")
+        options["forward_sms"] = _forwarded_to(state, query, "forward_sms")
     if "forward_email" in query.params:
         options["forward_email"] = query.address("forward_email")
     if "list_id" in query.params:
@@ -98,12 +98,12 @@ def _given_options(state: AccountState, query: Query) -> Record:
     return options
 
 
-def _forwarded_to(query: Query, name: str) -> str | None:
+def _forwarded_to(state: AccountState, query: Query, name: str) -> str | None:
     """A mobile number to forward to."""
     if query.text(name) is None:
         return None
     number = taken_apart(query.params[name], None, name)
-    if not number.is_mobile:
+    if not number.is_mobile_of(state.countries):
         raise Refused("FIELD_INVALID", f"{name} must be a mobile number.")
     return number.digits
 

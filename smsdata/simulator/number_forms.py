@@ -1,4 +1,4 @@
-"""Phone numbers as the gateway takes them apart. Owns which are mobiles, and which countries can be sent to.
+"""Phone numbers as the gateway takes them apart. Owns which are mobiles.
 
 What is a number of which country, and on what kind of line, is the library's word; the numbers of the made-up
 world, which nobody has, count as mobiles. Imports the refusals, and the parameters of a request.
@@ -7,6 +7,7 @@ world, which nobody has, count as mobiles. Imports the refusals, and the paramet
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import phonenumbers
@@ -20,8 +21,6 @@ from smsdata.simulator.state import AccountState
 LANDLINE, MOBILE, INVALID = 0, 1, 10
 """The types of lines that the reference has; whatever is a number and no mobile is a landline (a guess)."""
 
-_SENT_TO = ("61", "44", "1")
-"""The countries that an account may send to (a guess): Australia, Great Britain, America."""
 _MADE_UP = re.compile(r"6149157\d{4}(\d\d)?|447700900\d{3}|120255501\d\d")
 _SPELLING = re.compile(r"\+?[\d\s().\-/]+", re.ASCII)
 _MOST_DIGITS = 18
@@ -41,15 +40,15 @@ class Number:
         """The whole of it, in international form."""
         return self.prefix + self.national
 
-    @property
-    def is_mobile(self) -> bool:
-        """Whether it is a mobile of a country that can be sent to."""
-        return self.line == MOBILE and self.prefix in _SENT_TO
+    def is_mobile_of(self, countries: Collection[str]) -> bool:
+        """Whether it is a mobile of one of these countries, given by their prefixes."""
+        return self.line == MOBILE and self.prefix in countries
 
-    @property
-    def is_from_elsewhere(self) -> bool:
-        """Whether it looks like a number of a country that cannot be sent to."""
-        return self.prefix not in _SENT_TO and 8 <= len(self.digits) <= 15 and not self.digits.startswith("0")
+    def is_not_of(self, countries: Collection[str]) -> bool:
+        """Whether it looks like a number of another country than these."""
+        return (
+            self.prefix not in countries and 8 <= len(self.digits) <= 15 and not self.digits.startswith("0")
+        )
 
 
 def taken_apart(text: str, region: str | None, name: str) -> Number:
@@ -75,6 +74,15 @@ def taken_apart(text: str, region: str | None, name: str) -> Number:
     if anywhere is not None and (there is None or anywhere.line != INVALID):
         return anywhere
     return there or Number("", digits, INVALID)
+
+
+def mobile_of(text: str, region: str | None, countries: Collection[str]) -> int | None:
+    """The number that a text holds, when it is a mobile of one of these countries; None for another."""
+    try:
+        number = taken_apart(text, region, "number")
+    except Refused:
+        return None
+    return int(number.digits) if number.is_mobile_of(countries) else None
 
 
 def country_given(query: Query, *, required: bool = False) -> str | None:

@@ -99,6 +99,25 @@ def list_of_words(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def list_of_prefixes(value: Any) -> tuple[str, ...]:
+    """A list of what numbers begin with; none at all would leave nobody to send to."""
+    kind = 'a list of digits in quotes, such as ["61", "44"]'
+    if not isinstance(value, list) or not value or not all(value):
+        raise ValueError(kind)
+    try:
+        return tuple(digits_or_none(one) for one in value)
+    except ValueError:
+        raise ValueError(kind) from None
+
+
+def list_of_rates(value: Any) -> tuple[int, ...]:
+    """A list of how many a second."""
+    kind = "a list of whole numbers from 1 up"
+    if not isinstance(value, list) or not value:
+        raise ValueError(kind)
+    return tuple(whole_between(1, 10**9, kind)(one) for one in value)
+
+
 def from_and_to(value: Any) -> tuple[float, float]:
     """A range."""
     kind = "two numbers, the smaller first"

@@ -23,6 +23,8 @@ from smsdata.simulator.parameter_rules import (
     digits_or_none,
     figure,
     from_and_to,
+    list_of_prefixes,
+    list_of_rates,
     list_of_words,
     number_between,
     seconds_figure,
@@ -137,10 +139,13 @@ class ListsSection:
 
 @dataclass(frozen=True)
 class TrafficSection:
-    """Where sends go and come from."""
+    """Where sends go and come from, how fast, and what they cost."""
 
     to_lists: float = share_figure()
     from_number: float = share_figure()
+    price: float = figure(number_between(0, 1e6, "an amount"))
+    countries: tuple[str, ...] = figure(list_of_prefixes)
+    paces: tuple[int, ...] = figure(list_of_rates)
 
 
 @dataclass(frozen=True)

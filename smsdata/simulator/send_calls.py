@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 
 from smsdata.simulator.contacts import Member, Refused
-from smsdata.simulator.number_forms import country_given, taken_apart
+from smsdata.simulator.number_forms import country_given, mobile_of
 from smsdata.simulator.outbox import check_address
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import Record
 from smsdata.simulator.sending import Sending, variables_of
-from smsdata.simulator.sent import PRICE, filled_in, parts
+from smsdata.simulator.sent import filled_in, parts
 from smsdata.simulator.sent_calls import send_block
 from smsdata.simulator.state import AccountState
 from smsdata.simulator.views import required_id
@@ -41,7 +41,7 @@ def send_sms(sending: Sending, query: Query) -> Record:
         raise Refused("RECIPIENTS_ERROR" if list_id is None else "LIST_EMPTY", "Nobody to send to.")
     sender, validity, urls = _sender(state, query), _validity(query), _callbacks(query)
     at = query.instant("send_at")
-    if _cost(text, link, reached) > state.credit - state.sent.spent:
+    if state.price * _sms(text, link, reached) > state.credit - state.sent.spent:
         raise Refused("LEDGER_ERROR", "The balance does not cover this send.")
     message_id = sending.order(
         people, text, list_id=list_id, sender=sender, at=None if at is None else max(at, state.now),
@@ -52,12 +52,12 @@ def send_sms(sending: Sending, query: Query) -> Record:
     return answer | {"fails": fails} if fails else answer
 
 
-def _cost(text: str, link: str, people: list[Member]) -> float:
-    """What a text to these people costs, variables filled in; a short link is 28 characters."""
+def _sms(text: str, link: str, people: list[Member]) -> int:
+    """How many SMS a text to these people takes, variables filled in; a short link is 28 characters."""
     shortened = "https://example.com/" + "0" * 8 if link else ""
     if "[" not in text:
-        return PRICE * parts(text) * len(people)
-    return PRICE * sum(parts(filled_in(text, variables_of(one, shortened))) for one in people)
+        return parts(text) * len(people)
+    return sum(parts(filled_in(text, variables_of(one, shortened))) for one in people)
 
 
 def _message(query: Query) -> tuple[str, str]:
@@ -81,21 +81,12 @@ def _audience(state: AccountState, query: Query) -> tuple[list[Member] | None, i
         raise Refused("RECIPIENTS_ERROR", f"to holds {len(given)} numbers; {_MOST_NUMBERS} are allowed.")
     numbers, fails, region = [], [], country_given(query)
     for one in given:
-        msisdn = _sendable(one, region)
+        msisdn = mobile_of(one, region, state.countries)
         if msisdn is None:
             fails.append(one)
         else:
             numbers.append(msisdn)
     return [Member(msisdn, None, None, 0) for msisdn in dict.fromkeys(numbers)], None, fails
-
-
-def _sendable(given: str, region: str | None) -> int | None:
-    """A number that can be sent to; None for another."""
-    try:
-        number = taken_apart(given, region, "to")
-    except Refused:
-        return None
-    return int(number.digits) if number.is_mobile else None
 
 
 def _sender(state: AccountState, query: Query) -> str:

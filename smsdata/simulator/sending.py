@@ -86,6 +86,7 @@ class Sending:
             when = clock.now if at is None else epoch(at)
             send = Send(sent.new_message_id(), type, when, text, sender, list_id, single)
             send.urls, send.validity, send.link = dict(urls or {}), validity, link
+            send.price = self.state.price
             if when > clock.now:
                 send.expected = len(self.reachable(people, list_id))
                 sent.scheduled[send.message_id] = send
@@ -138,7 +139,7 @@ class Sending:
         Copies of a number share one outcome, and it becomes final for all of them at once.
         """
         rng, sent, count = self._rng, self.state.sent, len(numbers)
-        pace = int(rng.choice([2, 20, 100_000]))
+        pace = int(rng.choice(self.habits.parameters.traffic.paces))
         sent_at = send.sent_at + np.arange(count) // pace
         _, first_seen, same = np.unique(numbers, return_index=True, return_inverse=True)
         outcome, delay = outcomes(rng, numbers, self.habits.dead, self.habits.parameters)

@@ -18,7 +18,6 @@ from smsdata.simulator.contacts import Refused
 from smsdata.simulator.recipients import DELIVERED, HARD, PENDING, SOFT, STATUS_WORDS, Ints, Recipients
 from smsdata.simulator.seed_data import text_of
 
-PRICE = 0.065
 FIRST_MESSAGE_ID = 1_200_000_001
 """The ``id`` of the message in row 0 of the recipients."""
 
@@ -51,7 +50,7 @@ class Send:
     ``urls``: by kind of callback, the addresses that this send brought along. ``validity``: after how many
     seconds a message that is still with the carrier expires. ``link``: where its tracked link leads.
     ``expected``: how many recipients it had when it was ordered; ``rows`` are there once it went out.
-    ``texts``: by row, what was sent where more was filled in than the first name.
+    ``price``: of one SMS. ``texts``: by row, what was sent where more was filled in than the first name.
     """
 
     message_id: int
@@ -67,6 +66,7 @@ class Send:
     validity: int | None = None
     link: str = ""
     expected: int = 0
+    price: float = 0.0
     texts: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -89,7 +89,7 @@ class Send:
     @property
     def cost(self) -> float:
         """What the send cost, as a positive amount."""
-        return round(PRICE * self.total_parts, 4)
+        return round(self.price * self.total_parts, 4)
 
     def text_for(self, row: int, first_name: str | None) -> str:
         """What the recipient in a row got, variables filled in."""

@@ -19,7 +19,8 @@ from smsdata.simulator.sent import Sent
 class AccountState:
     """The parts side by side, then the tables that only calls of the gateway change.
 
-    ``emails``: by address, who may send by e-mail. ``credit``: what all sends are paid from.
+    ``emails``: by address, who may send by e-mail. ``credit``: what all sends are paid from. ``price``: of
+    one SMS. ``countries``: that can be sent to, by prefix.
     """
 
     clock: Clock
@@ -33,6 +34,8 @@ class AccountState:
     imports: Imports
     emails: dict[str, Record] = field(default_factory=dict)
     credit: float = 10_000.0
+    price: float = 0.0
+    countries: tuple[str, ...] = ()
 
     @property
     def now(self) -> int:

@@ -93,4 +93,5 @@ class Traffic:
             at = begin + (2 * campaign + 1) * days * DAY_SECONDS // (2 * count)
             text = CAMPAIGN_TEXTS[campaign % 3]
             send = Send(sent.new_message_id(), "campaign", at, text, SENDER, None, single=False)
+            send.price = self._state.price
             self._sending.dispatch(send, everyone[:size], names[:size, 0], names[:size, 1])

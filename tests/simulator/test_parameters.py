@@ -352,3 +352,29 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(content: bytes | None
     done = CliRunner().invoke(app, ["simulate", "--port", "0", "--parameters", str(file)])
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert ("not UTF-8" if content else "cannot be read (No such file") in done.stderr
+
+
+# -- what sends cost, where they may go and how fast ---------------------------------------------------------
+
+
+def test_price_countries_and_pace_are_those_of_the_file() -> None:
+    """A send costs what the file says, goes to the countries it names, and at one of its paces."""
+    account = small(parameters=of(traffic={"price": 0.5, "countries": ["44"], "paces": [1]}), goo=False)
+    gateway = Gateway(account, limiter=None)
+    _, sent = ask(gateway, "send-sms", message="hello", to="447700900001,447700900002,61491570156")
+    assert (sent["cost"], sent["recipients"], sent["fails"]) == (1.0, 2, ["61491570156"])
+    recipients = account.state.sent.recipients
+    times = recipients["sent_at"][account.state.sent.sends[-1].rows]
+    assert times.tolist() == [times[0], times[0] + 1]
+    list_id = next(iter(account.contacts.lists))
+    refused = code(gateway, "add-to-list", list_id=list_id, msisdn="61491570156")
+    assert refused == "BAD_MOBILE_COUNTRY"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("countries", "[]"), ("countries", '[""]'), ("countries", "[61]"), ("paces", "[]"), ("paces", "[0]")],
+)
+def test_countries_and_paces_that_leave_nothing_are_refused(key: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=rf"traffic\.{key}"):
+        world(f"[traffic]\n{key} = {value}\n", tmp_path)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from smsdata.simulator import Account, Gateway
-from smsdata.simulator.sent import PRICE
+from smsdata.simulator.parameters import shipped_parameters
 
 from .asking import ask, code, noted, read, small
 
+PRICE = shipped_parameters().traffic.price
 ANA, BO = 61491579990, 61491579991
 
 
