@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 
 from smsdata.analysis.core.engine import DAY_MICROS, Tables
 from smsdata.analysis.core.statistics import Floats
@@ -41,6 +42,8 @@ _NEIGHBOURS, _LEAST_NEIGHBOURS, _SPIKE_BOUNCES = 28, 8, 10
 
 An outage of a carrier hits many numbers at once, so fewer than 10 hard bounces on a day are no spike.
 """
+_REACH = 48
+"""So many days on either side are looked at first; nearly always the nearest are among them."""
 _MANY = 5
 """Where there is nothing to compare with, more than a fifth is taken for an outage, until there are days."""
 _SIZE = 4
@@ -198,17 +201,26 @@ def _verdicts(
 
 
 def _nearest(days: Floats, final: Floats, places: Places, *, before: bool) -> Places:
-    """Give a row for each place: the days like it that are nearest, in order; beyond the last where fewer."""
-    every, own = np.arange(len(days)), places[:, None]
-    like = (final > 0) & (final * _SIZE >= final[own]) & (every != own)
-    if before:
-        like &= every < own
-    # Of two days as near, the earlier goes first.
-    apart = np.where(like, 2 * np.abs(days - days[own]) / DAY_MICROS + (every > own), np.inf)
-    most = min(_NEIGHBOURS, len(days))
-    nearest = np.argpartition(apart, most - 1, axis=1)[:, :most]
-    there = np.take_along_axis(like, nearest, axis=1)
-    return np.sort(np.where(there, nearest, len(days)), axis=1)
+    """Give a row for each place: the days like it that are nearest, in order; beyond the last where fewer.
+
+    Looks so far on either side as is needed to be sure that no other day is nearer.
+    """
+    own, reach = places[:, None], _REACH
+    while True:
+        around = np.arange(-reach, reach + 1)
+        day = sliding_window_view(np.pad(days, reach, constant_values=(-np.inf, np.inf)), len(around))[places]
+        size = sliding_window_view(np.pad(final, reach), len(around))[places]
+        like = (size > 0) & (size * _SIZE >= final[own]) & (around < 0 if before else around != 0)
+        # Of two days as near, the earlier goes first.
+        apart = np.where(like, 2 * np.abs(day - days[own]) / DAY_MICROS + (around > 0), np.inf)
+        nearest = np.argpartition(apart, _NEIGHBOURS - 1, axis=1)[:, :_NEIGHBOURS]
+        farthest = np.take_along_axis(apart, nearest, axis=1).max(axis=1)
+        left, right = days[places] - day[:, 0], day[:, -1] - days[places]
+        edge = 2 * (left if before else np.minimum(left, right)) / DAY_MICROS
+        if (farthest <= edge).all():
+            there = np.take_along_axis(like, nearest, axis=1)
+            return np.sort(np.where(there, nearest - reach + own, len(days)), axis=1)
+        reach *= 4
 
 
 def _new_verdicts(days: Floats, hard: Floats, final: Floats, places: Places) -> npt.NDArray[np.int64]:
