@@ -7,7 +7,7 @@ import pytest
 
 from smsdata.analysis import bounce_history, bounce_kinds, explain, hard_bounced
 from smsdata.errors import UsageError
-from tests.support.frames import dlrs_of
+from tests.support.frames import dlrs_of, number_at
 
 START = pd.Timestamp("2025-01-01T10:00:00", tz="UTC")
 A, B, C = "61491570156", "61491570157", "61491570158"
@@ -318,3 +318,22 @@ def test_bounce_kinds_without_counters_are_missing():
     with pytest.warns(UserWarning, match="none of 1 rows of dlrs matches any of 1 rows of campaigns"):
         found = bounce_kinds(history((0, "?")), campaigns)
     assert found[["hard_left", "soft_left", "kind"]].isna().all(axis=None)
+
+
+def test_hard_bounced_finds_days_like_a_busy_one_however_many_quiet_days_lie_between() -> None:
+    """Eleven campaigns, 60 days of one message between them: 15% on the last is a spike, and no guess."""
+    rows = []
+    for campaign in range(11):
+        day = pd.Timestamp("2021-01-01T10:00Z") + pd.Timedelta(days=61 * campaign)
+        bounced = 15 if campaign == 10 else 1
+        for person in range(100):
+            status = "hard-bounce" if (person + campaign) % 100 < bounced else "delivered"
+            rows.append((campaign, number_at(person), day, status))
+        for quiet in range(1, 61):
+            one = (1000 * (campaign + 1) + quiet, number_at(500), day + pd.Timedelta(days=quiet), "delivered")
+            rows.append(one)
+    found = hard_bounced(dlrs_of(*rows))
+    last = found[found["last_bounce"] == found["last_bounce"].max()]
+    assert len(last) == 15
+    assert last["held"].all()
+    assert not last["unjudged"].any()
