@@ -8,8 +8,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,47 +18,19 @@ import pytest
 
 from smsdata.errors import LockedError, UsageError
 from smsdata.receiver.addresses import GRACE, Addresses
-from smsdata.receiver.application import MOST_BODY, MOST_LINE, MOST_PARAMETERS, CallbackApplication, Rules
+from smsdata.receiver.application import MOST_BODY, MOST_LINE, MOST_PARAMETERS, Rules
 from smsdata.receiver.group_commit import TRIED_EVERY, GroupCommit
-from smsdata.receiver.server import listening_socket, receiving_in_thread
+from smsdata.receiver.server import listening_socket
 from smsdata.schema.callbacks import parameters
 from smsdata.settings import Secret
 from smsdata.store.disk import Disk
 from smsdata.store.spool import Callback, Spool
 from tests.support.callers import dlr, fire, query, reply, signature
+from tests.support.receivers import Served, served
 
 SECRET = "CANARY-SECRET"
 AT = "2026-11-22 09:30:00"
 ONE = dlr(7, 61491570156, AT)
-
-
-class Served:
-    """A receiver in this process."""
-
-    def __init__(self, folder: Path, base: str, addresses: Addresses) -> None:
-        self.folder, self.base, self.addresses = folder, base, addresses
-
-    def url(self, kind: str = "dlr") -> str:
-        return self.addresses.urls(self.base)[kind]
-
-    def kept(self) -> list[Callback]:
-        return [one for segment in Spool(self.folder).segments("open", "sealed") for one in segment.callbacks]
-
-
-@contextmanager
-def served(
-    folder: Path,
-    *,
-    disk: Disk | None = None,
-    rules: Rules | None = None,
-    commit: Callable[[Spool], GroupCommit] = GroupCommit,
-    **options: float,
-) -> Iterator[Served]:
-    addresses = Addresses(folder)
-    addresses.token()
-    spool = Spool(folder, disk=disk, **options)  # type: ignore[arg-type]
-    with receiving_in_thread(CallbackApplication(addresses, rules or Rules()), spool, commit) as base:
-        yield Served(folder, base, addresses)
 
 
 @pytest.fixture
