@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +41,36 @@ def _no_settings_from_outside(
     for name in [name for name in os.environ if name.startswith("SMSDATA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SMSDATA_PROGRESS", "0")
+
+
+class _Canaries(logging.Handler):
+    """Keeps what names a person or a credential in the logs; the number that an advice has is an example."""
+
+    wanted = re.compile(r"(?<!such as )6149157\d{4}|447700900\d{3}|120255501\d\d|CANARY")
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = f"{record.getMessage()} {record.args!r} {record.exc_info!r}"
+        if self.wanted.search(said):
+            self.seen.append(
+                f"{record.name} {record.levelname}: {self.wanted.sub('...', record.getMessage())}"
+            )
+
+
+@pytest.fixture(autouse=True)
+def _no_person_and_no_credential_in_any_log() -> Iterator[None]:
+    """All of ours is logged at DEBUG in every test, and looked through."""
+    ours, canaries = logging.getLogger("smsdata"), _Canaries()
+    level = ours.level
+    ours.addHandler(canaries)
+    ours.setLevel(logging.DEBUG)
+    yield
+    ours.removeHandler(canaries)
+    ours.setLevel(level)
+    assert canaries.seen == []
 
 
 @pytest.fixture
