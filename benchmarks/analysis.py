@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from own_memory import peak_bytes
 
 PART = 250_000
 NOW = "2026-11-22"
@@ -276,7 +277,7 @@ def run(way: str, folder: str, repeat: int) -> dict[str, float]:
         began = time.perf_counter()
         rows = WAYS[way](folder)
         seconds.append(time.perf_counter() - began)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000_000
+    peak = peak_bytes() / 1e9
     return {"seconds": min(seconds), "first": seconds[0], "gigabytes": peak, "rows": rows}
 
 

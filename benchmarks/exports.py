@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.own_memory import peak_bytes
 from smsdata.schema.frames import schema
 from smsdata.store.scan import Scan
 
@@ -57,8 +56,7 @@ def measured(source: str, target: str, options: dict[str, Any], answers: Any) ->
 
     started = time.monotonic()
     done = export(Scan("dlrs", (source,)), target, **options)
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    answers.put((done.rows, time.monotonic() - started, kilobytes / 1024))
+    answers.put((done.rows, time.monotonic() - started, peak_bytes() / 1e6))
 
 
 def main() -> None:

@@ -8,13 +8,13 @@ The goal: a million distinct numbers under 20 s; a file of a million lines under
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
 
 import pandas as pd
 import phonenumbers
+from own_memory import peak_bytes
 
 from smsdata.hygiene.suppressions import check
 from smsdata.schema.number_spellings import to_msisdn
@@ -58,7 +58,7 @@ def main() -> None:
         begin = time.perf_counter()
         columns = check(path, Store(store), country="AU").attrs["columns"]
         seconds = time.perf_counter() - begin
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_bytes() / 1e6
         print(f"check: {columns[0]['lines']:,} lines in {seconds:.1f} s, peak {peak:.0f} MB")
     for name, (before, country) in SPELLINGS.items():
         values = before + local

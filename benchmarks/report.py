@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from own_memory import peak_bytes
+
 NOW = "2026-11-22"
 MONTHS = (("2026-09-01", 30), ("2026-10-01", 31))
 SENDERS = ("61491570006", "61491570156", "ACME")
@@ -278,7 +280,7 @@ def main() -> None:
         seconds = time.perf_counter() - began
         used = resource.getrusage(resource.RUSAGE_SELF)
         found = {"seconds": seconds, "processor": used.ru_utime + used.ru_stime, "result": result}
-        print(json.dumps(found | {"gigabytes": used.ru_maxrss / 1_000_000}))
+        print(json.dumps(found | {"gigabytes": peak_bytes() / 1e9}))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or f"{temporary}/store"
