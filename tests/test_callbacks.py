@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,26 @@ def test_delivered_at_comes_from_callbacks_and_the_earliest_counts(
         name: stored[name] for name in row if name != "delivered_at"
     }
     assert store.verify() == []
+
+
+def test_a_time_before_the_message_was_sent_gives_way_to_one_that_can_be(
+    world: Made, stored: dict[str, Any]
+) -> None:
+    """Whichever came first; a receipt from days before is put aside, as it is none of this message."""
+    store = world[2]
+    key = stored["message_id"], stored["msisdn"]
+    good, zone = stored["sent_at"] + timedelta(seconds=5), stored["sent_at"] - timedelta(hours=10)
+    for told, kept in ((zone, zone), (good, good), (zone, good), (good + timedelta(hours=1), good)):
+        put(store, ("dlr", dlr(*key, f"{told:%Y-%m-%d %H:%M:%S}")))
+        counts, _ = ingest(store)
+        assert counts.merged == {"dlr": 1}
+        assert one(store, "dlrs", message_id=key[0], msisdn=key[1])["delivered_at"] == kept
+    for told in (stored["sent_at"] - timedelta(days=365), datetime(1970, 1, 1, tzinfo=UTC)):
+        put(store, ("dlr", dlr(*key, f"{told:%Y-%m-%d %H:%M:%S}")))
+    counts, report = ingest(store)
+    assert (counts.merged, counts.odd) == ({}, 2)
+    assert "2 cannot be read" in report.attention[0]
+    assert one(store, "dlrs", message_id=key[0], msisdn=key[1])["delivered_at"] == good
 
 
 def test_own_parameters_are_kept_as_extra(world: Made, stored: dict[str, Any]) -> None:

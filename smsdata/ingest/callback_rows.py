@@ -26,6 +26,7 @@ _KNOWN = {
     "list": ("type", "datetime_entry", "list_id", "mobile", "firstname", "lastname", "user_id"),
 }  # fmt: skip
 _AHEAD = timedelta(minutes=15)
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _NAMES_A_SECRET = re.compile(r"secret|passw|api_?key|token|auth", re.IGNORECASE)
 
 
@@ -118,9 +119,9 @@ def _send_of(fields: dict[str, str]) -> int:
 
 
 def _instant_of(fields: dict[str, str], name: str, received: datetime) -> datetime:
-    """When something happened: with a time of day, and no later than it was told."""
+    """When something happened: with a time of day, no later than it was told, and not from an empty clock."""
     text = fields.get(name)
     at: datetime = CONVERT["utc"](text)
-    if len(text or "") < 19 or at > received + _AHEAD:
+    if len(text or "") < 19 or not _FIRST <= at <= received + _AHEAD:
         raise ValueError("holds no time that can be")
     return at

@@ -29,6 +29,8 @@ from smsdata.store.store import Store, open_store
 
 WAITS = timedelta(days=30)
 KEPT = timedelta(days=7)
+WRONG_ZONE = timedelta(hours=26)
+"""So far apart can one instant be in two time zones: a receipt from before that is none of its message."""
 
 
 @dataclass
@@ -197,6 +199,8 @@ class _Sorting:
         row, at = event.row, sent_at.get(event.send)
         if event.table == "dlrs" and at is None:
             return self._wait(callback)
+        if event.table == "dlrs" and at is not None and row["synced_at"] < at - WRONG_ZONE:
+            return self.odd.append(callback)
         if event.table == "replies" and row["id"] is None:
             if (row["msisdn"], row["received_at"]) not in polled:
                 return self._wait(callback)

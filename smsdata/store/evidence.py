@@ -312,9 +312,16 @@ def _merge_dlrs(
     made["status"] = pc.coalesce(new.column("status"), old.column("status"))  # null: it could not be read
     flags = old.column("optout"), new.column("optout")
     made["optout"] = pc.coalesce(pc.or_kleene(*flags), *reversed(flags))
-    mine, theirs = old.column("delivered_at"), new.column("delivered_at")
-    made["delivered_at"] = pc.coalesce(pc.if_else(pc.less(theirs, mine), theirs, mine), mine, theirs)
+    made["delivered_at"] = _first_delivery(old, new)
     return pc.if_else(silent, told_by_callbacks(old), new.column("told"))
+
+
+def _first_delivery(old: pa.Table, new: pa.Table) -> pa.ChunkedArray:
+    """The earliest time that was told; one before the message was sent gives way to any that can be."""
+    mine, theirs = old.column("delivered_at"), new.column("delivered_at")
+    can_be = [pc.greater_equal(time, old.column("sent_at")) for time in (mine, theirs)]
+    better = pc.if_else(pc.equal(*can_be), pc.less(theirs, mine), can_be[1])
+    return pc.coalesce(pc.if_else(better, theirs, mine), mine, theirs)
 
 
 def _seen_with_status(old: pa.Table, new: pa.Table, otherwise: pa.ChunkedArray) -> pa.ChunkedArray:
