@@ -16,6 +16,7 @@ from smsdata.cli.twin import asking, shapes_of_the_twin, twin_check_command
 from smsdata.errors import ApiError, UsageError
 from smsdata.simulator import Account, Always, Faults, Gateway, running
 from smsdata.twin_check import ShapeReport, Shapes, compared_shapes, form_of, shapes_of
+from tests.simulator.asking import ask
 from tests.support.clients import connected
 
 READING = re.compile(r"get-[a-z-]+|format-number")
@@ -45,6 +46,20 @@ def answering(bodies: Mapping[str, dict[str, Any]]) -> Shapes:
         return bodies[call]
 
     return shapes_of(ask, Account(campaigns=0, singles=0, lists=0).time)
+
+
+def test_what_calls_can_make_of_an_account_is_no_difference() -> None:
+    """Numbers leased, keywords of every kind and fields up to the tenth are the twin's too."""
+    gateway = Gateway(Account(seed=4), limiter=None)
+    deeds: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("lease-number", {}),
+        ("add-keyword", {"keyword": "HI", "number": 61491570110}),
+        ("add-keyword", {"keyword": "OFF", "number": 61491570110, "activate": "no", "welcome_message": "Hi"}),
+        ("add-list", {"name": "L", "field_4": "Town", "field_10": "Shop"}),
+    )
+    for call, given in deeds:
+        assert ask(gateway, call, **given)[0] == 200
+    assert found(against(gateway)) == set()
 
 
 @pytest.mark.parametrize("arguments", [{"seed": 1}, {"seed": 2, "clients": 1}, {"seed": 7, "goo": False}])
