@@ -21,6 +21,8 @@ import pytest
 
 from smsdata import Client, Store, sync
 from smsdata.cli.app import run
+from smsdata.errors import UsageError
+from smsdata.receiver.server import listening_socket
 from smsdata.receiver.watching import follow, shown_callback
 from smsdata.schema.frames import schema
 from smsdata.simulator import Account, Gateway
@@ -416,3 +418,9 @@ def test_the_twin_rehearses_what_listen_receives(tmp_path: Path, folder: Path) -
         one for part in Spool(spool_folder(folder / ".smsdata")).segments(*STATES) for one in part.callbacks
     ]
     assert [one.checked for one in kept] == [True]
+
+
+@pytest.mark.parametrize("host", ["999.1.1.1", "no.such.host.invalid", "203.0.113.7", "a" * 80])
+def test_a_host_that_is_none_of_this_machine_is_named(host: str) -> None:
+    with pytest.raises(UsageError, match=r"is no address of this machine.*--host"):
+        listening_socket(host, 0)

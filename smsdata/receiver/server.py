@@ -7,6 +7,7 @@ somebody is forgotten, `analysis`.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import re
@@ -143,6 +144,9 @@ def _what_a_reply_leaves(text: str, answered: str) -> str:
     return left_of_reply(text, answered)
 
 
+_NO_ADDRESS = {errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_FAIL, socket.EAI_AGAIN}
+
+
 def listening_socket(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one.
 
@@ -156,8 +160,14 @@ def listening_socket(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=1024)
+    except UnicodeError:
+        raise UsageError(f"{host} is no address of this machine; choose another with --host.") from None
     except OSError as error:
         reason = error.strerror or error
+        if error.errno in _NO_ADDRESS:
+            raise UsageError(
+                f"{host} is no address of this machine ({reason}); choose another with --host."
+            ) from None
         raise UsageError(
             f"port {port} of {host} cannot be used ({reason}); choose another with --port."
         ) from None

@@ -12,7 +12,7 @@ import numpy as np
 
 from smsdata.simulator.clock import END, HOUR_SECONDS
 from smsdata.simulator.contacts import Refused
-from smsdata.simulator.number_forms import international
+from smsdata.simulator.number_forms import INVALID, country_given, taken_apart
 from smsdata.simulator.query import Query
 from smsdata.simulator.seed_data import SENDER, Record
 from smsdata.simulator.send_calls import SHARED_NUMBER
@@ -27,9 +27,13 @@ def inbound(state: AccountState, query: Query) -> Record:
     """A person texts: ``mobile``, ``response``, and where it says so ``longcode`` and ``message_id``.
 
     Without ``message_id`` it answers the last message to that person from ``longcode``, or from any number of
-    the account where none is given; where there was none, it answers nothing. Nobody can answer a name.
+    the account where none is given; where there was none, or with 0, it answers nothing. Nobody can answer a
+    name.
     """
-    msisdn = international(query, "mobile")
+    number = taken_apart(query.text("mobile", required=True) or "", country_given(query), "mobile")
+    if number.line == INVALID:
+        raise Refused("FIELD_INVALID", "mobile is no number of any country; write it in full: 61491570156.")
+    msisdn = int(number.digits)
     text, longcode = query.params.get("response", ""), _texted(state, query)
     message_id = query.integer("message_id")
     with state.clock.changing():
@@ -58,6 +62,8 @@ def _row_answered(
     state: AccountState, msisdn: int, longcode: str | None, message_id: int | None
 ) -> int | None:
     """The recipient row of the message that a text answers."""
+    if message_id == 0:
+        return None
     if message_id is not None:
         rows = state.sent.rows_of(message_id, msisdn)
         if not len(rows):

@@ -57,6 +57,8 @@ def _target(state: AccountState, query: Query) -> ContactList:
     name = query.text("name")
     if query.text("list_id") is None and name is not None:
         return new_list_of(state, name, query)
+    if query.text("list_id") is None:
+        raise Refused("FIELD_EMPTY", "list_id is empty, and so is name.")
     target = state.contacts.open(required_id(query, "list_id"))
     widen(state, target, query)
     return target

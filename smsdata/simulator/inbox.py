@@ -101,7 +101,8 @@ class Inbox:
         first, last = names[table["first"][row]], names[table["last"][row]]
         msisdn = int(table["msisdn"][row])
         about = (row, send.message_id, send.list_id)
-        reply = Reply(self._next_id(), *about, at, msisdn, first, last, text, send.sender)
+        keyword = self._keyword_in(text, send.sender)
+        reply = Reply(self._next_id(), *about, at, msisdn, first, last, text, send.sender, keyword)
         self._add(reply)
         send.responses += 1
         if is_stop(text):
@@ -110,13 +111,16 @@ class Inbox:
 
     def take_inbound(self, at: int, msisdn: int, text: str, longcode: str) -> None:
         """A message arrives that answers no send."""
-        word = text.split()[0].upper() if text.split() else ""
-        rows = (row for row in self._keywords if row["number"] == longcode)
-        keyword = next((row["keyword"] for row in rows if row["keyword"] == word), None)
-        names = person(msisdn)
+        keyword, names = self._keyword_in(text, longcode), person(msisdn)
         reply = Reply(self._next_id(), -1, None, None, at, msisdn, *names, text, longcode, keyword)
         self._add(reply)
         self._tell(reply)
+
+    def _keyword_in(self, text: str, longcode: str) -> str | None:
+        """The keyword of our number that a text begins with."""
+        word = text.split()[0].upper() if text.split() else ""
+        rows = (row for row in self._keywords if row["number"] == longcode)
+        return next((row["keyword"] for row in rows if row["keyword"] == word), None)
 
     def listed(self, now: int) -> list[Reply]:
         """The inbound messages that the gateway lists by now."""

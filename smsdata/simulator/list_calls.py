@@ -12,6 +12,8 @@ from smsdata.simulator.seed_data import Record
 from smsdata.simulator.state import AccountState
 from smsdata.simulator.views import View, ready_view, required_id, shaped_fields, stamp, stamp_or_null
 
+_FIELDS = tuple(f"field_{number}" for number in range(1, 11))
+
 
 def _list_head(target: ContactList, style: str | None) -> Record:
     head = {"id": target.list_id, "name": target.name, "created": stamp_or_null(target.created_at)}
@@ -21,7 +23,10 @@ def _list_head(target: ContactList, style: str | None) -> Record:
 
 def _named_fields(query: Query) -> dict[str, str]:
     """The names of custom fields that a request gives, by ``field_1`` ... ``field_10``."""
-    names = {f"field_{number}": query.text(f"field_{number}") for number in range(1, 11)}
+    for key in query.params:
+        if key.startswith("field_") and key not in _FIELDS:
+            raise Refused("FIELD_INVALID", f"{key}: custom fields are field_1 to field_10.")
+    names = {key: query.text(key) for key in _FIELDS}
     return {key: name for key, name in names.items() if name is not None and name.strip()}
 
 
@@ -81,13 +86,13 @@ def contact_answer(state: AccountState, query: Query) -> Record:
 
 def delete_from_list(state: AccountState, query: Query) -> Record:
     """delete-from-list: takes a number off one list, or off every list where ``list_id`` is 0."""
-    msisdn, list_id = required_id(query, "msisdn"), required_id(query, "list_id")
+    msisdn, list_id = required_id(query, "msisdn"), query.list_ids("list_id")
     return {"list_ids": state.contacts.delete_member(msisdn, list_id, by="api")}
 
 
 def optout_list_member(state: AccountState, query: Query) -> Record:
     """optout-list-member: opts a number out of one list, or of every list where it is 0."""
-    msisdn, list_id = required_id(query, "msisdn"), required_id(query, "list_id")
+    msisdn, list_id = required_id(query, "msisdn"), query.list_ids("list_id")
     return {"list_ids": state.contacts.optout_member(msisdn, list_id, by="api")}
 
 
@@ -99,7 +104,11 @@ def _given_fields(target: ContactList, query: Query) -> Record:
 def _mobile(state: AccountState, query: Query) -> int:
     """The number to add; refuses what is no mobile of a country the account may send to."""
     given = query.text("msisdn", required=True) or ""
-    number = taken_apart(given, country_given(query), "msisdn")
+    region = country_given(query)
+    try:
+        number = taken_apart(given, region, "msisdn")
+    except Refused as refused:
+        raise Refused("BAD_MOBILE", refused.description) from None
     if number.is_mobile_of(state.countries):
         return int(number.digits)
     if number.is_not_of(state.countries):

@@ -13,6 +13,7 @@ from smsdata.simulator.clock import DAY_SECONDS
 from smsdata.simulator.contacts import Refused
 
 _EMAIL = re.compile(r"[^@\s*:]+@[^@\s*]+\.[^@\s*]+")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?", re.ASCII)
 _EMAIL_OR_WILD = re.compile(rf"\*@[^@\s*]+\.[^@\s*]+|{_EMAIL.pattern}")
 
 
@@ -56,8 +57,15 @@ class Query:
         if value is None:
             return None
         if not (value.isascii() and value.isdigit()) or len(value) > 18:
-            raise Refused("FIELD_INVALID", f"{name} must be a number.")
+            raise Refused("FIELD_INVALID", f"{name} must be a whole number, in digits alone.")
         return int(value)
+
+    def list_ids(self, name: str) -> int:
+        """The required id of a list; 0, and no other way to write it, means every list."""
+        value = self.integer(name, required=True) or 0
+        if value == 0 and self.params[name] != "0":
+            raise Refused("FIELD_INVALID", f"{name} must be the id of a list, or 0 for every list.")
+        return value
 
     def address(self, name: str, *, wild: bool = False) -> str | None:
         """An e-mail address; with ``wild`` also every one of a domain: ``*@example.com``."""
@@ -83,11 +91,11 @@ class Query:
         value = self.text(name, required=required)
         if value is None:
             return None
-        for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d"):
-            try:
-                return int(datetime.strptime(value, form).replace(tzinfo=UTC).timestamp())
-            except ValueError:
-                continue
+        try:
+            if _DATE.fullmatch(value):
+                return int(datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            pass
         raise Refused("FIELD_INVALID", f"{name} must be YYYY-MM-DD HH:MM:SS.")
 
     def span(

@@ -42,7 +42,7 @@ def _belongs(state: AccountState, query: Query) -> Callable[[Reply], bool]:
     message_id, keyword, number = query.integer("message_id"), query.text("keyword"), query.integer("number")
     keyword_id = query.integer("keyword_id")
     if message_id is not None:
-        state.sent.send_of(message_id)
+        state.sent.ordered(message_id)
         return lambda reply: reply.message_id == message_id
     if keyword_id is not None:
         if not 1 <= keyword_id <= len(state.keywords):

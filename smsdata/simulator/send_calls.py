@@ -72,6 +72,8 @@ def _message(query: Query) -> tuple[str, str]:
 
 def _audience(state: AccountState, query: Query) -> tuple[list[Member] | None, int | None, list[str]]:
     """Whom a send is for: people, or the id of a list; and what was given as numbers but is none."""
+    if query.text("to") is not None and query.text("list_id"):
+        raise Refused("FIELD_INVALID", "to and list_id are both given; a send is for one of them.")
     if query.text("to") is None and query.text("list_id"):
         return None, state.contacts.open(required_id(query, "list_id")).list_id, []
     given = [one.strip() for one in (query.text("to") or "").split(",") if one.strip()]

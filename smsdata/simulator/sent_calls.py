@@ -99,7 +99,7 @@ def _report_row(state: AccountState, send: Send, style: str | None) -> Record:
 
 def sms_sent_view(state: AccountState, query: Query) -> View:
     """get-sms-sent: one recipient of a send per row: its DLR."""
-    send = state.sent.send_of(required_id(query, "message_id"))
+    send = state.sent.ordered(required_id(query, "message_id"))
     list_id = query.integer("list_id")
     delivery = query.choice("delivery", "all delivered failed pending", "all")
     optouts = query.choice("optouts", "only omit include", "include")
@@ -177,7 +177,7 @@ def _history_rows(state: AccountState, rows: Ints) -> list[Record]:
 
 def link_hits_view(state: AccountState, query: Query) -> View:
     """get-link-hits: one tracked-link hit of a send per row, oldest first."""
-    send = state.sent.send_of(required_id(query, "message_id"))
+    send = state.sent.ordered(required_id(query, "message_id"))
     return ready_view([hit_row(state, *hit) for hit in _hits_of(state, send)])
 
 

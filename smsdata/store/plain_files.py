@@ -8,8 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 MOST_BYTES = 1 << 30
 """How large a file of a store may be; the largest hold a quarter of a million rows."""
@@ -29,7 +29,7 @@ def read_plain(path: Path, most: int = MOST_BYTES) -> bytes:
         return file.read()
 
 
-def open_plain(path: Path, most: int = MOST_BYTES) -> BinaryIO:
+def open_plain(path: Path, most: int = MOST_BYTES) -> BufferedReader:
     """Open a file of ours for reading; see `read_plain`."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     facts = os.fstat(handle)

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError
 from smsdata.store.manifest import Mark, Sealed
-from smsdata.store.plain_files import open_plain, read_plain
+from smsdata.store.plain_files import open_plain
 from smsdata.store.records import unreadable
 
 _GROUP_ROWS = 50_000
@@ -58,11 +58,19 @@ def _with_seal(content: pa.Buffer) -> bytes:
 # ---- reading ---------------------------------------------------------------------------------------
 
 
-def content_of(part: Path) -> bytes:
-    """The content of a file, of which all checksums are verified."""
-    content = read_plain(part)
-    place, before, _ = _unsealed(memoryview(content))
-    if zlib.crc32(memoryview(content)[:place]) != before:
+def content_of(part: Path) -> pa.Buffer:
+    """The content of a file, of which all checksums are verified.
+
+    It lies in memory of Arrow, not of Python: a thread of Arrow's that gives back memory of Python while the
+    interpreter ends aborts the process.
+    """
+    with open_plain(part) as file:
+        content = pa.allocate_buffer(os.fstat(file.fileno()).st_size)
+        bytes_of = memoryview(content)
+        if file.readinto(bytes_of) != len(bytes_of):
+            raise ValueError("it became shorter while it was read")
+    place, before, _ = _unsealed(bytes_of)
+    if zlib.crc32(bytes_of[:place]) != before:
         raise ValueError("the data's checksum is wrong")
     return content
 

@@ -164,6 +164,23 @@ def test_a_stop_that_answers_nothing_opts_nobody_out() -> None:
     assert ask(gateway, "send-sms", to=MIA, message="Hi")[1]["recipients"] == 1
 
 
+def test_a_keyword_is_told_also_of_a_text_that_answers_a_send() -> None:
+    """Who was written to from that number texts the keyword all the same; 0 says that it answers nothing."""
+    account = small()
+    gateway = Gateway(account, limiter=None)
+    assert ask(gateway, "add-keyword", keyword="HI", number=SENDER)[0] == 200
+    assert ask(gateway, "send-sms", message="hello", to=MIA, **{"from": SENDER})[0] == 200
+    account.advance(hours=1)
+    answering = control(gateway, mobile=MIA, response="hi there", longcode=SENDER)
+    alone = control(gateway, mobile=MIA, response="HI", longcode=SENDER, message_id=0)
+    assert answering["message_id"] > 0
+    assert alone["message_id"] == 0
+    found = ask(gateway, "get-sms-responses", keyword="HI", number=SENDER)[1]["responses"]
+    assert {row["id"] for row in found} == {answering["response_id"], alone["response_id"]}
+    kept = [ask(gateway, "get-user-sms-responses", keywords=some)[1]["total"] for some in ("only", "omit")]
+    assert kept == [2, 0]
+
+
 @pytest.mark.parametrize(
     ("more", "field"),
     [

@@ -154,3 +154,24 @@ def test_a_text_is_a_keyword_of_the_number_that_it_went_to() -> None:
     assert [(row["longcode"], row["response"]) for row in rows] == [(61491570313, "Win\nplease")]
     only = ask(gateway, "get-user-sms-responses", keywords="only")[1]["responses"]
     assert [row["response"] for row in only] == ["Win\nplease"]
+
+
+@pytest.mark.parametrize(
+    ("call", "params", "expected"),
+    [
+        ("get-user-sms-sent", {"start": "2026-11-1", "end": "2026-11-22"}, "FIELD_INVALID start must"),
+        ("get-user-sms-sent", {"start": "２０２６-11-01", "end": "2026-11-22"}, "FIELD_INVALID start must"),
+        ("get-user-sms-sent", {"start": "2026-11-01T00:00:00", "end": "2026-11-22"}, "FIELD_INVALID start"),
+        ("get-message-report", {"page": "-1"}, "FIELD_INVALID page must be a whole number"),
+        ("delete-from-list", {"msisdn": "61491570156", "list_id": "00"}, "FIELD_INVALID list_id must be"),
+        ("optout-list-member", {"msisdn": "61491570156", "list_id": "000"}, "FIELD_INVALID list_id must be"),
+        ("add-list", {"name": "L", "field_11": "x"}, "FIELD_INVALID field_11: custom fields are"),
+        ("add-field-to-list", {"list_id": "3100001", "field_0": "x"}, "FIELD_INVALID field_0: custom"),
+        ("add-to-list", {"list_id": "3100001", "msisdn": "abc"}, "BAD_MOBILE msisdn must be"),
+        ("add-contacts-bulk", {"file_url": "data:,a"}, "FIELD_EMPTY list_id is empty, and so is name"),
+    ],
+)
+def test_what_is_nearly_right_is_refused_by_name(call: str, params: dict[str, str], expected: str) -> None:
+    """Nothing is taken for what it was hardly meant to be; 0 alone means every list."""
+    _, body = ask(Gateway(small(), limiter=None), call, **params)
+    assert f"{body['error']['code']} {body['error']['description']}".startswith(expected)

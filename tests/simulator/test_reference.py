@@ -374,13 +374,14 @@ def test_two_calls_a_second_are_taken_by_default() -> None:
 
 
 def test_custom_fields_are_ten_at_most_and_hold_any_value(account: Account) -> None:
-    """Text, numbers, nothing; an eleventh name is not taken."""
+    """Text, numbers, nothing; an eleventh name is refused."""
     values = {
         type(value) for row in account.truth("list_members") for value in json.loads(row["fields"]).values()
     }
     assert {str, int, float, type(None)} <= values
     gateway = Gateway(small(), limiter=None)
-    names = {f"field_{number}": f"F{number}" for number in range(1, 12)}
+    names = {f"field_{number}": f"F{number}" for number in range(1, 11)}
+    assert code(gateway, "add-list", name="Wider", **names, field_11="F11") == "FIELD_INVALID"
     made = ask(gateway, "add-list", name="Wide", **names)[1]
     assert list(made["fields"]) == [f"field_{number}" for number in range(1, 11)]
 

@@ -121,6 +121,7 @@ def test_send_sms_counts_parts_as_billed(text: str, parts: int) -> None:
         ({"to": "049,soon", "message": "Hi"}, "RECIPIENTS_ERROR "),
         ({"to": ",".join([str(ANA)] * 501), "message": "Hi"}, "RECIPIENTS_ERROR to"),
         ({"list_id": 9, "message": "Hi"}, "NOT_FOUND "),
+        ({"to": ANA, "list_id": 3100001, "message": "Hi"}, "FIELD_INVALID to"),
         ({"list_id": "x", "message": "Hi"}, "FIELD_INVALID list_id"),
     ],
 )
@@ -266,6 +267,17 @@ def test_callbacks_of_a_send_come_before_those_of_the_account() -> None:
     assert told["link-hit"].url.startswith("https://example.com/hit?")
     hit = read(gateway, "get-link-hits", message_id=sent["message_id"])[-1]
     assert hit["link"] == "https://example.com/x"
+
+
+def test_a_send_that_waits_is_known_to_every_call_about_sends() -> None:
+    """It has no recipient, reply or click yet, and is no unknown message."""
+    gateway = Gateway(small(), limiter=None)
+    message_id = ask(gateway, "send-sms", message="Hi", to=ANA, send_at="2026-11-30 00:00:00")[1][
+        "message_id"
+    ]
+    for call in ("get-sms-sent", "get-sms-responses", "get-link-hits"):
+        assert read(gateway, call, message_id=message_id) == []
+        assert code(gateway, call, message_id=message_id + 1) == "NOT_FOUND"
 
 
 def test_replies_to_email_is_taken_and_ignored() -> None:
