@@ -13,9 +13,12 @@ from smsdata import Store, hygiene, sync
 from smsdata.analysis.unclear_numbers import unclear_numbers
 from smsdata.audit import audit, pack
 from smsdata.ingest.callback_rows import typed
+from smsdata.reading_check import sample
+from smsdata.report.page import report_page
 from smsdata.schema.frames import schema
 from smsdata.schema.numbers_in_full import in_full, other_spellings, written_as
 from tests.support.hygiene_world import Template, World, copied, number, slim_world
+from tests.support.report_store import october
 from tests.support.tampering import Answer, Change, Tampered
 
 DEAD = number(0)
@@ -122,6 +125,14 @@ def test_an_unclear_stop_protects_whom_it_may_mean_and_stops_nothing(world: Worl
     assert found.as_json()["unclear"] == 1
     pack(found, tmp_path / "pack")
     assert WITHIN in (tmp_path / "pack" / "unclear.csv").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:.* none of .* rows of replies matches")  # it is nobody's
+def test_an_unclear_reply_stops_neither_report_nor_sample(world: World, tmp_path: Path) -> None:
+    stopped(world, spelled("get-user-sms-responses", ours="ACME"))
+    html = report_page(world.store, october()).html
+    assert WITHIN not in html
+    assert sample(world.store, 5, tmp_path / "sample.csv") == 1
 
 
 ROWS: list[tuple[str, str, dict[str, Any]]] = [
