@@ -186,9 +186,10 @@ def changes_to_look_at(private: Path) -> Iterator[str]:
         except (StoreError, LookupError, TypeError):
             yield f"run {run} ended with something to look at, but {file} is damaged: {_AGAIN}"
             continue
+        void = " (a plan is void after 24 hours: make a new one then)" if " clean " in command else ""
         yield (
-            f"run {run} ended {ended} with something to look at: {said} To try again: {command} (or, once "
-            "that plan is void, a new one: `smsdata sync`, `smsdata clean`). The next run takes this away."
+            f"run {run} ended {ended} with something to look at: {said} To try again: {command}{void}. "
+            "The next `smsdata clean --apply` takes this line away."
         )
 
 
