@@ -157,6 +157,18 @@ def test_an_unclear_row_of_any_table_protects(
     assert set(found.unclear["msisdn"]) == ({given} if table in {"optouts", "list_members"} else set())
 
 
+def test_plan_says_how_many_contacts_it_leaves_out_for_their_number(world: World) -> None:
+    lists = set(world.lists.values())
+    members, dlrs = (world.store.rows(table).to_pylist() for table in ("list_members", "dlrs"))
+    gone = [row for row in dlrs if row["msisdn"] == DEAD]
+    with world.store.writing():
+        for table, rows in (("list_members", members), ("dlrs", gone)):
+            made = [row | {"msisdn": "0199999999"} for row in rows if row["msisdn"] == DEAD]
+            world.store.merge(table, pa.Table.from_pylist(made, schema=schema(table)))
+    told = hygiene.summary(hygiene.plan(world.store))
+    assert f"{len(lists)} contacts are left out: their number cannot be read as an international one" in told
+
+
 def test_apply_hears_an_unclear_reply_since_the_plan(slim: Template, world: World) -> None:
     world.account.inbound(DEAD, "who is this?")
     through = Tampered(world.gateway, spelled("get-user-sms-responses", ours="ACME"))

@@ -108,6 +108,8 @@ def plan(
         "settles": _settles(store, rows),
         "left_out": _not_evidence(rows),
     } | _unclear(rows, odd)
+    if unreadable := rows.attrs["unreadable"]:
+        facts["unreadable"] = unreadable
     return write_plan(store, rows, made_at, path, facts)
 
 
@@ -177,6 +179,7 @@ def ruled_contacts(
     -------
     DataFrame
         The columns of a plan, by tier, list and number; and what of `contact_evidence` it rests on.
+        ``attrs["unreadable"]`` counts contacts whose number is not in full: no call can be made about them.
     """
     others = {name: table for name, table in tables.items() if name != "messages"}
     known = hard_bounced(
@@ -190,7 +193,8 @@ def ruled_contacts(
         known, **others, messages=tables["messages"], judge_days=hold_spikes,
         since=made_at - duration(max_age), quiet=QUIET,
     )  # fmt: skip
-    contacts = evidence.contacts[evidence.contacts["msisdn"].map(is_number).astype(bool)]
+    whole = evidence.contacts["msisdn"].map(is_number).astype(bool)
+    contacts = evidence.contacts[whole]
     keys = ["list_id", "msisdn"]
     once = pd.MultiIndex.from_frame(contacts[keys].iloc[:0] if seen_once is None else seen_once)
     stopped = contacts["last_reply"].mask(contacts["msisdn"].notna())  # nobody, of the type of an instant
@@ -201,7 +205,9 @@ def ruled_contacts(
         unclear=contacts["msisdn"].map(lambda number: written_as(number, odd) is not None).astype(bool),
         stopped=stopped.notna() & ~(contacts["last_added"] >= stopped),
     )
-    return _ruled(contacts).assign(action="delete", evidence=_listed_bounces(contacts, evidence.bounces))
+    rows = _ruled(contacts).assign(action="delete", evidence=_listed_bounces(contacts, evidence.bounces))
+    rows.attrs["unreadable"] = int((~whole).sum())
+    return rows
 
 
 def plan_optouts(

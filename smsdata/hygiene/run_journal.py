@@ -108,6 +108,10 @@ class RunJournal:
         """Whether something began to change the account for this run, and did not end."""
         return (self.folder / UNFINISHED).exists()
 
+    def may_lack(self, kept: int) -> bool:
+        """Whether the table suppressions, which has so many rows of it, may lack some; reads none of them."""
+        return self.is_unfinished or len(_row_files(self.folder)) != kept
+
     def note_end(self) -> None:
         """Take the note away of a run that nothing is left to do for."""
         self._disk.remove(self.folder / UNFINISHED)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from smsdata.errors import SafetyError
+from smsdata.errors import SafetyError, StoreError
 from smsdata.hygiene.contact_countries import region_named
 from smsdata.hygiene.contact_file import contact_file
 from smsdata.hygiene.run_journal import RunJournal, runs
@@ -122,13 +122,15 @@ def _taken_off(store: Store) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """
     kept = store.read("suppressions")
     known = set(kept[["list_id", "msisdn", "run"]].itertuples(index=False, name=None))
+    rows_of = kept["run"].value_counts()
     kept = kept[kept["undone_at"].isna()].assign(cut_off=False)
     more: list[dict[str, Any]] = []
     named: list[dict[str, Any]] = []
     for run in runs(store):
+        journal = RunJournal(store, run)
         try:
-            entries = list(RunJournal(store, run).entries.values())
-        except SafetyError as error:
+            entries = list(journal.entries.values()) if journal.may_lack(int(rows_of.get(run, 0))) else []
+        except (SafetyError, StoreError) as error:
             named.append({"run": run, "contacts": None, "why": str(error)})
             continue
         rows = [
