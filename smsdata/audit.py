@@ -18,7 +18,7 @@ import pandas as pd
 
 from smsdata import plots
 from smsdata.analysis.breaches import WORKING_DAYS, sent_after_optout
-from smsdata.analysis.opt_outs import opted_out
+from smsdata.analysis.opt_outs import opted_out, still_out
 from smsdata.errors import UsageError
 from smsdata.opt_out_switch import GlobalOptOut, judge_global_opt_out
 from smsdata.schema.csv_text import csv_text
@@ -65,6 +65,9 @@ class Audit:
         ``first_optout_at``, ``last_stop_at`` (datetime64[us, UTC]), ``source``, ``scope`` (str).
     goo : GlobalOptOut
         Whether Global Opt Out is on; if so, every opt-out counts for the whole account.
+    unclear : DataFrame
+        The evidence whose number lacks its country, or has more before it: it is nobody's for sure, so
+        nothing was judged by it; columns as `optouts`.
     flags : int
         Opt-out flags of the gateway, one per flagged message; one person may have several.
     messages : int
@@ -83,6 +86,7 @@ class Audit:
     possible: pd.DataFrame
     active: pd.DataFrame
     goo: GlobalOptOut
+    unclear: pd.DataFrame
     flags: int
     messages: int
     first: datetime | None
@@ -92,8 +96,8 @@ class Audit:
 
     @property
     def exit_code(self) -> int:
-        """What the command line exits with: 3 when there are breaches, or numbers still active."""
-        return 3 if len(self.breaches) or len(self.active) else 0
+        """What the command line exits with: 3 for breaches, numbers still active, or unclear ones."""
+        return 3 if len(self.breaches) or len(self.active) or len(self.unclear) else 0
 
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""
@@ -113,6 +117,19 @@ class Audit:
             f"{_persons(self.active)} opted out and are still active on a list "
             f"({len(self.active):,} places).",
             self.goo.line(),
+            *self._unclear(),
+        ]
+
+    def _unclear(self) -> list[str]:
+        """Tell whose opt-outs could not be told, since their number lacks its country."""
+        if self.unclear.empty:
+            return []
+        sources = self.unclear["source"].value_counts()
+        told = ", ".join(f"{name} {count:,}" for name, count in sources.items())
+        return [
+            f"{_persons(self.unclear)} with evidence of an opt-out (by {told}) whose number lacks its "
+            "country, or has more before it: whose it is cannot be told, and no message was judged by it. "
+            "`--out FOLDER` writes them to unclear.csv: look who they are, and ask the provider why."
         ]
 
     def _by_deadline(self, rule: str) -> str:
@@ -147,6 +164,7 @@ class Audit:
             "persons": self.optouts["msisdn"].nunique(),
             "persons_certain": self.optouts.loc[self.optouts["certain"], "msisdn"].nunique(),
             "flags": self.flags,
+            "unclear": self.unclear["msisdn"].nunique(),
             "possible": len(self.possible),
             "possible_by": {str(k): int(v) for k, v in self.possible["why"].value_counts().items()},
             "global_opt_out": {k: None if v != v else v for k, v in vars(self.goo).items()},
@@ -185,7 +203,7 @@ def audit(
     store = open_store(store)
     window = _what_was_read(store, since)
     messages = store.scan("messages", since=since)
-    evidence, replies = opted_out(store)
+    evidence, replies, unclear = opted_out(store)
     goo = judge_global_opt_out(store, replies)
     after = _after(messages, evidence, holidays, store.scan("dlrs"), account_wide=goo.verdict == "on")
     certain = after["certain"].to_numpy(bool)
@@ -200,6 +218,7 @@ def audit(
         possible=possible,
         active=places.loc[places["active"], _ACTIVE].reset_index(drop=True),
         goo=goo,
+        unclear=unclear,
         flags=_flags(store),
         messages=len(store.read("messages", since=since, columns=["id"])),
         **window,
@@ -256,8 +275,7 @@ def _after(
 
 def _places(store: Store, evidence: pd.DataFrame) -> pd.DataFrame:
     """Where on lists the numbers stand that opted out, by the gateway's or their own word, and stay out."""
-    polled = evidence["reply_at"].notna() | evidence["flag_at"].notna()
-    gone = evidence[evidence["certain"] & evidence["cleared_at"].isna() & polled]
+    gone = still_out(evidence)
     members, lists = store.read("list_members"), store.read("lists")
     members = members[members["gone_at"].isna()]
     members = members[members["list_id"].isin(lists.loc[lists["gone_at"].isna(), "list_id"])]
@@ -294,7 +312,8 @@ def pack(result: Audit, folder: str | Path) -> list[Path]:
     place = expanded(folder)
     disk = Disk(place)
     disk.folder(place)
-    files = {f"{name}.csv": _csv(getattr(result, name)) for name in _FILES}
+    told = [name for name in _FILES if name != "unclear" or len(result.unclear)]
+    files = {f"{name}.csv": _csv(getattr(result, name)) for name in told}
     if len(result.breaches):
         files["breaches.png"] = _picture(plots.sent_after_optout(result.breaches))
     if len(result.optouts):
@@ -312,6 +331,7 @@ _FILES = {
     "active": "who opted out and is still active on which list",
     "optouts": "all evidence of opt-outs, by number: `known_at` is when it had certainly happened, "
     "`possible_at` the earliest it may have, `cleared_at` a later START; times are empty where none is known",
+    "unclear": "evidence whose number lacks its country, or has more before it: whose it is cannot be told",
     "replies": "the words of the replies among the evidence; `optout_tier` 1 and 2 are plain, 3 and 4 are "
     "for a person to read",
 }
@@ -370,7 +390,11 @@ def _page(result: Audit, files: list[str]) -> str:
         _HOW_TO_READ,
         "## Files",
         "",
-        *(f"- `{name}.csv` ({len(getattr(result, name)):,} rows): {words}" for name, words in _FILES.items()),
+        *(
+            f"- `{name}.csv` ({len(getattr(result, name)):,} rows): {words}"
+            for name, words in _FILES.items()
+            if f"{name}.csv" in files
+        ),
         "",
         *pictures,
     ])  # fmt: skip

@@ -187,7 +187,7 @@ def check_labelled(store: Store | str | Path, file: str | Path, *, seed: int = 0
 
 def _read_replies(store: Store) -> pd.DataFrame:
     """Every reply with its stratum: how it is read as an opt-out, or not."""
-    read = classify_replies(store.read("replies"), messages=store.scan("messages"))
+    read = classify_replies(store.scan("replies"), messages=store.scan("messages"))
     tiers = read["optout_tier"].astype("object").map(_STRATA)
     return read.assign(stratum=tiers.fillna("other").astype("str"))
 

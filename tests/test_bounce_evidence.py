@@ -77,7 +77,9 @@ def test_contact_evidence_counts_copies() -> None:
     tables["campaigns"]["hard_bounced"] = [0, 4, 1]
     contacts, bounces = evidence_of(tables)
     assert contacts["sends"].tolist() == [5, 3]
-    assert contacts["bounces"].tolist() == [2, 0]
+    assert contacts["bounces"].tolist() == [4, 0]  # of a send that lists the number three times, each message
+    assert contacts["days"].tolist() == [2, 0]
+    assert bounces["copies"].tolist() == [3, 1]
     assert bounces["price"].tolist() == pytest.approx([0.20 / 4, 0.08])
 
 
@@ -126,7 +128,9 @@ def test_contact_evidence_leaves_out_what_is_not_sure(
 def test_contact_evidence_leaves_out_what_is_too_old() -> None:
     contacts, bounces = evidence_of(frames(), since="2026-10-10")
     assert contacts["bounces"].tolist() == [1, 0]
+    assert contacts["hard_bounces"].tolist() == [2, 1]
     assert contacts["reconciled"].tolist() == [2, 1]
+    assert contacts[["earlier", "waiting"]].to_numpy().tolist() == [[0, 0], [1, 0]]
     assert bounces["message_id"].tolist() == [3]
 
 

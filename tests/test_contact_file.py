@@ -160,3 +160,35 @@ def test_check_says_in_how_many_lines_a_number_stands(store: Store, tmp_path: Pa
     done = CliRunner().invoke(app, ["clean", "--check", str(path), "--store", str(store.path)])
     assert done.exit_code == 3
     assert f"line 2 and 2 more: {GONE} " in done.stdout
+
+
+def test_check_takes_the_country_that_the_file_names_line_by_line(store: Store, tmp_path: Path) -> None:
+    text = (
+        "mobile,Country\n0491 570 156,Australia\n0491 570 156,AU\n0491 570 156,+61\n07700 900123,UK\n"
+        "0491 570 156,\n0491 570 156,Atlantis\n"
+    )
+    path = write(tmp_path / "c.csv", text)
+    hits = check(path, store, country="GB")
+    assert hits[["line", "msisdn", "times"]].to_numpy().tolist() == [[2, GONE, 3]]
+    assert hits.attrs["countries"] == {
+        "column": "Country", "named": {"AU": 3, "GB": 1}, "not_understood": {"Atlantis": 1},
+        "not_understood_lines": 1, "default": "GB", "default_lines": 1,
+    }  # fmt: skip
+    assert hits.attrs["unreadable"] == 1  # nobody says the country of Atlantis
+    done = CliRunner().invoke(
+        app, ["clean", "--check", str(path), "--store", str(store.path), "--country", "GB"]
+    )
+    assert (
+        "countries: column Country first (AU 3, GB 1 lines); --country GB for 1 lines where it" in done.stderr
+    )
+    assert "1 lines name a country that is not understood ('Atlantis')" in done.stderr
+    assert done.exit_code == 3
+
+
+def test_check_says_that_a_country_was_taken_for_all_lines(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path / "c.csv", "mobile,county\n0491 570 158,Kent\n")
+    done = CliRunner().invoke(
+        app, ["clean", "--check", str(path), "--store", str(store.path), "--country", "AU"]
+    )
+    assert "countries: AU, by --country, for all lines" in done.stderr
+    assert done.exit_code == 0

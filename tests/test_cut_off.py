@@ -9,12 +9,15 @@ from typing import Any
 import orjson
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from smsdata import Store, hygiene
+from smsdata.cli.app import app
 from smsdata.errors import SafetyError, StoreError
+from smsdata.simulator import Always, Faults
 from smsdata.store.records import read_record, record_bytes
 from smsdata.store.status import store_status
-from tests.support.hygiene_world import Deadly, Killed, Template, World, copied, slim_world
+from tests.support.hygiene_world import Deadly, Killed, Template, World, copied, number, slim_world
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +151,77 @@ def test_another_run_looks_up_what_one_that_was_cut_off_had_only_meant(slim: Tem
         hygiene.apply(other, client, world.store, dry_run=False)
         assert cut_off(world) == []
         assert hygiene.undo(run, client, Store(world.store.path)).counts == {"planned": taken}
+
+
+def test_check_counts_whom_a_run_that_was_cut_off_may_have_taken(
+    slim: Template, world: World, tmp_path: Path
+) -> None:
+    run, taken = cut_off_a_day_ago(slim[1], world)
+    file = tmp_path / "new.csv"
+    file.write_text(f"mobile\n{number(0)}\n{number(1)}\n")
+    hits = hygiene.check(file, Store(world.store.path))
+    assert hits[["msisdn", "run", "cut_off"]].to_numpy().tolist() == [[number(0), run, True]]
+    assert [(one["run"], one["contacts"]) for one in hits.attrs["cut_off"]] == [(run, taken)]
+    words = ["clean", "--check", str(file), "--store", str(world.store.path)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 3
+    assert f"run {run}: it was cut off before it was kept: {taken} contacts count as doubtful" in done.stderr
+    assert "(not sure: that run was cut off)" in done.stdout
+    with world.client() as client, pytest.raises(SafetyError):
+        hygiene.apply(slim[1], client, Store(world.store.path))  # void: what it took is kept
+    hits = hygiene.check(file, Store(world.store.path))
+    assert (hits["cut_off"].tolist(), hits.attrs["cut_off"]) == ([False], [])
+
+
+def test_check_names_a_run_whose_journal_is_damaged(slim: Template, world: World, tmp_path: Path) -> None:
+    killed(world, lambda client, store: hygiene.apply(slim[1], client, store, dry_run=False))
+    next(world.store.private.glob("runs/*/row-*.json")).write_bytes(b"{")
+    file = tmp_path / "new.csv"
+    file.write_text(f"mobile\n{number(1)}\n")
+    done = CliRunner().invoke(app, ["clean", "--check", str(file), "--store", str(world.store.path)])
+    assert (done.exit_code, "is damaged" in done.stderr) == (3, True)
+
+
+# ---- runs that ended with something to look at ------------------------------------------------------
+
+
+def left_to_look_at(world: World) -> list[str]:
+    return [line for line in store_status(Store(world.store.path))["look"] if "to look at" in line]
+
+
+def test_status_names_an_apply_that_left_rows_unchecked_until_they_are(slim: Template, world: World) -> None:
+    world.gateway.faults = Faults(always=[Always("error500", "get-contact-sms-stats")])
+    with world.client() as client:
+        report = hygiene.apply(slim[1], client, world.store, dry_run=False)
+        assert report.exit_code == 3
+        (line,) = left_to_look_at(world)
+        assert line.startswith(f"run {report.run} ended ")
+        assert "2 contacts could not be checked: they were left alone" in line
+        assert f"smsdata clean --apply {slim[1].attrs['plan']['file']}" in line
+        assert CliRunner().invoke(app, ["status", "--store", str(world.store.path)]).exit_code == 3
+        world.gateway.faults = Faults()
+        assert hygiene.apply(slim[1], client, world.store, dry_run=False).exit_code == 0
+    assert left_to_look_at(world) == []
+
+
+def test_a_later_run_takes_up_what_an_earlier_one_left(slim: Template, world: World) -> None:
+    world.gateway.faults = Faults(always=[Always("error500", "get-contact-sms-stats")])
+    with world.client() as client:
+        hygiene.apply(slim[1], client, world.store, dry_run=False)
+        world.gateway.faults = Faults()
+        other = world.synced()
+        (line,) = left_to_look_at(world)
+        hygiene.apply(other, client, world.store)  # a look takes nothing up
+        assert left_to_look_at(world) == [line]
+        hygiene.apply(other, client, world.store, dry_run=False)
+    assert left_to_look_at(world) == []
+
+
+def test_status_names_an_ending_whose_note_is_damaged(slim: Template, world: World) -> None:
+    world.gateway.faults = Faults(always=[Always("error500", "get-contact-sms-stats")])
+    with world.client() as client:
+        hygiene.apply(slim[1], client, world.store, dry_run=False)
+    (note,) = world.store.private.glob("runs/*/ended.json")
+    note.write_bytes(b"{")
+    (line,) = left_to_look_at(world)
+    assert f"{note} is damaged" in line

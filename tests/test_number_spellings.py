@@ -15,7 +15,7 @@ import pytest
 import smsdata
 from smsdata.analysis import delivery_rate, number_details, reply_rate
 from smsdata.errors import UsageError
-from smsdata.schema.number_spellings import REASONS, _exists, read_number
+from smsdata.schema.number_spellings import REASONS, exists, read_number
 
 FULL = [
     "61491570156", "+61491570156", "61491570156.0", "+61 (0) 491 570 156", "61 (0)491-570-156",
@@ -146,7 +146,7 @@ def test_to_msisdn_agrees_with_phonenumbers_on_what_exists() -> None:
     valid = 0
     for _ in range(20_000):
         text = f"{dice.choice(codes)}{dice.randrange(10 ** dice.randint(6, 11))}"
-        if not _exists(text):
+        if not exists(text):
             continue
         parsed = phonenumbers.parse(f"+{text}")
         valid += phonenumbers.is_valid_number(parsed)

@@ -87,3 +87,7 @@ def test_plan_removes_nobody_for_two_outages_on_a_store_of_three_sends(
 def test_plan_removes_the_dead_of_two_days_that_cannot_be_judged(tmp_path: Path) -> None:
     plan = hygiene.plan(weekly(tmp_path, 2, imported=0).store)
     assert set(plan.loc[plan["tier"] == "remove", "msisdn"]) == {number(n) for n in range(DEAD)}
+    assert set(plan["rule"]) == {"unjudged-days"}
+    told = hygiene.summary(plan)
+    assert "12 numbers are to be removed although none of the days of their bounces could be judged" in told
+    assert told.count("| remove | unjudged-days |") == DEAD + 1

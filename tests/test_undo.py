@@ -13,6 +13,7 @@ import pytest
 from smsdata import Store, hygiene, sync
 from smsdata.hygiene import HygieneReport
 from smsdata.simulator import Always, Faults, transport
+from smsdata.store.status import store_status
 from tests.support.hygiene_world import Template, World, copied, make_world, number, slim_world
 
 DEAD = number(0)
@@ -117,6 +118,19 @@ def test_undo_asks_about_lists_that_the_store_knows(removed: tuple[World, str]) 
     world.account.contacts.add_member(other, number(1))  # the active are as many as before
     assert told(undone(world, run), OPTED_OUT)
     assert world.changes("add-to-list") == []
+
+
+def test_undo_that_finds_everybody_inactive_says_what_to_do(removed: tuple[World, str]) -> None:
+    world, run = removed
+    for list_id in world.lists.values():
+        world.account.contacts.add_member(list_id, DEAD)
+        world.account.contacts.edit_member(list_id, DEAD, status="inactive")
+    report = undone(world, run)
+    assert report.counts == {"skipped": 2}
+    assert report.exit_code == 3
+    (line,) = report.attention
+    assert line.startswith("2 contacts were not put back: not active on a list: look at each in the gateway")
+    assert any(line in told for told in store_status(Store(world.store.path))["look"])
 
 
 def _get_contact_fails(world: World) -> Faults:

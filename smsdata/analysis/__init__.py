@@ -8,6 +8,7 @@ Each helper takes a pandas DataFrame, a lazy scan of the store or a Spark DataFr
     bounces  bounce_evidence                which numbers are dead, and what stands against a contact
     replies  reply_rates  conversations     which message a reply answers, what it says, how many reply
     opt_outs  breaches                      who opted out, and what was sent to them afterwards
+    unclear_numbers                         rows that are nobody's for sure
     lists  spending  phone_numbers          who can be reached, what it costs, what digits tell
     reply_words  sms_parts                  what one text says, and the parts it travels in
     reply_asked  reply_phrases  reply_model the words asked for, phrases by language, likeness by letters

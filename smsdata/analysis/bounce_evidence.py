@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from smsdata.analysis.bounce_days import APART_MICROS, NOT_JUDGED, ORDINARY, SPIKE, judged_bounces
@@ -25,6 +26,7 @@ _CONTACTS = {
     "msisdn": "str",
     "known_tier": "str",
     "held": "bool",
+    "hard_bounces": "int64",
     "bounces": "int64",
     "days": "int64",
     "calm_days": "int64",
@@ -35,6 +37,8 @@ _CONTACTS = {
     "last_other": "utc",
     "confirmed": "int64",
     "reconciled": "int64",
+    "waiting": "int64",
+    "earlier": "int64",
     "sends": "int64",
     "delivered": "int64",
     "last_delivered": "utc",
@@ -43,7 +47,10 @@ _CONTACTS = {
     "undated": "bool",
     "saves": "float64",
 }
-_STANDING = {"msisdn": "str", "message_id": "int64", "sent_at": "utc", "status": "str", "price": "float64"}
+_STANDING = {
+    "msisdn": "str", "message_id": "int64", "sent_at": "utc", "status": "str", "copies": "int64",
+    "price": "float64",
+}  # fmt: skip
 
 
 class ContactEvidence(NamedTuple):
@@ -106,14 +113,18 @@ def contact_evidence(
         ``contacts``: one row per active contact whose number is known, by list, then number:
 
         - ``list_id`` (int64), ``msisdn`` (str); ``known_tier`` (str), ``held`` (bool): as in ``known``;
-        - ``bounces`` (int64): hard bounces that stand; ``days`` (int64): the UTC days they fell on;
+        - ``hard_bounces`` (int64): hard bounces that are stored; ``bounces`` (int64): those that stand, each
+          message of a send that lists the number twice; ``days`` (int64): the UTC days they fell on;
           ``calm_days`` (int64): those without a spike; ``ordinary_days`` (int64): those judged ordinary;
           ``calm_apart`` (bool): whether two bounces of calm days lie 72 h or more apart;
           ``first_bounce``, ``last_bounce`` (datetime64[us, UTC]): when they were sent, NaT without any;
         - ``last_other`` (datetime64[us, UTC]): when the newest message with another outcome was sent, NaT if
           there is none;
         - ``confirmed`` (int64): hard bounces that polling saw and nothing contradicts; ``reconciled``
-          (int64): those of them whose campaign is, whatever came later;
+          (int64): those of them whose campaign is, whatever came later; ``waiting`` (int64): those whose
+          campaign was not read long enough after it was sent, or after it last changed; of what is left the
+          counters are not what the receipts say, which no waiting mends; ``earlier`` (int64): those of
+          reconciled campaigns that a sign of life followed;
         - ``sends``, ``delivered`` (int64): messages to the number, and how many were seen delivered;
         - ``last_delivered``, ``last_reply`` (datetime64[us, UTC]): NaT if never; ``last_added``
           (datetime64[us, UTC]): when it was last put on any list, NaT if no list tells; ``undated`` (bool):
@@ -122,8 +133,8 @@ def contact_evidence(
           without any.
 
         ``bounces``: one row per hard bounce that stands, by number and time: ``msisdn`` (str), ``message_id``
-        (int64), ``sent_at`` (datetime64[us, UTC]), ``status`` (str), ``price`` (float64, the campaign's cost
-        per recipient).
+        (int64), ``sent_at`` (datetime64[us, UTC]), ``status`` (str), ``copies`` (int64, how often the send
+        lists the number), ``price`` (float64, the campaign's cost per recipient).
 
     Raises
     ------
@@ -167,13 +178,14 @@ def contact_evidence(
         _require_evidence(tables)
         tables.add("known", known[["msisdn", "tier", "held"]])
         tables.add("verdicts", judged_bounces(tables) if judge_days else NOT_JUDGED)
-        tables.add("reconciled", _reconciled(tables, quiet, apart))
+        tables.add("settled", _settled(tables, quiet, apart))
         oldest = micros(since, what="contact_evidence: since")
         judged = _judged_sql(tables)
         standing = tables.query(
             f"""
             WITH {judged}
-            SELECT "msisdn", "message_id", "sent" AS "sent_at", "status", "price" FROM judged
+            SELECT "msisdn", "message_id", "sent" AS "sent_at", "status", "weight" AS "copies", "price"
+            FROM judged
             WHERE "stands" ORDER BY "msisdn", "sent_at", "message_id"
             """,
             since=oldest,
@@ -213,8 +225,8 @@ def _require_evidence(tables: Tables) -> None:
         tables.require_keys(table, key)
 
 
-def _reconciled(tables: Tables, quiet: str | timedelta, apart: str | timedelta) -> pd.DataFrame:
-    """Give the campaigns that are reconciled, with the price of one message.
+def _settled(tables: Tables, quiet: str | timedelta, apart: str | timedelta) -> pd.DataFrame:
+    """Give the campaigns with the price of one message: which were read late enough, which are reconciled.
 
     Stricter than for a sync: a receipt of unknown kind may not stand for a hard bounce.
     """
@@ -226,7 +238,9 @@ def _reconciled(tables: Tables, quiet: str | timedelta, apart: str | timedelta) 
     campaigns = tables.query(
         f"""
         SELECT c."message_id", CAST(c."cost" AS DOUBLE) / n."all" AS "price", n."all", n."waiting",
-            n."arrived", n."dead", c."pending", c."delivered", c."soft_bounced", c."hard_bounced"
+            n."arrived", n."dead", c."pending", c."delivered", c."soft_bounced", c."hard_bounced",
+            unix_micros(c."synced_at") >= unix_micros(c."sent_at") + :quiet
+                AND unix_micros(c."synced_at") >= h."changed" + :apart AS "ripe"
         FROM @campaigns AS c
         JOIN (
             SELECT "message_id", CAST(sum({copies}) AS BIGINT) AS "all", {counted} FROM @dlrs GROUP BY 1
@@ -235,15 +249,16 @@ def _reconciled(tables: Tables, quiet: str | timedelta, apart: str | timedelta) 
             SELECT "message_id", max(unix_micros("observed_at")) AS "changed" FROM @status_history
             WHERE "source" = 'polled' GROUP BY 1
         ) AS h ON c."message_id" = h."message_id"
-        WHERE unix_micros(c."synced_at") >= unix_micros(c."sent_at") + :quiet
-            AND unix_micros(c."synced_at") >= h."changed" + :apart
         """,
         quiet=length(quiet, "contact_evidence"),
         apart=length(apart, "contact_evidence"),
     )
-    counted_whole = campaigns.dropna(subset=["pending", "delivered", "soft_bounced", "hard_bounced"])
-    keep = [_bears_out(row) for row in counted_whole.to_dict("records")]
-    return counted_whole.loc[keep, ["message_id", "price"]]
+    ripe = campaigns["ripe"].fillna(False).astype("bool")
+    whole = campaigns[["pending", "delivered", "soft_bounced", "hard_bounced"]].notna().all(axis="columns")
+    borne_out = [
+        known and _bears_out(row) for known, row in zip(whole, campaigns.to_dict("records"), strict=True)
+    ]
+    return campaigns[["message_id", "price"]].assign(ripe=ripe, reconciled=ripe & np.array(borne_out, bool))
 
 
 def _bears_out(row: Mapping[Any, Any]) -> bool:
@@ -274,10 +289,11 @@ def _judged_sql(tables: Tables) -> str:
                 d."status" = 'hard-bounce' AS "hard",
                 d."status" = 'hard-bounce' AND coalesce(h."polled", FALSE)
                     AND NOT coalesce(h."delivered", FALSE) AS "confirmed",
-                c."message_id" IS NOT NULL AS "reconciled", coalesce(v."verdict", {ORDINARY}) AS "verdict"
+                coalesce(c."reconciled", FALSE) AS "reconciled", NOT coalesce(c."ripe", TRUE) AS "waits",
+                coalesce(v."verdict", {ORDINARY}) AS "verdict"
             FROM @dlrs AS d JOIN suspects AS k ON d."msisdn" = k."msisdn"
             LEFT JOIN seen AS h ON d."message_id" = h."message_id" AND d."msisdn" = h."msisdn"
-            LEFT JOIN @reconciled AS c ON d."message_id" = c."message_id"
+            LEFT JOIN @settled AS c ON d."message_id" = c."message_id"
             LEFT JOIN @verdicts AS v ON d."message_id" = v."message_id" AND d."msisdn" = v."msisdn"
         ),
         replied AS (
@@ -292,11 +308,16 @@ def _judged_sql(tables: Tables) -> str:
             FROM outcomes AS o LEFT JOIN replied AS r ON o."msisdn" = r."msisdn" GROUP BY 1
         ),
         judged AS (
-            SELECT o.*, l."last_delivered", l."last_reply",
+            SELECT o.*, l."last_delivered", l."last_reply", l."life",
                 "confirmed" AND "reconciled" AND "sent" > "life" AND "sent" >= :since AS "stands"
             FROM outcomes AS o JOIN lives AS l ON o."msisdn" = l."msisdn"
         )
     """
+
+
+def _messages(condition: str) -> str:
+    """Count the messages of which something holds, both of a number that a send lists twice."""
+    return f'CAST(coalesce(sum("weight") FILTER (WHERE {condition}), 0) AS BIGINT)'
 
 
 def _contacts_sql(tables: Tables, judged: str) -> str:
@@ -307,8 +328,8 @@ def _contacts_sql(tables: Tables, judged: str) -> str:
         WITH {judged},
         numbers AS (
             SELECT "msisdn", CAST(sum("weight") AS BIGINT) AS "sends",
-                CAST(coalesce(sum("weight") FILTER (WHERE "alive"), 0) AS BIGINT) AS "delivered",
-                count(*) FILTER (WHERE "stands") AS "bounces",
+                {_messages('"alive"')} AS "delivered",
+                {_messages('"hard"')} AS "hard_bounces", {_messages('"stands"')} AS "bounces",
                 count(DISTINCT {day}) FILTER (WHERE "stands") AS "days",
                 count(DISTINCT {day}) FILTER (WHERE {calm}) AS "calm_days",
                 count(DISTINCT {day}) FILTER (WHERE {calm} AND "verdict" = {ORDINARY}) AS "ordinary_days",
@@ -317,8 +338,10 @@ def _contacts_sql(tables: Tables, judged: str) -> str:
                 min("sent") FILTER (WHERE "stands") AS "first_bounce",
                 max("sent") FILTER (WHERE "stands") AS "last_bounce",
                 max("sent") FILTER (WHERE NOT "hard" AND "status" <> 'pending') AS "last_other",
-                count(*) FILTER (WHERE "confirmed" AND "reconciled") AS "reconciled",
-                count(*) FILTER (WHERE "confirmed") AS "confirmed",
+                {_messages('"confirmed"')} AS "confirmed",
+                {_messages('"confirmed" AND "waits"')} AS "waiting",
+                {_messages('"confirmed" AND "reconciled"')} AS "reconciled",
+                {_messages('"confirmed" AND "reconciled" AND "sent" <= "life"')} AS "earlier",
                 max("last_delivered") AS "last_delivered", max("last_reply") AS "last_reply"
             FROM judged GROUP BY 1
         ),

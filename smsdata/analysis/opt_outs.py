@@ -1,13 +1,15 @@
 """Opt-outs: who asked to be left alone, since when, and how many of those who were reached.
 
-Owns the merging of evidence. What was sent afterwards is in breaches. Imports of smsdata only errors,
-analysis.core and, for what replies say, replies.
+Owns the merging of evidence, and tells apart what is nobody's for sure. What was sent afterwards is in
+breaches. Imports of smsdata only errors, schema, analysis.core, unclear_numbers and, for replies, replies.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
@@ -19,7 +21,9 @@ from smsdata.analysis.core.grouping import By, Keys, group_keys, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import classify_replies
+from smsdata.analysis.unclear_numbers import in_letters, may_be_unclear, out_of_letters, those_meant
 from smsdata.errors import UsageError
+from smsdata.schema.numbers_in_full import is_unclear, written_as
 
 _EVIDENCE_COLUMNS = {"reply": "reply_at", "callback": "callback_at", "flag": "flag_at", "list": "list_at"}
 _OPTOUT_PERIODS = {
@@ -76,6 +80,18 @@ class OptOutTables(Protocol):
 
     def scan(self, table: str, /) -> LazyTable:
         """Give a table without loading it."""
+
+
+class OptedOut(NamedTuple):
+    """The evidence of opt-outs, the replies it rests on, and the evidence that is nobody's for sure."""
+
+    evidence: pd.DataFrame
+    replies: pd.DataFrame
+    unclear: pd.DataFrame
+
+    def may_be(self, msisdn: str) -> bool:
+        """Whether some of the unclear evidence may be about a number."""
+        return written_as(msisdn, set(self.unclear["msisdn"])) is not None
 
 
 def optouts(
@@ -329,7 +345,15 @@ def _optout_counts(keys: Keys, rest: str) -> str:
     """
 
 
-def opted_out(store: OptOutTables, heard: pd.DataFrame | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def still_out(evidence: pd.DataFrame) -> pd.DataFrame:
+    """Give the rows of `optouts` of who opted out by the gateway's or their own word, and stays out."""
+    told = evidence["reply_at"].notna() | evidence["flag_at"].notna()
+    return evidence[evidence["certain"] & evidence["cleared_at"].isna() & told]
+
+
+def opted_out(
+    store: OptOutTables, heard: pd.DataFrame | None = None, *, about: Collection[str] | None = None
+) -> OptedOut:
     """Give all evidence of opt-outs that a store holds.
 
     Parameters
@@ -338,25 +362,42 @@ def opted_out(store: OptOutTables, heard: pd.DataFrame | None = None) -> tuple[p
         The store.
     heard : DataFrame or None
         The table replies: those that came since the store was synced.
+    about : collection of str or None
+        The numbers that matter, so that no reply of others is read; default: all.
 
     Returns
     -------
-    tuple of DataFrame
-        What `optouts` gives, and the replies it rests on, classified as `classify_replies` does: opt-outs,
-        what may be one, and later a START.
+    OptedOut
+        ``evidence``: what `optouts` gives. ``replies``: those it rests on, classified as `classify_replies`
+        does: opt-outs, what may be one, and later a START. ``unclear``: the evidence whose number lacks its
+        country, or has more before it; whoever it may mean is not to be taken for somebody who did not opt
+        out.
     """
     replies, messages = store.read("replies"), store.scan("messages")
     if heard is not None and len(heard):
         replies = pd.concat([replies, heard[list(replies.columns)]]).drop_duplicates("id")
-    classified = classify_replies(replies, messages=messages)
-    evidence = optouts(
+    if about is not None:
+        replies = replies[replies["msisdn"].isin(about) | may_be_unclear(replies["msisdn"])]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of one store, whose few replies may answer no message
+        classified = classify_replies(in_letters(replies), messages=messages)
+    found = optouts(
         replies=classified,
         dlrs=store.scan("dlrs"),
         optouts=store.scan("optouts"),
         list_members=store.scan("list_members"),
     )
+    evidence = out_of_letters(found)
     matters = classified["optout_tier"].notna() | (classified["kind"] == "optin")
-    return evidence, classified[matters].reset_index(drop=True)
+    told = out_of_letters(classified[matters].reset_index(drop=True))
+    odd = {number for number in evidence["msisdn"].unique() if is_unclear(number)}
+    meant = those_meant(odd, messages=messages, list_members=store.scan("list_members"))
+    of_another = {number for number in odd if number.startswith("0")}
+    of_another |= {one for number in meant if (one := written_as(number, odd)) is not None}
+    unclear = evidence["msisdn"].isin(of_another)
+    clear = evidence[~unclear].reset_index(drop=True)
+    clear.attrs = found.attrs
+    return OptedOut(clear, told, evidence[unclear].reset_index(drop=True))
 
 
 def _classified(replies: Source, messages: Source | None) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -152,14 +152,45 @@ def _show_removed_before(common: CommonOptions, removed: pd.DataFrame) -> int:
     checked = sum(one["lines"] for one in removed.attrs["columns"])
     if not checked:
         common.say("no line was checked: the file is empty, or holds a header alone.")
+    common.say(*_countries_taken(removed.attrs["countries"]), *_not_kept(removed.attrs["cut_off"]))
     lines = [
         f"line {r['line']}{_and_more(r['times'] - 1)}: {r['msisdn']} {r['action']} ({r['rule']}) from list "
-        f"{r['lists']}"
+        f"{r['lists']}{' (not sure: that run was cut off)' * r['cut_off']}"
         for r in rows
     ]
-    summary = {key: removed.attrs[key] for key in ("unreadable", "columns")}
+    summary = {key: removed.attrs[key] for key in ("unreadable", "columns", "countries", "cut_off")}
     common.show({"found": rows, **summary}, *lines)
-    return NEEDS_ATTENTION if rows or removed.attrs["unreadable"] or not checked else 0
+    doubtful = removed.attrs["unreadable"] or removed.attrs["cut_off"] or not checked
+    return NEEDS_ATTENTION if rows or doubtful else 0
+
+
+def _countries_taken(told: Mapping[str, Any]) -> list[str]:
+    """Say by whose word a country was taken for numbers without one."""
+    if told["column"] is None:
+        return [f"countries: {told['default']}, by --country, for all lines"] if told["default"] else []
+    named = ", ".join(f"{region} {count:,}" for region, count in told["named"].items()) or "none"
+    said = [f"countries: column {told['column']} first ({named} lines)"]
+    if told["default_lines"]:
+        default = f"--country {told['default']}" if told["default"] else "none, since --country is not given,"
+        said.append(f"{default} for {told['default_lines']:,} lines where it is empty")
+    lines = ["; ".join(said)]
+    if told["not_understood_lines"]:
+        words = ", ".join(repr(word) for word in told["not_understood"])
+        lines.append(
+            f"{told['not_understood_lines']:,} lines name a country that is not understood ({words}): there "
+            "no number without its country could be read."
+        )
+    return lines
+
+
+def _not_kept(runs: list[dict[str, Any]]) -> list[str]:
+    """Name the runs of which it is not known whom they took off."""
+    return [
+        f"run {one['run']}: {one['why']}"
+        + (f": {one['contacts']:,} contacts count as doubtful" if one["contacts"] is not None else "")
+        + ". `smsdata status` names the command that goes on with it."
+        for one in runs
+    ]
 
 
 def _and_more(lines: int) -> str:

@@ -52,7 +52,14 @@ def typed_rows(
         copies=copies,
         proved=proved,
         endpoint=endpoint.name,
+        in_full=_in_full,
     )
+
+
+def _in_full(number: str, ours: str | None) -> str:
+    from smsdata.schema.numbers_in_full import in_full  # loads pandas, which most commands do without
+
+    return in_full(number, ours)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ a campaign is quiet), `analysis` (for the evidence) and what lies below. Read in
     applying      carry a plan out
     undoing       put back what a run removed
     backtesting   what today's rules would have removed earlier, and what came of it
+    contact_countries  the country that a file names for each line
     contact_file  a file of contacts: encoding, separator, columns of phone numbers
     suppressions  check an import against what was removed
 """

@@ -130,8 +130,10 @@ def apply(
         if not dry_run:
             journal.open({key: about[key] for key in ("account", "base_url", "made_at", "hash")})
             run.report.attention += _kept_in_step(client, store, but=journal.run)
-        with nullcontext() if dry_run else journal.changing(_command_to_go_on(about, tier)):
+        with nullcontext() if dry_run else journal.changing(_command_to_go_on(about, tier), run.report):
             run.go(selected_rows(rows, tier), lists, on_step or (lambda _done, _all: None))
+        if not dry_run:
+            journal.take_over()
         run.report.calls = client.calls - began
     return run.report
 

@@ -10,7 +10,7 @@ lives). A later hard bounce tells as much as its day does. Makes no call. Import
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +23,9 @@ from smsdata.analysis.bounce_days import APART_MICROS, ORDINARY, SPIKE, UNJUDGED
 from smsdata.analysis.core.engine import open_tables
 from smsdata.analysis.core.statistics import wilson
 from smsdata.analysis.opt_outs import optouts
+from smsdata.analysis.unclear_numbers import in_letters
 from smsdata.errors import UsageError
-from smsdata.hygiene.planning import last_heard, ruled_contacts
+from smsdata.hygiene.planning import last_heard, last_stops, ruled_contacts
 from smsdata.store.coverage import Span
 from smsdata.store.store import Store, open_store
 from smsdata.times import duration, instant
@@ -190,13 +191,22 @@ def backtest(
     store = open_store(store)
     then = instant(at, "at")
     tables, heard = _believed(store, then)
-    rows = ruled_contacts(tables, heard, max_age=max_age, hold_spikes=hold_spikes)
+    rows = ruled_contacts(
+        tables, heard, max_age=max_age, hold_spikes=hold_spikes,
+        stops=lambda numbers: last_stops(_replied(tables, numbers)),
+    )  # fmt: skip
     removed = set(rows.loc[rows["tier"] == "remove", "msisdn"])
     held = set(rows.loc[rows["rule"].isin(["spike", "too-few-days"]), "msisdn"]) - removed
     begin = (then - duration(max_age)).replace(hour=0, minute=0, second=0, microsecond=0)  # days are judged
     bounces = _bounces_with_verdict(store, begin)
     came = _what_came_of(store, then, removed, len(held), bounces)
     return replace(came, revived=_revived_days(store, begin, set(bounces["msisdn"])))
+
+
+def _replied(tables: Mapping[str, pd.DataFrame], numbers: set[str]) -> pd.DataFrame:
+    """Who had opted out by a reply."""
+    replies = tables["replies"]
+    return optouts(replies=replies[replies["msisdn"].isin(numbers)], messages=tables["messages"])
 
 
 def usual_backtest(store: Store, made_at: datetime) -> list[str]:
@@ -226,7 +236,7 @@ def _believed(store: Store, then: datetime) -> tuple[dict[str, pd.DataFrame], da
         raise UsageError(f"the store knew no status by {then:%Y-%m-%d}: it {since}. Take a later time.")
     dlrs = store.read("dlrs", as_of=then, until=heard)
     whole = store.read("dlrs", until=heard, columns=["message_id", "sent_at", "copies"])
-    return {
+    tables = {
         "dlrs": dlrs.assign(synced_at=heard),
         "campaigns": _campaigns_then(store, reports, dlrs, whole),
         "status_history": history,
@@ -234,7 +244,8 @@ def _believed(store: Store, then: datetime) -> tuple[dict[str, pd.DataFrame], da
         "list_members": _members_then(store, then, dlrs),
         "lists": store.read("lists").assign(gone_at=_NEVER),
         "messages": store.read("messages", until=heard),
-    }, heard
+    }
+    return {name: in_letters(rows) if "msisdn" in rows else rows for name, rows in tables.items()}, heard
 
 
 def _cannot_be_known(store: Store) -> str:

@@ -1,12 +1,14 @@
 """A file of contacts from elsewhere: its encoding, its separator, its columns of phone numbers, its lines.
 
-Owns how such a file is read, whoever wrote it. Imports of smsdata only `errors` and `schema`.
+Owns how such a file is read, whoever wrote it. Imports of smsdata only `errors` and `schema` and, within
+ hygiene, contact_countries.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 from smsdata.errors import UsageError
+from smsdata.hygiene.contact_countries import country_column, region_named
 from smsdata.schema.number_spellings import looks_like_number, read_number
 
 SAMPLE = 1_000
@@ -38,9 +41,11 @@ class ContactFile:
     separator: str
     named: bool
     columns: dict[str, int]
+    country: tuple[str, int] | None = None
+    """Name and place of the column that names a country for each line, where there is one."""
 
-    def lines(self) -> Iterator[tuple[int, list[str]]]:
-        """Give each line's number, from 1, and the text of its cells in the order of `columns`.
+    def lines(self) -> Iterator[tuple[int, list[str], str]]:
+        """Give each line's number, from 1, the text of its cells in the order of `columns`, and its country.
 
         Raises
         ------
@@ -51,7 +56,9 @@ class ContactFile:
         if self.named:
             next(rows, None)
         for line, row in rows:
-            yield line, [row[at] if at < len(row) else _NO_CELL for at in self.columns.values()]
+            cells = [row[at] if at < len(row) else _NO_CELL for at in self.columns.values()]
+            of = row[self.country[1]] if self.country and self.country[1] < len(row) else ""
+            yield line, cells, of.strip()
 
 
 def contact_file(path: Path, country: str | None, column: str | None = None) -> ContactFile:
@@ -69,16 +76,28 @@ def contact_file(path: Path, country: str | None, column: str | None = None) -> 
         return ContactFile(path, encoding, separator, False, {})
     named = not any(looks_like_number(cell) for cell in sample[0])
     names = _names(sample[0], named, max(map(len, sample)))
+    rows = sample[1:] if named else sample
+    place = country_column(names, rows) if named else None
     if column is not None:
         chosen = [_place(column, names, path)]
     else:
-        chosen = _phone_columns(names, sample[1:] if named else sample, named, country)
+        chosen = _phone_columns(names, rows, named, _usual_country(rows, place) or country)
     if not chosen:
         has = ", ".join(names)
         raise UsageError(
             f"{path}: no column looks like phone numbers; it has: {has}. Name one with --column."
         )
-    return ContactFile(path, encoding, separator, named, {names[at]: at for at in chosen})
+    chosen = [at for at in chosen if at != place] or chosen
+    of = None if place is None else (names[place], place)
+    return ContactFile(path, encoding, separator, named, {names[at]: at for at in chosen}, of)
+
+
+def _usual_country(rows: list[list[str]], place: int | None) -> str | None:
+    """The country that most lines name."""
+    if place is None:
+        return None
+    named = Counter(region for row in rows if place < len(row) and (region := region_named(row[place])))
+    return named.most_common(1)[0][0] if named else None
 
 
 def _encoding(path: Path) -> str:

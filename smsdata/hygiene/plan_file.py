@@ -38,8 +38,10 @@ PLAN_TIERS = ("remove", "exclude", "review")
 
 
 RULES = {
-    "two-days": "hard bounces on two days or more since the last sign of life: days judged ordinary, or 72 h "
-    "apart",
+    "two-days": "hard bounces on two days or more since the last sign of life, one of them judged ordinary: "
+    "another judged ordinary too, or 72 h apart",
+    "unjudged-days": "hard bounces on two days 72 h apart or more, none of which could be judged: outages on "
+    "both would look the same",
     "never-delivered": "a hard bounce on a day judged ordinary, and never a delivery",
     "one-day": "hard bounces on one day judged ordinary since the last sign of life",
     "too-few-days": "not enough days to judge whether the day of the bounce was an outage: wait for another "
@@ -52,6 +54,12 @@ RULES = {
     "newest-outcome": "the newest outcome is not a hard bounce",
     "old": "no hard bounce recent enough",
     "unsettled": "the campaign is not reconciled: sync again, an hour or more after its last change",
+    "counters-differ": "the campaign's counters are not what its receipts say, as where a send lists a "
+    "number twice and the two messages ended differently: `smsdata verify` names it; no waiting mends it",
+    "unclear-number": "a row of the store lacks the country of its number and may be about this one: it may "
+    "have replied, been reached or opted out",
+    "stopped": "asked to stop, and is still active on the list: opt it out first, `smsdata audit --fix`; a "
+    "deletion records no opt-out",
     "unconfirmed": "seen delivered too, or told by a callback only",
     "unproved": "seen in one of two passes only over a list that keeps changing: left alone until a read "
     "proves it",
@@ -68,6 +76,7 @@ PLAN_COLUMNS = {
     "tier": "str",
     "rule": "str",
     "action": "str",
+    "hard_bounces": "int64",
     "bounces": "int64",
     "days": "int64",
     "first_bounce": "datetime64[us, UTC]",
@@ -288,6 +297,12 @@ def advice(plan: pd.DataFrame) -> list[str]:
             "campaign is more than 98 h old and two syncs at least an hour apart saw the same. Run "
             f"`smsdata sync` again {_from_when(plan)}, then `smsdata clean`."
         )
+    if differing := int((plan["rule"] == "counters-differ").sum()):
+        lines.append(
+            f"{differing:,} contacts cannot be judged, however long one waits: the counters of their sends "
+            "are not what the receipts say, as where a send lists a number twice and the two messages ended "
+            "differently. `smsdata verify` names the sends."
+        )
     if waiting:
         lines.append(
             f"Not enough days to judge: {waiting:,} numbers wait. Fewer than 8 days like theirs are stored "
@@ -295,6 +310,7 @@ def advice(plan: pd.DataFrame) -> list[str]:
             f"hard bounce at least 72 h later decides: of a message sent from {_next_bounce(plan)} on; "
             "or more days."
         )
+    lines += _about_unjudged_days(plan)
     if tiers - {"review"} and unsound(plan):
         lines.append(f"It would be refused: {unsound(plan)}; as a rule the evidence is wrong then.")
     elif tiers - {"review"}:
@@ -318,6 +334,7 @@ def left_out(plan: pd.DataFrame) -> list[str]:
             f"{unreadable:,} contacts are left out: their number cannot be read as an international one. "
             "smsdata.to_msisdn tells why."
         )
+    lines += _left_to_others(plan)
     if undated:
         lines.append(
             f"{undated:,} numbers are left alone: a list that they are on does not say when they were put "
@@ -329,6 +346,61 @@ def left_out(plan: pd.DataFrame) -> list[str]:
             "they want messages again, and take them off by hand where they do not (rule re-joined)."
         )
     return lines
+
+
+def _left_to_others(plan: pd.DataFrame) -> list[str]:
+    """Say who opted out and is to be opted out, and whom a row without the country of its number may mean."""
+    stopped, unclear = (
+        plan.loc[plan["rule"] == rule, "msisdn"].nunique() for rule in ("stopped", "unclear-number")
+    )
+    lines = []
+    if stopped:
+        lines.append(
+            f"{stopped:,} numbers asked to stop and are still active on a list: run `smsdata audit --fix` "
+            "first. It makes the plan that opts them out; a deletion would record no opt-out (rule stopped)."
+        )
+    if unclear:
+        rows = ", ".join(f"{name} {n:,}" for name, n in plan.attrs["plan"].get("unclear", {}).items())
+        lines.append(
+            f"{unclear:,} numbers are left alone: rows of the store lack the country of their number and may "
+            f"be about them ({rows}; rule unclear-number). Ask the provider why."
+        )
+    return lines
+
+
+def _about_unjudged_days(plan: pd.DataFrame) -> list[str]:
+    """Say who is removed although none of its days could be judged."""
+    rows = plan[plan["rule"] == "unjudged-days"]
+    if rows.empty:
+        return []
+    return [
+        f"{rows['msisdn'].nunique():,} numbers are to be removed although none of the days of their bounces "
+        f"could be judged (rule unjudged-days): they bounced on two days 72 h apart, and fewer than 8 days "
+        "like those are stored. Make sure that there was no outage on both before you apply it."
+    ]
+
+
+_LEFT_OUT = {
+    "followed": "before a delivery or a reply",
+    "unsettled": "of campaigns that are not reconciled yet",
+    "counters-differ": "of campaigns whose counters are not what their receipts say",
+    "unconfirmed": "told by a callback only, or seen delivered too",
+    "old": "too old",
+}
+
+
+def _hard_bounces_told(plan: pd.DataFrame) -> list[str]:
+    """Say how many hard bounces count, in how many messages, and which do not and why."""
+    numbers = plan[plan["action"] == "delete"].drop_duplicates("msisdn")
+    if numbers.empty:
+        return []
+    of, hard, count = (int(numbers[name].sum()) for name in ("sends", "hard_bounces", "bounces"))
+    left = plan.attrs["plan"].get("left_out") or {}
+    why = ", ".join(f"{left[reason]:,} {words}" for reason, words in _LEFT_OUT.items() if reason in left)
+    return [
+        f"{hard:,} hard bounces in {of:,} messages to these {len(numbers):,} numbers: {count:,} count"
+        + (f"; left out: {why}" if why else "")
+    ]
 
 
 def _from_when(plan: pd.DataFrame) -> str:
@@ -367,7 +439,7 @@ def summary(plan: pd.DataFrame) -> str:
         f"- gateway: {about['base_url']}, account {about['account'][:12]}",
         f"- made from what was known at {about['made_at']}; void after {about['expires_at']}",
         "- nothing has been changed yet",
-        *(f"- {line}" for line in advice(plan)),
+        *(f"- {line}" for line in [*_hard_bounces_told(plan), *advice(plan)]),
         "",
         "| list | tier | rule | action | contacts | saves per send |",
         "|---|---|---|---|---:|---:|",
@@ -383,18 +455,25 @@ def summary(plan: pd.DataFrame) -> str:
 
 def _first_rows(plan: pd.DataFrame) -> list[str]:
     """The first rows, for a person to look at."""
+    first = plan.head(_ROWS_SHOWN)
+    counts = zip(first["bounces"].tolist(), first["hard_bounces"].tolist(), strict=True)
     rows = [
-        f"| {r.list_id} | {r.msisdn} | {r.tier} | {r.rule} | {r.bounces} | {_day_or_never(r.last_bounce)} | "
-        f"{_day_or_never(r.last_delivered)} |"
-        for r in plan.head(_ROWS_SHOWN).itertuples(index=False)
+        f"| {r.list_id} | {r.msisdn} | {r.tier} | {r.rule} | {_of(*count)} | {r.sends} | "
+        f"{_day_or_never(r.last_bounce)} | {_day_or_never(r.last_delivered)} |"
+        for r, count in zip(first.itertuples(index=False), counts, strict=True)
     ]
     more = len(plan) - len(rows)
     return [
-        "| list | number | tier | rule | hard bounces | last bounce | last delivery |",
-        "|---|---|---|---|---:|---|---|",
+        "| list | number | tier | rule | hard bounces | messages | last bounce | last delivery |",
+        "|---|---|---|---|---:|---:|---|---|",
         *rows,
         *([f"\n{more:,} more rows stand in the Parquet file."] if more > 0 else []),
     ]
+
+
+def _of(count: int, hard: int) -> str:
+    """How many hard bounces count, and of how many where some do not."""
+    return str(count) if count == hard else f"{count} of {hard}"
 
 
 def _day_or_never(moment: Any) -> str:

@@ -7,7 +7,8 @@ hygiene, changes and plan_file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ import pandas as pd
 
 from smsdata.analysis.bounce_evidence import contact_evidence
 from smsdata.analysis.bounces import hard_bounced
+from smsdata.analysis.opt_outs import opted_out, still_out
+from smsdata.analysis.unclear_numbers import unclear_numbers
 from smsdata.errors import UsageError
 from smsdata.hygiene.changes import is_number
 from smsdata.hygiene.plan_file import PLAN_TIERS, sorted_json, write_plan
 from smsdata.ingest.plan import QUIET
 from smsdata.schema.number_spellings import to_msisdn
+from smsdata.schema.numbers_in_full import other_spellings, written_as
 from smsdata.store.store import Store, open_store
 from smsdata.times import duration, instant
 
@@ -64,14 +68,15 @@ def plan(
         - ``list_id`` (int64), ``msisdn`` (str);
         - ``tier`` (str): "remove" and "exclude" can be applied, "review" is for a person;
         - ``rule`` (str): see `RULES`; ``action`` (str): "delete";
-        - ``bounces`` (int64): hard bounces that count as evidence, since the last sign of life; ``days``
-          (int64): the UTC days they fell on; ``first_bounce``, ``last_bounce`` (datetime64[us, UTC]): when
-          they were sent, NaT without any;
+        - ``hard_bounces`` (int64): all hard bounces that the store holds; ``bounces`` (int64): those that
+          count as evidence, since the last sign of life; ``days`` (int64): the UTC days they fell on;
+          ``first_bounce``, ``last_bounce`` (datetime64[us, UTC]): when they were sent, NaT without any;
         - ``sends``, ``delivered`` (int64): messages to the number that the store holds;
         - ``last_delivered``, ``last_reply`` (datetime64[us, UTC]): NaT if never;
         - ``saves`` (float64): what one message to the number costs: the mean over the bounces, campaign cost
           per recipient; NaN without evidence;
-        - ``evidence`` (str): JSON list of the bounces: message_id, sent_at, status.
+        - ``evidence`` (str): JSON list of the bounces: message_id, sent_at, status, and copies where the send
+          lists the number more than once.
 
         ``attrs["plan"]`` says whose plan it is, from when until when, how many of the last 30 days' messages
         with a result were delivered, its hash and its file.
@@ -90,11 +95,56 @@ def plan(
     made_at = last_heard(store) if now is None else instant(now, "now")
     names = ("dlrs", "campaigns", "status_history", "replies", "list_members", "lists", "messages")
     tables = {name: store.scan(name) for name in names}
+    odd = unclear_numbers(**{name: store.scan(name) for name in _THEIR_TABLES})
     members = store.read("list_members", columns=["list_id", "msisdn", "proved"])
     once = members.loc[members["proved"].eq(False).fillna(False), ["list_id", "msisdn"]]
-    rows = ruled_contacts(tables, made_at, max_age=max_age, hold_spikes=hold_spikes, seen_once=once)
-    facts = {"max_age": max_age, "recent": _recent(store, made_at), "settles": _settles(store, rows)}
+    rows = ruled_contacts(
+        tables, made_at, max_age=max_age, hold_spikes=hold_spikes, seen_once=once, odd=odd,
+        stops=lambda numbers: last_stops(opted_out(store, about=numbers).evidence),
+    )  # fmt: skip
+    facts = {
+        "max_age": max_age,
+        "recent": _recent(store, made_at),
+        "settles": _settles(store, rows),
+        "left_out": _not_evidence(rows),
+    } | _unclear(rows, odd)
+    if unreadable := rows.attrs["unreadable"]:
+        facts["unreadable"] = unreadable
     return write_plan(store, rows, made_at, path, facts)
+
+
+_THEIR_TABLES = ("replies", "dlrs", "optouts", "list_members", "list_events")
+"""Where a row may tell that somebody lives, or opted out."""
+
+
+def last_stops(evidence: pd.DataFrame) -> pd.Series:
+    """When each who is opted out asked to stop, for the last time; by number."""
+    out = still_out(evidence).set_index("msisdn")
+    return out[["first_optout_at", "last_stop_at"]].max(axis="columns").groupby(level=0).max()
+
+
+def _unclear(rows: pd.DataFrame, odd: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Count by table the rows whose number may be that of a contact that is left alone for it."""
+    kept = rows.loc[rows["rule"] == "unclear-number", "msisdn"].unique()
+    meant = {one for number in kept for one in other_spellings(number) if one in odd}
+    counted: Counter[str] = Counter()
+    for number in meant:
+        counted.update(odd[number])
+    return {"unclear": dict(sorted(counted.items()))} if counted else {}
+
+
+def _not_evidence(rows: pd.DataFrame) -> dict[str, int]:
+    """Count the hard bounces of the plan's numbers that are no evidence, by the reason."""
+    numbers = rows.drop_duplicates("msisdn")
+    differing = numbers["confirmed"] - numbers["reconciled"] - numbers["waiting"]
+    counts = {
+        "unconfirmed": numbers["hard_bounces"] - numbers["confirmed"],
+        "unsettled": numbers["waiting"],
+        "counters-differ": differing,
+        "followed": numbers["earlier"],
+        "old": numbers["reconciled"] - numbers["earlier"] - numbers["bounces"],
+    }
+    return {reason: int(count.sum()) for reason, count in counts.items() if count.sum()}
 
 
 def ruled_contacts(
@@ -104,6 +154,8 @@ def ruled_contacts(
     max_age: str,
     hold_spikes: bool,
     seen_once: pd.DataFrame | None = None,
+    odd: Collection[str] = frozenset(),
+    stops: Callable[[set[str]], pd.Series] | None = None,
 ) -> pd.DataFrame:
     """Judge every active contact with bounces by what some tables say.
 
@@ -118,11 +170,16 @@ def ruled_contacts(
         As for `plan`.
     seen_once
         ``list_id`` and ``msisdn`` of those that one of two passes over a list saw.
+    odd
+        Numbers of rows that lack their country: whoever they may mean is left alone.
+    stops
+        Tells by number when those of some numbers who opted out asked to stop, for the last time.
 
     Returns
     -------
     DataFrame
-        The columns of a plan, by tier, list and number.
+        The columns of a plan, by tier, list and number; and what of `contact_evidence` it rests on.
+        ``attrs["unreadable"]`` counts contacts whose number is not in full: no call can be made about them.
     """
     others = {name: table for name, table in tables.items() if name != "messages"}
     known = hard_bounced(
@@ -136,11 +193,21 @@ def ruled_contacts(
         known, **others, messages=tables["messages"], judge_days=hold_spikes,
         since=made_at - duration(max_age), quiet=QUIET,
     )  # fmt: skip
-    contacts = evidence.contacts[evidence.contacts["msisdn"].map(is_number).astype(bool)]
+    whole = evidence.contacts["msisdn"].map(is_number).astype(bool)
+    contacts = evidence.contacts[whole]
     keys = ["list_id", "msisdn"]
     once = pd.MultiIndex.from_frame(contacts[keys].iloc[:0] if seen_once is None else seen_once)
-    contacts = contacts.assign(unproved=pd.MultiIndex.from_frame(contacts[keys]).isin(once))
-    return _ruled(contacts).assign(action="delete", evidence=_listed_bounces(contacts, evidence.bounces))
+    stopped = contacts["last_reply"].mask(contacts["msisdn"].notna())  # nobody, of the type of an instant
+    if stops is not None and len(contacts):
+        stopped = stops(set(contacts["msisdn"])).reindex(contacts["msisdn"]).set_axis(contacts.index)
+    contacts = contacts.assign(
+        unproved=pd.MultiIndex.from_frame(contacts[keys]).isin(once),
+        unclear=contacts["msisdn"].map(lambda number: written_as(number, odd) is not None).astype(bool),
+        stopped=stopped.notna() & ~(contacts["last_added"] >= stopped),
+    )
+    rows = _ruled(contacts).assign(action="delete", evidence=_listed_bounces(contacts, evidence.bounces))
+    rows.attrs["unreadable"] = int((~whole).sum())
+    return rows
 
 
 def plan_optouts(
@@ -192,7 +259,7 @@ def plan_optouts(
     again = _joined_again(store, active, account_wide=account_wide)
     rows = active[["list_id", "msisdn"]].assign(
         tier=np.where(again, "review", "remove"), rule=np.where(again, "re-joined", "opt-out"),
-        action="optout", bounces=0, days=0, first_bounce=None,
+        action="optout", hard_bounces=0, bounces=0, days=0, first_bounce=None,
         last_bounce=None, sends=0, delivered=0, last_delivered=None, last_reply=None, saves=np.nan,
         evidence=evidence,
     )  # fmt: skip
@@ -253,9 +320,13 @@ def _settles(store: Store, rows: pd.DataFrame) -> dict[str, str] | None:
     seen = store.read("status_history", columns=["message_id", "observed_at", "source"])
     seen = seen[(seen["source"] == "polled") & seen["message_id"].isin(bounces["message_id"])]
     changed = bounces["message_id"].map(seen.groupby("message_id")["observed_at"].max())
+    heard = store.read("campaigns", columns=["message_id", "synced_at"]).set_index("message_id")["synced_at"]
     quiet = bounces["sent_at"] + QUIET
     ready = quiet.where(changed.isna(), np.maximum(quiet, changed + _APART))
-    by_number = ready.groupby(bounces["msisdn"]).min()
+    early = bounces["message_id"].map(heard) < ready  # what was read later is waited for no more
+    by_number = ready[early].groupby(bounces.loc[early, "msisdn"]).min()
+    if by_number.empty:
+        return None
     return {"first": by_number.min().isoformat(), "last": by_number.max().isoformat()}
 
 
@@ -273,20 +344,29 @@ def _ruled(contacts: pd.DataFrame) -> pd.DataFrame:
     rules = {
         "soft-streak": contacts["known_tier"] == "review",
         "unconfirmed": none & (contacts["confirmed"] == 0),
-        "unsettled": none & (contacts["reconciled"] == 0),
+        "unsettled": none & (contacts["reconciled"] == 0) & (contacts["waiting"] > 0),
+        "counters-differ": none & (contacts["reconciled"] == 0),
         "old": none,
         "unproved": contacts["unproved"],
         "re-added": after["last_added"],
         "newest-outcome": after["last_other"],
         "spike": contacts["held"] | (by_calm < by_all),
         "undated": contacts["undated"] & ~none,
-        "two-days": two,
+        "unclear-number": contacts["unclear"] & ~none,
+        "stopped": contacts["stopped"] & ~none,
+        "two-days": two & once,
+        "unjudged-days": two,
         "never-delivered": once & never,
         "one-day": once,
         "too-few-days": ~none,
     }
     chosen = np.select([rule.to_numpy(bool) for rule in rules.values()], list(rules), "old")
-    tiers = {"two-days": "remove", "never-delivered": "remove", "one-day": "exclude"}
+    tiers = {
+        "two-days": "remove",
+        "unjudged-days": "remove",
+        "never-delivered": "remove",
+        "one-day": "exclude",
+    }
     rows = contacts.assign(rule=chosen, tier=[tiers.get(rule, "review") for rule in chosen])
     rank = rows["tier"].map({tier: n for n, tier in enumerate(PLAN_TIERS)})
     return rows.iloc[np.lexsort((rows["msisdn"], rows["list_id"], rank))]
@@ -301,6 +381,9 @@ def _listed_bounces(contacts: pd.DataFrame, bounces: pd.DataFrame) -> pd.Series:
     """Write the bounces that stand against each contact as a JSON list."""
     sent = [at.isoformat() for at in bounces["sent_at"]]
     rows = bounces[["message_id", "status"]].assign(sent_at=sent).to_dict("records")
+    for row, copies in zip(rows, bounces["copies"].tolist(), strict=True):
+        if copies > 1:
+            row["copies"] = copies
     listed: dict[str, list[dict[Any, Any]]] = {}
     for msisdn, row in zip(bounces["msisdn"], rows, strict=True):
         listed.setdefault(msisdn, []).append(row)

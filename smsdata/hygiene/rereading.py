@@ -20,6 +20,7 @@ from smsdata.gateway.proofs import UNPROVED
 from smsdata.gateway.reader import Reader
 from smsdata.gateway.reads import Read
 from smsdata.hygiene.changes import ListId
+from smsdata.schema.numbers_in_full import is_unclear, written_as
 from smsdata.store.store import Store
 
 
@@ -66,6 +67,7 @@ class RepliesHeard:
         self._store = store
         self._read_to: datetime | None = None
         self._texts: dict[str, dict[int, tuple[pd.Timestamp, str]]] = {}
+        self._odd: set[str] = set()
         self._known: set[int] = set()
 
     def read(self, first: datetime | None) -> None:
@@ -94,13 +96,18 @@ class RepliesHeard:
         self._read_to = now
 
     def of(self, msisdn: str) -> list[tuple[pd.Timestamp, str]]:
-        """When a number replied, and what."""
-        return list(self._texts.get(msisdn, {}).values())
+        """When a number replied, and what; also what may be from it, where a number lacks its country."""
+        said = list(self._texts.get(msisdn, {}).values())
+        if self._odd and (other := written_as(msisdn, self._odd)) is not None:
+            said += self._texts[other].values()
+        return said
 
     def _keep(self, replies: pd.DataFrame) -> None:
         rows = replies[["id", "msisdn", "received_at", "response"]].itertuples(index=False)
         for reply_id, msisdn, at, text in rows:
             if reply_id not in self._known:
+                if is_unclear(msisdn):
+                    self._odd.add(msisdn)
                 self._texts.setdefault(msisdn, {})[reply_id] = (at, text)
 
 

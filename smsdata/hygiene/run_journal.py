@@ -28,13 +28,14 @@ from smsdata.hygiene.changes import Contact, is_active
 from smsdata.machine import held_lock, open_meeting_file, this_process
 from smsdata.schema.frames import schema
 from smsdata.shown import html_of, shown_in_any_case
-from smsdata.store.last_run import UNFINISHED, recorded_change
+from smsdata.store.last_run import UNFINISHED, forget_earlier_endings, recorded_change
 from smsdata.store.records import damaged_record, read_record, record_bytes, unreadable
 from smsdata.store.store import Store
 from smsdata.times import instant
 
 Outcome = Literal["planned", "done", "skipped", "refused", "unknown"]
 OUTCOMES: tuple[Outcome, ...] = ("planned", "done", "skipped", "refused", "unknown")
+_ODD = ("refused", "unknown")
 State = Literal["intent", "done", "refused", "undo-intent", "undone"]
 
 CONFIRMED = "confirmed by looking it up"
@@ -91,14 +92,25 @@ class RunJournal:
         if not (self.folder / "run.json").exists():
             self._disk.replace(self.folder / "run.json", record_bytes(about))
 
-    def changing(self, command: str) -> AbstractContextManager[None]:
-        """Note that the account is being changed, until that is done: `status` names what was cut off."""
-        return recorded_change(self._disk, self.folder, command)
+    def changing(self, command: str, report: HygieneReport) -> AbstractContextManager[None]:
+        """Note that the account is being changed, until that is done: `status` names what was cut off.
+
+        What the report says then needs a look is noted for it, too.
+        """
+        return recorded_change(self._disk, self.folder, command, lambda: report.look)
+
+    def take_over(self) -> None:
+        """Take away what earlier runs left to be looked at: this one took it up."""
+        forget_earlier_endings(self._disk, self.folder)
 
     @property
     def is_unfinished(self) -> bool:
         """Whether something began to change the account for this run, and did not end."""
         return (self.folder / UNFINISHED).exists()
+
+    def may_lack(self, kept: int) -> bool:
+        """Whether the table suppressions, which has so many rows of it, may lack some; reads none of them."""
+        return self.is_unfinished or len(_row_files(self.folder)) != kept
 
     def note_end(self) -> None:
         """Take the note away of a run that nothing is left to do for."""
@@ -427,10 +439,16 @@ class HygieneReport:
         return {outcome: counted[outcome] for outcome in OUTCOMES if counted[outcome]}
 
     @property
+    def look(self) -> list[str]:
+        """What needs a look, without numbers of people: who was refused or is unknown, and `attention`."""
+        counted = Counter((outcome, why) for *_, outcome, why in self._rows if outcome in _ODD)
+        said = [f"{outcome} {count:,}: {why}" for (outcome, why), count in sorted(counted.items())]
+        return said + self.attention
+
+    @property
     def exit_code(self) -> int:
         """What the command line exits with: 3 when something needs a look."""
-        odd = {"refused", "unknown"} & set(self.counts)
-        return 3 if self.attention or odd else 0
+        return 3 if self.look else 0
 
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""

@@ -180,7 +180,8 @@ def objection(history: pd.DataFrame, row: Mapping[Any, Any]) -> str:
         return "the newest outcome is not a hard bounce"
     if row["rule"] == "never-delivered" and not delivered.empty:
         return "a message was delivered once"
-    if row["rule"] == "two-days" and hard[~(hard <= delivered.max())].dt.floor("D").nunique() < 2:
+    days = hard[~(hard <= delivered.max())].dt.floor("D").nunique()
+    if row["rule"] in {"two-days", "unjudged-days"} and days < 2:
         return "the gateway confirms hard bounces of one day only"
     proofs = {bounce["message_id"] for bounce in orjson.loads(row["evidence"])}
     if (history.loc[history["message_id"].isin(proofs), "status"] != "hard-bounce").any():

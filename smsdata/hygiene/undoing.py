@@ -7,6 +7,7 @@ Owns the advice where the gateway refuses. Imports of smsdata only `gateway`, `a
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from smsdata.analysis.opt_outs import opted_out
+from smsdata.analysis.opt_outs import OptedOut, opted_out
 from smsdata.errors import ApiError, DrainError, RowError, SafetyError
 from smsdata.gateway.caller import Caller
 from smsdata.gateway.client import drain
@@ -31,9 +32,11 @@ from smsdata.hygiene.run_journal import (
     named_for,
     record_suppressions,
 )
-from smsdata.hygiene.withdrawals import INACTIVE, asked_again
+from smsdata.hygiene.withdrawals import INACTIVE, NOT_ASKED, asked_again
 from smsdata.schema.kinds import STAND_IN
 from smsdata.store.store import Store, open_store
+
+_NOT_LOOKED_UP = "it could not be looked up"
 
 ADVICE = {
     "OPTOUT": "it opted out: only its owner can join again, by a keyword, a form or START",
@@ -44,6 +47,18 @@ ADVICE = {
     "NOT_FOUND": "the list is gone: make one and import the contact",
 }
 """What a person can do where the gateway refuses to put a contact back."""
+
+UNCLEAR = "an opt-out lacks the country of its number and may be about it"
+
+_NOT_BACK = {
+    INACTIVE: "not active on a list: look at each in the gateway; who did not opt out is made active there "
+    "by hand, which no call does",
+    UNCLEAR: "left alone, since an opt-out lacks the country of its number and may be theirs: `smsdata audit "
+    "--out FOLDER` shows it; who it is not about is added by hand",
+    NOT_ASKED: "not to be asked about: undo again",
+    _NOT_LOOKED_UP: "not to be looked up: undo again",
+}
+"""What to do about those who were not put back, by the beginning of the reason."""
 
 _NOBODY = "its journal names nobody: it changed nothing, or the store is older than it. Nothing was put back."
 
@@ -100,11 +115,12 @@ def undo(
         undoing.ask_about(todo, lists)
         if not journal.entries:
             undoing.report.attention.append(_NOBODY)
-        with nullcontext() if dry_run else journal.changing(f"smsdata undo {run}"):
+        with nullcontext() if dry_run else journal.changing(f"smsdata undo {run}", undoing.report):
             for done, entry in enumerate(todo, start=1):
                 undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
                 if on_step:
                     on_step(done, len(todo))
+            undoing.report.attention += not_put_back(undoing.report)
             if not dry_run:
                 record_suppressions(store, client.now(), [journal], only_named=True)
         if not dry_run:
@@ -114,6 +130,16 @@ def undo(
             count_again(client, store, touched)
         undoing.report.calls = client.calls - began
     return undoing.report
+
+
+def not_put_back(report: HygieneReport) -> list[str]:
+    """Say of how many contacts that were not put back a person has to take care, and how."""
+    reasons = Counter(report.rows.loc[report.rows["outcome"] == "skipped", "reason"])
+    told = []
+    for reason, words in _NOT_BACK.items():
+        count = sum(n for one, n in reasons.items() if one.startswith(reason))
+        told += [f"{count:,} contacts were not put back: {words}."] if count else []
+    return told
 
 
 def _named(journal: RunJournal, store: Store) -> set[tuple[int, str]]:
@@ -158,12 +184,12 @@ class _Undoing:
         self.report = HygieneReport(journal.run, dry_run)
         self.replies = RepliesHeard(client, store)
         self.against: dict[str, str] = {}
+        self.told: OptedOut | None = None
 
     def ask_about(self, entries: Iterable[Entry], lists: pd.DataFrame) -> None:
         """Find out who opted out: from the store and the replies since; of the others from the gateway."""
-        self.against = dict.fromkeys(
-            left_alone(self.store, self.replies.listen()), "there is evidence of an opt-out"
-        )
+        self.told = opted_out(self.store, self.replies.listen())
+        self.against = dict.fromkeys(left_alone(self.store, self.told), "there is evidence of an opt-out")
         about = {entry.msisdn for entry in entries if not self._objection(entry)}
         self.against |= asked_again(self.client, self.store, about, lists)
 
@@ -178,6 +204,8 @@ class _Undoing:
             return "skipped", "an opt-out stays"
         if entry.msisdn in self.against:
             return "skipped", self.against[entry.msisdn]
+        if self.told is not None and self.told.may_be(entry.msisdn):
+            return "skipped", UNCLEAR
         return None
 
     def one(self, entry: Entry) -> tuple[Outcome, str]:
@@ -255,14 +283,10 @@ def _lost(before: Mapping[str, Any], there: Contact) -> list[str]:
 def _after_failed_lookup(error: ApiError | DrainError | RowError) -> tuple[Outcome, str]:
     if isinstance(error, ApiError) and (error.retryable or gateway.concerns_every_call(error)):
         raise error
-    return "skipped", f"it could not be looked up ({error.code})"
+    return "skipped", f"{_NOT_LOOKED_UP} ({error.code})"
 
 
-def left_alone(store: Store, heard: pd.DataFrame) -> set[str]:
-    """Tell which numbers there is any evidence of an opt-out for, certain or not, withdrawn or not.
-
-    `heard` are the replies that came since the store was synced.
-    """
-    evidence, _ = opted_out(store, heard)
+def left_alone(store: Store, told: OptedOut) -> set[str]:
+    """Tell which numbers there is any evidence of an opt-out for, certain or not, withdrawn or not."""
     ours = store.read("suppressions", columns=["msisdn", "action"])
-    return set(evidence["msisdn"]) | set(ours.loc[ours["action"] == "optout", "msisdn"])
+    return set(told.evidence["msisdn"]) | set(ours.loc[ours["action"] == "optout", "msisdn"])

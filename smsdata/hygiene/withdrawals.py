@@ -24,14 +24,15 @@ from smsdata.gateway.endpoints import endpoint
 from smsdata.hygiene.changes import UNDATED, Contact, concerns_every_call, find, one_list
 from smsdata.ingest.plan import LOOK_BACK, list_counters, member_pages, pages, report_start
 from smsdata.schema.counters import Counters
+from smsdata.schema.numbers_in_full import is_unclear, written_as
 from smsdata.store.store import Store
 
 OPTED_OUT = "the gateway says that it opted out"
 INACTIVE = "it is on a list and not active there: it may have opted out"
 JOINED = "it was put on another list since"
-_NOT_ASKED = "it could not be asked whether it opted out"
+NOT_ASKED = "it could not be asked whether it opted out"
 _NOT_SEEN = "it could not be asked whether it joined a list since"
-_FROM_THE_STRONGEST = (OPTED_OUT, INACTIVE, JOINED, _NOT_ASKED, _NOT_SEEN, UNDATED)
+_FROM_THE_STRONGEST = (OPTED_OUT, INACTIVE, JOINED, NOT_ASKED, _NOT_SEEN, UNDATED)
 
 
 def asked_again(client: Caller, store: Store, numbers: set[str], lists: pd.DataFrame) -> dict[str, str]:
@@ -58,7 +59,7 @@ def asked_again(client: Caller, store: Store, numbers: set[str], lists: pd.DataF
     """
     if not numbers:
         return {}
-    asking = _Asking(client, store, numbers, _NOT_ASKED)
+    asking = _Asking(client, store, numbers, NOT_ASKED)
     for number, contact in asking.contacts(lists, asking.seen_on()):
         word = str(contact["status"]).lower()
         if word != "active":
@@ -146,7 +147,11 @@ class _Asking:
             if members is None:
                 yield from self._one_by_one(list_id, about)
             else:
-                yield from ((number, members[number]) for number in sorted(about & members.keys()))
+                odd = {number for number in members if is_unclear(number)}
+                for number in sorted(about):
+                    there = number if number in members else written_as(number, odd)
+                    if there is not None:
+                        yield number, members[there]
 
     def seen_on(self) -> dict[int, set[str]]:
         """The people by list, as far as anything stored says that they are or were on it."""
@@ -239,7 +244,9 @@ class _Asking:
                 self._not_asked(error, "optouts", about)
             return
         self._blame.note_answer()
-        self.note(self._numbers & set(flagged["msisdn"]), OPTED_OUT)
+        out = set(flagged["msisdn"])
+        odd = {number for number in out if is_unclear(number)}
+        self.note((one for one in self._numbers if one in out or written_as(one, odd)), OPTED_OUT)
 
     def _stored(self, sends: set[int]) -> dict[int, tuple[int, int]]:
         """By send, how many messages are stored, and of how many people that they opted out."""

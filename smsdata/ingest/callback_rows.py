@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from smsdata.schema.callback_marks import marked_text
-from smsdata.schema.kinds import CONVERT
+from smsdata.schema.kinds import CONVERT, ODD_NUMBER
 
 _KNOWN = {
     "dlr": ("message_id", "mobile", "datetime", "status", "user_id", "longcode"),
@@ -68,7 +68,7 @@ def _dlr(fields: dict[str, str], extra: str, _digest: str, received: datetime) -
     at = _instant_of(fields, "datetime", received)
     send, status = _send_of(fields), CONVERT["status"](fields.get("status") or None)
     row = {
-        "message_id": send, "msisdn": CONVERT["phone"](fields.get("mobile")), "status": status,
+        "message_id": send, "msisdn": _number_of(fields, "phone"), "status": status,
         "delivered_at": at if status == "delivered" else None, "copies": 1, "source": "callback",
         "extra": extra, "synced_at": at,
     }  # fmt: skip
@@ -79,7 +79,7 @@ def _reply_event(fields: dict[str, str], extra: str, _digest: str, received: dat
     at = _instant_of(fields, "datetime_entry", received)
     number = CONVERT["id"](fields.get("response_id") or "0")
     send = CONVERT["id"](fields.get("message_id") or "0")
-    sender = CONVERT["party"](fields.get("mobile") or None)
+    sender = _number_of(fields, "party")
     row = {
         "id": number, "message_id": send, "received_at": at, "msisdn": sender,
         "longcode": fields.get("longcode"), "response": CONVERT["str"](fields.get("response")),
@@ -94,7 +94,7 @@ def _link_hit(fields: dict[str, str], extra: str, digest: str, received: datetim
     at, send = _instant_of(fields, "datetime", received), _send_of(fields)
     beside = ("list_id", "longcode", "link_hits", "message", "firstname", "lastname", "user_id")
     row: dict[str, Any] = {name: fields.get(name) for name in beside} | {"clicked_at": at, "link": None}
-    row["msisdn"] = CONVERT["phone"](fields["mobile"]) if fields.get("mobile") else None
+    row["msisdn"] = _number_of(fields, "phone") if fields.get("mobile") else None
     hit = -1 - int(digest[:15], 16)  # hits have no id; those of polls count from 1
     return Typed("link_hits", row | {"message_id": send, "hit": hit, "extra": extra, "synced_at": at}, send)
 
@@ -109,6 +109,16 @@ def _list_event(fields: dict[str, str], extra: str, _digest: str, received: date
         "last_name": fields.get("lastname"), "extra": extra, "synced_at": at,
     }  # fmt: skip
     return Typed("list_events", row)
+
+
+def _number_of(fields: dict[str, str], kind: Literal["phone", "party"]) -> str:
+    """Whose callback it is: in full, where our own number beside it tells the country."""
+    number: str = CONVERT[kind](fields.get("mobile") or None)
+    if not re.fullmatch(ODD_NUMBER, number):
+        return number
+    from smsdata.schema.numbers_in_full import in_full  # loads pandas, which the receiver does without
+
+    return in_full(number, fields.get("longcode"))
 
 
 def _send_of(fields: dict[str, str]) -> int:

@@ -17,6 +17,7 @@ import pandas as pd
 from smsdata.analysis.delivery import delivery_rate, delivery_trend
 from smsdata.analysis.opt_outs import optout_rate, optouts
 from smsdata.analysis.replies import classify_replies
+from smsdata.analysis.unclear_numbers import in_letters
 from smsdata.report.periods import BEFORE, THIS, Period, sql_instant
 from smsdata.store.store import Store
 
@@ -114,8 +115,11 @@ class Sources:
 
     @cached_property
     def heard(self) -> pd.DataFrame:
-        """All replies of the store, classified: a message of the period may be answered after its end."""
-        return classify_replies(self.store.scan("replies"), messages=self.store.scan("messages"))
+        """All replies of the store, classified: a message of the period may be answered after its end.
+
+        A number that lacks its country is nobody's, and matches nothing.
+        """
+        return in_letters(classify_replies(self.store.scan("replies"), messages=self.store.scan("messages")))
 
     @cached_property
     def evidence(self) -> pd.DataFrame:

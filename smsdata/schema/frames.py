@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.errors import RowError
-from smsdata.schema.kinds import ARROW, CONVERT, OF_ARROW, UTC_TYPE, Kind, json_text
+from smsdata.schema.kinds import ARROW, CONVERT, ODD_NUMBER, OF_ARROW, UTC_TYPE, Kind, json_text
 from smsdata.schema.status import fold_status
 from smsdata.schema.tables import TABLES, Column, Table
 
@@ -149,6 +149,7 @@ def to_arrow(
     copies: Sequence[int] | None = None,
     proved: Sequence[bool] | None = None,
     endpoint: str = "",
+    in_full: Callable[[str, str | None], str] | None = None,
 ) -> Batch:
     """Type the rows of one read.
 
@@ -172,6 +173,8 @@ def to_arrow(
         Which rows are proved, where that is not all of them.
     endpoint
         The name of the call that brought them, for the rejects.
+    in_full
+        Completes a number by ours on the same row; what came is kept in ``extra`` then.
 
     Returns
     -------
@@ -187,6 +190,8 @@ def to_arrow(
     shapes = set(map(tuple, whole))  # the keys of each row
     values = _values_by_key(whole, shapes, wires)
     arrays = {column.name: _array(column, values, len(rows), same, odd) for column in table.columns}
+    if in_full is not None:
+        _complete_numbers(table, arrays, odd, in_full)
     if copies is not None and table.copies:
         arrays["copies"] = pa.array(copies, pa.int64())
     if proved is not None and table.doubts:
@@ -229,6 +234,32 @@ class _OddValues:
         """How many rows that have a place lack the value of a column for it."""
         counts = {name: sum(row not in self.unplaced for row in rows) for name, rows in self._rows.items()}
         return {name: count for name, count in sorted(counts.items()) if count}
+
+
+_OURS = {"messages": "sender", "replies": "longcode", "link_hits": "longcode"}
+"""Where our own number stands, by whose country a number may be written."""
+
+
+def _complete_numbers(
+    table: Table, arrays: dict[str, pa.Array], odd: _OddValues, in_full: Callable[[str, str | None], str]
+) -> None:
+    """Write numbers in full that came without their country, where that is sure; as they came they are kept.
+
+    The keys of these tables hold no number, so that a row stays the same row.
+    """
+    if table.name not in _OURS:
+        return
+    numbers, ours = arrays["msisdn"], arrays[_OURS[table.name]]
+    places = pc.indices_nonzero(pc.match_substring_regex(numbers, f"^(?:{ODD_NUMBER})$").fill_null(False))
+    if not len(places):
+        return
+    texts = numbers.to_pylist()
+    for place in places.to_pylist():
+        given = texts[place]
+        texts[place] = in_full(given, ours[place].as_py())
+        if texts[place] != given:
+            odd.raw.setdefault(place, {})["msisdn"] = given
+    arrays["msisdn"] = pa.array(texts, pa.string())
 
 
 def _raw_text(value: Any) -> str:

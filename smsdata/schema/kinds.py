@@ -70,6 +70,9 @@ ARROW: dict[Kind, pa.DataType] = {kind: TYPES[family].arrow for kind, family in 
 STAND_IN = re.compile(r"forgotten-[a-p]{24}")
 """What stands in the place of the number of a person who was forgotten: a keyed hash, without a digit."""
 
+ODD_NUMBER = r"0[0-9]{6,}|[0-9]{7,10}|[0-9]{1,3}0[0-9]{7,}"
+"""Digits that may lack their country, or have more before it: few numbers in full look so."""
+
 OF_ARROW: dict[pa.DataType, Types] = {types.arrow: types for types in TYPES.values()}
 """The types of a column by its Arrow type."""
 

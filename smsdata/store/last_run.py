@@ -1,10 +1,10 @@
 """The record of the last runs of sync on a store, and of changes of the account that were not finished.
 
-Owns the file ``last-run.json`` in the store's private folder and its fields, and ``unfinished.json`` in the
-folder of each run that changes the account. The first tells when the last sync was, what came of it and
-what it said needs a look. It is written when a run begins, once it is known that the store is this account's,
-and again when the run ends, so a run that was killed shows as one without an end. Nothing that a sync decides
-depends on it. Times are those of this machine's clock.
+Owns the file ``last-run.json`` in the store's private folder and its fields, and ``unfinished.json`` and
+``ended.json`` in the folder of each run that changes the account. The first tells when the last sync was,
+what came of it and what it said needs a look. It is written when a run begins, once it is known that the
+store is this account's, and again when the run ends, so a run that was killed shows as one without an end.
+Nothing that a sync decides depends on it. Times are those of this machine's clock.
 Imports `disk`, `records`, `machine`, `times` and `errors`.
 """
 
@@ -27,6 +27,8 @@ from smsdata.times import instant
 
 FILE = "last-run.json"
 UNFINISHED = "unfinished.json"
+ENDED = "ended.json"
+_AGAIN = "Apply the plan of that run again, or make a new one."
 _ADVICE = "Nothing else depends on it; the next `smsdata sync` writes it anew."
 
 Ending = Literal["", "done", "look", "failed", "interrupted"]
@@ -147,16 +149,48 @@ def _note_failure(run: RunRecord, error: BaseException) -> None:
 
 
 @contextmanager
-def recorded_change(disk: Disk, folder: Path, command: str) -> Iterator[None]:
+def recorded_change(disk: Disk, folder: Path, command: str, look: Callable[[], list[str]]) -> Iterator[None]:
     """Keep a note in a run's folder while the account is changed: the command that goes on if it is cut off.
 
-    Call it under the store's lock. Whatever ends it early leaves the note; that command takes it away.
+    Call it under the store's lock. Whatever ends it early leaves the note; that command takes it away. What
+    needs a `look` at the end is noted in its stead, until the run ends once more without.
     """
     file = folder / UNFINISHED
     facts = {"command": command, "started": _now(), "host": socket.gethostname(), "pid": os.getpid()}
     disk.replace(file, record_bytes(facts | {"born": birth(os.getpid())}))
     yield
+    if lines := look():
+        disk.replace(folder / ENDED, record_bytes({"command": command, "ended": _now(), "look": lines}))
+    elif (folder / ENDED).exists():
+        disk.remove(folder / ENDED)
     disk.remove(file)
+
+
+def forget_earlier_endings(disk: Disk, folder: Path) -> None:
+    """Take away what the other runs left to be looked at: a run that came to its end took it up."""
+    for file in folder.parent.glob(f"*/{ENDED}"):
+        if file.parent != folder:
+            disk.remove(file)
+
+
+def changes_to_look_at(private: Path) -> Iterator[str]:
+    """Name the runs that changed the account and ended with something that needs a look."""
+    for file in sorted(private.glob(f"runs/*/{ENDED}")):
+        run = file.parent.name
+        try:
+            facts = read_record(file, _AGAIN)
+            command, ended = str(facts["command"]), str(facts["ended"])
+            said = " ".join(f"{str(line).rstrip('.')}." for line in facts["look"])
+        except FileNotFoundError:
+            continue
+        except (StoreError, LookupError, TypeError):
+            yield f"run {run} ended with something to look at, but {file} is damaged: {_AGAIN}"
+            continue
+        void = " (a plan is void after 24 hours: make a new one then)" if " clean " in command else ""
+        yield (
+            f"run {run} ended {ended} with something to look at: {said} To try again: {command}{void}. "
+            "The next `smsdata clean --apply` takes this line away."
+        )
 
 
 def unfinished_changes(private: Path) -> Iterator[str]:

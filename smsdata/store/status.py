@@ -17,7 +17,13 @@ from smsdata.errors import StoreError
 from smsdata.schema.tables import TABLES
 from smsdata.shown import html_of
 from smsdata.store.half_done import half_done
-from smsdata.store.last_run import LastRuns, RunRecord, last_runs, unfinished_changes
+from smsdata.store.last_run import (
+    LastRuns,
+    RunRecord,
+    changes_to_look_at,
+    last_runs,
+    unfinished_changes,
+)
 from smsdata.store.state import State, not_offered
 from smsdata.times import instant
 
@@ -90,6 +96,7 @@ def store_status(
         *odd,
         *_about_runs(runs),
         *unfinished_changes(store.private),
+        *changes_to_look_at(store.private),
         *(str(one) for one in lacking),
         *map(str, half_done(store.forgotten, state)),
         *_about_age(age, max_age, odd=bool(odd)),

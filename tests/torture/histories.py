@@ -27,7 +27,10 @@ from .tally import Tally
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 Plan = Callable[[Store], pd.DataFrame]
 
-RULES = ("polled", "conflict", "settled", "delivered", "reply", "added", "newest", "age", "active", "gone")
+RULES = (
+    "polled", "conflict", "settled", "delivered", "reply", "added", "newest", "age", "active", "gone", "stop",
+    "unclear",
+)  # fmt: skip
 
 
 @dataclass
@@ -37,6 +40,10 @@ class Histories:
     dlrs: list[dict[str, Any]] = field(default_factory=list)
     members: list[dict[str, Any]] = field(default_factory=list)
     replies: dict[int, list[int]] = field(default_factory=dict)
+    stopped: set[int] = field(default_factory=set)
+    """Whose replies say STOP."""
+    unclear: set[int] = field(default_factory=set)
+    """Whose replies lack the country of their number."""
     settled: dict[int, bool] = field(default_factory=dict)
 
 
@@ -76,6 +83,10 @@ def histories(store: Store, count: int, seed: int) -> Histories:
         made.dlrs.append(d | {"late": hours if word == "delivered" and hours >= 0 else 0})
     for n in rng.choice(count, count // 5, replace=False).tolist():
         made.replies[n] = rng.integers(1, 130 * 24, rng.integers(1, 3)).tolist()
+    draws = np.random.default_rng([seed, 1])  # others than those of the histories as they were before
+    kinds = draws.choice(["", "stop", "unclear"], len(made.replies), p=[0.8, 0.1, 0.1])
+    made.stopped = {n for n, kind in zip(made.replies, kinds, strict=True) if kind == "stop"}
+    made.unclear = {n for n, kind in zip(made.replies, kinds, strict=True) if kind == "unclear"}
     for n in range(count):
         for list_id in {int(i) for i in rng.integers(1, 4, 2)}:
             added = int(rng.choice([400 * 24, int(rng.integers(1, 130 * 24))], p=[0.92, 0.08]))
@@ -139,9 +150,13 @@ def _stored(store: Store, made: Histories, ages: Any, kind: Any) -> None:
         [_campaign(made, c, int(ages[c]), str(kind[c]), read[c]) for c in range(len(ages))],
     )
     replies = enumerate((n, hours) for n, all_ in made.replies.items() for hours in all_)
-    empty = {"longcode": "61491570006", "response": "hi", "synced_at": NOW}
+    empty = {"longcode": "61491570006", "synced_at": NOW}
     _merge(store, "replies", [
-        empty | {"id": i, "msisdn": number(n), "received_at": _at(hours)} for i, (n, hours) in replies
+        empty | {
+            "id": i, "received_at": _at(hours), "response": "STOP" if n in made.stopped else "hi",
+            "msisdn": f"0{number(n)[2:]}" if n in made.unclear else number(n),
+        }
+        for i, (n, hours) in replies
     ])  # fmt: skip
     _merge(store, "lists", [
         {"list_id": i, "name": "x", "members_active": 1, "members_total": 1, "fields": "{}", "synced_at": NOW}
@@ -203,9 +218,13 @@ def oracle(made: Histories, *, without: str = "") -> dict[tuple[int, str], str]:
 
 def _tier(own: list[dict[str, Any]], made: Histories, added: int | None, on: dict[str, bool]) -> str | None:
     alive = [d["age"] - d["late"] for d in own if _delivered(d, on)]  # hours before now of each sign of life
-    lives = (alive if on["delivered"] else []) + (made.replies.get(own[0]["n"], []) if on["reply"] else [])
+    n = own[0]["n"]
+    replies = [] if n in made.unclear else made.replies.get(n, [])
+    lives = (alive if on["delivered"] else []) + (replies if on["reply"] else [])
     proofs = [d["age"] for d in own if _proof(d, made, on) and all(d["age"] < life for life in lives)]
-    if not proofs:
+    if not proofs or (n in made.unclear and on["unclear"]):
+        return None
+    if n in made.stopped and on["stop"] and not (added is not None and added <= min(replies)):
         return None
     since = [d["age"] for d in own if d["status"] not in {"hard-bounce", "pending"} and on["newest"]]
     since += [added] if on["added"] and added is not None else []
@@ -245,6 +264,9 @@ def _also(rule: str) -> Plan:
 
 BUGS: dict[str, Plan] = {
     "removes what is not settled": _also("unsettled"),
+    "removes what counters deny": _also("counters-differ"),
+    "removes who asked to stop": _also("stopped"),
+    "ignores what lacks its country": _also("unclear-number"),
     "believes callbacks": _also("unconfirmed"),
     "ignores the newest outcome": _also("newest-outcome"),
     "ignores a new joining": _also("re-added"),
