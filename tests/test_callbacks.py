@@ -86,6 +86,21 @@ def test_a_time_before_the_message_was_sent_gives_way_to_one_that_can_be(
     assert one(store, "dlrs", message_id=key[0], msisdn=key[1])["delivered_at"] == good
 
 
+@pytest.mark.parametrize(("ours", "becomes"), [("61491570110", "61491570156"), ("", "odd")])
+def test_a_number_without_its_country_makes_no_recipient_of_its_own(
+    world: Made, stored: dict[str, Any], ours: str, becomes: str
+) -> None:
+    """Our own number beside it tells the country; where nothing does, the callback is put aside."""
+    store, before = world[2], world[2].count("dlrs")
+    more = {"longcode": ours} if ours else {}
+    put(store, ("dlr", dlr(stored["message_id"], "0491570156", AT, status="hard-bounce", **more)))
+    counts, _ = ingest(store)
+    numbers = {row["msisdn"] for row in store.rows("dlrs").to_pylist() if row["status"] == "hard-bounce"}
+    assert "0491570156" not in numbers
+    assert (counts.odd, store.count("dlrs") - before) == ((1, 0) if becomes == "odd" else (0, 1))
+    assert (becomes in numbers) == (becomes != "odd")
+
+
 def test_own_parameters_are_kept_as_extra(world: Made, stored: dict[str, Any]) -> None:
     store = world[2]
     fields = dlr(stored["message_id"], stored["msisdn"], AT, campaign="spring", api_key="CANARY")

@@ -104,7 +104,7 @@ def _list_event(fields: dict[str, str], extra: str, _digest: str, received: date
     if not fields.get("type"):
         raise ValueError("does not say whether a contact came or went")
     row = {
-        "list_id": CONVERT["int"](fields.get("list_id")), "msisdn": CONVERT["phone"](fields.get("mobile")),
+        "list_id": CONVERT["int"](fields.get("list_id")), "msisdn": _number_of(fields, "phone"),
         "action": fields["type"], "occurred_at": at, "first_name": fields.get("firstname"),
         "last_name": fields.get("lastname"), "extra": extra, "synced_at": at,
     }  # fmt: skip
@@ -112,13 +112,20 @@ def _list_event(fields: dict[str, str], extra: str, _digest: str, received: date
 
 
 def _number_of(fields: dict[str, str], kind: Literal["phone", "party"]) -> str:
-    """Whose callback it is: in full, where our own number beside it tells the country."""
+    """Whose callback it is: in full, where our own number beside it tells the country.
+
+    A number whose country nothing tells would be a recipient or a contact whom the gateway does not have. An
+    unclear reply stays one: what it says may be an opt-out, and counts for whomever it may mean.
+    """
     number: str = CONVERT[kind](fields.get("mobile") or None)
     if not re.fullmatch(ODD_NUMBER, number):
         return number
-    from smsdata.schema.numbers_in_full import in_full  # loads pandas, which the receiver does without
+    from smsdata.schema.numbers_in_full import in_full, is_unclear  # loads pandas
 
-    return in_full(number, fields.get("longcode"))
+    number = in_full(number, fields.get("longcode"))
+    if kind == "phone" and is_unclear(number):
+        raise ValueError("holds a number without its country")
+    return number
 
 
 def _send_of(fields: dict[str, str]) -> int:
