@@ -47,13 +47,13 @@ def differences(store: Store, account: Account, tables: Iterable[str] = SYNCED) 
     """Per table that differs: what is missing and what is foreign. Empty when the store is the truth."""
     unlike = {}
     for table in tables:
-        have, true = stored_rows(store, table), counted(_known(store, table, account.truth(table)))
+        have, true = stored_rows(store, table), counted(known_truth(store, table, account.truth(table)))
         if have != true:
             unlike[table] = Difference(_rows(true - have), _rows(have - true))
     return unlike
 
 
-def _known(store: Store, table: str, truth: Iterable[Mapping[str, Any]]) -> Rows:
+def known_truth(store: Store, table: str, truth: Iterable[Mapping[str, Any]]) -> Rows:
     """The truth, without the names that stored dlrs cannot know which were derived."""
     if table != "dlrs":
         return [dict(row) for row in truth]
