@@ -170,7 +170,7 @@ def test_no_group_has_the_colour_of_a_status() -> None:
     for name, ax in _grouped().items():
         drawn = {to_rgba(line.get_color())[:3] for line in ax.lines}
         drawn |= {to_rgba(bar.get_facecolor())[:3] for bar in ax.patches}
-        drawn |= {tuple(color)[:3] for one in ax.collections for color in one.get_edgecolor()}
+        drawn |= {to_rgba(color)[:3] for one in ax.collections for color in one.get_edgecolor()}
         assert not drawn & statuses, name
 
 
