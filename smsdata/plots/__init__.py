@@ -1,7 +1,8 @@
 """Pictures of analysis results: a frame in, matplotlib Axes out. Each function has the name of its helper.
 
 Every picture says how many rows it counts, when they were sent, and which share was still pending. Colours
-are those of Okabe & Ito, told apart by all kinds of colour vision; shapes and words repeat what they say.
+are those of Okabe & Ito, and a violet, told apart by all kinds of colour vision; shapes and words repeat what
+they say. A status has one colour in all of them, and what is no status has none of these.
 A frame that lacks what a picture shows, because another helper made it, raises UsageError everywhere.
 Owns what results look like; computes nothing, and imports nothing of smsdata but errors. Read `_axes` first,
 which holds what all pictures share; the other files are named as those of `analysis` whose results they draw.
@@ -12,7 +13,7 @@ which holds what all pictures share; the other files are named as those of `anal
 
 from __future__ import annotations
 
-from smsdata.plots._axes import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
+from smsdata.plots._axes import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, VIOLET, YELLOW
 from smsdata.plots.bounces import bounce_history, hard_bounced
 from smsdata.plots.breaches import sent_after_optout
 from smsdata.plots.delivery import compare_rates, delivery_rate, delivery_trend
@@ -31,6 +32,7 @@ __all__ = [
     "PURPLE",
     "RED",
     "SKY",
+    "VIOLET",
     "YELLOW",
     "avoidable_parts",
     "bounce_history",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -17,26 +18,34 @@ import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.container import BarContainer
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from smsdata.errors import UsageError
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#767676"
+VIOLET = "#7B61C4"  # of our own: what is no status has no colour of one
 
 STATUS = {"delivered": GREEN, "pending": GREY, "soft-bounce": ORANGE, "hard-bounce": RED, "bounced": PURPLE}
 """The colour of each status, the same in every picture."""
 
 DASHES = ("-", "--", "-.", ":")
 MARKS = "osD^vXP*"
-CYCLE = (BLUE, ORANGE, GREEN, RED, SKY, PURPLE, "#9467BD", GREY)
+LINES = len(MARKS)
+"""So many groups are drawn as lines: more could not be told apart."""
 PERIODS = ("hour", "day", "week", "month", "quarter", "year")
 _LASTING = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 """Days that a period lasts, for the width of its hatching."""
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 ROWS = 25
 _LABEL = 36
+_AND = " · "
 _LATEST = 31  # periods drawn as rows
+_DOTS = 400  # periods drawn along time: of more, each has less than two dots of a screen
 _DENSE = 60  # from so many periods on, intervals are drawn as a band
 _JUDGED = 30  # the axis is fitted to groups of at least so many
 _CLOCK = {
@@ -63,34 +72,40 @@ def draw_rates(
     if set(keys) == {"weekday", "hour_of_day"}:
         return _week_of_hours(rates, of=of, title=title, what=what, ax=ax)
     upright = len(keys) == 1 and keys[0] in PERIODS
-    shown, note = (rates, "") if upright else in_order(rates, keys, of)
+    shown, note = latest(rates, keys[0], _DOTS) if upright else in_order(rates, keys, of)
     ax = axes_for(ax, rows=None if upright else len(shown))
     place = shown[keys[0]] if upright else np.arange(len(shown))
-    if "bound_low" in shown:
+    dense = upright and len(shown) > _DENSE
+    if "bound_low" in shown and not dense:
         draw = ax.vlines if upright else ax.hlines
-        label = "none to all of the pending arrive"
-        draw(place, shown["bound_low"], shown["bound_high"], color=ORANGE, lw=8, alpha=0.5, label=label)
+        label = "none to all of the pending arrive" if shown["pending"].any() else ""
+        draw(place, shown["bound_low"], shown["bound_high"], color=GREY, lw=8, alpha=0.5, label=label)
     mature = shown["mature"].fillna(False).to_numpy(bool)
-    marks = ("rate, 95% interval", "not yet mature")
+    rate = "rate" if dense else "rate, 95% interval"
+    marks = (rate, "not yet mature" if mature.any() else f"{rate}, not yet mature")
     draw_dots(ax, shown, "rate", place, filled=mature, marks=marks, upright=upright)
     if beside is not None:
         label, others = beside[0], beside[1].loc[shown.index]
         x, y = (place, others) if upright else (others, place)
-        ax.plot(x, y, ls="", marker="s", ms=4, mec=GREEN, mfc=paper(ax), label=label)
-    beyond = fit_to_judged(ax, shown, of, upright=upright)
+        ax.plot(x, y, ls="", marker="s", ms=2.5 if dense else 4, mec=VIOLET, mfc=paper(ax), label=label)
+    beyond = fit_to_judged(ax, shown, of, upright=upright, beside=None if beside is None else others)
     if upright:
         hatch_partial(ax, shown, keys[0])
-        date_axis(ax, keys[0])
+        date_axis(ax, keys[0], shown[keys[0]])
     else:
+        hatch_partial_lines(ax, shown)
         label_rows(ax, row_labels(shown, keys, of))
     percent_axis(ax.yaxis if upright else ax.xaxis)
+    within_shares(ax, upright=upright)
     extra = " · ".join(filter(None, (note, beyond)))
     facts = facts_of(rates, rates[of].sum(), what, extra=extra)
     return finish(ax, title + by_words(keys), facts, share=title.lower() if upright else "")
 
 
-def fit_to_judged(ax: Axes, shown: pd.DataFrame, of: str, *, upright: bool) -> str:
-    """Fit the axis of rates to the groups that are large enough to be judged.
+def fit_to_judged(
+    ax: Axes, shown: pd.DataFrame, of: str, *, upright: bool, beside: pd.Series | None = None
+) -> str:
+    """Fit the axis of rates, and of those beside, to the groups that are large enough to be judged.
 
     What of the others lies beyond is marked at the edge; gives how many those are, for the facts.
     """
@@ -103,6 +118,8 @@ def fit_to_judged(ax: Axes, shown: pd.DataFrame, of: str, *, upright: bool) -> s
     if "bound_low" in shown:
         least = min(least, np.nanmin(shown["bound_low"].to_numpy("float64")[large]))
         most = max(most, np.nanmax(shown["bound_high"].to_numpy("float64")[large]))
+    if beside is not None:
+        least = np.nanmin([least, *beside.to_numpy("float64")[large]])
     room = 0.06 * max(most - least, 0.005)
     least, most = least - room, most + room
     if np.nanmin([low, rates]) >= least and np.nanmax([high, rates]) <= most:
@@ -172,6 +189,13 @@ def draw_dots(
             ax.errorbar(x[which], y[which], fmt="o", color=BLUE, mfc=face, label=label, **size, **along)
 
 
+def looks(number: int) -> list[dict[str, Any]]:
+    """Give lines that are told apart by colour and by dashes, in no colour that a status has."""
+    colors = (BLUE, VIOLET, SKY, plt.rcParams["text.color"])
+    many = range(min(number, LINES))
+    return [{"color": colors[n % 4], "ls": DASHES[(n + n // 4) % 4], "marker": MARKS[n]} for n in many]
+
+
 def paper(ax: Axes) -> Any:
     """The colour that pictures are drawn on: white, or what a dark style has set."""
     return ax.get_facecolor()
@@ -185,7 +209,16 @@ def hatch_partial(ax: Axes, frame: pd.DataFrame, period: str) -> None:
     for place, begins in enumerate(frame.loc[partial, period]):
         half = pd.Timedelta(_LASTING[period] / 2, "D")
         band = ax.axvspan(begins - half, begins + half, facecolor="none", edgecolor=GREY, hatch="//", lw=0)
-        band.set(alpha=0.35, zorder=0)
+        band.set(alpha=0.5, zorder=0)
+        band.set_label("" if place else "partial period")
+
+
+def hatch_partial_lines(ax: Axes, shown: pd.DataFrame) -> None:
+    """Hatch the rows of periods that the data do not cover whole, where a row is no bar."""
+    partial = shown["partial"].fillna(False).to_numpy(bool) if "partial" in shown else np.zeros(0, bool)
+    for place, y in enumerate(np.flatnonzero(partial)):
+        band = ax.axhspan(y - 0.5, y + 0.5, facecolor="none", edgecolor=GREY, hatch="//", lw=0)
+        band.set(alpha=0.5, zorder=0)
         band.set_label("" if place else "partial period")
 
 
@@ -213,24 +246,56 @@ def axes_for(ax: Axes | None, *, rows: int | None = None) -> Axes:
 
 def finish(ax: Axes, title: str, facts: str, *, axis: str = "", share: str = "") -> Axes:
     """Write the title, what the axes mean, and below them the facts a reader needs to trust the picture."""
-    ax.set_title(drawable(title), loc="left", fontweight="bold", pad=10 + 14 * _legend(ax), parse_math=False)
-    ax.set_xlabel(f"{axis}\n{facts}" if axis else facts, loc="left", alpha=0.75, fontsize=9, labelpad=8)
+    room = _room(ax)
+    name, lines = cut(drawable(title), round(0.67 * room)), _legend(ax, room)
+    ax.set_title(name, loc="left", fontweight="bold", pad=10 + 14 * lines, parse_math=False)
+    below = "\n".join(filter(None, (axis, _wrapped(facts.split(_AND), min(room, 82)))))
+    ax.set_xlabel(below, loc="left", alpha=0.75, fontsize=9, labelpad=8)
     ax.set_ylabel(share)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.25)
     ax.set_axisbelow(True)
-    if facts.startswith("n = 0 "):
+    if facts.startswith("n = 0 ") and not _drawn(ax):
         ax.text(0.5, 0.5, "no data", transform=ax.transAxes, ha="center", va="center", color=GREY)
     return ax
 
 
-def _legend(ax: Axes) -> int:
+def _room(ax: Axes) -> int:
+    """How many small letters have room beside the labels of the rows."""
+    width = getattr(ax.figure, "get_figwidth", lambda: 8)() if len(ax.figure.axes) == 1 else 8
+    labels = max((len(label.get_text()) for label in ax.get_yticklabels()), default=0)
+    return int((width - 0.4 - 0.072 * labels) / 0.072)
+
+
+def _drawn(ax: Axes) -> bool:
+    """Tell whether anything is drawn that says something: a point, a bar, a stretch."""
+    bars = [bar for bar in ax.patches if not bar.get_hatch()]
+    return any(map(_says_something, (*ax.lines, *ax.collections, *bars)))
+
+
+def _says_something(artist: Any) -> bool:
+    """Tell whether there is anything of what a mark of the legend explains."""
+    if isinstance(artist, BarContainer):
+        return any(map(_says_something, artist.patches))
+    if isinstance(artist, Rectangle):
+        return bool(artist.get_width() and artist.get_height())
+    if isinstance(artist, Line2D):
+        return bool(np.isfinite(np.asarray(artist.get_ydata(orig=False), float)).any())
+    if isinstance(artist, LineCollection):
+        return any(np.size(one) and np.isfinite(one).all() for one in artist.get_segments())
+    if isinstance(artist, PolyCollection):
+        return any(np.size(path.vertices) > 0 for path in artist.get_paths())
+    return True
+
+
+def _legend(ax: Axes, room: int) -> int:
     """Explain the marks above the picture, where nothing is drawn; give the lines that takes."""
-    handles, labels = ax.get_legend_handles_labels()
-    if not handles:
+    told = [pair for pair in zip(*ax.get_legend_handles_labels(), strict=True) if _says_something(pair[0])]
+    if not told:
         return 0
-    fits = sum(map(len, labels)) + 5 * len(labels) <= 90
-    columns = len(labels) if fits else max(1, 90 // (max(map(len, labels)) + 5))
+    handles, labels = [handle for handle, _ in told], [cut(label, 76) for _, label in told]
+    fits = sum(map(len, labels)) + 5 * len(labels) <= room
+    columns = len(labels) if fits else max(1, room // (max(map(len, labels)) + 9))
     legend = ax.legend(
         handles, labels, loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=columns, frameon=False,
         fontsize=8.5, borderaxespad=0.2, columnspacing=1.4, handletextpad=0.5, labelspacing=0.3,
@@ -247,14 +312,14 @@ def facts_of(frame: pd.DataFrame, n: float, what: str, *, extra: str = "") -> st
     nothing = ": nothing was counted"
     if window.endswith(nothing) and pending.endswith(nothing):
         window, pending = "", f"no window, no pending share{nothing}"
-    return _wrapped([fact for fact in (f"n = {int(n):,} {what}", window, pending, extra) if fact])
+    return _AND.join(fact for fact in (f"n = {int(n):,} {what}", window, pending, extra) if fact)
 
 
 def _window(account: Mapping[str, Any]) -> str:
     if not account:
         return "window unknown"
     ends = [date(pd.Timestamp(account[name])) for name in ("first", "last") if account[name]]
-    lasting = " to ".join(ends)
+    lasting = " to ".join(dict.fromkeys(ends))
     if account["as_of"]:
         read = f"as of {date(pd.Timestamp(account['as_of']))}"
         return f"{read}, {lasting} ({account['clock']})" if ends else read
@@ -271,11 +336,11 @@ def _pending(account: Mapping[str, Any]) -> str:
     return "under 0.1% pending" if 0 < share < 0.001 else f"{share:.1%} pending"
 
 
-def _wrapped(facts: Sequence[str]) -> str:
+def _wrapped(facts: Sequence[str], room: int) -> str:
     lines = [facts[0]]
     for fact in facts[1:]:
-        joined = f"{lines[-1]} · {fact}"
-        lines[-1:] = [joined] if len(joined) <= 82 else [lines[-1], fact]
+        joined = f"{lines[-1]}{_AND}{fact}"
+        lines[-1:] = [joined] if len(joined) <= room else [lines[-1], fact]
     return "\n".join(lines)
 
 
@@ -306,9 +371,14 @@ def by_words(keys: Sequence[str]) -> str:
 def in_order(frame: pd.DataFrame, keys: list[str], size: str) -> tuple[pd.DataFrame, str]:
     """Keep the order of periods, the latest ones; else put the largest first and leave out the rest."""
     if len(keys) == 1 and keys[0] in (*PERIODS, "weekday", "hour_of_day"):
-        note = f"the latest {_LATEST} of {len(frame):,} {keys[0]}s" if len(frame) > _LATEST else ""
-        return frame.tail(_LATEST), note
+        return latest(frame, keys[0], _LATEST)
     return largest(frame, size)
+
+
+def latest(frame: pd.DataFrame, period: str, drawn: int) -> tuple[pd.DataFrame, str]:
+    """Keep the latest periods, and say how many there are where some are left out."""
+    note = f"the latest {drawn} of {len(frame):,} {period}s" if len(frame) > drawn else ""
+    return frame.tail(drawn), note
 
 
 def largest(frame: pd.DataFrame, size: str) -> tuple[pd.DataFrame, str]:
@@ -337,10 +407,8 @@ def row_labels(frame: pd.DataFrame, keys: list[str], n: str = "") -> list[str]:
     if not n:
         return names
     counted = [f" (n = {count:,})" for count in frame[n]]
-    return [
-        cut(drawable(name), _LABEL - len(suffix)) + suffix
-        for name, suffix in zip(names, counted, strict=True)
-    ]
+    rooms = [_LABEL - len(suffix) for suffix in counted]
+    return [name + suffix for name, suffix in zip(cut_apart(names, rooms), counted, strict=True)]
 
 
 def word(key: str, value: Any) -> str:
@@ -352,7 +420,7 @@ def word(key: str, value: Any) -> str:
     if key == "hour_of_day":
         return f"{int(value):02d}:00"
     if isinstance(value, pd.Timestamp):
-        form = {"month": "%b %Y", "hour": "%d %b %Y %H:%M"}.get(key, "%d %b %Y")
+        form = {"month": "%b %Y", "quarter": "%b %Y", "hour": "%d %b %Y %H:%M"}.get(key, "%d %b %Y")
         return f"{value:{form}}"
     return in_words(str(value)) if key == "status" else str(value)
 
@@ -364,15 +432,36 @@ def in_words(name: str) -> str:
 
 def label_rows(ax: Axes, labels: Sequence[str]) -> None:
     """Label the rows of a horizontal picture, the first on top, long texts cut."""
-    short = [cut(drawable(label)) for label in labels]
+    short = cut_apart(labels, [_LABEL] * len(labels))
     ax.set_yticks(range(len(short)), short, parse_math=False)
-    ax.set_ylim(max(len(short), 1) - 0.4, -0.6)
+    around = max(0, 3 - len(short)) / 2  # one bar alone does not fill the picture
+    ax.set_ylim(max(len(short), 1) - 0.4 + around, -0.6 - around)
     ax.tick_params(axis="y", length=0)
 
 
 def cut(label: str, room: int = _LABEL) -> str:
     """Cut a long label."""
     return label if len(label) <= room else label[: room - 1] + "…"
+
+
+def cut_apart(labels: Sequence[str], rooms: Sequence[int]) -> list[str]:
+    """Cut long labels at their ends, or in the middle where two would read the same then."""
+    whole = [drawable(label) for label in labels]
+    ends = [cut(label, room) for label, room in zip(whole, rooms, strict=True)]
+    twice = {end for end, names in _names_of(ends, whole).items() if len(names) > 1}
+    return [
+        f"{label[: room // 2]}…{label[len(label) - (room - 1) // 2 :]}"
+        if end in twice and end != label
+        else end
+        for label, room, end in zip(whole, rooms, ends, strict=True)
+    ]
+
+
+def _names_of(ends: Sequence[str], whole: Sequence[str]) -> dict[str, set[str]]:
+    names: dict[str, set[str]] = {}
+    for end, name in zip(ends, whole, strict=True):
+        names.setdefault(end, set()).add(name)
+    return names
 
 
 def drawable(text: str) -> str:
@@ -400,19 +489,29 @@ def _named(kind: str, run: Sequence[str]) -> str:
 
 
 def write_values(ax: Axes, ends: Iterable[float], words: Sequence[str]) -> None:
-    """Write each bar's value behind its end, and leave room for it."""
+    """Write each bar's value behind its end, and leave room for it; the rows have their labels already."""
     places = [float(end) for end in ends]
     free = {"fc": paper(ax), "ec": "none", "pad": 0.5}  # no grid line strikes the words through
     how: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "bbox": free}
     for y, (end, text) in enumerate(zip(places, words, strict=True)):
-        ax.annotate(text, (end, y), xytext=(4, 0), **how)
+        ax.annotate(text, (max(end, 0), y), xytext=(4, 0), **how)
     longest = max((len(text) for text in words), default=0)
-    ax.set_xlim(0, max(places, default=0) * (1.05 + 0.019 * longest) or 1)
+    taken = min((longest + 3) / max(_room(ax), 1), 0.8)
+    least, most = min([0, *places]), max([0, *places])
+    ax.set_xlim(1.05 * least, (most - taken * least) / (1 - taken) if most or least else 1)
+
+
+def whole_numbers(axis: Any) -> None:
+    """Label an axis of counts, whose numbers have no parts."""
+    axis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def list_names(ids: Iterable[int], names: Mapping[int, str] | None) -> list[str]:
     """Name lists, by their ids where no names are known."""
-    return [drawable(str((names or {}).get(list_id, list_id))) for list_id in ids]
+    known = [(drawable(str((names or {}).get(list_id, list_id))), list_id) for list_id in ids]
+    seen = Counter(name for name, _ in known)
+    return [f"{name} ({list_id})" if seen[name] > 1 else name for name, list_id in known]
 
 
 def percent_axis(axis: Any) -> None:
@@ -421,11 +520,29 @@ def percent_axis(axis: Any) -> None:
     axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
 
 
-def date_axis(ax: Axes, period: str = "day") -> None:
-    """Label the axis of time, as short as it can be understood; a single period has room on both sides."""
+def within_shares(ax: Axes, *, upright: bool) -> None:
+    """Leave off what no share can be: below 0% and above 100%, but for the marks that stand there."""
+    low, high = ax.get_ylim() if upright else ax.get_xlim()
+    edge = 0.06 * min(high - low, 1)
+    fitted = (max(low, -edge), min(high, 1 + edge)) if _drawn(ax) else (0, 1)
+    (ax.set_ylim if upright else ax.set_xlim)(*fitted)
+
+
+def date_axis(ax: Axes, period: str = "day", places: pd.Series | None = None) -> None:
+    """Label the axis of time, as short as it can be understood; a single period has room on both sides.
+
+    Few quarters or years, where `places` are given, are labelled each; without data there is no time.
+    """
     first, last = ax.dataLim.intervalx
-    if np.isfinite([first, last]).all() and last - first < lasting(period):
+    if not np.isfinite([first, last]).all():
+        ax.set_xticks([])
+        return
+    if last - first < lasting(period):
         ax.set_xlim(first - 2 * lasting(period), last + 2 * lasting(period))
+    if places is not None and period in ("quarter", "year") and 0 < len(places) <= 8:
+        calendar = period == "year" and (places.dt.day_of_year == 1).all()
+        ax.set_xticks(list(places), [f"{place:%Y}" if calendar else f"{place:%b %Y}" for place in places])
+        return
     locator = mdates.AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
     short = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
@@ -437,8 +554,10 @@ def clock_axis(ax: Axes, seconds: pd.Series) -> None:
     known = seconds.dropna()
     low, high = (float(known.min()), float(known.max())) if len(known) else (1.0, 60.0)
     ax.set_xscale("log")
-    ax.set_xlim(max(0.8, low / 1.5), max(high, 2.0) * 1.5)
-    left, right = ax.get_xlim()
+    left, right = max(0.8, low / 1.5), max(high, 2.0) * 1.5
+    while sum(left <= at <= right for at in _CLOCK) < 3:  # a clock with one tick tells no time
+        left, right = max(0.8, left / 2), right * 2
+    ax.set_xlim(left, right)
     ticks: dict[float, str] = {}
     for at, name in _CLOCK.items():
         # A label takes a fourteenth of the axis.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from smsdata.plots import _axes
 
@@ -49,7 +48,8 @@ def hard_bounced(numbers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         "review": "review: soft bounces in a row",
         "cleared": "cleared: alive since",
     }
-    colors = (_axes.RED, _axes.ORANGE, _axes.SKY, _axes.GREEN)
+    dead, soft, alive = (_axes.STATUS[status] for status in ("hard-bounce", "soft-bounce", "delivered"))
+    colors = (dead, dead, soft, alive)  # of what the tier rests on
     counts = numbers.groupby("tier")["held"].agg(["size", "sum"]).reindex(list(tiers), fill_value=0)
     ax = _axes.axes_for(ax, rows=len(tiers))
     y = np.arange(len(tiers))
@@ -57,9 +57,9 @@ def hard_bounced(numbers: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if counts["sum"].any():
         left = counts["size"] - counts["sum"]
         ax.barh(y, counts["sum"], left=left, color=colors, alpha=0.5, hatch="///", label="held: spike")
-    _axes.write_values(ax, counts["size"], [f"{count:,}" for count in counts["size"]])
     _axes.label_rows(ax, list(tiers.values()))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _axes.write_values(ax, counts["size"], [f"{count:,}" for count in counts["size"]])
+    _axes.whole_numbers(ax.xaxis)
     messages = f"{numbers['bounces'].sum():,} hard bounces"
     return _axes.finish(
         ax,

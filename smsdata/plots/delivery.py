@@ -88,13 +88,15 @@ def compare_rates(differences: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     filled = shown["differs"].fillna(False).to_numpy(bool)
     marks = ("95% interval leaves out 0", "95% interval holds 0: may be chance")
     _axes.draw_dots(ax, shown, "difference", y, filled=filled, marks=marks, upright=False)
-    ax.axvline(0, color=_axes.GREY, lw=1)
+    if shown["difference"].notna().any():
+        ax.axvline(0, color=_axes.GREY, lw=1)
     _axes.label_rows(ax, _axes.row_labels(shown, [key], "settled"))
     ax.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{round(100 * value, 2):+g}" if value else "0")
     )
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     baseline = _axes.word(key, differences["baseline"].iloc[0]) if len(differences) else "the baseline"
+    baseline = _axes.cut(_axes.drawable(baseline))
     total = differences["settled"].sum() + differences["baseline_settled"].iloc[:1].sum()
     return _axes.finish(
         ax,
@@ -158,12 +160,13 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             label="too few to judge", transform=ax.get_xaxis_transform(),
         )  # fmt: skip
     _axes.hatch_partial(ax, trend, period)
-    _axes.date_axis(ax, period)
+    _axes.date_axis(ax, period, x)
     _axes.percent_axis(ax.yaxis)
+    _axes.within_shares(ax, upright=True)
     outside = int(trend["outside"].isin(["above", "below"]).sum())
     judged_of = f"{outside} of {len(judged)} judged outside the usual"
     title = f"{_axes.in_words(count).capitalize()} by {period}: {judged_of}"
-    note = f"{len(trend) - len(large)} with too few to judge" if len(large) < len(trend) else ""
+    note = f"{len(trend) - len(large):,} with too few to judge" if len(large) < len(trend) else ""
     facts = _axes.facts_of(trend, trend["settled"].sum(), "settled messages", extra=note)
     return _axes.finish(ax, title, facts, share="share")
 
@@ -171,10 +174,11 @@ def delivery_trend(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 def _trend_marks(trend: pd.DataFrame, few: Any, paper: Any) -> list[tuple[str, Any, dict[str, Any]]]:
     mature = trend["mature"].fillna(False).to_numpy(bool)
     out = trend["outside"].isin(["above", "below"]).to_numpy(bool)
+    fresh = 5 if len(trend) <= 100 else 3
     inside = (trend["outside"] == "inside").fillna(value=False).to_numpy(bool)
     return [
         ("inside", inside, {"marker": "o", "color": _axes.BLUE, "ms": 4}),
         ("not judged", mature & ~inside & ~out & ~few, {"marker": "o", "color": _axes.GREY, "ms": 4}),
         ("outside", out, {"marker": "D", "color": _axes.RED, "ms": 7}),
-        ("not mature", ~mature & ~few, {"marker": "o", "mec": _axes.BLUE, "mfc": paper, "ms": 5}),
+        ("not mature", ~mature & ~few, {"marker": "o", "mec": _axes.BLUE, "mfc": paper, "ms": fresh}),
     ]

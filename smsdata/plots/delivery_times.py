@@ -55,18 +55,20 @@ def time_to_deliver(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     keys = _axes.group_keys(curve, "seconds")
     ax = _axes.axes_for(ax)
     groups = _axes.groups(curve, keys)
-    for color, dashes, (name, part) in zip(_axes.CYCLE, _axes.DASHES * 2, groups, strict=False):
+    shown = sorted(groups, key=lambda group: -group[1]["at_risk"].iloc[0])[: _axes.LINES]
+    names = _axes.cut_apart([name for name, _ in shown], [30] * len(shown))
+    for look, name, (_, part) in zip(_axes.looks(len(shown)), names, shown, strict=True):
         x, low, share, high = _at_the_latest(part)
         end = max(x[-1], float(part["followed"].iloc[-1]))
         whole = np.concatenate([[_FROM], x, [end]])
-        ax.step(whole, [0, *share, share[-1]], where="post", color=color, ls=dashes, label=name)
+        ax.step(whole, [0, *share, share[-1]], where="post", label=name, **look | {"marker": ""})
         band = np.append(x, end), np.append(low, low[-1]), np.append(high, high[-1])
-        ax.fill_between(*band, step="post", color=color, alpha=0.15, lw=0)
+        ax.fill_between(*band, step="post", color=look["color"], alpha=0.15 if len(shown) < 5 else 0.07, lw=0)
     _axes.clock_axis(ax, pd.concat([curve["seconds_high"], curve["followed"]]))
     ax.set_ylim(0, 1.02)
     _axes.percent_axis(ax.yaxis)
     n = round(sum(part["at_risk"].iloc[0] for _, part in groups))
-    note = f"{len(_axes.CYCLE)} of {len(groups)} groups" if len(groups) > len(_axes.CYCLE) else ""
+    note = _axes.and_more(len(groups), "groups", _axes.LINES)
     return _axes.finish(
         ax,
         "Delivered within a time" + _axes.by_words(keys),
@@ -132,7 +134,8 @@ def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     groups = _axes.groups(curves, keys)
     name, shown = groups[0] if groups else ("", curves)
     ax = _axes.axes_for(ax)
-    last = 1.4 * max(curves["seconds_high"].max(), 2) if len(curves) else 60  # the last step shows too
+    _axes.clock_axis(ax, curves["seconds_high"])
+    last = ax.get_xlim()[1]
     for dashes, (outcome, part) in zip(_axes.DASHES, shown.groupby("outcome"), strict=False):
         color = _axes.STATUS[str(outcome)]
         low, high = (np.append(part[c].clip(lower=1), last) for c in ("seconds", "seconds_high"))
@@ -141,7 +144,6 @@ def time_to_settle(curves: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         times = np.unique(np.concatenate([low, high]))
         early, late = (_stepped(at, share, times) for at in (low, high))
         ax.fill_between(times, late, early, step="post", color=color, alpha=0.2, lw=0)
-    _axes.clock_axis(ax, curves["seconds_high"])
     ax.set_ylim(0, 1.02)
     _axes.percent_axis(ax.yaxis)
     n = shown["messages"].iloc[0] if len(shown) else 0

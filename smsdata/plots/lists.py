@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,11 +57,11 @@ def list_health(
         shown = health.sort_values("members", ascending=False, kind="stable").head(_axes.ROWS)
     dead = shown["dead"].fillna(0).astype("int64")
     stack = (
-        ("active", shown["active"] - dead, _axes.GREEN, ""),
-        ("active, but dead", dead, _axes.RED, "///"),
-        ("inactive", shown["inactive"], _axes.GREY, ""),
-        ("opted out", shown["opted_out"], _axes.ORANGE, ".."),
-        ("other", shown["other"], _axes.PURPLE, ""),
+        ("active", shown["active"] - dead, _axes.BLUE, ""),
+        ("active, but dead", dead, _axes.STATUS["hard-bounce"], "///"),
+        ("inactive", shown["inactive"], _axes.SKY, ""),
+        ("opted out", shown["opted_out"], _axes.VIOLET, ".."),
+        ("other", shown["other"], _axes.YELLOW, ""),
     )
     ax = _axes.axes_for(ax, rows=len(shown))
     y = np.arange(len(shown))
@@ -71,8 +70,9 @@ def list_health(
         if counts.any():
             ax.barh(y, counts, left=left, color=color, hatch=hatch, edgecolor=_axes.paper(ax), label=label)
             left = left + counts.to_numpy("int64")
-    _axes.write_values(ax, shown["members"], [f"{count:,}" for count in shown["members"]])
     _axes.label_rows(ax, _axes.list_names(shown["list_id"], names))
+    _axes.write_values(ax, shown["members"], [f"{count:,}" for count in shown["members"]])
+    _axes.whole_numbers(ax.xaxis)
     what = "contacts (a person on two lists counts twice)"
     facts = _axes.facts_of(health, health["members"].sum(), what, extra=note)
     return _axes.finish(ax, "Health of lists", facts, axis="contacts")
@@ -129,8 +129,9 @@ def list_overlap(
     if ids:
         picture = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         ax.figure.colorbar(picture, ax=ax, format=PercentFormatter(1.0), label="share of the smaller list")
-    _axes.label_rows(ax, _axes.list_names(down, names))
-    labels = [_axes.cut(name) for name in _axes.list_names(across, names)]
+    labels = _axes.list_names(ids, names)
+    _axes.label_rows(ax, labels[1:])
+    labels = _axes.cut_apart(labels[:-1], [24] * len(across))
     ax.set_xticks(range(len(across)), labels, rotation=30, ha="right", parse_math=False)
     facts = _axes.facts_of(overlap, len(overlap), "pairs of lists with contacts in common", extra=note)
     return _axes.finish(ax, "Contacts on two lists", facts)
@@ -182,18 +183,17 @@ def list_growth(
     _axes.need("list_growth", growth, "list_id", "joined", "left", "members")
     period = str(growth.columns[1])
     largest = growth.groupby("list_id")["members"].last().sort_values(ascending=False, kind="stable")
-    ids = list(largest.index[: len(_axes.CYCLE)])
+    ids = list(largest.index[: _axes.LINES])
     ax = _axes.axes_for(ax)
-    for color, mark, list_id, name in zip(
-        _axes.CYCLE, _axes.MARKS, ids, _axes.list_names(ids, names), strict=False
-    ):
+    labels = _axes.cut_apart(_axes.list_names(ids, names), [40] * len(ids))
+    for look, list_id, name in zip(_axes.looks(len(ids)), ids, labels, strict=True):
         part = growth[(growth["list_id"] == list_id) & growth[period].notna()]
-        steps: dict[str, Any] = {"drawstyle": "steps-post", "color": color, "marker": mark, "ms": 4}
-        ax.plot(part[period], part["members"], label=name, **steps)
+        ax.plot(part[period], part["members"], label=name, drawstyle="steps-post", ms=4, **look)
     _axes.hatch_partial(ax, growth.drop_duplicates(period), period)
     _axes.date_axis(ax, period)
+    _axes.whole_numbers(ax.yaxis)
     ax.set_ylim(bottom=0)
     extra = f"{growth['joined'].sum():,} joined, {growth['left'].sum():,} left"
-    extra = " · ".join(filter(None, (extra, _axes.and_more(len(largest), "lists", len(_axes.CYCLE)))))
+    extra = " · ".join(filter(None, (extra, _axes.and_more(len(largest), "lists", _axes.LINES))))
     facts = _axes.facts_of(growth, growth["net"].sum(), "contacts", extra=extra)
     return _axes.finish(ax, f"Contacts by {period}", facts, share="contacts")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from smsdata.plots import _axes
 
@@ -84,12 +83,12 @@ def optouts(periods: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _axes.need("optouts", periods, "first_optout_at", "source", "certain", "cleared_at")
     ax = _axes.axes_for(ax)
     dated = periods.dropna(subset=["first_optout_at"]).sort_values("first_optout_at")
-    for color, (source, part) in zip(_axes.CYCLE, dated.groupby("source"), strict=False):
+    for look, (source, part) in zip(_axes.looks(_axes.LINES), dated.groupby("source"), strict=False):
         times = [*part["first_optout_at"], dated["first_optout_at"].max()]
         count = [*range(1, len(part) + 1), len(part)]
-        ax.step(times, count, where="post", color=color, marker="o", ms=3, label=f"{source} ({len(part):,})")
+        ax.step(times, count, where="post", ms=3, label=f"{source} ({len(part):,})", **look)
     _axes.date_axis(ax)
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _axes.whole_numbers(ax.yaxis)
     ax.set_ylim(bottom=0)
     review, back = int((~periods["certain"]).sum()), int(periods["cleared_at"].notna().sum())
     extra = f"{len(dated):,} drawn, {review:,} for review, {back:,} taken back"

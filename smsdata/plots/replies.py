@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from smsdata.plots import _axes
 
@@ -50,8 +49,8 @@ def reply_windows(windows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _axes.need("reply_windows", windows, "window", "attributed_share", "agreed_share")
     series = {
         "attributed_share": ("attributed", _axes.BLUE, "o"),
-        "ambiguous_share": ("ambiguous, of those attributed", _axes.ORANGE, "s"),
-        "agreed_share": ("the gateway agrees", _axes.GREEN, "^"),
+        "ambiguous_share": ("ambiguous, of those attributed", _axes.VIOLET, "s"),
+        "agreed_share": ("the gateway agrees", _axes.SKY, "^"),
     }
     ax = _axes.axes_for(ax)
     x = np.arange(len(windows))
@@ -102,14 +101,14 @@ def classify_replies(replies: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     counts = counts.sort_values(["size", "sum"], ascending=False, kind="stable")
     ax = _axes.axes_for(ax, rows=len(counts))
     y = np.arange(len(counts))
-    colors = [_axes.RED if kind == "optout" else _axes.BLUE for kind in counts.index]
+    colors = [_axes.VIOLET if kind == "optout" else _axes.BLUE for kind in counts.index]
     sure = counts["size"] - counts["sum"]
     ax.barh(y, sure, color=colors)
     review = counts["sum"].to_numpy("int64")
     if review.any():
         ax.barh(y, review, left=sure, color=colors, alpha=0.5, hatch="///", label="to be read by a person")
     total = max(len(replies), 1)
-    _axes.write_values(ax, counts["size"], [f"{count:,} ({count / total:.0%})" for count in counts["size"]])
     _axes.label_rows(ax, [_axes.in_words(kind) for kind in counts.index])
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _axes.write_values(ax, counts["size"], [f"{count:,} ({count / total:.0%})" for count in counts["size"]])
+    _axes.whole_numbers(ax.xaxis)
     return _axes.finish(ax, "What replies say", _axes.facts_of(replies, len(replies), "replies"))

@@ -52,15 +52,14 @@ def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     bars = ax.barh(np.arange(len(shown)), shown["spend"].fillna(0), color=_axes.BLUE)
     _axes.hatch_partial_rows(ax, bars, shown)
     words = [
-        f"{spend:,.2f}, {each:.3f} per delivered"
-        if pd.notna(each)
-        else "no price"
+        "no price"
         if pd.isna(spend)
-        else f"{spend:,.2f}"
+        else _amount(spend) + (f", {_amount(each, 3)} per delivered" if pd.notna(each) else "")
         for spend, each in zip(shown["spend"], shown["cost_per_delivered"], strict=True)
     ]
-    _axes.write_values(ax, shown["spend"].fillna(0), words)
     _axes.label_rows(ax, _axes.row_labels(shown, keys))
+    _axes.write_values(ax, shown["spend"].fillna(0), words)
+    ax.xaxis.set_major_formatter(_round_amounts)
     facts = _axes.facts_of(spent, spent["recipients"].sum(), "messages", extra=note)
     return _axes.finish(ax, "Spend" + _axes.by_words(keys), facts, axis=_money(spent))
 
@@ -98,7 +97,7 @@ def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     total = texts["messages"] * texts["parts"]
     shown = texts.assign(total=total).sort_values("total", ascending=False, kind="stable").head(12)
     ax = _axes.axes_for(ax, rows=len(shown))
-    for encoding, color, hatch in (("GSM-7", _axes.BLUE, ""), ("UCS-2", _axes.ORANGE, "///")):
+    for encoding, color, hatch in (("GSM-7", _axes.BLUE, ""), ("UCS-2", _axes.VIOLET, "///")):
         rows = (shown["encoding"] == encoding).to_numpy(bool)
         if rows.any():
             y = np.flatnonzero(rows)
@@ -108,8 +107,9 @@ def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     words = [
         f"{messages:,} × {parts}" for messages, parts in zip(shown["messages"], shown["parts"], strict=True)
     ]
-    _axes.write_values(ax, shown["total"], words)
     _axes.label_rows(ax, list(shown["message"]))
+    _axes.write_values(ax, shown["total"], words)
+    _axes.whole_numbers(ax.xaxis)
     extra = f"{total.sum():,} parts, {len(shown)} of {len(texts):,} texts"
     facts = _axes.facts_of(texts, texts["messages"].sum(), "messages", extra=extra)
     return _axes.finish(ax, "SMS parts by text", facts, axis="SMS parts (messages × parts)")
@@ -158,26 +158,24 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         y,
         shown["wasted"].fillna(0),
         left=useful,
-        color=_axes.ORANGE,
+        color=_axes.VIOLET,
         hatch="///",
         edgecolor=_axes.paper(ax),
         label="wasted",
     )
     words = [
-        f"{wasted:,.2f} wasted, {parts} → {fewer} parts" if pd.notna(wasted) else "no price"
+        f"{_amount(wasted)} wasted, {parts} → {fewer} parts" if pd.notna(wasted) else "no price"
         for wasted, parts, fewer in zip(
             shown["wasted"], shown["parts_each"], shown["gsm_parts_each"], strict=True
         )
     ]
+    named = zip(shown["message_id"], shown["message"], strict=True)
+    _axes.label_rows(ax, [f"{message_id}: {text}" for message_id, text in named])
     _axes.write_values(ax, shown["cost"].fillna(0), words)
-    _axes.label_rows(
-        ax,
-        [
-            f"{message_id}: {text}"
-            for message_id, text in zip(shown["message_id"], shown["message"], strict=True)
-        ],
-    )
-    extra = f"{campaigns['wasted'].sum():,.2f} wasted in all"
+    ax.xaxis.set_major_formatter(_round_amounts)
+    total = campaigns["wasted"].sum(min_count=1)
+    extra = f"{_amount(total)} wasted in all" if pd.notna(total) else ""
+    extra = " · ".join(filter(None, (extra, _axes.and_more(len(campaigns), "campaigns", 12))))
     facts = _axes.facts_of(campaigns, len(campaigns), "campaigns", extra=extra)
     return _axes.finish(ax, "Avoidable SMS parts", facts, axis=_money(campaigns))
 
@@ -226,13 +224,16 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     bars = ax.barh(np.arange(len(shown)), shown["dead_spend"].fillna(0), color=_axes.RED)
     _axes.hatch_partial_rows(ax, bars, shown)
     words = [
-        f"{spend:,.2f} ({share:.1%} of spend, {count:,} messages)" if pd.notna(share) else "no price"
+        "no price"
+        if pd.isna(spend)
+        else f"{_amount(spend)} ({f'{share:.1%} of spend, ' if pd.notna(share) else ''}{count:,} messages)"
         for spend, share, count in zip(
             shown["dead_spend"], shown["dead_share"], shown["dead_recipients"], strict=True
         )
     ]
-    _axes.write_values(ax, shown["dead_spend"].fillna(0), words)
     _axes.label_rows(ax, _axes.row_labels(shown, keys))
+    _axes.write_values(ax, shown["dead_spend"].fillna(0), words)
+    ax.xaxis.set_major_formatter(_round_amounts)
     facts = _axes.facts_of(costs, costs["recipients"].sum(), "messages", extra=note)
     return _axes.finish(ax, "Money sent to dead numbers" + _axes.by_words(keys), facts, axis=_money(costs))
 
@@ -247,8 +248,26 @@ def _along_time(
     ax.bar(frame[period], frame[money].fillna(0), width=width, color=color)
     _axes.hatch_partial(ax, frame, period)
     _axes.date_axis(ax, period)
-    facts = _axes.facts_of(frame, frame[counted].sum(), "messages")
+    ax.yaxis.set_major_formatter(_round_amounts)
+    if not frame[money].any():
+        ax.set_ylim(0, 1)
+    extra = "" if frame[money].notna().any() else "no price"
+    facts = _axes.facts_of(frame, frame[counted].sum(), "messages", extra=extra)
     return _axes.finish(ax, f"{title} by {period}", facts, share=_money(frame))
+
+
+def _amount(amount: float, digits: int = 2) -> str:
+    """Write an amount with so many digits, and with those that tell it where it is next to nothing."""
+    tiny = 0 < abs(amount) < 0.5 * 10**-digits
+    return f"{amount:.2g}" if tiny else f"{amount:,.{2 if abs(amount) >= 100 else digits}f}"
+
+
+def _round_amounts(amount: float, _: float) -> str:
+    """Label an axis of amounts: large ones in thousands of millions."""
+    for unit, name in ((1e9, " bn"), (1e6, " m")):
+        if abs(amount) >= unit:
+            return f"{amount / unit:,g}{name}"
+    return f"{amount:,.10g}"
 
 
 def _money(frame: pd.DataFrame) -> str:

@@ -25,7 +25,7 @@ _LOOK: Any = {
 }  # fmt: skip
 _COLOURS = {
     "#0072b2": "blue", "#e69f00": "orange", "#009e73": "green", "#d55e00": "red", "#56b4e9": "sky",
-    "#cc79a7": "purple", "#767676": "grey", "#b0b0b0": "dim", "#000000": "ink",
+    "#cc79a7": "purple", "#7b61c4": "violet", "#767676": "grey", "#b0b0b0": "dim", "#000000": "ink",
 }  # fmt: skip
 """What `plots` draws with, and the page's own colours in its place, which the dark has too."""
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
