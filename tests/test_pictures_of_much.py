@@ -9,14 +9,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
 from smsdata import analysis, plots
+from smsdata.plots._axes import LINES, STATUS, looks
 from tests.support.pictures import (
     bounced,
     campaigns,
     labels,
     legend,
+    members,
     messages,
     replies,
     settled,
@@ -141,3 +144,143 @@ def test_one_opt_out_is_counted_from_nothing_in_whole_numbers() -> None:
     ax = plots.optouts(analysis.optouts(replies=replies("STOP")))
     assert ax.get_ylim()[0] == 0
     assert all(float(tick).is_integer() for tick in ax.get_yticks())
+
+
+def _grouped() -> dict[str, Axes]:
+    """Pictures of groups: lines and bars that stand for no status."""
+    rows = messages(delivered_at=utc("2026-11-21").repeat(12).array)
+    wasteful = analysis.avoidable_parts(campaigns())
+    return {
+        "senders": plots.time_to_deliver(analysis.time_to_deliver(rows, by="sender", now=NOW)),
+        "sends": plots.time_to_deliver(analysis.time_to_deliver(rows, by="campaign", now=NOW)),
+        "lists": plots.list_growth(analysis.list_growth(members())),
+        "sources": plots.optouts(analysis.optouts(replies=replies("STOP"), list_members=members())),
+        "windows": plots.reply_windows(analysis.reply_windows(rows, replies("Yes"))),
+        "texts": plots.segments(analysis.segments(rows)),
+        "kinds": plots.classify_replies(analysis.classify_replies(replies("STOP", "Yes"))),
+        "waste": plots.avoidable_parts(wasteful),
+        "health": plots.list_health(analysis.list_health(members(), now=NOW)),
+        "rates": plots.delivery_rate(analysis.delivery_rate(rows, by="sender", now=NOW)),
+    }
+
+
+def test_no_group_has_the_colour_of_a_status() -> None:
+    """A sender in green reads as delivered, one in orange as a soft bounce; the pending band is grey."""
+    statuses = {to_rgba(color)[:3] for color in STATUS.values()} - {to_rgba(plots.GREY)[:3]}
+    for name, ax in _grouped().items():
+        drawn = {to_rgba(line.get_color())[:3] for line in ax.lines}
+        drawn |= {to_rgba(bar.get_facecolor())[:3] for bar in ax.patches}
+        drawn |= {tuple(color)[:3] for one in ax.collections for color in one.get_edgecolor()}
+        assert not drawn & statuses, name
+
+
+def test_lines_of_eight_groups_are_told_apart() -> None:
+    assert len({(str(look["color"]), look["ls"]) for look in looks(99)}) == LINES
+
+
+def test_the_colours_of_tiers_are_those_of_what_they_rest_on() -> None:
+    ax = plots.hard_bounced(analysis.hard_bounced(bounced(), include_cleared=True))
+    dead, soft, alive = (to_rgba(STATUS[name]) for name in ("hard-bounce", "soft-bounce", "delivered"))
+    assert [bar.get_facecolor() for bar in ax.patches] == [dead, dead, soft, alive]
+
+
+@pytest.mark.parametrize("what", ["all arrived", "no waste", "no reply", "nothing judged"])
+def test_legends_explain_only_what_is_drawn(what: str) -> None:
+    arrived = messages(status="delivered", sent_at=utc("2026-11-02").repeat(12).array)
+    if what == "all arrived":
+        ax = plots.delivery_rate(analysis.delivery_rate(arrived, by="sender", now=NOW))
+        assert legend(ax) == ["rate, 95% interval"]
+    elif what == "no waste":
+        assert plots.avoidable_parts(analysis.avoidable_parts(campaigns().iloc[:1])).get_legend() is None
+    elif what == "no reply":
+        none = analysis.time_to_reply(messages(), replies("Yes").iloc[:0], by="sender")
+        assert plots.time_to_reply(none).get_legend() is None
+    else:
+        ax = plots.delivery_trend(analysis.delivery_trend(messages(status="pending"), now=NOW))
+        assert ax.get_legend() is None
+
+
+def test_one_bar_does_not_fill_the_picture() -> None:
+    ax = plots.avoidable_parts(analysis.avoidable_parts(campaigns()))
+    bottom, top = ax.get_ylim()
+    assert ax.patches[0].get_height() < 0.35 * (bottom - top)
+
+
+@pytest.mark.parametrize("cost", [4.0, -4.0, 12_345_678_901.5, 0.0004])
+def test_bars_and_their_words_lie_in_the_frame(cost: float) -> None:
+    texts = ["Sale today! " * 10 + "🎉", "Other today! " * 10 + "🎉"]
+    sends = campaigns().assign(cost=cost, message=texts, parts=2)
+    waste, spent = analysis.avoidable_parts(sends), analysis.costs(sends, by="type")
+    for ax in (plots.avoidable_parts(waste), plots.costs(spent)):
+        ax.figure.canvas.draw()
+        frame = ax.get_window_extent()
+        for text in ax.texts:
+            assert frame.x0 <= text.get_window_extent().x0 < text.get_window_extent().x1 <= frame.x1
+            assert not text.get_text().startswith("0.00 ")
+        assert {ax.get_window_extent().contains(*bar.get_window_extent().p0) for bar in ax.patches} <= {True}
+        assert not ax.xaxis.get_offset_text().get_text()
+
+
+def test_names_alike_at_their_beginning_or_as_a_whole_are_told_apart() -> None:
+    alike = [f"A shop of a very long name, number {n}" for n in (1, 2)]
+    rows = messages(sender=np.repeat(alike, 6))
+    ax = plots.delivery_rate(analysis.delivery_rate(rows, by="sender", now=NOW))
+    assert sorted(labels(ax)) == [
+        "A shop of a ve…ame, number 1 (n = 6)",
+        "A shop of a ve…ame, number 2 (n = 5)",
+    ]
+    health = plots.list_health(analysis.list_health(members(), now=NOW), names={7: "Staff", 8: "Staff"})
+    assert labels(health) == ["Staff (7)", "Staff (8)"]
+
+
+def test_long_names_leave_legend_title_and_facts_in_the_figure() -> None:
+    names = ["A" * 60, "客户通知中心 " * 6, "🎉" * 30, "محمد " * 9]
+    rows = messages(sender=names * 3, delivered_at=utc("2026-11-21").repeat(12).array)
+    for ax in (
+        plots.delivery_rate(analysis.delivery_rate(rows, by=["month", "sender"], now=NOW)),
+        plots.compare_rates(analysis.compare_rates(rows, by="sender", now=NOW, mature_only=True)),
+        plots.time_to_deliver(analysis.time_to_deliver(rows, by="sender", now=NOW)),
+    ):
+        ax.figure.canvas.draw()
+        told = [ax.xaxis.label, ax.get_legend(), ax._left_title]
+        assert max(one.get_window_extent().x1 for one in told) <= ax.figure.bbox.x1 + 1
+
+
+def test_no_data_begin_at_no_time() -> None:
+    none = analysis.sent_after_optout(messages(), analysis.optouts(replies=replies("Yes")))
+    assert list(plots.sent_after_optout(none).get_xticks()) == []
+    waiting = analysis.delivery_trend(messages(status="pending"), now=NOW)
+    assert list(plots.delivery_trend(waiting).get_xticks()) == []
+
+
+@pytest.mark.parametrize("status", ["delivered", "hard-bounce", "pending"])
+def test_shares_end_at_nothing_and_at_all(status: str) -> None:
+    rows = messages(status=status)
+    for ax in (
+        plots.delivery_trend(analysis.delivery_trend(rows, now=NOW)),
+        plots.delivery_rate(analysis.delivery_rate(rows, by="week", now=NOW)),
+    ):
+        low, high = ax.get_ylim()
+        assert -0.07 < low < high < 1.07
+
+
+def test_rows_of_partial_periods_are_hatched() -> None:
+    ax = plots.delivery_rate(analysis.delivery_rate(messages(), by=["week", "sender"], now=NOW))
+    partial = [label for label in labels(ax) if label.startswith("16 Nov")]
+    assert len([band for band in ax.patches if band.get_hatch()]) == len(partial) == 2
+    assert "partial period" in legend(ax)
+
+
+def test_a_clock_has_three_ticks_and_more() -> None:
+    rows = messages()[:1].assign(sent_at=utc("2026-11-21T07:05"), delivered_at=utc("2026-11-21T07:13"))
+    ax = plots.time_to_deliver(analysis.time_to_deliver(rows, now="2026-11-21T07:20"))
+    low, high = ax.get_xlim()
+    assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 3
+
+
+def test_quarters_and_years_are_named_where_they_stand() -> None:
+    rows = messages(sent_at=utc("2026-08-03", "2026-10-09", "2026-11-02").repeat(4).array)
+    quarters = plots.delivery_rate(analysis.delivery_rate(rows, by="quarter", now=NOW))
+    years = plots.delivery_rate(analysis.delivery_rate(rows, by="year", now=NOW))
+    assert [tick.get_text() for tick in quarters.get_xticklabels()] == ["Jul 2026", "Oct 2026"]
+    assert [tick.get_text() for tick in years.get_xticklabels()] == ["2026"]

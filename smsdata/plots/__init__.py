@@ -2,7 +2,7 @@
 
 Every picture says how many rows it counts, when they were sent, and which share was still pending. Colours
 are those of Okabe & Ito, and a violet, told apart by all kinds of colour vision; shapes and words repeat what
-they say. A status has one colour in all of them, and what is no status has none of these.
+they say. A status has one colour in all of them that no group has; red marks too what is past a limit.
 A frame that lacks what a picture shows, because another helper made it, raises UsageError everywhere.
 Owns what results look like; computes nothing, and imports nothing of smsdata but errors. Read `_axes` first,
 which holds what all pictures share; the other files are named as those of `analysis` whose results they draw.

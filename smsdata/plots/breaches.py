@@ -51,7 +51,7 @@ def sent_after_optout(breaches: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     days = breaches["hours_after"] / 24
     certain = breaches["certain"].to_numpy(bool)
     for breach, color, marker in (
-        ("before the deadline", _axes.ORANGE, "o"),
+        ("before the deadline", _axes.BLUE, "o"),
         ("past deadline", _axes.RED, "D"),
     ):
         for sure in (True, False):
