@@ -284,3 +284,15 @@ def test_quarters_and_years_are_named_where_they_stand() -> None:
     years = plots.delivery_rate(analysis.delivery_rate(rows, by="year", now=NOW))
     assert [tick.get_text() for tick in quarters.get_xticklabels()] == ["Jul 2026", "Oct 2026"]
     assert [tick.get_text() for tick in years.get_xticklabels()] == ["2026"]
+
+
+def test_texts_of_one_template_are_one_bar() -> None:
+    """Eighty names were eighty bars, of which twelve were drawn."""
+    texts = [
+        f"{name}, we miss you. See https://example.com"
+        for name in ("Kim", "Lea", "Mary Jane", "van der Berg")
+    ]
+    ax = plots.segments(analysis.segments(messages(message=[*texts, "Sale today"] + ["Sale today"] * 7)))
+    assert labels(ax) == ["Sale today", "[...], we miss you. See https://exa…"]
+    assert [bar.get_width() for bar in ax.patches] == [8, 4]
+    assert "5 texts" in ax.get_xlabel()

@@ -70,14 +70,14 @@ def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     texts : DataFrame
-        What `smsdata.analysis.segments` gave; the 12 most expensive texts are drawn.
+        What `smsdata.analysis.segments` gave; the 12 most expensive templates are drawn.
     ax : Axes or None
         Where to draw; None makes a figure.
 
     Returns
     -------
     Axes
-        A bar of SMS parts in total per text, UCS-2 hatched.
+        A bar of SMS parts in total per template, UCS-2 hatched; its texts of other lengths have their own.
 
     Raises
     ------
@@ -93,9 +93,10 @@ def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['At 5 [party popper]', 'See you at 5']
     """
-    _axes.need("segments", texts, "message", "parts", "encoding")
-    total = texts["messages"] * texts["parts"]
-    shown = texts.assign(total=total).sort_values("total", ascending=False, kind="stable").head(12)
+    _axes.need("segments", texts, "message", "parts", "encoding", "template")
+    same = texts.groupby(["template", "encoding", "parts"], sort=False)["messages"].sum().reset_index()
+    same = same.assign(total=same["messages"] * same["parts"])
+    shown = same.sort_values("total", ascending=False, kind="stable").head(12)
     ax = _axes.axes_for(ax, rows=len(shown))
     for encoding, color, hatch in (("GSM-7", _axes.BLUE, ""), ("UCS-2", _axes.VIOLET, "///")):
         rows = (shown["encoding"] == encoding).to_numpy(bool)
@@ -107,10 +108,11 @@ def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     words = [
         f"{messages:,} × {parts}" for messages, parts in zip(shown["messages"], shown["parts"], strict=True)
     ]
-    _axes.label_rows(ax, list(shown["message"]))
+    _axes.label_rows(ax, list(shown["template"]))
     _axes.write_values(ax, shown["total"], words)
     _axes.whole_numbers(ax.xaxis)
-    extra = f"{total.sum():,} parts, {len(shown)} of {len(texts):,} texts"
+    extra = f"{same['total'].sum():,} parts, {len(texts):,} texts"
+    extra = " · ".join(filter(None, (extra, _axes.and_more(len(same), "templates", 12))))
     facts = _axes.facts_of(texts, texts["messages"].sum(), "messages", extra=extra)
     return _axes.finish(ax, "SMS parts by text", facts, axis="SMS parts (messages × parts)")
 
