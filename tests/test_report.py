@@ -194,7 +194,16 @@ def test_report_colours_can_be_read(scheme: int) -> None:
     for ink in ("ink", "dim", "good", "bad", "link"):
         for paper in ("paper", "soft"):
             assert contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
-    for ink in ("blue", "orange", "green", "red", "sky", "purple", "violet", "grey"):  # what pictures draw with
+    for ink in (
+        "blue",
+        "orange",
+        "green",
+        "red",
+        "sky",
+        "purple",
+        "violet",
+        "grey",
+    ):  # what pictures draw with
         assert contrast(colours[ink], colours["paper"]) >= 3, ink
     assert set(colours) == {
         *("ink", "paper", "soft", "dim", "line", "good", "bad", "link"),
