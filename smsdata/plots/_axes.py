@@ -232,15 +232,15 @@ def hatch_partial_rows(ax: Axes, bars: Iterable[Any], shown: pd.DataFrame) -> No
 
 def lasting(period: str) -> float:
     """How many days a period lasts, about."""
-    return _LASTING.get(_length(period), 1)
+    return _LASTING.get(_kind_of_period(period), 1)
 
 
 def in_periods(keys: Sequence[str]) -> bool:
     """Tell whether the groups are periods alone, such as weeks, or weeks from Sunday."""
-    return len(keys) == 1 and _length(keys[0]) in _LASTING
+    return len(keys) == 1 and _kind_of_period(keys[0]) in _LASTING
 
 
-def _length(key: str) -> str:
+def _kind_of_period(key: str) -> str:
     return key.partition("_from_")[0]
 
 
@@ -428,7 +428,9 @@ def word(key: str, value: Any) -> str:
     if key == "hour_of_day":
         return f"{int(value):02d}:00"
     if isinstance(value, pd.Timestamp):
-        form = {"month": "%b %Y", "quarter": "%b %Y", "hour": "%d %b %Y %H:%M"}.get(_length(key), "%d %b %Y")
+        form = {"month": "%b %Y", "quarter": "%b %Y", "hour": "%d %b %Y %H:%M"}.get(
+            _kind_of_period(key), "%d %b %Y"
+        )
         return f"{value:{form}}"
     return in_words(str(value)) if key == "status" else str(value)
 
@@ -547,8 +549,8 @@ def date_axis(ax: Axes, period: str = "day", places: pd.Series | None = None) ->
         return
     if last - first < lasting(period):
         ax.set_xlim(first - 2 * lasting(period), last + 2 * lasting(period))
-    if places is not None and _length(period) in ("quarter", "year") and 0 < len(places) <= 8:
-        calendar = _length(period) == "year" and (places.dt.day_of_year == 1).all()
+    if places is not None and _kind_of_period(period) in ("quarter", "year") and 0 < len(places) <= 8:
+        calendar = _kind_of_period(period) == "year" and (places.dt.day_of_year == 1).all()
         ax.set_xticks(list(places), [f"{place:%Y}" if calendar else f"{place:%b %Y}" for place in places])
         return
     locator = mdates.AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]

@@ -54,14 +54,14 @@ def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     words = [
         "no price"
         if pd.isna(spend)
-        else _amount(spend) + (f", {_amount(each, 3)} per delivered" if pd.notna(each) else "")
+        else _in_money(spend) + (f", {_in_money(each, 3)} per delivered" if pd.notna(each) else "")
         for spend, each in zip(shown["spend"], shown["cost_per_delivered"], strict=True)
     ]
     _axes.label_rows(ax, _axes.row_labels(shown, keys))
     _axes.write_values(ax, shown["spend"].fillna(0), words)
     ax.xaxis.set_major_formatter(_round_amounts)
     facts = _axes.facts_of(spent, spent["recipients"].sum(), "messages", extra=note)
-    return _axes.finish(ax, "Spend" + _axes.by_words(keys), facts, axis=_money(spent))
+    return _axes.finish(ax, "Spend" + _axes.by_words(keys), facts, axis=_currency_of(spent))
 
 
 def segments(texts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -166,7 +166,7 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         label="wasted",
     )
     words = [
-        f"{_amount(wasted)} wasted, {parts} → {fewer} parts" if pd.notna(wasted) else "no price"
+        f"{_in_money(wasted)} wasted, {parts} → {fewer} parts" if pd.notna(wasted) else "no price"
         for wasted, parts, fewer in zip(
             shown["wasted"], shown["parts_each"], shown["gsm_parts_each"], strict=True
         )
@@ -176,10 +176,10 @@ def avoidable_parts(campaigns: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _axes.write_values(ax, shown["cost"].fillna(0), words)
     ax.xaxis.set_major_formatter(_round_amounts)
     total = campaigns["wasted"].sum(min_count=1)
-    extra = f"{_amount(total)} wasted in all" if pd.notna(total) else ""
+    extra = f"{_in_money(total)} wasted in all" if pd.notna(total) else ""
     extra = " · ".join(filter(None, (extra, _axes.and_more(len(campaigns), "campaigns", 12))))
     facts = _axes.facts_of(campaigns, len(campaigns), "campaigns", extra=extra)
-    return _axes.finish(ax, "Avoidable SMS parts", facts, axis=_money(campaigns))
+    return _axes.finish(ax, "Avoidable SMS parts", facts, axis=_currency_of(campaigns))
 
 
 def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -228,7 +228,7 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     words = [
         "no price"
         if pd.isna(spend)
-        else f"{_amount(spend)} ({f'{share:.1%} of spend, ' if pd.notna(share) else ''}{count:,} messages)"
+        else f"{_in_money(spend)} ({f'{share:.1%} of spend, ' if pd.notna(share) else ''}{count:,} messages)"
         for spend, share, count in zip(
             shown["dead_spend"], shown["dead_share"], shown["dead_recipients"], strict=True
         )
@@ -237,7 +237,9 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     _axes.write_values(ax, shown["dead_spend"].fillna(0), words)
     ax.xaxis.set_major_formatter(_round_amounts)
     facts = _axes.facts_of(costs, costs["recipients"].sum(), "messages", extra=note)
-    return _axes.finish(ax, "Money sent to dead numbers" + _axes.by_words(keys), facts, axis=_money(costs))
+    return _axes.finish(
+        ax, "Money sent to dead numbers" + _axes.by_words(keys), facts, axis=_currency_of(costs)
+    )
 
 
 def _along_time(
@@ -255,10 +257,10 @@ def _along_time(
         ax.set_ylim(0, 1)
     extra = "" if frame[money].notna().any() else "no price"
     facts = _axes.facts_of(frame, frame[counted].sum(), "messages", extra=extra)
-    return _axes.finish(ax, f"{title} by {period}", facts, share=_money(frame))
+    return _axes.finish(ax, f"{title} by {period}", facts, share=_currency_of(frame))
 
 
-def _amount(amount: float, digits: int = 2) -> str:
+def _in_money(amount: float, digits: int = 2) -> str:
     """Write an amount with so many digits, and with those that tell it where it is next to nothing."""
     tiny = 0 < abs(amount) < 0.5 * 10**-digits
     return f"{amount:.2g}" if tiny else f"{amount:,.{2 if abs(amount) >= 100 else digits}f}"
@@ -272,7 +274,7 @@ def _round_amounts(amount: float, _: float) -> str:
     return f"{amount:,.10g}"
 
 
-def _money(frame: pd.DataFrame) -> str:
+def _currency_of(frame: pd.DataFrame) -> str:
     """Name the currency of the amounts."""
     known = list(frame["currency"].dropna().unique()) if "currency" in frame else []
     return str(known[0]) if len(known) == 1 else "the account's currency"
