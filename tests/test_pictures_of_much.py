@@ -170,7 +170,9 @@ def test_no_group_has_the_colour_of_a_status() -> None:
     for name, ax in _grouped().items():
         drawn = {to_rgba(line.get_color())[:3] for line in ax.lines}
         drawn |= {to_rgba(bar.get_facecolor())[:3] for bar in ax.patches}
-        drawn |= {to_rgba(color)[:3] for one in ax.collections for color in one.get_edgecolor()}
+        drawn |= {
+            to_rgba(color)[:3] for one in ax.collections for color in np.atleast_2d(one.get_edgecolor())
+        }
         assert not drawn & statuses, name
 
 
@@ -296,3 +298,15 @@ def test_texts_of_one_template_are_one_bar() -> None:
     assert labels(ax) == ["Sale today", "[...], we miss you. See https://exa…"]
     assert [bar.get_width() for bar in ax.patches] == [8, 4]
     assert "5 texts" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize("by", ["week_from_sunday", "quarter", "year", "year_from_july"])
+def test_periods_of_ones_own_are_charted_along_time(by: str) -> None:
+    """Weeks from Sunday were rows sorted by size, and refused by the chart and by growth."""
+    rate = plots.delivery_rate(analysis.delivery_rate(messages(), by=by, now="2026-11-21"))
+    trend = plots.delivery_trend(analysis.delivery_trend(messages(), by=by, now="2026-11-21"))
+    growth = plots.list_growth(analysis.list_growth(members(), by=by))
+    assert rate.get_ylabel() == "delivery rate"
+    for ax in (rate, trend):
+        assert "partial period" in legend(ax)
+    assert growth.get_ylabel() == "contacts"

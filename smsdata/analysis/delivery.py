@@ -24,7 +24,7 @@ from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.dialect import quoted
 from smsdata.analysis.core.differences import rate_differences, refuse_unequal_maturity
 from smsdata.analysis.core.engine import MATURE, Source, Tables, open_tables
-from smsdata.analysis.core.grouping import PERIODS, By, group_keys, one_of, partial_periods
+from smsdata.analysis.core.grouping import LENGTHS, By, group_keys, length_of, one_of, partial_periods
 from smsdata.analysis.core.provenance import explained, scope
 from smsdata.analysis.core.statistics import laney, rate
 from smsdata.errors import UsageError
@@ -296,8 +296,8 @@ def delivery_trend(
     ----------
     messages : DataFrame, Scan or Spark DataFrame
         As for `delivery_rate`.
-    by : {"day", "hour", "week", "month"}
-        The periods.
+    by : {"day", "hour", "week", "month", "quarter", "year"}
+        The periods; also "week_from_sunday", "quarter_from_july", "year_from_april" and the like.
     count : {"delivered", "soft_bounced", "hard_bounced", "bounced"}
         Whose share of the settled messages is charted.
     tz, now, mature_only
@@ -320,8 +320,9 @@ def delivery_trend(
           of either outcome are expected (settled times centre, and the rest) and fewer than five were
           counted: one bounce on a day with one message says nothing. Missing where the period is not mature
           or there are no limits. One period in 370 falls outside by chance (at three sigmas);
-        - ``numbers`` (Int64), ``design_effect`` (float64): as for `delivery_rate`; the limits are wider where
-          numbers repeat within a period; ``interval`` (str): "Laney p'", and what it is clustered by;
+        - ``n``, ``numbers`` (Int64), ``design_effect`` (float64): as for `delivery_rate`; the limits are
+          wider where numbers repeat within a period; ``interval`` (str): "Laney p'", and what it is
+          clustered by;
         - ``partial`` (boolean): the data do not cover the period whole, see `delivery_rate`.
 
     Raises
@@ -350,7 +351,7 @@ def delivery_trend(
               day  rate
     10 2026-10-11   0.0
     """
-    one_of("delivery_trend", "by", by, PERIODS)
+    one_of("delivery_trend", "by", length_of(by), LENGTHS)
     one_of("delivery_trend", "count", count, FINAL_STATUSES)
     if not width > 0:
         raise UsageError(f"delivery_trend: width={width!r} is no distance; give sigmas above 0, like 3.")
@@ -537,6 +538,7 @@ def _charted(rates: pd.DataFrame, by: str, count: str, width: float) -> pd.DataF
         high=chart.high,
         mature=rates["mature"],
         outside=pd.Series(side, dtype="str").where(judged),
+        n=rates["n"],
         numbers=rates["numbers"],
         design_effect=rates["design_effect"],
         interval=rates["interval"].str.replace("Wilson", "Laney p'", regex=False),

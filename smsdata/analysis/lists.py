@@ -14,7 +14,7 @@ import pandas as pd
 from smsdata.analysis.bounces import arrived_sql, hard_bounced
 from smsdata.analysis.core.column_types import instants, typed
 from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, open_tables
-from smsdata.analysis.core.grouping import group_keys, one_of, partial_periods
+from smsdata.analysis.core.grouping import LENGTHS, group_keys, length_of, one_of, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained
 from smsdata.analysis.core.statistics import rate, wilson
 
@@ -28,7 +28,6 @@ _OVERLAP = {
     **dict.fromkeys(["share_of_smaller", "jaccard"], "float64"),
 }
 _CONTACTS_ARE_NO_MESSAGES = "contacts are no messages"
-_GROWTH_PERIODS = ("day", "week", "month")
 
 
 def list_health(
@@ -190,8 +189,8 @@ def list_growth(
     optouts : DataFrame, Scan or Spark DataFrame, optional
         What `optouts` gave, or any frame with ``msisdn`` and ``first_optout_at``: a contact that opted out
         stays on its list, and only this tells when it did.
-    by : {"month", "week", "day"}
-        The periods.
+    by : {"month", "week", "day", "quarter", "year"}
+        The periods; also "week_from_sunday", "quarter_from_july", "year_from_april" and the like.
     tz : str
         IANA time zone in which they begin.
 
@@ -230,7 +229,7 @@ def list_growth(
     0        7 2026-09-01       1     0          0    1        1    False
     1        7 2026-11-01       1     1          0    0        1     True
     """
-    one_of("list_growth", "by", by, _GROWTH_PERIODS)
+    one_of("list_growth", "by", length_of(by), LENGTHS[1:])
     with open_tables("list_growth", list_members=_whole(list_members), optouts=optouts) as tables:
         _require_members(tables)
         keys = group_keys(tables, "list_members", ["list_id", by], tz=tz, at="created_at")

@@ -147,10 +147,10 @@ def _parts(text: str) -> list[str | _Field]:
     parts: list[str | _Field] = []
     end = 0
     for start, stop, kind in _spoken_to(text):
-        parts += _parts_of(text[end:start], begins=end == 0)
+        parts += _words_and_fields(text[end:start], begins=end == 0)
         parts.append(_Field(text[start:stop], kind))
         end = stop
-    return [*parts, *_parts_of(text[end:], begins=end == 0)]
+    return [*parts, *_words_and_fields(text[end:], begins=end == 0)]
 
 
 def _spoken_to(text: str) -> list[tuple[int, int, str]]:
@@ -194,7 +194,7 @@ def _like_a_name(word: str, *, mixed: bool) -> bool:
     return (cased or (mixed and not first.islower())) and not _A_DAY.fullmatch(word)
 
 
-def _parts_of(text: str, *, begins: bool) -> Iterator[str | _Field]:
+def _words_and_fields(text: str, *, begins: bool) -> Iterator[str | _Field]:
     """What is written, and the numbers and names in it."""
     shouted = text.isupper()
     name: list[str] = []  # of several words
@@ -205,17 +205,17 @@ def _parts_of(text: str, *, begins: bool) -> Iterator[str | _Field]:
             if name and _within_a_name(between):
                 name += [between, word]
             else:
-                yield from (*_name_field(name), between)
+                yield from (*_full_name(name), between)
                 name = [word]
         else:
             how = _how(word, kind)
-            yield from (*_name_field(name), between, _Field(word, how) if how else word)
+            yield from (*_full_name(name), between, _Field(word, how) if how else word)
             name = []
         end = hit.end()
-    yield from (*_name_field(name), text[end:])
+    yield from (*_full_name(name), text[end:])
 
 
-def _name_field(words: list[str]) -> list[str | _Field]:
+def _full_name(words: list[str]) -> list[str | _Field]:
     return [_Field("".join(words), LOOSE)] if words else []
 
 
@@ -261,7 +261,7 @@ def _of_one_template(members: list[_Member]) -> Iterator[list[_Member]]:
     filled = {p for p, column in columns.items() if len(sure[p]) > 1 or _many(column, backed)}
     groups: dict[tuple[str, ...], list[_Member]] = defaultdict(list)
     for member in members:
-        groups[tuple(_what_stands(member[1][p], backed) for p in places if p not in filled)].append(member)
+        groups[tuple(_as_written(member[1][p], backed) for p in places if p not in filled)].append(member)
     yield from (group for group in groups.values() if len(group) > 1)
 
 
@@ -271,7 +271,7 @@ def _many(column: list[str | _Field], backed: bool) -> bool:
     return len(values) >= (_SEVERAL if backed else _MANY) and 2 * len(values) >= len(column)
 
 
-def _what_stands(part: str | _Field, backed: bool) -> str:
+def _as_written(part: str | _Field, backed: bool) -> str:
     filled = isinstance(part, _Field) and backed and part.kind != LOOSE
     return "" if filled or isinstance(part, str) else part.text
 

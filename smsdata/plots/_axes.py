@@ -37,7 +37,6 @@ DASHES = ("-", "--", "-.", ":")
 MARKS = "osD^vXP*"
 LINES = len(MARKS)
 """So many groups are drawn as lines: more could not be told apart."""
-PERIODS = ("hour", "day", "week", "month", "quarter", "year")
 _LASTING = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 """Days that a period lasts, for the width of its hatching."""
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -71,7 +70,7 @@ def draw_rates(
     keys = group_keys(rates, first)
     if set(keys) == {"weekday", "hour_of_day"}:
         return _week_of_hours(rates, of=of, title=title, what=what, ax=ax)
-    upright = len(keys) == 1 and keys[0] in PERIODS
+    upright = in_periods(keys)
     shown, note = latest(rates, keys[0], _DOTS) if upright else in_order(rates, keys, of)
     ax = axes_for(ax, rows=None if upright else len(shown))
     place = shown[keys[0]] if upright else np.arange(len(shown))
@@ -203,11 +202,11 @@ def paper(ax: Axes) -> Any:
 
 def hatch_partial(ax: Axes, frame: pd.DataFrame, period: str) -> None:
     """Hatch the periods that the data do not cover whole, so that the last month is not read as a fall."""
-    if "partial" not in frame or period not in _LASTING:
+    if "partial" not in frame or not in_periods([period]):
         return
     partial = frame["partial"].fillna(False).to_numpy(bool)
     for place, begins in enumerate(frame.loc[partial, period]):
-        half = pd.Timedelta(_LASTING[period] / 2, "D")
+        half = pd.Timedelta(lasting(period) / 2, "D")
         band = ax.axvspan(begins - half, begins + half, facecolor="none", edgecolor=GREY, hatch="//", lw=0)
         band.set(alpha=0.5, zorder=0)
         band.set_label("" if place else "partial period")
@@ -233,7 +232,16 @@ def hatch_partial_rows(ax: Axes, bars: Iterable[Any], shown: pd.DataFrame) -> No
 
 def lasting(period: str) -> float:
     """How many days a period lasts, about."""
-    return _LASTING.get(period, 1)
+    return _LASTING.get(_kind_of_period(period), 1)
+
+
+def in_periods(keys: Sequence[str]) -> bool:
+    """Tell whether the groups are periods alone, such as weeks, or weeks from Sunday."""
+    return len(keys) == 1 and _kind_of_period(keys[0]) in _LASTING
+
+
+def _kind_of_period(key: str) -> str:
+    return key.partition("_from_")[0]
 
 
 def axes_for(ax: Axes | None, *, rows: int | None = None) -> Axes:
@@ -370,7 +378,7 @@ def by_words(keys: Sequence[str]) -> str:
 
 def in_order(frame: pd.DataFrame, keys: list[str], size: str) -> tuple[pd.DataFrame, str]:
     """Keep the order of periods, the latest ones; else put the largest first and leave out the rest."""
-    if len(keys) == 1 and keys[0] in (*PERIODS, "weekday", "hour_of_day"):
+    if in_periods(keys) or keys in (["weekday"], ["hour_of_day"]):
         return latest(frame, keys[0], _LATEST)
     return largest(frame, size)
 
@@ -420,7 +428,9 @@ def word(key: str, value: Any) -> str:
     if key == "hour_of_day":
         return f"{int(value):02d}:00"
     if isinstance(value, pd.Timestamp):
-        form = {"month": "%b %Y", "quarter": "%b %Y", "hour": "%d %b %Y %H:%M"}.get(key, "%d %b %Y")
+        form = {"month": "%b %Y", "quarter": "%b %Y", "hour": "%d %b %Y %H:%M"}.get(
+            _kind_of_period(key), "%d %b %Y"
+        )
         return f"{value:{form}}"
     return in_words(str(value)) if key == "status" else str(value)
 
@@ -539,8 +549,8 @@ def date_axis(ax: Axes, period: str = "day", places: pd.Series | None = None) ->
         return
     if last - first < lasting(period):
         ax.set_xlim(first - 2 * lasting(period), last + 2 * lasting(period))
-    if places is not None and period in ("quarter", "year") and 0 < len(places) <= 8:
-        calendar = period == "year" and (places.dt.day_of_year == 1).all()
+    if places is not None and _kind_of_period(period) in ("quarter", "year") and 0 < len(places) <= 8:
+        calendar = _kind_of_period(period) == "year" and (places.dt.day_of_year == 1).all()
         ax.set_xticks(list(places), [f"{place:%Y}" if calendar else f"{place:%b %Y}" for place in places])
         return
     locator = mdates.AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]

@@ -45,7 +45,7 @@ def costs(spent: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     _axes.need("costs", spent, "spend", "cost_per_delivered", "unpriced")
     keys = _axes.group_keys(spent, "campaigns")
-    if len(keys) == 1 and keys[0] in _axes.PERIODS and len(spent) > _axes.ROWS:
+    if _axes.in_periods(keys) and len(spent) > _axes.ROWS:
         return _along_time(spent, "spend", "Spend", "recipients", _axes.BLUE, ax)
     shown, note = _axes.in_order(spent, keys, "spend")
     ax = _axes.axes_for(ax, rows=len(shown))
@@ -219,7 +219,7 @@ def spent_on_dead(costs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     _axes.need("spent_on_dead", costs, "dead_spend", "dead_share", "dead_recipients")
     keys = _axes.group_keys(costs, "recipients")
-    if len(keys) == 1 and keys[0] in _axes.PERIODS and len(costs) > _axes.ROWS:
+    if _axes.in_periods(keys) and len(costs) > _axes.ROWS:
         return _along_time(costs, "dead_spend", "Money sent to dead numbers", "recipients", _axes.RED, ax)
     shown, note = _axes.in_order(costs, keys, "dead_spend")
     ax = _axes.axes_for(ax, rows=len(shown))

@@ -26,6 +26,9 @@ By: TypeAlias = str | Sequence[str] | None
 PERIODS = ("hour", "day", "week", "month")
 """The groupings that cut time into lengths, one after the other."""
 
+LENGTHS = (*PERIODS, "quarter", "year")
+"""All of them; a week may begin on any day, a quarter and a year in any month."""
+
 _HOUR_MICROS = 3_600 * MICROS
 _WEEK_MICROS = 7 * DAY_MICROS
 _MONDAY = 3 * DAY_MICROS
@@ -239,6 +242,15 @@ def one_of(helper: str, name: str, value: str, allowed: Sequence[str]) -> None:
     """
     if value not in allowed:
         raise UsageError(f"{helper}: {name}={value!r} is none of {', '.join(allowed)}.")
+
+
+def length_of(by: str) -> str:
+    """Name the length of a period that begins on a day or in a month of its own.
+
+    >>> length_of("week_from_sunday"), length_of("year_from_july"), length_of("year_from_lunch")
+    ('week', 'year', 'year_from_lunch')
+    """
+    return by.partition("_from_")[0] if isinstance(by, str) and by in _TIMES else by
 
 
 def _timed(names: Iterable[str], kinds: dict[str, str]) -> bool:
