@@ -83,6 +83,16 @@ def test_contact_evidence_counts_copies() -> None:
     assert bounces["price"].tolist() == pytest.approx([0.20 / 4, 0.08])
 
 
+def test_contact_evidence_of_a_gateway_that_counts_a_number_once() -> None:
+    tables = frames()
+    tables["dlrs"] = tables["dlrs"].assign(copies=[1, 1, 3, 1, 1, 1])
+    contacts, _ = evidence_of(tables)
+    assert contacts["bounces"].tolist() == [4, 0]
+    tables["campaigns"]["hard_bounced"] = [0, 3, 1]  # neither way
+    contacts, _ = evidence_of(tables)
+    assert contacts["bounces"].tolist() == [1, 0]
+
+
 def _third(table: str, column: str, value: object) -> Callable[[Frames], None]:
     """Change the rows of the third message to A."""
 

@@ -12,6 +12,7 @@ import pytest
 from smsdata import Store, hygiene, sync
 from smsdata.analysis.unclear_numbers import unclear_numbers
 from smsdata.audit import audit, pack
+from smsdata.forgetting.person import forget
 from smsdata.ingest.callback_rows import typed
 from smsdata.reading_check import sample
 from smsdata.report.page import report_page
@@ -97,6 +98,14 @@ def test_a_reply_without_the_country_of_its_number_is_stored_in_full(world: Worl
     assert (row["msisdn"], row["extra"]) == (DEAD, f'{{"msisdn":"{WITHIN}"}}')
     found = audit(world.store)
     assert (set(found.active["msisdn"]), len(found.unclear)) == ({DEAD}, 0)
+
+
+def test_forget_takes_what_came_too(world: World) -> None:
+    stopped(world, spelled("get-user-sms-responses"))
+    forget(Store(world.store.path), DEAD, apply=True)
+    (row,) = Store(world.store.path).read("replies").to_dict("records")
+    assert WITHIN not in str(row)
+    assert DEAD not in str(row)
 
 
 def test_callbacks_have_their_numbers_in_full() -> None:

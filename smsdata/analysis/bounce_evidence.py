@@ -231,19 +231,23 @@ def _settled(tables: Tables, quiet: str | timedelta, apart: str | timedelta) -> 
     Stricter than for a sync: a receipt of unknown kind may not stand for a hard bounce.
     """
     copies = tables.copies("dlrs")
+    words = (("all", ""), ("waiting", "pending"), ("arrived", "delivered"), ("dead", "hard-bounce"))
     counted = ",\n".join(
-        f'CAST(coalesce(sum({copies}) FILTER (WHERE "status" = \'{word}\'), 0) AS BIGINT) AS "{name}"'
-        for name, word in (("waiting", "pending"), ("arrived", "delivered"), ("dead", "hard-bounce"))
+        f'CAST(coalesce(sum({one}) FILTER (WHERE {condition}), 0) AS BIGINT) AS "{name}{each}"'
+        for name, word in words
+        for condition in [f"\"status\" = '{word}'" if word else "TRUE"]
+        for each, one in (("", copies), ("_once", "1"))
     )
+    counts = ", ".join(f'n."{name}{each}"' for name, _ in words for each in ("", "_once"))
     campaigns = tables.query(
         f"""
-        SELECT c."message_id", CAST(c."cost" AS DOUBLE) / n."all" AS "price", n."all", n."waiting",
-            n."arrived", n."dead", c."pending", c."delivered", c."soft_bounced", c."hard_bounced",
+        SELECT c."message_id", CAST(c."cost" AS DOUBLE) / n."all" AS "price", {counts},
+            c."pending", c."delivered", c."soft_bounced", c."hard_bounced",
             unix_micros(c."synced_at") >= unix_micros(c."sent_at") + :quiet
                 AND unix_micros(c."synced_at") >= h."changed" + :apart AS "ripe"
         FROM @campaigns AS c
         JOIN (
-            SELECT "message_id", CAST(sum({copies}) AS BIGINT) AS "all", {counted} FROM @dlrs GROUP BY 1
+            SELECT "message_id", {counted} FROM @dlrs GROUP BY 1
         ) AS n ON c."message_id" = n."message_id"
         JOIN (
             SELECT "message_id", max(unix_micros("observed_at")) AS "changed" FROM @status_history
@@ -262,11 +266,20 @@ def _settled(tables: Tables, quiet: str | timedelta, apart: str | timedelta) -> 
 
 
 def _bears_out(row: Mapping[Any, Any]) -> bool:
-    """Whether the stored dlrs of a campaign are what its counters say; what is unclear may be soft only."""
-    unclear = row["all"] - row["waiting"] - row["arrived"] - row["dead"]
-    stored = {"pending": row["waiting"], "delivered": row["arrived"], "hard-bounce": row["dead"]}
+    """Whether the stored dlrs of a campaign are what its counters say; what is unclear may be soft only.
+
+    Some gateways count a number once that a send lists twice.
+    """
     counters = Counters(**counters_in({"optouts": 0, **row}))
-    return agrees(counters, Stored(stored | {"bounced": unclear}), hard_exactly=True)
+    ways = [""] if row["all"] == row["all_once"] else ["", "_once"]
+    return any(agrees(counters, _stored_as(row, way), hard_exactly=True) for way in ways)
+
+
+def _stored_as(row: Mapping[Any, Any], way: str) -> Stored:
+    count = {name: row[f"{name}{way}"] for name in ("all", "waiting", "arrived", "dead")}
+    unclear = count["all"] - count["waiting"] - count["arrived"] - count["dead"]
+    stored = {"pending": count["waiting"], "delivered": count["arrived"], "hard-bounce": count["dead"]}
+    return Stored(stored | {"bounced": unclear})
 
 
 def _judged_sql(tables: Tables) -> str:
