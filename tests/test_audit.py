@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,9 +16,13 @@ import pytest
 
 from smsdata import Store, UsageError, hygiene, sync
 from smsdata.audit import Audit, audit, pack
+from smsdata.ingest.callbacks import ingest_callbacks
+from smsdata.settings import Secret
 from smsdata.simulator import Account, Gateway
 from smsdata.simulator.inbox import is_stop
 from smsdata.store.coverage import Span
+from tests.support.callback_events import put
+from tests.support.callers import reply
 from tests.support.clients import connected
 
 
@@ -176,6 +181,29 @@ def test_audit_says_nothing_beyond_its_window(tmp_path: Path) -> None:
     assert "in this window; nothing is said about what lies outside it" in said
     assert "2026-11-12" in found.lines()[0]
     assert not any("no breaches" in line.lower() for line in found.lines())
+
+
+def test_audit_counts_what_a_callback_calls_an_opt_out(
+    off: tuple[Account, Store, Audit], tmp_path: Path
+) -> None:
+    """Of a reply to no send the gateway's word is all there is: its text is no opt-out to us."""
+    account, plain, found = off
+    store = Store(shutil.copytree(plain.path, tmp_path / "store"))
+    messages = store.read("messages")
+    last = messages[~messages["msisdn"].isin(found.optouts["msisdn"])].sort_values("sent_at").iloc[-1]
+    mine = messages[(messages["msisdn"] == last["msisdn"]) & (messages["sender"] == last["sender"])]
+    before = mine["sent_at"].max() - pd.Timedelta(minutes=5)
+    told = reply(99_000_001, "0", last["msisdn"], f"{before:%Y-%m-%d %H:%M:%S}", "Hmm.", is_optout="Yes")
+    put(store, ("reply", told | {"longcode": last["sender"]}), at=int(account.time.timestamp() * 1e6))
+    ingest_callbacks(store, secret=Secret("word"), now=account.time)
+    after = audit(store)
+    assert len(after.breaches) == len(found.breaches) + 1
+    breach = after.breaches[after.breaches["msisdn"] == last["msisdn"]].iloc[0]
+    assert (breach["sent_at"], breach["source"]) == (last["sent_at"], "reply")
+    assert after.replies.loc[after.replies["id"] == 99_000_001, "sign"].tolist() == ["callback"]
+    assert len(after.active) > len(found.active) or last["msisdn"] not in set(
+        store.read("list_members").msisdn
+    )
 
 
 def test_audit_of_a_later_window_counts_earlier_optouts(off: tuple[Account, Store, Audit]) -> None:

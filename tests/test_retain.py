@@ -17,8 +17,12 @@ from smsdata.cli import main  # noqa: F401 - registers the commands
 from smsdata.cli.app import run
 from smsdata.errors import StoreError, UsageError
 from smsdata.forgetting.retention import retain
+from smsdata.ingest.callbacks import ingest_callbacks
+from smsdata.settings import Secret
 from smsdata.simulator import Account, Gateway
 from smsdata.store.status import store_status
+from tests.support.callback_events import put
+from tests.support.callers import reply
 from tests.support.clients import connected
 from tests.support.sync_world import present, small_and_synced
 from tests.torture.fault import Failing
@@ -74,6 +78,17 @@ def test_retain_lets_old_rows_go_and_no_others(store: Store, now: datetime) -> N
         assert told[table].rows == len(rows) - len(due)
     assert told["replies"].stay + told["dlrs"].stay > 0
     assert all(one.rows == 0 for one in retain(store, AGES, now=now, apply=True))
+
+
+def test_retain_keeps_a_reply_that_a_callback_calls_an_opt_out(store: Store, now: datetime) -> None:
+    at = f"{now - timedelta(days=50):%Y-%m-%d %H:%M:%S}"
+    said = [reply(99_000_001, "0", 61491570156, at, "Hmm.", is_optout="yes")]
+    said.append(reply(99_000_002, "0", 61491570156, at, "Hmm."))
+    put(store, *(("reply", one) for one in said), at=int(now.timestamp() * 1e6))
+    ingest_callbacks(store, secret=Secret("word"), now=now)
+    retain(store, {"replies": "35d"}, now=now, apply=True)
+    left = set(Store(store.path).read("replies")["id"])
+    assert (99_000_001 in left, 99_000_002 in left) == (True, False)
 
 
 def test_retain_takes_histories_along_and_keeps_as_of(store: Store, now: datetime) -> None:

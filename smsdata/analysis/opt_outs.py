@@ -23,6 +23,7 @@ from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.replies import classify_replies
 from smsdata.analysis.unclear_numbers import in_letters, may_be_unclear, out_of_letters, those_meant
 from smsdata.errors import UsageError
+from smsdata.schema.callback_marks import OPTED_OUT_WORDS
 from smsdata.schema.numbers_in_full import is_unclear, written_as
 
 _EVIDENCE_COLUMNS = {"reply": "reply_at", "callback": "callback_at", "flag": "flag_at", "list": "list_at"}
@@ -436,11 +437,12 @@ def _reply_events(tables: Tables, table: str) -> pd.DataFrame:
 
 def _callback_events(tables: Tables, table: str) -> pd.DataFrame:
     tables.require(table, "msisdn", "received_at", "is_optout")
+    words = ", ".join(f"'{word}'" for word in OPTED_OUT_WORDS)
     return tables.query(f"""
         SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known",
             'callback' AS "source", {_answered_send(tables, table)},
             {_written_to(tables, table)} AS "sender"
-        FROM @{table} WHERE lower(CAST("is_optout" AS STRING)) IN ('yes', 'true', '1')
+        FROM @{table} WHERE lower(CAST("is_optout" AS STRING)) IN ({words})
     """)
 
 

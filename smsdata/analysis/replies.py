@@ -17,9 +17,11 @@ from smsdata.analysis.core.provenance import TimeSpan, explained
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.reply_words import NO_ENGAGEMENT, ReplyClass, classify_text
 from smsdata.errors import UsageError
+from smsdata.schema.callback_marks import OPTED_OUT_WORDS
 
 NEVER_PENDING = "a reply that was received is never pending"
 """What `explain` says of the pending share where replies are counted."""
+_TOLD = ReplyClass("optout", 1, "callback")
 
 
 _ATTRIBUTED = {
@@ -241,8 +243,8 @@ def classify_replies(
     Parameters
     ----------
     replies : DataFrame, Scan or Spark DataFrame
-        The table replies: ``id``, ``msisdn``, ``longcode``, ``received_at``, ``response``; ``message_id`` and
-        ``original_message`` where there.
+        The table replies: ``id``, ``msisdn``, ``longcode``, ``received_at``, ``response``; ``message_id``,
+        ``original_message`` and ``extra`` where there.
     messages : DataFrame, Scan, Spark DataFrame or None
         The table messages with ``message``: the answered text is taken from there where the reply does not
         hold it. Without it an instruction like "reply NO to opt out" may go unseen.
@@ -259,11 +261,12 @@ def classify_replies(
         - ``answered`` (str): the text it answers; missing if not known;
         - ``kind`` (str): optout, optin, yes, no, question, wrong_person, empty, other; tapback ("Liked ...")
           and auto_reply, which a telephone writes and which are no engagement;
-        - ``optout_tier`` (Int64): 1 keyword or plain request, 2 the word the message asked for, 3 misspelt or
-          contained keyword, 4 phrase or likely by the model; NA if there is no sign of an opt-out;
+        - ``optout_tier`` (Int64): 1 keyword, plain request or the gateway's word in a callback (``is_optout``,
+          kept in ``extra``), 2 the word the message asked for, 3 misspelt or contained keyword, 4 phrase or
+          likely by the model; NA if there is no sign of an opt-out;
         - ``review`` (bool): tier 3 or 4: a person should read it. Only tiers 1 and 2 are certain;
-        - ``sign`` (str): what decided: "keyword", "asked", the name of a phrase ("stop + send"), "misspelt",
-          "hint", "model" and the like; empty where no opt-out or opt-in was in question.
+        - ``sign`` (str): what decided: "keyword", "callback", "asked", the name of a phrase ("stop + send"),
+          "misspelt", "hint", "model" and the like; empty where no opt-out or opt-in was in question.
 
     Raises
     ------
@@ -294,7 +297,10 @@ def classify_replies(
         tables.require("replies", "id", "msisdn", "longcode", "received_at", "response")
         tables.require_keys("replies", ("id",))
         frame = _with_answered(tables, length(window, "classify_replies"))
-        classes = reply_classes(frame)
+        classes = [
+            _TOLD if told and (read.optout_tier or 3) > 2 else read
+            for read, told in zip(reply_classes(frame), frame["told"], strict=True)
+        ]
         full = frame.assign(
             kind=[c.kind for c in classes],
             optout_tier=pd.array([c.optout_tier for c in classes], dtype="Int64"),
@@ -348,6 +354,14 @@ def gateway_send(tables: Tables) -> str:
     return 'nullif("message_id", 0)' if tables.has("replies", "message_id") else "CAST(NULL AS BIGINT)"
 
 
+def _told(tables: Tables) -> str:
+    """Write the SQL for whether a callback said that the reply is an opt-out."""
+    if not tables.has("replies", "extra"):
+        return "FALSE"
+    said = (f"""lower("extra") LIKE '%"is_optout":"{word}"%'""" for word in OPTED_OUT_WORDS)
+    return f"coalesce({' OR '.join(said)}, FALSE)"
+
+
 def _optional(tables: Tables, column: str) -> str:
     return f'"{column}"' if tables.has("replies", column) else "CAST(NULL AS STRING)"
 
@@ -361,7 +375,7 @@ def attributed(tables: Tables, within: int) -> pd.DataFrame:
     frame = tables.query(
         f"""
         {_TOUCHES}
-        SELECT r."id", r."msisdn", r."longcode", r."received_at", r."response", r."answered",
+        SELECT r."id", r."msisdn", r."longcode", r."received_at", r."response", r."answered", r."told",
             r."gateway_message_id", t."message_id", t."answered_id", t."sent_at", t."earlier",
             coalesce(t."outbound", 0) AS "outbound",
             (r."received_at" - t."sent_at") / 60000000 AS "minutes",
@@ -370,7 +384,7 @@ def attributed(tables: Tables, within: int) -> pd.DataFrame:
         FROM (
             SELECT "id", "msisdn", "longcode", unix_micros("received_at") AS "received_at",
                 {_optional(tables, "response")} AS "response",
-                {_optional(tables, "original_message")} AS "answered",
+                {_optional(tables, "original_message")} AS "answered", {_told(tables)} AS "told",
                 {gateway_send(tables)} AS "gateway_message_id"
             FROM @replies
         ) AS r
@@ -419,7 +433,8 @@ def _with_answered(tables: Tables, within: int) -> pd.DataFrame:
 def _unattributed(tables: Tables) -> pd.DataFrame:
     return tables.query(f"""
         SELECT "id", "msisdn", "longcode", unix_micros("received_at") AS "received_at", "response",
-            {_optional(tables, "original_message")} AS "answered", CAST(NULL AS BIGINT) AS "message_id",
+            {_optional(tables, "original_message")} AS "answered", {_told(tables)} AS "told",
+            CAST(NULL AS BIGINT) AS "message_id",
             {gateway_send(tables)} AS "gateway_message_id"
         FROM @replies ORDER BY "received_at", "id"
     """)

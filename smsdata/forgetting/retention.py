@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from smsdata.analysis.reply_words import classify_text
 from smsdata.errors import UsageError
+from smsdata.schema.callback_marks import said_opt_out
 from smsdata.schema.tables import TABLES, table_of
 from smsdata.store.evidence import SEND_AND_NUMBER
 from smsdata.store.files import load_part
@@ -141,6 +142,7 @@ def _tells_of_opt_out(table: str, rows: pa.Table, old: np.ndarray[Any, Any]) -> 
         places = np.flatnonzero(old)
         texts = rows.column("response").take(pa.array(places)).to_pylist()
         tells[places] = [classify_text(text or "").optout_tier is not None for text in texts]
+        tells |= old & said_opt_out(rows.column("extra")).to_numpy()
     return tells
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from smsdata.schema.callback_marks import marked_text
+from smsdata.schema.callback_marks import OPTED_OUT_WORDS, marked_text
 from smsdata.schema.kinds import CONVERT, ODD_NUMBER
 
 _KNOWN = {
@@ -85,7 +85,7 @@ def _reply_event(fields: dict[str, str], extra: str, _digest: str, received: dat
         "longcode": fields.get("longcode"), "response": CONVERT["str"](fields.get("response")),
         "extra": extra, "synced_at": at,
     }  # fmt: skip
-    left = fields.get("is_optout", "").lower() in {"yes", "1", "true"} and sender.isdigit() and send
+    left = fields.get("is_optout", "").lower() in OPTED_OUT_WORDS and sender.isdigit() and send
     optout = {"message_id": send, "msisdn": sender, "copies": 1, "extra": extra, "synced_at": at}
     return Typed("replies", row, send or 0, optout if left else None)
 

@@ -25,6 +25,8 @@ _HEARD = ',"source":"callback"}'
 _STATUS = ',"status_from":"callback"}'
 TABLES_WITH_MARKS = frozenset({"dlrs", "messages", "optouts", "replies", "link_hits", "list_events"})
 """The tables that callbacks fill, or whose status they move."""
+OPTED_OUT_WORDS = ("yes", "true", "1")
+"""What a callback says under ``is_optout`` of a reply that the gateway takes for an opt-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,12 @@ def only_heard(extra: pa.ChunkedArray) -> pa.Array:
 def status_heard(extra: pa.ChunkedArray) -> pa.Array:
     """Of which rows that polls have shown only a callback told the status."""
     return _with(extra, _STATUS)
+
+
+def said_opt_out(extra: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of which replies a callback said that they are opt-outs."""
+    words = "|".join(OPTED_OUT_WORDS)
+    return pc.fill_null(pc.match_substring_regex(extra, f'(?i)"is_optout":"({words})"'), False)
 
 
 def event_of(extra: pa.ChunkedArray) -> pa.ChunkedArray:
