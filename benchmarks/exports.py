@@ -73,7 +73,7 @@ def main() -> None:
         making.join()
         for name in chosen.formats:
             target = Path(folder) / f"out.{name}"
-            options = {"pseudonymise": True, "key": bytes(32)} if chosen.pseudonymise else {}
+            options = {"pseudonymise": True, "key": bytes(range(32))} if chosen.pseudonymise else {}
             answers = fresh.Queue()
             worker = fresh.Process(target=measured, args=(str(source), str(target), options, answers))
             worker.start()

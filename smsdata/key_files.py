@@ -16,6 +16,8 @@ from pathlib import Path
 from smsdata.errors import StoreError, UsageError
 
 KEY_BYTES = 32
+_FEWEST_BYTES = 10
+"""Different bytes of a key; that 32 random ones have fewer happens once in 10^24."""
 
 
 def key_in_file(path: Path, what: str, variable: str, *, make: bool = True) -> bytes:
@@ -27,8 +29,13 @@ def key_in_file(path: Path, what: str, variable: str, *, make: bool = True) -> b
         It cannot be made or read, others may read it, it lies in a store, or it is not to be made and is
         not there.
     UsageError
-        The file holds something else.
+        The file holds something else; or it is not there, and its name may be a password.
     """
+    if path.parent == Path() and not path.suffix and not path.exists():
+        raise UsageError(
+            f"the key of {what} is neither 32 random bytes nor the path of a file, which has a folder or an "
+            "ending, such as ./team.key. Give one of the two; the file is made if it is not there."
+        )
     folder = store_around(path)
     if folder is not None:
         raise StoreError(
@@ -52,9 +59,21 @@ def key_in_file(path: Path, what: str, variable: str, *, make: bool = True) -> b
     if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077 or facts.st_uid != os.geteuid():
         raise StoreError(f"{path} may be read by others, or is not yours: chmod 600 it, or make another key.")
     word = written.strip()
-    if not re.fullmatch(rb"[0-9a-f]{64}", word):
+    if not re.fullmatch(rb"[0-9a-f]{64}", word) or not is_random(key := bytes.fromhex(word.decode())):
         raise UsageError(f"{path} holds no key of {what}: name another file, which is then made.")
-    return bytes.fromhex(word.decode())
+    return key
+
+
+def is_random(key: bytes) -> bool:
+    """Whether a key may be random bytes, or such bytes in hexadecimal: no word, no pattern of a few bytes.
+
+    >>> is_random(secrets.token_bytes(32)), is_random(b"0" * 32), is_random(b"correct horse battery staple")
+    (True, False, False)
+    """
+    is_text = key.isascii() and key.decode().isprintable()
+    return len(set(key)) >= _FEWEST_BYTES and (
+        not is_text or re.fullmatch(rb"[0-9a-fA-F]{64,}", key) is not None
+    )
 
 
 def _make_key(path: Path) -> None:

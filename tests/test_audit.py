@@ -21,8 +21,8 @@ from smsdata.settings import Secret
 from smsdata.simulator import Account, Gateway
 from smsdata.simulator.inbox import is_stop
 from smsdata.store.coverage import Span
+from tests.support import callers
 from tests.support.callback_events import put
-from tests.support.callers import reply
 from tests.support.clients import connected
 
 
@@ -193,7 +193,9 @@ def test_audit_counts_what_a_callback_calls_an_opt_out(
     last = messages[~messages["msisdn"].isin(found.optouts["msisdn"])].sort_values("sent_at").iloc[-1]
     mine = messages[(messages["msisdn"] == last["msisdn"]) & (messages["sender"] == last["sender"])]
     before = mine["sent_at"].max() - pd.Timedelta(minutes=5)
-    told = reply(99_000_001, "0", last["msisdn"], f"{before:%Y-%m-%d %H:%M:%S}", "Hmm.", is_optout="Yes")
+    told = callers.reply(
+        99_000_001, "0", last["msisdn"], f"{before:%Y-%m-%d %H:%M:%S}", "Hmm.", is_optout="Yes"
+    )
     put(store, ("reply", told | {"longcode": last["sender"]}), at=int(account.time.timestamp() * 1e6))
     ingest_callbacks(store, secret=Secret("word"), now=account.time)
     after = audit(store)

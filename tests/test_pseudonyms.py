@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,19 @@ from typer.testing import CliRunner
 import smsdata
 from smsdata.cli.app import app
 from smsdata.errors import StoreError, UsageError
+from smsdata.ingest.callbacks import ingest_callbacks
 from smsdata.schema.tables import TABLES
+from smsdata.settings import Secret
 from smsdata.sharing.formats import FORMATS
 from smsdata.sharing.named_results import RESULTS, make_result
 from smsdata.sharing.pseudonyms import key_of
+from tests.support.callback_events import put
 from tests.support.frames import utc
 from tests.support.results import RESULTS as SAMPLES
+from tests.support.sync_world import small_and_synced
 
 openpyxl = import_module("openpyxl")  # it has no types
-KEY, OTHER = b"k" * 32, b"o" * 32
+KEY, OTHER = bytes(range(32)), bytes(range(100, 132))
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +249,69 @@ def test_key_is_made_once_private_and_outside_the_store(
         key_of(tmp_path / "words" / "below")
 
 
+@pytest.mark.parametrize(
+    "key",
+    [b"0" * 32, bytes(64), b"ab" * 20, b"hunter2" * 6, b"correct horse battery staple, and more",
+     "hunter2", "00" * 32, "tr0ub4dor&3/of the sea", "no such folder/my.key"],
+)  # fmt: skip
+def test_a_key_that_can_be_guessed_or_is_a_password_is_refused(
+    key: bytes | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"random bytes|is no path of a file") as told:
+        smsdata.pseudonymise(pd.DataFrame({"msisdn": ["61491570156"]}), key=key)
+    assert str(key)[2:-2] not in str(told.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_is_a_password_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", "hunter2")
+    with pytest.raises(UsageError, match=r"such as \./team\.key"):
+        key_of(None)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "zeros.key").write_text("0" * 64)
+    (tmp_path / "zeros.key").chmod(0o600)
+    with pytest.raises(UsageError, match="holds no key"):
+        key_of("zeros.key")
+    assert len(key_of("team.key")) == 32
+    assert key_of(secrets.token_hex(32).encode())
+
+
+def test_ids_stay_ids_in_every_table(store: smsdata.Store) -> None:
+    """Hits name their list as text, pandas makes fractions of ids beside missing ones."""
+    lists = store.read("lists")
+    ids = lists["list_id"].head(3)
+    kept = smsdata.pseudonymise(lists, key=KEY)["list_id"].head(3)
+    hits = pd.DataFrame({"hit": [1, 2, 3, 4], "list_id": [*ids.astype(str), None]})
+    as_text = smsdata.pseudonymise(hits, key=KEY)["list_id"]
+    floats = smsdata.pseudonymise(pd.DataFrame({"list_id": [*ids.astype(float), None]}), key=KEY)["list_id"]
+    for made in (as_text, floats):
+        assert str(made.dtype) == "Int64"
+        assert made[:3].tolist() == kept.tolist()
+        assert made.isna().tolist() == [False, False, False, True]
+    others = smsdata.pseudonymise(pd.DataFrame({"list_id": ["7", "of a friend"]}), key=KEY)["list_id"]
+    assert all(re.fullmatch("p[a-p]{24}", one) for one in others)
+
+
+def test_ids_of_a_scan_of_hits_stay_ids(tmp_path: Path) -> None:
+    world = smsdata.Store(small_and_synced(tmp_path / "store")[1])
+    send = world.read("campaigns")["message_id"].iloc[0]
+    hit = {
+        "message_id": str(send),
+        "list_id": "7",
+        "mobile": "61491570156",
+        "datetime": "2026-11-20 10:00:00",
+    }
+    put(world, ("link-hit", hit))
+    ingest_callbacks(world, secret=Secret("word"))
+    assert world.read("link_hits")["list_id"].tolist() == ["7"]
+    for source in (world.scan("link_hits"), world.read("link_hits")):
+        left = smsdata.pseudonymise(source, key=KEY)
+        assert left.dtypes.astype(str)[["message_id", "list_id", "hit"]].tolist() == ["Int64"] * 3
+        assert left["list_id"].notna().all()
+
+
 def test_export_command_without_people(
     store: smsdata.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,5 +340,5 @@ def test_demo_store_is_the_same_again_and_shareable(store: smsdata.Store, tmp_pa
 
 def test_a_column_whose_name_is_a_number_is_dropped_and_said() -> None:
     wide = pd.DataFrame({"message_id": [1], "61491570156": [2], "0491 570 157": [3.0]})
-    left = smsdata.pseudonymise(wide, key=bytes(32))
+    left = smsdata.pseudonymise(wide, key=KEY)
     assert list(left) == ["message_id"]

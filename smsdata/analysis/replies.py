@@ -261,8 +261,8 @@ def classify_replies(
         - ``answered`` (str): the text it answers; missing if not known;
         - ``kind`` (str): optout, optin, yes, no, question, wrong_person, empty, other; tapback ("Liked ...")
           and auto_reply, which a telephone writes and which are no engagement;
-        - ``optout_tier`` (Int64): 1 keyword, plain request or the gateway's word in a callback (``is_optout``,
-          kept in ``extra``), 2 the word the message asked for, 3 misspelt or contained keyword, 4 phrase or
+        - ``optout_tier`` (Int64): 1 keyword, plain request or a callback's word (``is_optout``, kept in
+          ``extra``), 2 the word the message asked for, 3 misspelt or contained keyword, 4 phrase or
           likely by the model; NA if there is no sign of an opt-out;
         - ``review`` (bool): tier 3 or 4: a person should read it. Only tiers 1 and 2 are certain;
         - ``sign`` (str): what decided: "keyword", "callback", "asked", the name of a phrase ("stop + send"),

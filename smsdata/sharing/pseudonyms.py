@@ -23,7 +23,7 @@ from smsdata.analysis.core.column_types import arrow_table, pandas_type
 from smsdata.analysis.reply_phrases import concepts, normal
 from smsdata.analysis.reply_words import classify_text
 from smsdata.errors import UsageError
-from smsdata.key_files import KEY_BYTES, key_in_file
+from smsdata.key_files import KEY_BYTES, is_random, key_in_file
 from smsdata.schema.number_spellings import read_number
 from smsdata.schema.tables import TABLES
 from smsdata.settings import expanded, settings
@@ -40,6 +40,12 @@ _WORDS = frozenset({
     "timezone", "message_status", "carrier_of_range",
 })  # fmt: skip
 _NEVER = frozenset({"fields", "extra", "user_id"})
+_WHOLE = frozenset({
+    column.name for table in TABLES.values() for column in table.stored
+    if column.kind in ("int", "id") and column.name.endswith("id")
+})  # fmt: skip
+"""Ids that are whole numbers in some table, and so in all: tables join by them."""
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _OURS = frozenset(column.name for table in TABLES.values() for column in table.stored)
 _LARGEST = 10**7
 """A number of an unknown column may be somebody's from eight digits on."""
@@ -89,7 +95,7 @@ def pseudonymise(
     Raises
     ------
     UsageError
-        The key is too short, or is no key; the source is none.
+        The key is too short, can be guessed, or is no key; the source is none.
     StoreError
         The key's file cannot be made or read, others may read it, or it lies in a store.
 
@@ -100,9 +106,9 @@ def pseudonymise(
     Examples
     --------
     >>> rows = pd.DataFrame({"msisdn": ["61491570156"] * 2, "first_name": "Ann", "status": "delivered"})
-    >>> kept = pseudonymise(rows, key=bytes(32))
+    >>> kept = pseudonymise(rows, key=bytes(range(32)))
     >>> list(kept), kept["msisdn"].nunique(), kept["msisdn"].iloc[0]
-    (['msisdn', 'status'], 1, 'pgehmkngpeeolbjohobpmacaf')
+    (['msisdn', 'status'], 1, 'pboedjdjakgfnodhkeikoojkk')
     """
     if texts not in ("reduce", "drop"):
         raise UsageError(f"texts={texts!r} is neither 'reduce' nor 'drop'.")
@@ -195,7 +201,9 @@ class Pseudonyms:
             [f"without people: dropped {', '.join(dict.fromkeys(self._dropped))}."] if self._dropped else []
         )
         if self._blanked:
-            notes.append(f"{self._blanked:,} words in which a number may stand are missing.")
+            notes.append(
+                f"{self._blanked:,} words in which a number may stand, or ids that are none, are missing."
+            )
         return notes
 
     def _left_of(
@@ -210,7 +218,7 @@ class Pseudonyms:
         if name in _PEOPLE:
             return [(name, pa.string(), self._whoever)]
         if name in _IDS or name == "id" or name.endswith("_id"):
-            if pa.types.is_integer(arrow):
+            if not _is_text(arrow) or (name in _WHOLE and (whole is None or _all_whole(whole, name))):
                 return [(name, pa.int64(), self._ids)]
             return [(name, pa.string(), self._whoever)]
         if _is_text(arrow):
@@ -240,11 +248,16 @@ class Pseudonyms:
         return pa.array([self._known(value) for value in _spelled(values)], pa.string())
 
     def _ids(self, values: Any) -> Any:
-        def other(value: int) -> int:
+        def other(value: Any) -> int | None:
+            value = _whole_number(value)
+            if value is None:
+                return None
             digest = hmac.digest(self._key, b"id\0" + str(value).encode(), "sha256")
             return int.from_bytes(digest[:8], "big") >> 1
 
-        return _each(values, other, pa.int64())
+        made = _each(values, other, pa.int64())
+        self._blanked += made.null_count - values.null_count
+        return made
 
     def _words(self, values: Any) -> Any:
         def word(value: str) -> str | None:
@@ -270,6 +283,18 @@ def _is_odd(arrow: pa.DataType) -> bool:
         pa.types.is_date,
     )
     return not _is_text(arrow) and not any(test(arrow) for test in plain)
+
+
+def _whole_number(value: Any) -> int | None:
+    """An id as a number: also one that is written as text, or as pandas does beside missing ones."""
+    if isinstance(value, str):
+        return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
+    return int(value) if value == value and value % 1 == 0 else None
+
+
+def _all_whole(whole: pa.Table, name: str) -> bool:
+    values = pc.unique(whole.column(name)).to_pylist()
+    return all(value is None or _whole_number(value) is not None for value in values)
 
 
 def _may_hold_numbers(whole: pa.Table, name: str) -> bool:
@@ -327,6 +352,15 @@ def key_of(key: bytes | str | Path | None) -> bytes:
             raise UsageError(
                 f"the key has {len(key)} bytes: give {KEY_BYTES} random ones, secrets.token_bytes(32)."
             )
+        if not is_random(key):
+            raise UsageError(
+                "the key is a word or a pattern, which can be guessed: give random bytes, "
+                "secrets.token_bytes(32), or the path of a file, such as ./team.key, which is then made."
+            )
         return key
     path = expanded(key if key is not None else settings().pseudonym_key)
+    if isinstance(key, str) and not path.parent.is_dir():
+        raise UsageError(
+            "the key is no path of a file: its folder is not there. Correct it, or make the folder."
+        )
     return key_in_file(path, "pseudonyms", "SMSDATA_PSEUDONYM_KEY")
