@@ -27,6 +27,8 @@ SAID = [
     "Z\u00fcrich \U0001f389", "\u4e2d\u6587",
     "fine", "a=b", "a, b; c-d", 'say "stop"', "'=1", "line\rline", "a|=1",
     "null",
+    "a\uff0c=1", "a\u3001\uff1d1", "a\uff1b -1", "a\uff5c@b", "a\u060c\u200f+1", "\u200e=1", "\u00ad=1",
+    "\u2060-1", "\u207c1", "\uff02=1", "a,\u2400=1",
 ]  # fmt: skip
 
 

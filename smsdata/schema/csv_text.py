@@ -10,20 +10,32 @@ import re
 
 import pandas as pd
 
-_SIGNS = "=+@\\-\u2212\uff1d\uff0b\uff20\uff0d\ufe62\ufe63\ufe66\ufe6b"  # full-width and small ones too
-_BEGINS = re.compile(rf'^(?=[\s"\u200b\ufeff]*[{_SIGNS}\t\r\n])')
-_GOES_ON = re.compile(
-    rf'(?<=[,;|\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029])(?=[ \u00a0\u3000"\u200b\ufeff]*[{_SIGNS}])'
+_SIGNS = (
+    "=+@\\-\u2212\u207a-\u207c\u208a-\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 )
+_SEPARATORS = (
+    ",;|\u037e\u055d\u060c\u061b\u07f8\u1363\u1364\u1802\u1808\u204f\u2e32\u2e34\u2e35\u2e41\u2e49\u2e4c\u3001"
+    "\ua4fe\ua60d\ua6f5\ua6f6\ufe10\ufe11\ufe14\ufe50\ufe51\ufe54\uff0c\uff1b\uff5c\uff64"
+    "\U0001144d\U0001145a\U00016e97\U0001da87\U0001da89"
+)
+"""Commas, semicolons and bars of all scripts: a program may take wide and small ones for the plain."""
+_BREAKS = r"\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029"
+_UNSEEN = (
+    '\u00a0\u3000"\uff02\uff07\u00ad\u061c\u115f\u1160\u1680\u180e\u2000-\u200f\u202a-\u202f\u205f-\u206f\u2400\u3164'
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\\x00-\\x08\\x0e-\\x1b\\x1f\\x7f-\\x84\\x86-\\x9f "
+)
+"""What stands before a sign and is not seen: spaces, quotes, controls, what only shapes a text."""
+_BEGINS = re.compile(rf"^(?=[{_UNSEEN}\s]*[{_SIGNS}\t\r\n])")
+_GOES_ON = re.compile(rf"(?<=[{_SEPARATORS}{_BREAKS}])(?=[{_UNSEEN}]*[{_SIGNS}])")
 
 
 def csv_text(frame: pd.DataFrame, *, header: bool = True, exact: bool = False) -> str:
     """Write a frame as CSV: every cell in quotes, and an apostrophe before what may be taken for a formula.
 
     A cell may be taken for one at its beginning, and after any separator or line break in it, since a program
-    that splits by another separator begins a cell there. NUL, which ends a text to some programs, becomes its
-    picture. Without `header` the rows alone; `exact` writes numbers with all their digits instead of two
-    behind the point.
+    that splits by another separator begins a cell there; wide and small forms count as the plain ones. NUL,
+    which ends a text to some programs, becomes its picture. Without `header` the rows alone; `exact` writes
+    numbers with all their digits instead of two behind the point.
 
     Examples
     --------
