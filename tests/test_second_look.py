@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import orjson
@@ -135,6 +136,48 @@ def _answers(world: World, change: Callable[[str, dict[str, Any]], dict[str, Any
         return httpx.Response(answer.status_code, json=body, headers={"date": answer.headers["date"]})
 
     return httpx.MockTransport(handle)
+
+
+def _with_odd_reply(world: World, msisdn: str) -> httpx.MockTransport:
+    """The gateway, which lists one reply more in each window, under an id that is none."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        with httpx.Client(transport=transport(world.gateway)) as inner:
+            answer = inner.send(request)
+        body = answer.json()
+        if Path(request.url.path).stem == "get-user-sms-responses":
+            asked = parse_qs(request.content.decode()) or parse_qs(request.url.query.decode())
+            odd = {"id": "n/a", "message_id": None, "list_id": None, "received_at": asked["start"][0]}
+            said = {"msisdn": msisdn, "longcode": "61491570110", "response": "START", "original_message": ""}
+            body["responses"].append(odd | said)
+            body["total"] += 1
+        return httpx.Response(answer.status_code, json=body, headers={"date": answer.headers["date"]})
+
+    return httpx.MockTransport(handle)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("whose", [number(0), "somebody"])
+def test_apply_goes_on_where_a_reply_cannot_be_read(
+    slim: Template, tmp_path: Path, whose: str, dry_run: bool
+) -> None:
+    """It costs its sender alone, who is left alone: it may be a START."""
+    world = copied(slim, tmp_path / "store")
+    with world.client(_with_odd_reply(world, whose)) as client:
+        report = hygiene.apply(slim[1], client, world.store, dry_run=dry_run)
+    done = "planned" if dry_run else "done"
+    assert report.counts == ({"skipped": 2} if whose == number(0) else {done: 2})
+    assert report.exit_code == 3
+    assert "replies cannot be read" in "\n".join([*report.lines(), *report.attention])
+
+
+@pytest.mark.parametrize("whose", [number(0), "somebody"])
+def test_undo_goes_on_where_a_reply_cannot_be_read(slim: Template, tmp_path: Path, whose: str) -> None:
+    world, run = _applied(slim, tmp_path)
+    with world.client(_with_odd_reply(world, whose)) as client:
+        report = hygiene.undo(run, client, world.store, dry_run=False)
+    assert report.counts == ({"skipped": 2} if whose == number(0) else {"done": 2})
+    assert report.exit_code == 3
 
 
 @pytest.mark.parametrize("word", ["bounced", "failed"])

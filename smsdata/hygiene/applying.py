@@ -243,7 +243,7 @@ class _Application:
                 if list_id in known:
                     self._verify(list_id)
                 record_suppressions(self.store, self.client.now(), [self.journal])
-        self.report.attention += self.unanswered.lines()
+        self.report.attention += self.unanswered.lines() + self.look.replies.lines()
         if not self.dry_run and len(targets):
             count_again(self.client, self.store, targets["list_id"].tolist())
 

@@ -5,7 +5,8 @@ Imports of smsdata only `gateway`, `schema`, `store`, `times` and, within hygien
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.gateway.caller import Caller
-from smsdata.gateway.client import drain
 from smsdata.gateway.endpoints import endpoint
 from smsdata.gateway.proofs import UNPROVED
 from smsdata.gateway.reader import Reader
-from smsdata.gateway.reads import Read
+from smsdata.gateway.reads import Drained, Read, slices
 from smsdata.hygiene.changes import ListId
+from smsdata.schema.frames import Reject, empty, to_pandas
+from smsdata.schema.number_spellings import read_number
 from smsdata.schema.numbers_in_full import is_unclear, written_as
 from smsdata.store.store import Store
 
@@ -60,9 +62,16 @@ class RepliesHeard:
     ----------
     client, store
         The account and its store.
+
+    Attributes
+    ----------
+    unread : dict
+        The rows that cannot be read as replies, by what they hold: of whom each is, None where it does not
+        tell.
     """
 
     def __init__(self, client: Caller, store: Store) -> None:
+        self.unread: dict[str, str | None] = {}
         self._client = client
         self._store = store
         self._read_to: datetime | None = None
@@ -77,13 +86,13 @@ class RepliesHeard:
         columns = ["id", "msisdn", "received_at", "response"]
         self._keep(self._store.read("replies", since=first, columns=columns))
         now = self._client.now()
-        self._keep(recent_replies(self._client, self._store))
+        self._keep(self._came(*recent_replies(self._client, self._store)))
         self._read_to = now
 
     def listen(self) -> pd.DataFrame:
         """Give what came since the store was synced; from now on `read_on` hears what comes later."""
         now = self._client.now()
-        replies = recent_replies(self._client, self._store)
+        replies = self._came(*recent_replies(self._client, self._store))
         self._known, self._read_to = set(replies["id"]), now
         return replies
 
@@ -92,7 +101,7 @@ class RepliesHeard:
         if self._read_to is None:
             return
         now = self._client.now()
-        self._keep(_drained(self._client, self._read_to - _OVERLAP, now))
+        self._keep(self._came(*_drained(self._client, self._read_to - _OVERLAP, now)))
         self._read_to = now
 
     def of(self, msisdn: str) -> list[tuple[pd.Timestamp, str]]:
@@ -101,6 +110,25 @@ class RepliesHeard:
         if self._odd and (other := written_as(msisdn, self._odd)) is not None:
             said += self._texts[other].values()
         return said
+
+    def unread_of(self, msisdn: str) -> str:
+        """Say that something of a number came that cannot be read: it may be a STOP or a START."""
+        whose = {number for number in self.unread.values() if number is not None}
+        mine = msisdn in whose or (whose and written_as(msisdn, whose) is not None)
+        return "a reply came that cannot be read" if mine else ""
+
+    def lines(self) -> list[str]:
+        """Say how many rows could not be read."""
+        if not self.unread:
+            return []
+        return [
+            f"{len(self.unread):,} replies cannot be read: who is known to have sent one is left alone. "
+            "`smsdata sync` sets them aside, and `smsdata tables` tells what is wrong with them."
+        ]
+
+    def _came(self, replies: pd.DataFrame, odd: Iterable[Reject]) -> pd.DataFrame:
+        self.unread |= {json.dumps(one.raw, sort_keys=True): _number_in(one.raw) for one in odd}
+        return replies
 
     def _keep(self, replies: pd.DataFrame) -> None:
         rows = replies[["id", "msisdn", "received_at", "response"]].itertuples(index=False)
@@ -111,7 +139,7 @@ class RepliesHeard:
                 self._texts.setdefault(msisdn, {})[reply_id] = (at, text)
 
 
-def recent_replies(client: Caller, store: Store) -> pd.DataFrame:
+def recent_replies(client: Caller, store: Store) -> tuple[pd.DataFrame, list[Reject]]:
     """Drain the replies that came since the store was synced, and those of the time that is listed late."""
     now = client.now()
     start = max(store.state.cursors.get("replies", now) - _LOOK_BACK, now - _OLDEST)
@@ -120,5 +148,19 @@ def recent_replies(client: Caller, store: Store) -> pd.DataFrame:
     return _drained(client, min(start, now - timedelta(minutes=1)), now)
 
 
-def _drained(client: Caller, start: datetime, now: datetime) -> pd.DataFrame:
-    return drain(client, "replies", start=start, end=max(now, client.clocks()[1]) + _AHEAD)
+def _drained(client: Caller, start: datetime, now: datetime) -> tuple[pd.DataFrame, list[Reject]]:
+    """The replies of a time, and the rows that fit no reply: one such row stops nothing."""
+    entry, until = endpoint("replies"), max(now, client.clocks()[1]) + _AHEAD
+    frames, odd = [to_pandas(empty("replies"), "replies")], []
+    for read in Reader(client).each(slices(Read(entry), start, until)):
+        if not isinstance(read, Drained):
+            raise read
+        frames.append(to_pandas(read.rows, "replies"))
+        odd += read.batch.rejects
+    return pd.concat(frames, ignore_index=True).drop_duplicates("id"), odd
+
+
+def _number_in(raw: Mapping[str, Any]) -> str | None:
+    """Whose a row is that fits no reply, as far as it tells: its number, in full or without its country."""
+    written = str(raw.get("msisdn") or "")
+    return read_number(written, None)[0] or (written if is_unclear(written) else None)

@@ -77,6 +77,9 @@ class SecondLook:
             return "it is no longer on the list"
         if not is_active(contact):
             return "it is no longer active"
+        return self.replies.unread_of(row["msisdn"]) or self._against(row, contact)
+
+    def _against(self, row: Mapping[Any, Any], contact: Contact) -> str:
         if row["action"] == "optout":
             return self._against_opting_out(row, contact) or self.joined.get(row["msisdn"], "")
         if any(at >= row["last_bounce"] for at, _ in self.replies.of(row["msisdn"])):

@@ -128,6 +128,7 @@ def undo(
             for list_id in touched:
                 read_again(client, store, one_list(list_id))
             count_again(client, store, touched)
+        undoing.report.attention += undoing.replies.lines()
         undoing.report.calls = client.calls - began
     return undoing.report
 
@@ -215,6 +216,8 @@ class _Undoing:
         try:
             if not self.dry_run:
                 self.replies.read_on()
+            if unread := self.replies.unread_of(entry.msisdn):
+                return "skipped", unread
             if self.replies.of(entry.msisdn):
                 return "skipped", "a reply came just now: undo again"
             there = gateway.find(self.client, one_list(entry.list_id), entry.msisdn)
