@@ -354,7 +354,7 @@ def gateway_send(tables: Tables) -> str:
     return 'nullif("message_id", 0)' if tables.has("replies", "message_id") else "CAST(NULL AS BIGINT)"
 
 
-def _told(tables: Tables) -> str:
+def _told_by_callback(tables: Tables) -> str:
     """Write the SQL for whether a callback said that the reply is an opt-out."""
     if not tables.has("replies", "extra"):
         return "FALSE"
@@ -384,7 +384,7 @@ def attributed(tables: Tables, within: int) -> pd.DataFrame:
         FROM (
             SELECT "id", "msisdn", "longcode", unix_micros("received_at") AS "received_at",
                 {_optional(tables, "response")} AS "response",
-                {_optional(tables, "original_message")} AS "answered", {_told(tables)} AS "told",
+                {_optional(tables, "original_message")} AS "answered", {_told_by_callback(tables)} AS "told",
                 {gateway_send(tables)} AS "gateway_message_id"
             FROM @replies
         ) AS r
@@ -433,7 +433,7 @@ def _with_answered(tables: Tables, within: int) -> pd.DataFrame:
 def _unattributed(tables: Tables) -> pd.DataFrame:
     return tables.query(f"""
         SELECT "id", "msisdn", "longcode", unix_micros("received_at") AS "received_at", "response",
-            {_optional(tables, "original_message")} AS "answered", {_told(tables)} AS "told",
+            {_optional(tables, "original_message")} AS "answered", {_told_by_callback(tables)} AS "told",
             CAST(NULL AS BIGINT) AS "message_id",
             {gateway_send(tables)} AS "gateway_message_id"
         FROM @replies ORDER BY "received_at", "id"

@@ -1,4 +1,4 @@
-"""Files beside the store that are no plain text: Feather and SQLite are rewritten, of others it is told.
+"""Files beside the store that are no plain text: Parquet, Feather, SQLite and DuckDB.
 
 Each function gives a file without somebody, None where it cannot be put right, and in how many rows or values
 that person stood. Imports `store.forgotten`.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 import sqlite3
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -31,7 +31,7 @@ _ODD_IN_SQLITE = """
 """
 
 
-def without(path: Path, content: bytes, gone: Forgotten) -> Made | None:
+def without(path: PurePath, content: bytes, gone: Forgotten) -> Made | None:
     """The file without somebody; None where it is in none of these formats."""
     if path.suffix == ".parquet" or content[:6] == b"ARROW1":
         try:
@@ -41,9 +41,7 @@ def without(path: Path, content: bytes, gone: Forgotten) -> Made | None:
     if content[:15] == b"SQLite format 3":
         return _sqlite(path, content, gone)
     if content[8:12] == b"DUCK":
-        return None, _in_duckdb(path, gone)
-    if content[:4] == b"PK\x03\x04":
-        return None, _in_archive(content, gone)
+        return _duckdb(path, content, gone)
     return None
 
 
@@ -80,11 +78,11 @@ def _rows_left(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
     ours = ["msisdn" if name == whose else name for name in ours]
     if len(set(ours)) < len(ours):
         return gone.rows(rows)
-    left, count = gone.rows(rows.rename_columns(ours))
+    left, count = gone.rows(rows.rename_columns(ours), ours=False)
     return left.rename_columns(names), count
 
 
-def _sqlite(path: Path, content: bytes, gone: Forgotten) -> Made:
+def _sqlite(path: PurePath, content: bytes, gone: Forgotten) -> Made:
     """Change a copy in memory and write it anew, so that no page of it keeps what was there before."""
     if any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal")):
         return None, 1  # somebody writes it, or it was not closed
@@ -132,7 +130,7 @@ def _left_of_rows(names: Sequence[str], rows: list[Any], gone: Forgotten) -> lis
     """What is left of rows of any types: texts as in our tables, whole numbers one by one."""
     columns = list(zip(*rows, strict=True))
     texts = [pa.array([v if isinstance(v, str) else None for v in of], pa.string()) for of in columns]
-    left, _ = gone.rows(pa.table(texts, names=[name.lower() for name in names]))
+    left, _ = gone.rows(pa.table(texts, names=[name.lower() for name in names]), ours=False)
     made = [
         [new if isinstance(old, str) else gone.value(old) for old, new in zip(of, after, strict=True)]
         for of, after in zip(columns, (column.to_pylist() for column in left.columns), strict=True)
@@ -144,27 +142,84 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _in_duckdb(path: Path, gone: Forgotten) -> int:
-    """In how many rows of a DuckDB file somebody stands; 1 where it cannot be opened, for nobody can tell."""
-    try:
-        with duckdb.connect(str(path), read_only=True) as connection:
-            tables = connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
-            return sum(
-                gone.rows(connection.table(f"{_quoted(of)}.{_quoted(name)}").to_arrow_table())[1]
-                for of, name in tables
-            )
-    except duckdb.Error:
-        return 1
+# ---- DuckDB ----------------------------------------------------------------------------------------
 
 
-def _in_archive(content: bytes, gone: Forgotten) -> int:
-    """How often somebody stands in the parts of an archive such as a workbook; 1 where it is damaged."""
-    count = 0
+def _duckdb(path: PurePath, content: bytes, gone: Forgotten) -> Made:
+    """Change a copy and copy its rows into a new file, so that no block keeps what was there before.
+
+    One whose freed blocks or deleted rows may hold somebody is written anew too: nobody can tell.
+    """
+    if Path(f"{path}.wal").exists():
+        return None, 1  # somebody writes it, or it was not closed
+    beside = Path(path).parent
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for name in archive.namelist():
-                text = archive.read(name).decode("latin-1")
-                count += gone.text(text).count("forgotten-") - text.count("forgotten-")
-    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError):
-        return 1
+        with TemporaryDirectory(dir=beside if beside.is_dir() else None, prefix=".smsdata-") as folder:
+            old, new = Path(folder) / "old", Path(folder) / "new"
+            old.write_bytes(content)
+            with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as connection:
+                connection.execute("SET TimeZone = 'UTC'")
+                connection.execute(f"ATTACH {_path_in_sql(old)} AS old; USE old")
+                doubtful = has_leftovers(connection, "old")
+                count = sum(_changed_rows(connection, *name, gone) for name in _tables_of(connection))
+                if not (count or doubtful):
+                    return b"", 0
+                connection.execute(f"ATTACH {_path_in_sql(new)} AS new; COPY FROM DATABASE old TO new")
+                connection.execute("CHECKPOINT new; USE memory; DETACH new; DETACH old")
+            return new.read_bytes(), max(count, 1)
+    except (duckdb.Error, pa.ArrowException):
+        return None, 1
+
+
+def has_leftovers(connection: duckdb.DuckDBPyConnection, database: str) -> bool:
+    """Whether a database in use has blocks or rows that are no longer counted, and still lie in its file."""
+    sizes = connection.execute(
+        "SELECT free_blocks FROM pragma_database_size() WHERE database_name = ?", [database]
+    ).fetchone()
+    if sizes is None or sizes[0]:
+        return True
+    for schema, table in _tables_of(connection):
+        name = f"{_quoted(schema)}.{_quoted(table)}"
+        stored = connection.execute(
+            "SELECT sum(count) FROM pragma_storage_info(?) WHERE column_id = 0 AND segment_type = 'VALIDITY'",
+            [name],
+        ).fetchone()
+        rows = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+        if stored is None or rows is None or (stored[0] or 0) != rows[0]:
+            return True
+    return False
+
+
+def _tables_of(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    names: list[tuple[str, str]] = connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() "
+        "WHERE database_name = current_database() AND NOT internal"
+    ).fetchall()
+    return names
+
+
+def _changed_rows(connection: duckdb.DuckDBPyConnection, schema: str, table: str, gone: Forgotten) -> int:
+    """Change the rows of a table that somebody stands in; gives how many they are."""
+    name = f"{_quoted(schema)}.{_quoted(table)}"
+    rows = connection.sql(f"SELECT rowid, * FROM {name}").to_arrow_table()
+    places, rows = rows.column(0), rows.remove_column(0)
+    left, count = _rows_left(rows, gone)
+    if not count:
+        return 0
+    new = pa.table([places], names=["the row"])
+    for at, (before, after) in enumerate(zip(rows.columns, left.columns, strict=True)):
+        if after.equals(before.cast(after.type)):
+            continue
+        column = rows.column_names[at]
+        if not pa.types.is_string(before.type):
+            connection.execute(f"ALTER TABLE {name} ALTER {_quoted(column)} TYPE VARCHAR")
+        new = new.append_column(column, after)
+    connection.register("rows_left", new)
+    made = ", ".join(f"{_quoted(column)} = l.{_quoted(column)}" for column in new.column_names[1:])
+    connection.execute(f'UPDATE {name} SET {made} FROM rows_left AS l WHERE rowid = l."the row"')
+    connection.unregister("rows_left")
     return count
+
+
+def _path_in_sql(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

@@ -23,7 +23,7 @@ from smsdata.errors import UsageError
 from smsdata.forgetting.places import Place, places, places_in
 from smsdata.forgetting.read_back import Searched, searched
 from smsdata.forgetting.text_files import NUMBER
-from smsdata.key_files import key_fingerprint
+from smsdata.key_files import key_fingerprint, store_around
 from smsdata.schema.number_spellings import known_region, read_number, usual_spellings
 from smsdata.settings import expanded
 from smsdata.store.forgotten import (
@@ -195,6 +195,11 @@ def _roots(also: Iterable[str | Path]) -> list[Path]:
     for root in roots:
         if not root.exists():
             raise UsageError(f"there is no file or folder {root}: correct its name.")
+        inside = store_around(root / "it") or next((one.parent for one in root.rglob(".smsdata")), None)
+        if inside is not None:
+            raise UsageError(
+                f"{inside} is a store: run smsdata forget --store {inside} for it, without --also."
+            )
     return roots
 
 

@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError
-from smsdata.forgetting.file_formats import without
-from smsdata.forgetting.text_files import WHOLE, without_in_text
+from smsdata.forgetting.archives import Left, left_of_file
+from smsdata.forgetting.text_files import WHOLE
 from smsdata.hygiene.run_journal import RunJournal, runs
 from smsdata.schema.frames import Reject, with_column
 from smsdata.schema.tables import TABLES
@@ -267,21 +267,15 @@ def places_in(paths: Iterable[Path], gone: Forgotten, *, apply: bool) -> Iterato
 
 def _file(path: Path, name: str, gone: Forgotten, disk: Disk, *, apply: bool) -> Iterator[Place]:
     content = read_plain(path)
-    made: bytes | None
-    what = WHOLE
-    known = without(path, content, gone)
-    if known is not None:
-        made, count = known
-    elif path.suffix == ".json" and (record := _record(path)) is not None:
-        left = gone.value(record)
-        made, count = record_bytes(left), int(left != record)
+    if path.suffix == ".json" and (record := _record(path)) is not None:
+        kept = gone.value(record)
+        left = Left(record_bytes(kept), [("", 1, WHOLE)]) if kept != record else Left()
     else:
-        made, count, what = without_in_text(path, content, gone)
-    if not count:
-        return
-    yield Place(name, "file", count, "left" if made is None else what)
-    if apply and made is not None:
-        disk.replace(path, made)
+        left = left_of_file(path, content, gone)
+    for within, count, what in left.found:
+        yield Place(f"{name}: {within}" if within else name, "file", count, what)
+    if apply and left.content is not None:
+        disk.replace(path, left.content)
 
 
 def _record(path: Path) -> dict[str, Any] | None:

@@ -6,10 +6,9 @@ Imports `store.forgotten`.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
-from pathlib import Path
+from pathlib import PurePath
 
 from smsdata.store.forgotten import WHOSE, Forgotten, column_named
 
@@ -21,14 +20,8 @@ WHOLE, NUMBER = "rewritten", "number only"
 cannot be told."""
 
 
-def without_in_text(path: Path, content: bytes, gone: Forgotten) -> tuple[bytes | None, int, str]:
+def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[bytes | None, int, str]:
     """A text without somebody, how often that person stood in it, what is done; None instead of no text."""
-    if content[:2] == b"\x1f\x8b":
-        try:
-            made, count, what = without_in_text(path.with_suffix(""), gzip.decompress(content), gone)
-        except (OSError, EOFError):
-            return None, 0, WHOLE
-        return made if made is None else gzip.compress(made, mtime=0), count, what
     text, encoding = _decoded(path, content)
     left, what = _left_of(path, text, gone)
     if left == text:
@@ -37,7 +30,7 @@ def without_in_text(path: Path, content: bytes, gone: Forgotten) -> tuple[bytes 
     return (left.encode(encoding, "surrogateescape") if encoding else None), count, what
 
 
-def _decoded(path: Path, content: bytes) -> tuple[str, str]:
+def _decoded(path: PurePath, content: bytes) -> tuple[str, str]:
     """The text, and how it is written; no encoding for what is no text."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
@@ -50,7 +43,7 @@ def _decoded(path: Path, content: bytes) -> tuple[str, str]:
         return content.decode("latin-1"), "latin-1" if path.suffix in _TEXTS else ""
 
 
-def _left_of(path: Path, text: str, gone: Forgotten) -> tuple[str, str]:
+def _left_of(path: PurePath, text: str, gone: Forgotten) -> tuple[str, str]:
     if _is_json(text):
         return gone.text(text), WHOLE
     if path.suffix in _ROWS and (left := _table_of_text(text, gone)) is not None:

@@ -151,7 +151,8 @@ def recent_replies(client: Caller, store: Store) -> tuple[pd.DataFrame, list[Rej
 def _drained(client: Caller, start: datetime, now: datetime) -> tuple[pd.DataFrame, list[Reject]]:
     """The replies of a time, and the rows that fit no reply: one such row stops nothing."""
     entry, until = endpoint("replies"), max(now, client.clocks()[1]) + _AHEAD
-    frames, odd = [to_pandas(empty("replies"), "replies")], []
+    frames: list[pd.DataFrame] = [to_pandas(empty("replies"), "replies")]
+    odd: list[Reject] = []
     for read in Reader(client).each(slices(Read(entry), start, until)):
         if not isinstance(read, Drained):
             raise read

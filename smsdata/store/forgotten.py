@@ -227,8 +227,11 @@ class Forgotten:
 
     # ---- rows ------------------------------------------------------------------------------------
 
-    def rows(self, rows: pa.Table) -> tuple[pa.Table, int]:
-        """Rows without people who are forgotten, as many as before; and how many of them changed."""
+    def rows(self, rows: pa.Table, *, ours: bool = True) -> tuple[pa.Table, int]:
+        """Rows without people who are forgotten, as many as before; and how many of them changed.
+
+        Of rows that are not `ours` texts in columns that no table has go too.
+        """
         if not self._people or not rows.num_rows:
             return rows, 0
         rows = _with_plain_texts(rows)
@@ -239,7 +242,7 @@ class Forgotten:
         if "msisdn" in rows.column_names:
             theirs = pc.fill_null(pc.is_in(rows.column("msisdn"), value_set=self._stand_ins), False)
             if pc.any(theirs).as_py():
-                rows = self._blanked(rows, theirs)
+                rows = self._blanked(rows, theirs, ours=ours)
         return rows, _rows_that_differ(before, rows)
 
     def _column(self, rows: pa.Table, name: str) -> pa.Table:
@@ -254,10 +257,11 @@ class Forgotten:
         left = pa.array([made[text] for text in texts], pa.string())
         return with_column(rows, name, pc.replace_with_mask(values.combine_chunks(), _one(hits), left))
 
-    def _blanked(self, rows: pa.Table, theirs: pa.ChunkedArray) -> pa.Table:
+    def _blanked(self, rows: pa.Table, theirs: pa.ChunkedArray, *, ours: bool) -> pa.Table:
         mask, own = _one(theirs), rows.filter(theirs)
         for field in rows.schema:
-            if field.type == pa.string() and field.name in PERSONAL | _LINKS:
+            known = ours or field.name in _KEPT or field.name in WHOSE
+            if field.type == pa.string() and (field.name in PERSONAL | _LINKS or not known):
                 left = pa.array(self._left_in(own, field.name), pa.string())
                 values = _one(rows.column(field.name))
                 rows = with_column(rows, field.name, pc.replace_with_mask(values, mask, left))
