@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -206,6 +208,45 @@ def test_report_colours_can_be_read(scheme: int) -> None:
     }
 
 
+@pytest.mark.parametrize("scheme", [0, 1, 2], ids=["light", "dark", "print"])
+def test_report_labels_in_pictures_can_be_read(store: Store, scheme: int) -> None:
+    """Every text drawn in a picture, as faint as it is drawn, on the page's paper; no colour of its own."""
+    css = (files("smsdata.report") / "page.css").read_text()
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", re.findall(r":root \{([^}]+)\}", css)[scheme]))
+    own = {"currentColor": "ink"} | {f"var(--{name})": name for name in colours}
+    drawn = [
+        one
+        for svg in re.findall(r"<svg.*?</svg>", report_page(store, october()).html, re.DOTALL)
+        for one in shapes(ElementTree.fromstring(svg))
+    ]
+    told = {(own[fill], strength) for is_text, fill, strength in drawn if is_text}
+    assert ("ink", 1.0) in told
+    for name, strength in told:
+        seen = blended(colours[name], colours["paper"], strength)
+        assert contrast(seen, colours["paper"]) >= 4.5, (name, strength)
+    assert {fill for _, fill, _ in drawn if not fill.startswith("url(#")} <= {"none", *own}
+
+
+def shapes(
+    element: ElementTree.Element, is_text: bool = False, fill: str = "none", strength: float = 1.0
+) -> Iterator[tuple[bool, str, float]]:
+    """What is filled in a picture: whether it is a sign of a text, with which colour, and how strong."""
+    name = re.sub(r"^.*?-", "", element.get("id", ""))
+    is_text = (is_text or name.startswith("text_")) and not name.startswith("patch_")
+    fill = element.get("fill", fill)
+    strength *= float(element.get("opacity", 1)) * float(element.get("fill-opacity", 1))
+    tag = element.tag.rpartition("}")[2]
+    if tag == "use" or (tag in ("path", "rect", "polygon") and element.get("fill")):
+        yield is_text, fill, strength
+    for child in () if tag == "defs" else element:
+        yield from shapes(child, is_text, fill, strength)
+
+
+def blended(ink: str, paper: str, strength: float) -> str:
+    parts = [(int(ink[at : at + 2], 16), int(paper[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(strength * one + (1 - strength) * other):02x}" for one, other in parts)
+
+
 def contrast(one: str, other: str) -> float:
     """WCAG 2: relative luminance of the lighter over that of the darker."""
 
@@ -250,6 +291,37 @@ def test_report_of_an_empty_store_says_what_is_missing(tmp_path: Path) -> None:
     assert "holds no link hits" in html
     assert "No sync of all tables is on record" in html
     assert ">nan" not in html.lower()
+
+
+@pytest.mark.parametrize(
+    ("count", "status", "sender"),
+    [(1, "delivered", "61491570006"), (1, "pending", "ACME"), (60, "pending", "ACME")],
+)
+def test_report_of_next_to_nothing_computes_all_there_is(
+    count: int, status: str, sender: str, tmp_path: Path
+) -> None:
+    """One message, one campaign, all of it pending."""
+    store, at = Store(tmp_path / "store"), instant("2026-10-05")
+    same: dict[str, Any] = {
+        "message_id": [1] * count, "msisdn": [f"614915701{n:02d}" for n in range(count)],
+        "sent_at": [at] * count, "synced_at": [at] * count, "status": [status] * count,
+    }  # fmt: skip
+    sent: dict[str, Any] = {"message_id": [1], "sent_at": [at], "message": ["Hi"], "synced_at": [at]}
+    with store.writing():
+        store.merge("messages", rows("messages", count, id=range(count), sender=[sender] * count, **same))
+        store.merge("dlrs", rows("dlrs", count, copies=[1] * count, **same))
+        store.merge("campaigns", rows("campaigns", 1, **sent))
+    for compare in (True, False):
+        html = report_page(store, october(), compare=compare).html
+        assert "could not be computed" not in html
+        assert (
+            re.search(
+                r"\b(nan|inf|None|NaT)\b", re.sub(r"<(svg|style|script)\b.*?</\1>", "", html, flags=re.DOTALL)
+            )
+            is None
+        )
+        assert f'<dd class="value">{count:,}</dd>' in html
+        assert "1 days" not in html
 
 
 def test_report_of_a_period_without_messages_and_of_one_not_over(store: Store) -> None:

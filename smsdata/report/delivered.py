@@ -79,7 +79,7 @@ def delivery_section(sources: Sources) -> Section:
     countries, campaigns = (delivery_rate(messages, by=by) for by in ("country", "campaign"))
     trend = sources.trend
     words = (
-        f"Delivery rate on {len(trend):,} days with messages; "
+        f"Delivery rate by day, of {len(trend):,} with messages; "
         f"{len(_days_outside(trend)):,} stand out from the usual variation."
     )
     section.pictures.append(picture("trend", plots.delivery_trend, trend, words))
@@ -116,7 +116,7 @@ def alarm_section(sources: Sources) -> Section:
     outside = _days_outside(sources.trend)
     if len(outside):
         days = ", ".join(f"{day:%Y-%m-%d}" for day in outside["day"].head(12))
-        section.look.append(f"Delivery stands out from the usual variation on {len(outside):,} days: {days}")
+        section.look.append(f"Delivery stands out from the usual variation on some days ({len(outside):,}): {days}")
         section.lines.append(f"Days that stand out from the usual variation of delivery: {days}.")
     return section
 

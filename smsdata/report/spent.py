@@ -61,7 +61,7 @@ def spending_section(sources: Sources) -> Section:
     )
     _on_dead(section, sources)
     days = costs(sources.within("campaigns"), by="day", tz=sources.period.tz)
-    words = f"Spend per day on {len(days):,} days; the table Spend by day has the values."
+    words = f"Spend by day, of {len(days):,} with sends; the table Spend by day has the values."
     section.pictures.append(picture("spend", plots.costs, days, words, rows=min(len(days), 31)))
     shown = days.assign(day=[f"{day:%Y-%m-%d}" for day in days["day"]])
     section.tables.append(table_of_frame("Spend by day", shown, _COLUMNS, most=31))
