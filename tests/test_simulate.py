@@ -44,11 +44,12 @@ def test_simulate_tells_its_port_and_its_rate_and_serves() -> None:
         stderr=subprocess.PIPE, text=True, env=os.environ | {"SMSDATA_RATE": "0.01"},
     )  # fmt: skip
     assert process.stderr is not None
-    said = [process.stderr.readline() for _ in range(4)]
+    said = [process.stderr.readline() for _ in range(5)]
     base_url = next(word for word in said[0].split() if word.startswith("http://"))
     assert not base_url.endswith(":0/")
     assert "takes 0.01 calls a second" in said[3]
     assert "HTTP 429 (OVER_LIMIT)" in said[3]
+    assert said[4].startswith("Its clock stands still at 2026-11-22 00:00 UTC")
     transport = httpx.HTTPTransport(retries=8)
     with httpx.Client(base_url=base_url, auth=("demo", "demo"), transport=transport) as http:
         statuses = [http.get("get-balance.xml").status_code for _ in range(2)]

@@ -86,7 +86,7 @@ def simulate_command(
         account.keyword_rules.on = world.keywords.on
         account.outbox.secret = "demo" if sign else ""
         account.outbox.set(**urls)
-        common.say(*_directions(listener.getsockname()[1], chosen.rate))
+        common.say(*_directions(listener.getsockname()[1], chosen.rate), _clock_line(begin, speed))
         serve(gateway_of(account, world, chances=chances, rate=chosen.rate, speed=speed), listener)
 
 
@@ -144,6 +144,16 @@ def _directions(port: int, rate: float) -> list[str]:
         f"It takes {rate:g} calls a second; a client that does not pace its calls will meet HTTP 429 "
         "(OVER_LIMIT). --rate allows more.",
     ]
+
+
+def _clock_line(begin: str, speed: float) -> str:
+    """What its clock does: one that stands still brings nothing new."""
+    at = f"{begin[:10]} {begin[11:16]} UTC"
+    if not speed:
+        return (
+            f"Its clock stands still at {at}, so that nothing new comes: --speed 3600 makes a second an hour."
+        )
+    return f"Its clock begins at {at} and goes {speed:,g} times as fast."
 
 
 def _addresses(given: list[str]) -> dict[str, str]:

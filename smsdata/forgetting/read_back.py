@@ -130,7 +130,8 @@ def _pieces(path: PurePath, content: bytes, told: Searched, depth: int = 0) -> I
         for page in _parquet_pages(content):
             told.pages += 1
             yield page
-        yield from _numbers_of(pq.ParquetFile(pa.BufferReader(content)).read())
+        file = pq.ParquetFile(pa.BufferReader(content))
+        yield from _numbers_of(file.read([one.name for one in file.schema_arrow if _is_number(one.type)]))
     elif content[:6] == b"ARROW1":
         yield from _arrow_buffers(content)
         yield from _numbers_of(pa.ipc.open_file(pa.BufferReader(content)).read_all())
@@ -234,10 +235,14 @@ def _numbers_of(table: pa.Table) -> Iterator[bytes]:
     A short one in a column of ids is none.
     """
     for column, values in zip(table.schema, table.columns, strict=True):
-        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        if _is_number(column.type):
             least = _SURELY_NO_ID if re.search("(^|_)id$", column.name.lower()) else _SHORTEST
             numbers = (value for value in pc.unique(values).to_pylist() if value is not None)
             yield "\n".join(f"{value:.0f}" for value in numbers if value >= least).encode()
+
+
+def _is_number(arrow: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow))
 
 
 def _arrow_buffers(content: bytes) -> Iterator[bytes]:

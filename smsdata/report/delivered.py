@@ -116,7 +116,9 @@ def alarm_section(sources: Sources) -> Section:
     outside = _days_outside(sources.trend)
     if len(outside):
         days = ", ".join(f"{day:%Y-%m-%d}" for day in outside["day"].head(12))
-        section.look.append(f"Delivery stands out from the usual variation on some days ({len(outside):,}): {days}")
+        section.look.append(
+            f"Delivery stands out from the usual variation on some days ({len(outside):,}): {days}"
+        )
         section.lines.append(f"Days that stand out from the usual variation of delivery: {days}.")
     return section
 
