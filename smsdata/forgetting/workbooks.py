@@ -164,15 +164,15 @@ def _columns_of(cells: list[re.Match[str]]) -> list[str]:
     columns, at = [], 0
     for cell in cells:
         place = _PLACE.search(cell[2])
-        at = _number_of(place[1]) if place else at + 1
+        at = _index_of(place[1]) if place else at + 1
         columns.append(f"column {at}")
     return columns
 
 
-def _number_of(letters: str) -> int:
+def _index_of(letters: str) -> int:
     """The number of a column.
 
-    >>> _number_of("A"), _number_of("AB")
+    >>> _index_of("A"), _index_of("AB")
     (1, 28)
     """
     number = 0

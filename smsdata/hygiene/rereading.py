@@ -114,7 +114,7 @@ class RepliesHeard:
     def unread_of(self, msisdn: str) -> str:
         """Say that something of a number came that cannot be read: it may be a STOP or a START."""
         whose = {number for number in self.unread.values() if number is not None}
-        mine = msisdn in whose or (whose and written_as(msisdn, whose) is not None)
+        mine = msisdn in whose or written_as(msisdn, whose) is not None
         return "a reply came that cannot be read" if mine else ""
 
     def lines(self) -> list[str]:
