@@ -91,7 +91,7 @@ class _Book:
         columns = _columns_of(cells)
         values = {column: self._value(one) for column, one in zip(columns, cells, strict=True)}
         if self._names is None:
-            self._names = _names_in(values)
+            self._names = _names_of(values)
         names = [self._names.get(column, column) for column in columns]
         facts = dict(zip(names, values.values(), strict=True))
         left = self._left_of(facts)
@@ -164,15 +164,15 @@ def _columns_of(cells: list[re.Match[str]]) -> list[str]:
     columns, at = [], 0
     for cell in cells:
         place = _PLACE.search(cell[2])
-        at = _column_at(place[1]) if place else at + 1
+        at = _index_of(place[1]) if place else at + 1
         columns.append(f"column {at}")
     return columns
 
 
-def _column_at(letters: str) -> int:
+def _index_of(letters: str) -> int:
     """The number of a column.
 
-    >>> _column_at("A"), _column_at("AB")
+    >>> _index_of("A"), _index_of("AB")
     (1, 28)
     """
     number = 0
@@ -181,7 +181,7 @@ def _column_at(letters: str) -> int:
     return number
 
 
-def _names_in(values: Mapping[str, Any]) -> dict[str, str]:
+def _names_of(values: Mapping[str, Any]) -> dict[str, str]:
     """The names of columns as tables have them, from the first row; none where two are the same."""
     names = {column: column_named(_ZONE.sub("", str(value))) for column, value in values.items()}
     known = [name for name in names.values() if name]

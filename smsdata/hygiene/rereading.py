@@ -65,18 +65,18 @@ class RepliesHeard:
 
     Attributes
     ----------
-    odd : dict
+    unread : dict
         The rows that cannot be read as replies, by what they hold: of whom each is, None where it does not
         tell.
     """
 
     def __init__(self, client: Caller, store: Store) -> None:
-        self.odd: dict[str, str | None] = {}
+        self.unread: dict[str, str | None] = {}
         self._client = client
         self._store = store
         self._read_to: datetime | None = None
         self._texts: dict[str, dict[int, tuple[pd.Timestamp, str]]] = {}
-        self._unclear: set[str] = set()
+        self._odd: set[str] = set()
         self._known: set[int] = set()
 
     def read(self, first: datetime | None) -> None:
@@ -107,25 +107,27 @@ class RepliesHeard:
     def of(self, msisdn: str) -> list[tuple[pd.Timestamp, str]]:
         """When a number replied, and what; also what may be from it, where a number lacks its country."""
         said = list(self._texts.get(msisdn, {}).values())
-        if self._unclear and (other := written_as(msisdn, self._unclear)) is not None:
+        if self._odd and (other := written_as(msisdn, self._odd)) is not None:
             said += self._texts[other].values()
         return said
 
     def unread_of(self, msisdn: str) -> str:
         """Say that something of a number came that cannot be read: it may be a STOP or a START."""
-        return "a reply came that cannot be read" if msisdn in self.odd.values() else ""
+        whose = {number for number in self.unread.values() if number is not None}
+        mine = msisdn in whose or written_as(msisdn, whose) is not None
+        return "a reply came that cannot be read" if mine else ""
 
     def lines(self) -> list[str]:
         """Say how many rows could not be read."""
-        if not self.odd:
+        if not self.unread:
             return []
         return [
-            f"{len(self.odd):,} replies cannot be read: who is known to have sent one is left alone. "
+            f"{len(self.unread):,} replies cannot be read: who is known to have sent one is left alone. "
             "`smsdata sync` sets them aside, and `smsdata tables` tells what is wrong with them."
         ]
 
     def _came(self, replies: pd.DataFrame, odd: Iterable[Reject]) -> pd.DataFrame:
-        self.odd |= {json.dumps(one.raw, sort_keys=True): _number_in(one.raw) for one in odd}
+        self.unread |= {json.dumps(one.raw, sort_keys=True): _number_in(one.raw) for one in odd}
         return replies
 
     def _keep(self, replies: pd.DataFrame) -> None:
@@ -133,7 +135,7 @@ class RepliesHeard:
         for reply_id, msisdn, at, text in rows:
             if reply_id not in self._known:
                 if is_unclear(msisdn):
-                    self._unclear.add(msisdn)
+                    self._odd.add(msisdn)
                 self._texts.setdefault(msisdn, {})[reply_id] = (at, text)
 
 
@@ -160,5 +162,6 @@ def _drained(client: Caller, start: datetime, now: datetime) -> tuple[pd.DataFra
 
 
 def _number_in(raw: Mapping[str, Any]) -> str | None:
-    """Whose a row is that fits no reply, as far as it tells."""
-    return read_number(str(raw.get("msisdn") or ""), None)[0]
+    """Whose a row is that fits no reply, as far as it tells: its number, in full or without its country."""
+    written = str(raw.get("msisdn") or "")
+    return read_number(written, None)[0] or (written if is_unclear(written) else None)

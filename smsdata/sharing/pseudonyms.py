@@ -108,7 +108,7 @@ def pseudonymise(
     >>> rows = pd.DataFrame({"msisdn": ["61491570156"] * 2, "first_name": "Ann", "status": "delivered"})
     >>> kept = pseudonymise(rows, key=bytes(range(32)))
     >>> list(kept), kept["msisdn"].nunique(), kept["msisdn"].iloc[0]
-    (['msisdn', 'status'], 1, 'pgehmkngpeeolbjohobpmacaf')
+    (['msisdn', 'status'], 1, 'pboedjdjakgfnodhkeikoojkk')
     """
     if texts not in ("reduce", "drop"):
         raise UsageError(f"texts={texts!r} is neither 'reduce' nor 'drop'.")
