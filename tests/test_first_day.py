@@ -52,3 +52,13 @@ def test_plan_that_waits_for_days_says_from_when_a_bounce_decides(tmp_path: Path
     assert "too-few-days" in set(plan["rule"])
     decides = pd.Timestamp(sent) + pd.Timedelta("72h")
     assert f"of a message sent from {decides:%Y-%m-%d %H:%M} UTC on" in "\n".join(advice(plan))
+
+
+def test_an_account_that_never_sent_has_an_empty_plan(tmp_path: Path) -> None:
+    """It was synced: to be told to sync first would help nobody."""
+    account, store = Account(1, campaigns=0, singles=0, inbound=0), Store(tmp_path / "store")
+    with connected(Gateway(account, limiter=None)) as client:
+        sync(client, store)
+    plan = hygiene.plan(store)
+    assert plan.empty
+    assert pd.Timestamp(plan.attrs["plan"]["made_at"]) <= pd.Timestamp(present(account))

@@ -393,7 +393,9 @@ def _listed_bounces(contacts: pd.DataFrame, bounces: pd.DataFrame) -> pd.Series:
 def last_heard(store: Store) -> datetime:
     """When the store last heard of campaigns, by the gateway's clock."""
     bounds = store.tables.min_max("campaigns", ["synced_at"])
-    if not bounds or not store.state.account:
+    latest = (
+        bounds["synced_at"][1] if bounds else store.state.cursors.get("campaigns")
+    )  # of no send: when asked
+    if latest is None or not store.state.account:
         raise UsageError(f"{store.path} holds no campaigns yet: run `smsdata sync` first.")
-    latest: datetime = bounds["synced_at"][1]
     return latest.astimezone(UTC)
