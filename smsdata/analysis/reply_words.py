@@ -346,6 +346,8 @@ def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> R
         said = (bare, *spellings)
         doubtful = any(word in _ALWAYS_MEANT or named_in(word, asked.unclear) for word in said)
         return ReplyClass("other", 3 if doubtful else None, "asked for something else")
+    if _of_unread_purpose((bare, *spellings), asked):
+        return ReplyClass("optout", 3, "asked for something unknown")
     if bare in _EQUIVOCAL and asked.confirm | asked.decline and not asked.leave:
         return ReplyClass("other", 3, "asked for something else")  # "cancel", of an appointment
     if _is_keyword(tokens, _OPT_OUT, _PLAIN_WORDS):
@@ -364,6 +366,12 @@ def _means_something_else(spellings: tuple[str, ...], asked: WordsAsked) -> bool
     return any(named_in(word, asked.other) for word in keywords) or any(
         word in name for name in asked.other for word in unspaced
     )
+
+
+def _of_unread_purpose(spellings: tuple[str, ...], asked: WordsAsked) -> bool:
+    """Tell whether the message names this keyword in an instruction that was not understood."""
+    keywords = [word for word in spellings if word in _OPT_OUT or word in lexicon().bare["K"]]
+    return any(named_in(word, asked.unread) for word in keywords)
 
 
 def _lexicon_keyword(spellings: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
