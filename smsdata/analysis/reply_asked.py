@@ -89,6 +89,7 @@ _LEAVE_ASKED = (
     re.compile(rf"{_VERB}{_TWO_WORDS}{_TO}{_LEAVING}"),
     re.compile(rf"(?:{_VERB}|\bsms\s+|[,;(]\s*){_WORD}(?: to \d{{5,}})?{_TO}{_LEAVING}"),
     re.compile(r"(?:回复?\s*(?P<word>[a-z0-9]+)\s*退[订訂])|(?:退[订訂]\s*回复?\s*(?P<after>[a-z0-9]+))"),
+    re.compile(r"لغو\s*[:：]?\s*(?:عدد )?(?P<word>\d{1,2})\b"),
     re.compile(r"配信(?:停止|解除)\w{0,3}[「『](?P<word>\w+)[」』]"),
 )
 _LEAVE_SHORTHAND = re.compile(
@@ -285,6 +286,7 @@ class _Named:
     def tells(self, codes: list[str]) -> bool:
         """Tell whether it says that the reader has left, rather than how to leave."""
         asks = bool(self.plain) or (self.loose and any("V" in code for code in codes))
+        asks = asks or len(words_of(normal(self.clause))) < 2
         return not asks and any(_GONE.search(code) for code in codes)
 
 
@@ -318,7 +320,7 @@ def _named_words(message: str) -> tuple[*tuple[frozenset[str], ...], bool]:
     """
     uses = ("leave", "other", "unclear", "unread", "back", "")
     words: dict[str, set[str]] = {use: set() for use in uses}
-    gone = False
+    gone, of_list, calls = False, False, set[str]()
     for sentence in _paired(_SENTENCE.split(message)):
         offered = False
         for named in _clauses_with_words(sentence):
@@ -329,6 +331,13 @@ def _named_words(message: str) -> tuple[*tuple[frozenset[str], ...], bool]:
             told = told_in(normal(named.clause))
             tells = "g" in told or ("l" not in told and named.tells(codes))
             gone |= tells and "?" not in sentence
+            of_list |= not named.plain and any("L" in code for code in codes)
+            calls |= named.plain if "r" in told else set()
+    if of_list and calls and not gone and not words["leave"]:  # "off our list. To come back send RETURN"
+        gone = True
+        words["back"] |= calls
+        words["other"] -= calls
+        words["unclear"] -= calls
     back = words["back"] - {word for word in words["leave"] if not _CASELESS.search(word)} - {"help", "info"}
     leave, other, unclear, unread = (frozenset(words[use]) for use in uses[:4])
     return leave - back, other, unclear, unread, frozenset(back), gone or bool(back)

@@ -59,15 +59,20 @@ def _answers_with_return(folded: str, asked: WordsAsked) -> bool:
     return any(named_in(word, asked.join) for word in words) or any(folded.startswith(n) for n in unspaced)
 
 
-_STAYS = re.compile(r"\b(?:do ?n'?t|do not|never) (?:\w+ )?(?:stop|remove|delete|unsubscribe|drop|cut|opt)\b")
+_STAYS = re.compile(
+    r"\b(?:do ?n'?t|do not|never) (?:\w+ )?(?:stop|remove|delete|unsubscribe|drop|cut|opt|take (?:me|us) off)\b"
+)
 
 
 def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
     """Tell whether someone who has left says so by mistake, or with another mind: "I changed my mind"."""
     stays = reading.kept and _STAYS.search(folded)
-    return gone and bool(reading.marks & set("Hm") or stays or wants_back(folded))
+    if not gone or (reading.marks & set("AX") and not stays):
+        return False
+    return bool(reading.marks & set("Hm") or stays or wants_back(folded))
 
 
+_STOPPED_BEFORE = re.compile(r"^\W*(?:stop|unsubscribe)\b.{0,12}\b(?:said|again|already|means)\b")
 _TEXTS = (
     r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
     r"|coupons|specials|notifications)\b"
@@ -89,6 +94,8 @@ _UNDOES_STOP = _either(
     r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:was ?n'?t (?:for you|me|meant)|not meant|not for you)",
     r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:by (?:mistake|accident)|a mistake|an accident|in error)",
     r"\bchanged my mind about (?:stopping|leaving|unsub\w*)",
+    r"\b(?:un)?block(?:ed)? (?:you|u|ur|your|this|these|the)\b.{0,20}\bby (?:mistake|accident)\b",
+    r"\b(?:opted out|unsubscribed|opt out|unsubscribe)\b.{0,25}\b(?:by (?:mistake|accident)|accidental)",
     r"\b(?:did ?n'?t|did not|never) mean to (?:\w+ )?(?:stop|unsub\w*|leave|opt ?out|quit)\b",
 )
 # "My son texted stop, I still want them": what stopped is missed.
@@ -99,9 +106,11 @@ _MISSES = re.compile(
     r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
 )
 _MISSES_NOT = re.compile(r"\b(?:no longer|not|never) want\b|n'?t want\b|\bgood\b|\bfinally\b|\bthank")
+_ANOTHER_CANCELLED = re.compile(r"^\W*cancel\b")  # "Cancel it. I still want the reminders": no list was left
 _JOINS_NOT = _either(
     r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease|gone|away)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
 )
+_CONSENT_GONE = re.compile(r"\b(?:withdraw\w*|withdrew|revok\w+|retract\w*|cancel\w*|rescind\w*)\b")
 # By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
 _JOINING = _words(
     "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
@@ -120,6 +129,8 @@ _RESUMING = _words(
     "resume texts, turn on texts, unblock, unblock me, begin sending again, enable notifications",
     "let me back on",
 )
+# To want to receive messages; and, where the verb comes last, messages that are wanted.
+_GETS, _WANTED = re.compile(r"W.{0,3}R|R.{0,4}W"), re.compile(r"M.{0,3}W.?$")
 _WISH_AGAIN = frozenset({"da", "no", "sv", "nl", "de", "it", "fr", "es", "pt"})
 """Languages that say "no more" with another word than "again"."""
 
@@ -151,7 +162,7 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: s
     """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
     if reading.marks & set("OGSUDFCX"):
         return False
-    if _JOINS.search(folded) and not _JOINS_NOT.search(folded):
+    if _JOINS.search(folded) and not _JOINS_NOT.search(folded) and not _CONSENT_GONE.search(folded):
         return True
     said = " ".join(word for word in words_of(folded) if skeleton(word) not in lexicon().bare["Z"])
     if said in asked.leave:
@@ -193,6 +204,21 @@ def _names_keyword(folded: str) -> bool:
     return not lexicon().bare["K"].isdisjoint(named) or any(word.startswith("stop") for word in named)
 
 
+def _signs_up(reading: Reading, folded: str) -> bool:
+    """Tell whether one clause wishes to receive messages, in any language: "chcę dostawać wasze promocje"."""
+    if reading.plain or reading.marred or reading.kept or reading.marks & set("ANSUDXCFGOHw"):
+        return False
+    for clause in own_clauses(folded):
+        joins = concepts(clause, only="j")
+        for language, code in concepts(clause).items():
+            if "M" not in code or "W" not in code:
+                continue
+            gets = _GETS.search(code) or (len(joins.get(language, "")) > joins.get(language, "").count("."))
+            if gets or _WANTED.search(code):
+                return True
+    return False
+
+
 def _says_start(folded: str, reading: Reading) -> bool:
     """Tell whether one clause of several is a word of coming back: "I changed my mind. Start."."""
     clauses = own_clauses(folded)
@@ -221,11 +247,16 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         Whether it is an opt-in by a phrase; opt-ins by a keyword are not looked for here.
     """
     gone = asked.gone
+    if _STOPPED_BEFORE.search(folded):
+        return False
     if _regrets(reading, folded, gone) or _UNDOES_STOP.search(folded) or _answers_with_return(folded, asked):
         return True
     if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, answered):
         return True
-    if _says_start(folded, reading) or (_MISSES.search(folded) and not _MISSES_NOT.search(folded)):
+    if (gone or not answered) and _signs_up(reading, folded):
+        return True
+    misses = _MISSES.search(folded) and not _MISSES_NOT.search(folded) and not _ANOTHER_CANCELLED.search(folded)
+    if misses or _says_start(folded, reading):
         return True
     if reading.marks & set("AXC") or "question" in reading.marks:
         return False
