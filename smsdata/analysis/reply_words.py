@@ -172,6 +172,8 @@ _PHRASE = _any(
 _STOP_SOMEWHERE = re.compile(
     r"\bstopp?\b(?! (?:the|by|at|in|on|for|er|ved|bij|a|ik|even|\w+ing (?!me|us|my)))"
 )
+_STOP_BY_ITSELF = re.compile(r"(?:^|[.,!;:?]\s*|\bplease )stopp?\b|\bstopp?\W*(?:$|[.,!;:?\n])")
+_BRIEF = 6  # words from which on "stop" may well be about something else
 _FULL_STOP = re.compile(r"^\W*full stop\W*$")
 _WRONG_PERSON = _any(
     r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
@@ -238,12 +240,29 @@ def _said_of_another_thing(reading: Reading, asked: WordsAsked, answered: str) -
     return "message of an order" in marks_of_message(answered)
 
 
+def _cancels_another_thing(reading: Reading, answered: str) -> bool:
+    """Tell whether it is an order or an appointment that is deleted or cancelled, and no messages."""
+    if reading.plain or not reading.marks & set("O") or reading.marks & set("MLCFRXVNE"):
+        return False
+    return "message of an order" in marks_of_message(answered)
+
+
+def _stops_somewhere(folded: str, reading: Reading) -> bool:
+    """Tell whether a text says stop, and of a longer one whether it does so by itself or of messages."""
+    if not _STOP_SOMEWHERE.search(folded):
+        return False
+    brief = len(words_of(folded)) < _BRIEF or not reading.marks.isdisjoint("VMPLF")
+    return brief or _STOP_BY_ITSELF.search(folded) is not None
+
+
 def _wrong_person(text: str, folded: str) -> bool:
     return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
 
 def _review_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
     asked = words_asked(answered)
+    if _cancels_another_thing(reading, answered):
+        return None
     if (reading.marred or reading.plain) and not reading.kept:
         return ReplyClass("optout", 4, reading.marred or reading.plain)
     if _wrong_person(text, folded) or "w" in reading.marks:
@@ -252,7 +271,7 @@ def _review_class(text: str, folded: str, answered: str, reading: Reading) -> Re
     if not kindly and (_PHRASE.search(folded) or _FULL_STOP.search(folded)):
         return ReplyClass("optout", 4, "hint")
     of_another_thing = (not reading.marks.isdisjoint("Oo") or "?" in folded) and len(_tokens(folded)) > 3
-    stops = _STOP_SOMEWHERE.search(folded) and "message of an order" not in marks_of_message(answered)
+    stops = _stops_somewhere(folded, reading) and "message of an order" not in marks_of_message(answered)
     if not kindly and not of_another_thing and (stops or _looks_like_keyword(text, folded, asked.leave)):
         return ReplyClass("optout", 3, "misspelt")
     if not kindly and _begins_with_asked(normal(text), asked):
