@@ -23,7 +23,7 @@ from smsdata.analysis import reply_model
 from smsdata.analysis.reply_model import BUCKETS
 
 WEIGHTS = Path(reply_model.__file__).with_name("reply_model.npz")
-PENALTY, UNDECIDED, SHARE, SHARE_UNHINTED = 0.2, 3.0, 0.09, 0.016
+PENALTY, UNDECIDED, SHARE, SHARE_UNHINTED = 0.2, 3.0, 0.12, 0.03
 NOT_LEARNED = ["tapback", "auto_reply", "empty", "wrong_person"]
 
 

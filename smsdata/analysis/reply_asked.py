@@ -99,6 +99,10 @@ _JOIN_ASKED = (
     re.compile(
         rf"{_VERB}{_WORD}{_TO}(?:(?:re)?subscribe|opt[\s-]?in|sign up|suscribirse|receive (?:offers|alerts))"
     ),
+    re.compile(
+        rf"{_VERB}{_WORD}(?: (?:to|at) \d{{3,8}})?{_TO}(?:get|receive|hear about)\b[^.!?\n]{{0,30}}"
+        r"\b(?:offers|alerts|deals|texts|coupons|updates|promos)\b"
+    ),
 )
 _CONFIRM_ASKED = (
     re.compile(rf"(?:{_VERB}|[,;]\s*){_WORD}{_TO}(?:confirm|accept|keep)"),

@@ -106,6 +106,7 @@ _MISSES = re.compile(
     r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
 )
 _MISSES_NOT = re.compile(r"\b(?:no longer|not|never) want\b|n'?t want\b|\bgood\b|\bfinally\b|\bthank")
+_RESTARTS = re.compile(r"\b(?:restart|resume|re-?activate|re-?enable|re-?instate|resub\w*|re-?join|re-?enrol+)\b")
 _ANOTHER_CANCELLED = re.compile(r"^\W*cancel\b")  # "Cancel it. I still want the reminders": no list was left
 _JOINS_NOT = _either(
     r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease|gone|away)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
@@ -211,10 +212,11 @@ def _signs_up(reading: Reading, folded: str) -> bool:
     for clause in own_clauses(folded):
         joins = concepts(clause, only="j")
         for language, code in concepts(clause).items():
-            if "M" not in code or "W" not in code:
+            joined = len(joins.get(language, "")) > joins.get(language, "").count(".")
+            if "M" not in code and not ("a" in code and joined):
                 continue
-            gets = _GETS.search(code) or (len(joins.get(language, "")) > joins.get(language, "").count("."))
-            if gets or _WANTED.search(code):
+            gets = "W" in code and (joined or _GETS.search(code) or _WANTED.search(code))
+            if gets or ("V" in code and joined and "?" not in folded and language != "en"):
                 return True
     return False
 
@@ -268,6 +270,7 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         back and (gone or bool(reading.marks & set("LMUP"))) and (gone or not reading.marks & set("NF"))
     )
     after_leaving = gone and _comes_back(folded, answered)
+    restarts = gone and _RESTARTS.search(folded) and not reading.marks & set("NSUX")
     wishes = (
         gone
         and "W" in reading.marks
@@ -276,4 +279,4 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         and not reading.marks & set("NFSD")
     )
     again = "J" in reading.marks and not _REFUSED_RETURN.search(folded) and (gone or not _refuses(folded))
-    return again or undoes or once_more or after_leaving or wishes
+    return bool(again or undoes or once_more or after_leaving or wishes or restarts)

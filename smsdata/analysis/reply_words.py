@@ -175,6 +175,11 @@ _STOP_SOMEWHERE = re.compile(
 _STOP_BY_ITSELF = re.compile(r"(?:^|[.,!;:?]\s*|\bplease )stopp?\b|\bstopp?\W*(?:$|[.,!;:?\n])")
 _BRIEF = 6  # words from which on "stop" may well be about something else
 _FULL_STOP = re.compile(r"^\W*full stop\W*$")
+# "Take us off the 7pm", and of no list.
+_OFF_ANOTHER = re.compile(
+    r"\b(?:take|get|cross) (?:me|us) (?:off|out of) (?:speaker|(?:the|that) "
+    r"(?!(?:\w+ ){0,2}(?:list|lists|mailing|texts?|sms|database|system|messages|marketing|thing|chain|group)\b))"
+)
 _WRONG_PERSON = _any(
     r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
     r"\bpassed away\b|\bdeceased\b|\bhas died\b",
@@ -271,7 +276,8 @@ def _review_class(text: str, folded: str, answered: str, reading: Reading) -> Re
     if not kindly and (_PHRASE.search(folded) or _FULL_STOP.search(folded)):
         return ReplyClass("optout", 4, "hint")
     of_another_thing = (not reading.marks.isdisjoint("Oo") or "?" in folded) and len(_tokens(folded)) > 3
-    stops = _stops_somewhere(folded, reading) and "message of an order" not in marks_of_message(answered)
+    of_order = "message of an order" in marks_of_message(answered) and not named_in("stop", asked.leave)
+    stops = not of_order and _stops_somewhere(folded, reading)
     if not kindly and not of_another_thing and (stops or _looks_like_keyword(text, folded, asked.leave)):
         return ReplyClass("optout", 3, "misspelt")
     if not kindly and _begins_with_asked(normal(text), asked):
@@ -526,6 +532,7 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
             if reading.plain
             and asked.other.isdisjoint(tokens)
             and not _said_of_another_thing(reading, asked, answered)
+            and not _OFF_ANOTHER.search(folded)
             else None
         )
         or _review_class(own, folded, answered, reading)
