@@ -67,7 +67,7 @@ _STAYS = re.compile(
 def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
     """Tell whether someone who has left says so by mistake, or with another mind: "I changed my mind"."""
     stays = reading.kept and _STAYS.search(folded)
-    if not gone or (reading.marks & set("AX") and not stays):
+    if not gone or (reading.marks & set("AX") and "H" not in reading.marks and not stays):
         return False
     return bool(reading.marks & set("Hm") or stays or wants_back(folded))
 
@@ -98,6 +98,12 @@ _UNDOES_STOP = _either(
     r"\b(?:opted out|unsubscribed|opt out|unsubscribe)\b.{0,25}\b(?:by (?:mistake|accident)|accidental)",
     r"\b(?:did ?n'?t|did not|never) mean to (?:\w+ )?(?:stop|unsub\w*|leave|opt ?out|quit)\b",
 )
+_IN_AGAIN = _either(
+    r"\b(?:count me in|i want in|opt(?: me)? ?in|let me (?:back )?(?:on|in))\b.{0,20}\bagain\b",
+    r"\blet me back (?:on|in|into|onto)\b.{0,12}\b(?:list|texts?)\b|\bbe re[ -]?added\b",
+    r"(?<!don't )(?<!not )(?<!dont )(?<!never )\b(?:keep me|stay) subscribed\b",
+)
+_AROUND_START = _words("me, again, back, please, pls, plz, up, it, now, texts, text, msgs, messages, sms")
 # "My son texted stop, I still want them": what stopped is missed.
 _MISSES = re.compile(
     r"\b(?:still|do) want (?:them|these|the|your|to get|to receive)\b"
@@ -159,6 +165,13 @@ def _near_joining(word: str) -> bool:
     return near_start or any(near_word(word, whole) for whole in ("subscribe", "resubscribe"))
 
 
+def _starts_misspelt(folded: str) -> bool:
+    """Tell whether a text is "start me", "subscibe again": a misspelt word of coming back and little else."""
+    words = words_of(folded)
+    rest = [word for word in words if word not in _AROUND_START]
+    return 1 < len(words) < 5 and len(rest) == 1 and (rest[0] == "optin" or _near_joining(rest[0]))
+
+
 def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: str) -> bool:
     """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
     if reading.marks & set("OGSUDFCX"):
@@ -170,7 +183,7 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: s
         return False
     if said in _RESUMING or _near_joining(said):
         return True
-    if said in _COMING_BACK and not answered:
+    if _IN_AGAIN.search(folded) or _starts_misspelt(folded) or (said in _COMING_BACK and not answered):
         return True
     leaver_says = _JOINING | _SIGNING_UP | _COMING_BACK
     return asked.gone and (said in leaver_says or near_word(said, "start"))
