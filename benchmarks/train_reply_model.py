@@ -83,7 +83,9 @@ def main() -> None:
     weigh = np.where(undecided, UNDECIDED, 1.0)
     left_out = left_out_scores(x, y, weigh, learned, frame["hand"])
     reached, limits, hints = np.zeros(len(y), bool), [], frame["hinted"].to_numpy()
-    print(f"{learned.sum()} replies, rules leave {undecided.mean():.0%}; by models that had not seen the hand:")
+    print(
+        f"{learned.sum()} replies, rules leave {undecided.mean():.0%}; by models that had not seen the hand:"
+    )
     for name, rows, share in (("some", hints, SHARE), ("no", ~hints, SHARE_UNHINTED)):
         left = undecided & rows & learned
         limit = float(np.quantile(left_out[left & (y == 0)], 1 - share))

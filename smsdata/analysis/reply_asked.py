@@ -176,7 +176,8 @@ def words_asked(message: str) -> WordsAsked:
     folded = fold(message)
     shorthand = {fold(word) for word in _matched_words((_LEAVE_SHORTHAND,), message)}
     leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
-    named, other, unclear, unread, back, gone = _named_words(message)
+    words, gone = _named_words(message)
+    named, other, unclear, unread, back = (words[use] for use in _USES)
     named -= _NEVER_LEAVING
     loose = frozenset(word for word in named if _CASELESS.search(word) and not _pointed_at(word, message))
     leave |= named - loose
@@ -240,10 +241,11 @@ _BEFORE_VERB = re.compile(
 )
 _NO_WORDS = frozenset({"sms", "mms", "qc", "ok", "url", "id"})
 _UNKNOWN_WORDS = 4  # more of them, and an instruction is about something that nobody has read
+_CARRIER_WORDS = _words("stop, end, quit, cancel, unsubscribe, stopall, optout, revoke")
 _OR = _words(
-    "or, oder, o, ou, of, eller, или, lub, albo, nebo, alebo, vagy, sau, ή, veya, ya da, یا, या, ya, au, atau",
-    "hoac, 或, 或者, または, か, 또는, 혹은, tai, või, arba, vai, ali, ili, або, чи, או, أو, او, হয়, বা, அல்லது, ਜਾਂ",
-    "หรือ, perbo, o kaya, ose, edo, /",
+    "or, oder, o, ou, of, eller, или, lub, albo, nebo, alebo, vagy, sau, ή, veya, ya da, یا, या, ya, au",
+    "atau, hoac, 或, 或者, または, か, 또는, 혹은, tai, või, arba, vai, ali, ili, або, чи, או, أو, او, বা",
+    "அல்லது, ਜਾਂ, หรือ, o kaya, ose, edo, /",
 )
 
 
@@ -275,10 +277,12 @@ class _Named:
         return any(len(word) > 5 and skeleton(word) in keywords for word in words_of(folded))
 
     def stops_more(self, codes: list[str]) -> bool:
-        """Tell whether what stops may be no messages: "STOP if he has to stop at the church", "STOP or GO"."""
+        """Tell whether what stops may be no messages: "STOP if he has to stop there", "STOP or GO"."""
         if any(set(code) & set("UXAMRLJ") for code in codes):
             return False
-        choice = self.either and not all(skeleton(word) in lexicon().bare["K"] for word in self.plain)
+        choice = self.either and not all(
+            word in _CARRIER_WORDS or skeleton(word) in lexicon().bare["K"] for word in self.plain
+        )
         return choice or any(code.count(".") > _UNKNOWN_WORDS for code in codes)
 
     def cancels(self, codes: list[str]) -> bool:
@@ -317,13 +321,13 @@ def _use_of(named: _Named, codes: list[str], *, gone: bool, offered: bool) -> st
     return "unread" if named.plain and len(words_of(normal(named.clause))) > _UNKNOWN_WORDS else ""
 
 
-def _named_words(message: str) -> tuple[*tuple[frozenset[str], ...], bool]:
-    """Give the words that stand out: for leaving, for something else, for an unknown purpose, not understood.
+# What words are for: leaving, something else, an unknown purpose, one that was not understood, coming back.
+_USES = ("leave", "other", "unclear", "unread", "back")
 
-    For coming back; and whether one has left.
-    """
-    uses = ("leave", "other", "unclear", "unread", "back", "")
-    words: dict[str, set[str]] = {use: set() for use in uses}
+
+def _named_words(message: str) -> tuple[dict[str, frozenset[str]], bool]:
+    """Give the words that stand out, by what they are for; and whether one has left."""
+    words: dict[str, set[str]] = {use: set() for use in (*_USES, "")}
     gone, of_list, calls = False, False, set[str]()
     for sentence in _paired(_SENTENCE.split(message)):
         offered = False
@@ -343,8 +347,9 @@ def _named_words(message: str) -> tuple[*tuple[frozenset[str], ...], bool]:
         words["other"] -= calls
         words["unclear"] -= calls
     back = words["back"] - {word for word in words["leave"] if not _CASELESS.search(word)} - {"help", "info"}
-    leave, other, unclear, unread = (frozenset(words[use]) for use in uses[:4])
-    return leave - back, other, unclear, unread, frozenset(back), gone or bool(back)
+    words["leave"] -= back
+    words["back"] = back
+    return {use: frozenset(found) for use, found in words.items()}, gone or bool(back)
 
 
 def _pointed_at(word: str, message: str) -> bool:
@@ -396,7 +401,7 @@ def _standing_out(sentence: str) -> _Named:
         if match[1] or capital or number or (match.span() in sent and _CASELESS.search(word)):
             plain.add(fold(word.strip()))
             between = unmarked[spans[-1][1] : match.start()] if spans else ""
-            either |= fold(between.strip(' "\'“”„«»「」')) in _OR
+            either |= fold(between.strip(" \"'“”„«»「」")) in _OR
             spans.append(match.span())
             if before and before.isupper():
                 plain.add(fold(f"{before} {word}"))

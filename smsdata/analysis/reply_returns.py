@@ -60,7 +60,8 @@ def _answers_with_return(folded: str, asked: WordsAsked) -> bool:
 
 
 _STAYS = re.compile(
-    r"\b(?:do ?n'?t|do not|never) (?:\w+ )?(?:stop|remove|delete|unsubscribe|drop|cut|opt|take (?:me|us) off)\b"
+    r"\b(?:do ?n'?t|do not|never) (?:\w+ )?"
+    r"(?:stop|remove|delete|unsubscribe|drop|cut|opt|take (?:me|us) off)\b"
 )
 
 
@@ -102,6 +103,10 @@ _IN_AGAIN = _either(
     r"\b(?:count me in|i want in|opt(?: me)? ?in|let me (?:back )?(?:on|in))\b.{0,20}\bagain\b",
     r"\blet me back (?:on|in|into|onto)\b.{0,12}\b(?:list|texts?)\b|\bbe re[ -]?added\b",
     r"(?<!don't )(?<!not )(?<!dont )(?<!never )\b(?:keep me|stay) subscribed\b",
+    r"^\W*(?:yes )?(?:start|begin|resume|restart)(?: sending| texting)?(?: (?:them|texts))? again\b.{0,12}$",
+    r"\b(?:start|begin|resume|restart) (?:sending|texting)\b.{0,20}\bagain\b",
+    r"^\W*(?:i (?:do )?|pl(?:ea)?se? )?(?:want )?back in\W*(?:please|pls|plz)?\W*$",
+    r"^\W*re-?activate(?: me)?(?: again)?\W*$",
 )
 _AROUND_START = _words("me, again, back, please, pls, plz, up, it, now, texts, text, msgs, messages, sms")
 # "My son texted stop, I still want them": what stopped is missed.
@@ -112,7 +117,13 @@ _MISSES = re.compile(
     r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
 )
 _MISSES_NOT = re.compile(r"\b(?:no longer|not|never) want\b|n'?t want\b|\bgood\b|\bfinally\b|\bthank")
-_RESTARTS = re.compile(r"\b(?:restart|resume|re-?activate|re-?enable|re-?instate|resub\w*|re-?join|re-?enrol+)\b")
+_OF_ANOTHER_TIME = re.compile(
+    r"\d ?(?:am|pm|h|uhr)\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b"
+    r"|\b(?:tomorrow|schedule|gym|roster|squad|team)\b"
+)
+_RESTARTS = re.compile(
+    r"\b(?:restart|resume|re-?activate|re-?enable|re-?instate|resub\w*|re-?join|re-?enrol+)\b"
+)
 _ANOTHER_CANCELLED = re.compile(r"^\W*cancel\b")  # "Cancel it. I still want the reminders": no list was left
 _JOINS_NOT = _either(
     r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease|gone|away)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
@@ -176,7 +187,8 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: s
     """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
     if reading.marks & set("OGSUDFCX"):
         return False
-    if _JOINS.search(folded) and not _JOINS_NOT.search(folded) and not _CONSENT_GONE.search(folded):
+    not_these = _JOINS_NOT.search(folded) or _CONSENT_GONE.search(folded) or _OF_ANOTHER_TIME.search(folded)
+    if _JOINS.search(folded) and not not_these:
         return True
     said = " ".join(word for word in words_of(folded) if skeleton(word) not in lexicon().bare["Z"])
     if said in asked.leave:
@@ -208,6 +220,14 @@ def _refuses(folded: str) -> bool:
     return any(re.search("N.?J", code) for code in codes)
 
 
+def _of_messages(folded: str) -> bool:
+    """Tell whether it may be messages that someone wants back: "put me back", but not on the 9am."""
+    if _OF_ANOTHER_TIME.search(folded) or _refuses(folded):
+        return False
+    codes = [code for clause in own_clauses(folded) for code in concepts(clause).values()]
+    return any("J" in code and "O" not in code and "o" not in code for code in codes)
+
+
 def _names_return(folded: str) -> bool:
     return bool(concepts(folded, only="Ij"))
 
@@ -220,16 +240,19 @@ def _names_keyword(folded: str) -> bool:
 
 def _signs_up(reading: Reading, folded: str) -> bool:
     """Tell whether one clause wishes to receive messages, in any language: "chcę dostawać wasze promocje"."""
-    if reading.plain or reading.marred or reading.kept or reading.marks & set("ANSUDXCFGOHw"):
+    said = reading.marks
+    if said.isdisjoint("Ma") or said.isdisjoint("WV") or not said.isdisjoint("ANSUDXCFGOHw"):
         return False
     for clause in own_clauses(folded):
         joins = concepts(clause, only="j")
         for language, code in concepts(clause).items():
+            if language == "en":  # has phrases of its own
+                continue
             joined = len(joins.get(language, "")) > joins.get(language, "").count(".")
             if "M" not in code and not ("a" in code and joined):
                 continue
             gets = "W" in code and (joined or _GETS.search(code) or _WANTED.search(code))
-            if gets or ("V" in code and joined and "?" not in folded and language != "en"):
+            if gets or ("V" in code and joined and "?" not in folded):
                 return True
     return False
 
@@ -270,7 +293,9 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         return True
     if (gone or not answered) and _signs_up(reading, folded):
         return True
-    misses = _MISSES.search(folded) and not _MISSES_NOT.search(folded) and not _ANOTHER_CANCELLED.search(folded)
+    misses = (
+        _MISSES.search(folded) and not _MISSES_NOT.search(folded) and not _ANOTHER_CANCELLED.search(folded)
+    )
     if misses or _says_start(folded, reading):
         return True
     if reading.marks & set("AXC") or "question" in reading.marks:
@@ -280,7 +305,9 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         gone or back or bool(reading.marks & set("SUm")) or _names_return(folded) or _names_keyword(folded)
     )
     once_more = (
-        back and (gone or bool(reading.marks & set("LMUP"))) and (gone or not reading.marks & set("NF"))
+        back
+        and (gone or bool(reading.marks & set("LMUP")))
+        and (gone or (not reading.marks & set("NF") and not _OF_ANOTHER_TIME.search(folded)))
     )
     after_leaving = gone and _comes_back(folded, answered)
     restarts = gone and _RESTARTS.search(folded) and not reading.marks & set("NSUX")
@@ -291,5 +318,5 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         and "?" not in folded
         and not reading.marks & set("NFSD")
     )
-    again = "J" in reading.marks and not _REFUSED_RETURN.search(folded) and (gone or not _refuses(folded))
+    again = "J" in reading.marks and not _REFUSED_RETURN.search(folded) and (gone or _of_messages(folded))
     return bool(again or undoes or once_more or after_leaving or wishes or restarts)

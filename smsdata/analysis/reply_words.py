@@ -178,7 +178,7 @@ _FULL_STOP = re.compile(r"^\W*full stop\W*$")
 # "Take us off the 7pm", and of no list.
 _OFF_ANOTHER = re.compile(
     r"\b(?:take|get|cross) (?:me|us) (?:off|out of) (?:speaker|(?:the|that) "
-    r"(?!(?:\w+ ){0,2}(?:list|lists|mailing|texts?|sms|database|system|messages|marketing|thing|chain|group)\b))"
+    r"(?!(?:\w+ ){0,2}(?:lists?|mailing|texts?|sms|database|system|messages|marketing|thing|chain|group)\b))"
 )
 _WRONG_PERSON = _any(
     r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
@@ -265,36 +265,46 @@ def _wrong_person(text: str, folded: str) -> bool:
 
 
 def _review_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
-    asked = words_asked(answered)
     if _cancels_another_thing(reading, answered):
         return None
     if (reading.marred or reading.plain) and not reading.kept:
         return ReplyClass("optout", 4, reading.marred or reading.plain)
     if _wrong_person(text, folded) or "w" in reading.marks:
         return ReplyClass("wrong_person", 4, "wrong person")
-    kindly = (reading.kept or _MEANT_KINDLY.search(folded)) and not _FULL_STOP.search(folded)
-    if not kindly and (_PHRASE.search(folded) or _FULL_STOP.search(folded)):
+    if not (reading.kept or _MEANT_KINDLY.search(folded)) or _FULL_STOP.search(folded):
+        unkind = _unkind_class(text, folded, answered, reading)
+        if unkind is not None:
+            return unkind
+    return ReplyClass("optout", 4, "model") if _model_says(folded, normal(text), answered, reading) else None
+
+
+def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
+    """Look for hints and keywords in a reply that says nothing to the contrary."""
+    asked = words_asked(answered)
+    if _PHRASE.search(folded) or _FULL_STOP.search(folded):
         return ReplyClass("optout", 4, "hint")
     of_another_thing = (not reading.marks.isdisjoint("Oo") or "?" in folded) and len(_tokens(folded)) > 3
     of_order = "message of an order" in marks_of_message(answered) and not named_in("stop", asked.leave)
     stops = not of_order and _stops_somewhere(folded, reading)
-    if not kindly and not of_another_thing and (stops or _looks_like_keyword(text, folded, asked.leave)):
+    if not of_another_thing and (stops or _looks_like_keyword(text, folded, asked.leave)):
         return ReplyClass("optout", 3, "misspelt")
-    if not kindly and _begins_with_asked(normal(text), asked):
+    if _begins_with_asked(normal(text), asked):
         return ReplyClass("optout", 3, "asked, and more")
-    if not kindly and _keyword_in_a_clause(own_clauses(normal(text)), asked):
+    if _keyword_in_a_clause(own_clauses(normal(text)), asked):
         return ReplyClass("optout", 3, "keyword in a clause")
+    return None
+
+
+def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> bool:
+    """Tell whether the model of letters would have a person read it; of a bare yes or no it is not asked."""
     answers = bool(_NO.search(folded) or _YES.search(folded))
     brief = len(_without_politeness(_tokens(folded))) < 3
-    answers = (answers and brief) or bool(_NO_IDIOM.search(folded))
-    if (
-        not answers
-        and (hinted(reading) or len(_tokens(folded)) > 1)
-        and not _MEANT_KINDLY.search(folded)
-        and likely_optout(normal(text), reading.marks | marks_of_message(answered), hinted=hinted(reading))
-    ):
-        return ReplyClass("optout", 4, "model")
-    return None
+    if (answers and brief) or _NO_IDIOM.search(folded) or _MEANT_KINDLY.search(folded):
+        return False
+    hints = hinted(reading)
+    if not hints and len(_tokens(folded)) < 2:
+        return False
+    return likely_optout(plain, reading.marks | marks_of_message(answered), hinted=hints)
 
 
 # -- everything else a reply can be --
