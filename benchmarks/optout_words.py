@@ -1,6 +1,6 @@
 """How well are opt-outs told from other replies? Prints the tables for the labelled replies in tests/data.
 
-Run ``python benchmarks/optout_words.py``; ``--speed`` measures a million replies instead. The corpus in 55
+Run ``python benchmarks/optout_words.py``; ``--speed`` measures a million replies instead. The corpus in 73
 languages is judged on the parts that were held back, left untouched and set aside, beside two baselines: the
 keywords of CTIA and Twilio, and a regular expression as a texting tool might use. Of the older set, rules
 were tuned on the half called "tune"; "test" was set aside; "fresh" was written by another author after the

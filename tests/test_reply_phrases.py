@@ -222,3 +222,115 @@ def test_classify_text_reads_more_wishes_to_come_back(reply: str, message: str) 
 )
 def test_signing_up_is_no_opt_in_to_a_message_of_another_thing(reply: str) -> None:
     assert classify_text(reply, "Win a car! Text JOIN to 555. Reply STOP to opt out").kind != "optin"
+
+
+PURPOSES = [
+    ("STOPP", "Umfrage: Soll die Baustelle gestoppt werden? Antwort STOPP oder WEITER."),
+    ("REMOVE", "Question 3: should we remove the lane? Reply KEEP or REMOVE."),
+    ("STOP", "Busje: de chauffeur is er zo. Antwoord STOP als hij bij de kerk moet stoppen."),
+    ("СТОП", "Бросаем вместе: ответьте СТОП, чтобы начать 21 день без сигарет."),
+    ("STOP", "स्कूल बस: बस पास में है। गेट पर रुकवाने के लिए STOP लिखें।"),
+]
+
+
+@pytest.mark.parametrize(("reply", "message"), PURPOSES)
+def test_classify_text_is_certain_of_no_keyword_whose_purpose_it_did_not_read(
+    reply: str, message: str
+) -> None:
+    found = classify_text(reply, message)
+    assert found.review
+    assert found.sign.startswith("asked for something")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Optique Clair: -50% jusqu'à samedi. STOP au 36111",
+        "Vote Sam Ortiz on Nov 3! Text STOP2END",
+        "Sale! Reply STOP or END to quit",
+        "Аптека Добра: знижка 15%. Відмовитись: СТОП",
+    ],
+)
+def test_classify_text_is_certain_of_stop_beside_a_short_instruction(message: str) -> None:
+    assert classify_text("stop", message).optout_tier in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ("chcę dostawać wasze promocje smsem", ""),
+        ("vorrei iscrivermi agli avvisi sms", ""),
+        ("mujhe offers ke message bhejna shuru karein", ""),
+        ("Join", "Reply JOIN to 55512 to get match-day offers from the Hawks. 4 msgs/month."),
+        ("I opted out by mistake", ""),
+        ("count me in again", ""),
+        ("subscibe again", ""),
+        ("go ahead and restart", "Your number has been taken off our list. To come back send RETURN"),
+        ("ho cambiato idea", "Il tuo numero è stato tolto dalla lista. Per tornare invia RITORNO"),
+        ("hoću nazad", "Vaš broj je uklonjen sa liste. Povratak: pošaljite NAZAD"),
+        ("don't take me off!!", GONE),
+    ],
+)
+def test_classify_text_reads_wishes_to_sign_up_and_minds_changed_in_more_languages(
+    reply: str, message: str
+) -> None:
+    assert classify_text(reply, message).kind == "optin"
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ("STOP I said. You just texted me again!!", GONE),
+        ("I withdraw my consent to receive messages", ""),
+        ("this number doesn't want your messages", ""),
+        ("Cancel it. I still want the reminders though", "Dr Rao: Tue 2:30pm. Reply YES to confirm"),
+        ("quiero volver", "Gimnasio Fénix: vuelve este mes por 19€. Para salir envía SALIR"),
+        ("gửi lại", "Mã của bạn đã hết hạn"),
+        ("have you got my message", ""),
+        ("I'll be back in the office Monday", ""),
+        ("put me back on the 9am", ""),
+        ("undo my booking", ""),
+        ("tekrar gönderir misiniz", ""),
+        ("ولم کنین دیگه", "حراج پاییزه تا ۵۰٪. لغو۱۱"),
+        ("add me to your do not call list", ""),
+    ],
+)
+def test_classify_text_takes_these_for_no_wish_to_return(reply: str, message: str) -> None:
+    assert classify_text(reply, message).kind != "optin"
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ("Ja ek kom, maar geen verdere sms'e nie asseblief", "Jou afspraak is Vrydag 10:00. Antwoord JA."),
+        ("η μητέρα μου δεν θέλει αυτά τα μηνύματα", ""),
+        ("wie melde ich mich ab?", "Apotheke Gesund: 15% auf Vitamine. Keine SMS mehr? Sende GENUG"),
+        ("nebesiųskite", "Vaistinė: -15% vitaminams. Nenorite SMS? Siųskite GANA"),
+        ("naomba kusitisha huduma", "Duka la Dawa: punguzo 15%. Kuacha SMS tuma TOSHA"),
+        ("peidiwch ag anfon negeseuon", "Siop Dewi: 20% i ffwrdd heddiw! Reply STOP to opt out"),
+        ("could i be taken off the sms list please", "Kite Shoes: 25% off. Reply STOP to opt out"),
+        ("what part of stop don't you understand", "Oak Cafe: free muffin. Text STOP to unsubscribe"),
+    ],
+)
+def test_classify_text_sees_opt_outs_in_other_inflections_and_beside_an_answer(
+    reply: str, message: str
+) -> None:
+    assert classify_text(reply, message).optout_tier is not None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "take us off the 7pm and put us down for 8",
+        "take me off the schedule for tomorrow",
+        "don't take me off",
+    ],
+)
+def test_classify_text_is_not_certain_of_what_is_taken_off_another_list(reply: str) -> None:
+    assert classify_text(reply, "Table for 4 on Saturday. Reply C to confirm.").optout_tier not in (1, 2)
+
+
+def test_classify_text_leaves_a_cancelled_appointment_and_a_stop_of_another_thing_alone() -> None:
+    asked = "Подсећамо на термин 15.06 у 12. Одговорите ДА или НЕ."
+    assert classify_text("обришите мој термин", asked).optout_tier is None
+    assert classify_text("Tell Jane to stop raising my taxes", "Vote Jane! STOP=end").optout_tier is None

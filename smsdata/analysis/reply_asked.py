@@ -89,6 +89,7 @@ _LEAVE_ASKED = (
     re.compile(rf"{_VERB}{_TWO_WORDS}{_TO}{_LEAVING}"),
     re.compile(rf"(?:{_VERB}|\bsms\s+|[,;(]\s*){_WORD}(?: to \d{{5,}})?{_TO}{_LEAVING}"),
     re.compile(r"(?:回复?\s*(?P<word>[a-z0-9]+)\s*退[订訂])|(?:退[订訂]\s*回复?\s*(?P<after>[a-z0-9]+))"),
+    re.compile(r"لغو\s*[:：]?\s*(?:عدد )?(?P<word>\d{1,2})\b"),
     re.compile(r"配信(?:停止|解除)\w{0,3}[「『](?P<word>\w+)[」』]"),
 )
 _LEAVE_SHORTHAND = re.compile(
@@ -97,6 +98,10 @@ _LEAVE_SHORTHAND = re.compile(
 _JOIN_ASKED = (
     re.compile(
         rf"{_VERB}{_WORD}{_TO}(?:(?:re)?subscribe|opt[\s-]?in|sign up|suscribirse|receive (?:offers|alerts))"
+    ),
+    re.compile(
+        rf"{_VERB}{_WORD}(?: (?:to|at) \d{{3,8}})?{_TO}(?:get|receive|hear about)\b[^.!?\n]{{0,30}}"
+        r"\b(?:offers|alerts|deals|texts|coupons|updates|promos)\b"
     ),
 )
 _CONFIRM_ASKED = (
@@ -123,6 +128,7 @@ class WordsAsked:
 
     `unclear` are those of `other` of which only that is known. `mentioned` are the words of an instruction
     where letters have no capitals to tell the one that is meant: a reply that is nothing else may be it.
+    `unread` are words of an instruction that says more than was understood: nobody can be certain of them.
     `gone` is whether the message says that its reader has opted out.
     """
 
@@ -132,6 +138,7 @@ class WordsAsked:
     decline: frozenset[str]
     other: frozenset[str]
     unclear: frozenset[str]
+    unread: frozenset[str]
     mentioned: frozenset[str]
     gone: bool
 
@@ -169,7 +176,8 @@ def words_asked(message: str) -> WordsAsked:
     folded = fold(message)
     shorthand = {fold(word) for word in _matched_words((_LEAVE_SHORTHAND,), message)}
     leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
-    named, other, unclear, back, gone = _named_words(message)
+    words, gone = _named_words(message)
+    named, other, unclear, unread, back = (words[use] for use in _USES)
     named -= _NEVER_LEAVING
     loose = frozenset(word for word in named if _CASELESS.search(word) and not _pointed_at(word, message))
     leave |= named - loose
@@ -183,6 +191,7 @@ def words_asked(message: str) -> WordsAsked:
         decline=_matched_words(_DECLINE_ASKED, folded) - leave,
         other=frozenset(other),
         unclear=frozenset(unclear),
+        unread=frozenset(unread - leave - back),
         mentioned=loose - other,
         gone=gone,
     )
@@ -198,7 +207,7 @@ _STANDS_OUT = re.compile(
 )
 _CASELESS = re.compile(r"[\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LEAVES = re.compile(
-    r"[UXA]|F.{0,3}M|M.{0,3}F|S.{0,2}[MV]|[MV].{0,2}S|S.{0,2}$|D|N.{0,3}[RVMWE]|M.{0,3}N|E.{0,2}[MR]|[RM].{0,2}E"
+    r"[UXA]|F.{0,3}M|M.{0,3}F|S.{0,2}[MV]|[MV].{0,2}S|S.?$|D|N.{0,3}[RVMWE]|M.{0,3}N|E.{0,2}[MR]|[RM].{0,2}E"
 )
 _STAYS = re.compile(r"[OG]")
 _GONE = re.compile(r"[UJXA]|D.?[PL]|L.{0,2}D|N.{0,3}M|M.{0,2}N|S.?M|EM")
@@ -231,6 +240,13 @@ _BEFORE_VERB = re.compile(
     )
 )
 _NO_WORDS = frozenset({"sms", "mms", "qc", "ok", "url", "id"})
+_UNKNOWN_WORDS = 4  # more of them, and an instruction is about something that nobody has read
+_CARRIER_WORDS = _words("stop, end, quit, cancel, unsubscribe, stopall, optout, revoke")
+_OR = _words(
+    "or, oder, o, ou, of, eller, или, lub, albo, nebo, alebo, vagy, sau, ή, veya, ya da, یا, या, ya, au",
+    "atau, hoac, 或, 或者, または, か, 또는, 혹은, tai, või, arba, vai, ali, ili, або, чи, או, أو, او, বা",
+    "அல்லது, ਜਾਂ, หรือ, o kaya, ose, edo, /",
+)
 
 
 @dataclass(frozen=True)
@@ -240,6 +256,7 @@ class _Named:
     clause: str
     plain: frozenset[str]
     loose: frozenset[str]
+    either: bool = False  # two words to choose from, and nothing between them but "or"
 
     def codes(self) -> list[str]:
         """Give the concepts of the clause without the words that stand out plainly."""
@@ -259,6 +276,15 @@ class _Named:
         keywords = lexicon().bare["K"]
         return any(len(word) > 5 and skeleton(word) in keywords for word in words_of(folded))
 
+    def stops_more(self, codes: list[str]) -> bool:
+        """Tell whether what stops may be no messages: "STOP if he has to stop there", "STOP or GO"."""
+        if any(set(code) & set("UXAMRLJ") for code in codes):
+            return False
+        choice = self.either and not all(
+            word in _CARRIER_WORDS or skeleton(word) in lexicon().bare["K"] for word in self.plain
+        )
+        return choice or any(code.count(".") > _UNKNOWN_WORDS for code in codes)
+
     def cancels(self, codes: list[str]) -> bool:
         """Tell whether it cancels, and no messages: of an appointment, once another word confirms it."""
         return _CANCELS.search(normal(self.clause)) is not None and not any(
@@ -268,6 +294,7 @@ class _Named:
     def tells(self, codes: list[str]) -> bool:
         """Tell whether it says that the reader has left, rather than how to leave."""
         asks = bool(self.plain) or (self.loose and any("V" in code for code in codes))
+        asks = asks or len(words_of(normal(self.clause))) < 2
         return not asks and any(_GONE.search(code) for code in codes)
 
 
@@ -284,32 +311,45 @@ def _use_of(named: _Named, codes: list[str], *, gone: bool, offered: bool) -> st
     if offered and named.plain and named.cancels(codes):
         return "unclear"
     if named.leads_out(codes) and "g" not in told and not (gone and named.plain):
-        return "leave"
+        return "unclear" if "l" not in told and named.plain and named.stops_more(codes) else "leave"
     if gone:
         return "back"
-    return "unclear" if len(named.plain) == 1 and _PURPOSE.search(fold(named.clause)) else ""
+    if named.either and "l" not in told and named.stops_more(codes):
+        return "unclear"
+    if len(named.plain) == 1 and _PURPOSE.search(fold(named.clause)):
+        return "unclear"
+    return "unread" if named.plain and len(words_of(normal(named.clause))) > _UNKNOWN_WORDS else ""
 
 
-def _named_words(message: str) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], bool]:
-    """Give the words that stand out: for leaving, for something else, for an unknown purpose.
+# What words are for: leaving, something else, an unknown purpose, one that was not understood, coming back.
+_USES = ("leave", "other", "unclear", "unread", "back")
 
-    For coming back; and whether one has left.
-    """
-    words: dict[str, set[str]] = {use: set() for use in ("leave", "other", "unclear", "back", "")}
-    gone = False
+
+def _named_words(message: str) -> tuple[dict[str, frozenset[str]], bool]:
+    """Give the words that stand out, by what they are for; and whether one has left."""
+    words: dict[str, set[str]] = {use: set() for use in (*_USES, "")}
+    gone, of_list, calls = False, False, set[str]()
     for sentence in _paired(_SENTENCE.split(message)):
         offered = False
         for named in _clauses_with_words(sentence):
             codes = named.codes()
             use = _use_of(named, codes, gone=gone, offered=offered)
-            words[use] |= named.plain if use == "unclear" else named.plain | named.loose
+            words[use] |= named.plain if use in ("unclear", "unread") else named.plain | named.loose
             offered |= use == "other" and bool(named.plain | named.loose)
             told = told_in(normal(named.clause))
             tells = "g" in told or ("l" not in told and named.tells(codes))
             gone |= tells and "?" not in sentence
+            of_list |= not named.plain and any("L" in code for code in codes)
+            calls |= named.plain if "r" in told else set()
+    if of_list and calls and not gone and not words["leave"]:  # "off our list. To come back send RETURN"
+        gone = True
+        words["back"] |= calls
+        words["other"] -= calls
+        words["unclear"] -= calls
     back = words["back"] - {word for word in words["leave"] if not _CASELESS.search(word)} - {"help", "info"}
-    leave, other, unclear = (frozenset(words[use]) for use in ("leave", "other", "unclear"))
-    return leave - back, other, unclear, frozenset(back), gone or bool(back)
+    words["leave"] -= back
+    words["back"] = back
+    return {use: frozenset(found) for use, found in words.items()}, gone or bool(back)
 
 
 def _pointed_at(word: str, message: str) -> bool:
@@ -338,6 +378,8 @@ def _clauses_with_words(sentence: str) -> list[_Named]:
     """Give the sentence and the words that stand out; its clauses where more than one has such a word."""
     clauses = [_standing_out(clause) for clause in _NEXT_ONE.split(sentence)]
     several = len(clauses) > 1 and all(clause.plain for clause in clauses)
+    if several and any(all(map(str.isdigit, c.plain)) for c in clauses[1:]):
+        several = all(word.isdigit() for clause in clauses for word in clause.plain)
     return clauses if several else [_standing_out(sentence)]
 
 
@@ -346,6 +388,7 @@ def _standing_out(sentence: str) -> _Named:
     plain: set[str] = set()
     loose: set[str] = set()
     spans: list[tuple[int, int]] = []
+    either = False
     unmarked = _without_marks(sentence)
     sent = {match.span(1) for match in _beside_verbs(unmarked)}
     before = ""
@@ -357,6 +400,8 @@ def _standing_out(sentence: str) -> _Named:
         number = word.isdigit() and len(word) <= 2 and not _beside_a_sign(unmarked, match)
         if match[1] or capital or number or (match.span() in sent and _CASELESS.search(word)):
             plain.add(fold(word.strip()))
+            between = unmarked[spans[-1][1] : match.start()] if spans else ""
+            either |= fold(between.strip(" \"'“”„«»「」")) in _OR
             spans.append(match.span())
             if before and before.isupper():
                 plain.add(fold(f"{before} {word}"))
@@ -366,7 +411,7 @@ def _standing_out(sentence: str) -> _Named:
     rest = unmarked
     for start, end in reversed(spans):
         rest = f"{rest[:start]} {rest[end:]}"
-    return _Named(rest, frozenset(plain), frozenset(loose))
+    return _Named(rest, frozenset(plain), frozenset(loose), either)
 
 
 def _beside_a_sign(text: str, number: re.Match[str]) -> bool:

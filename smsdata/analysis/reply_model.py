@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from zlib import crc32
 
@@ -19,6 +20,7 @@ _WEIGHTS = Path(__file__).with_name("reply_model.npz")
 _SHORTEST, _LONGEST = 2, 5
 _READ = 160  # letters of a reply that are looked at
 _REMEMBERED = 1 << 18
+_ASKING = frozenset("?？؟")
 
 
 class _Buckets(dict[str, int]):
@@ -56,7 +58,20 @@ def buckets_of(folded: str, marks: Iterable[str]) -> tuple[frozenset[int], froze
         for start in range(len(data) - size + 1)
     }
     letters = frozenset(map(_BUCKET_OF.__getitem__, grams))
-    return letters, frozenset(_BUCKET_OF[f"\0{mark}"] for mark in marks) - letters
+    return letters, frozenset(_BUCKET_OF[f"\0{mark}"] for mark in _with_pairs(folded, marks)) - letters
+
+
+def _with_pairs(folded: str, marks: Iterable[str]) -> set[str]:
+    """Give the marks, and two at a time: concepts, a concept and the message, a concept and a question."""
+    signs = set(marks)
+    concepts = sorted(mark for mark in signs if len(mark) == 1)
+    around = [mark for mark in signs if mark.startswith("message ")]
+    if not _ASKING.isdisjoint(folded):
+        around.append("asks")
+        signs.add("asks")
+    signs.update(map("".join, combinations(concepts, 2)))
+    signs.update(concept + other for concept in concepts for other in around)
+    return signs
 
 
 @cache

@@ -101,6 +101,11 @@ class _Entry:
     concept: str
     rank: int
 
+    def second(self) -> str | None:
+        """Give the second word if it has to stand as it is."""
+        begins_only = self.open_end and len(self.words) == 2
+        return None if begins_only or len(self.words) < 2 else self.words[1]
+
     def fits(self, tokens: tuple[str, ...], start: int) -> bool:
         """Tell whether the words stand at this place."""
         end = start + len(self.words)
@@ -165,10 +170,11 @@ def _entries() -> list[tuple[str, str, str]]:
 
 
 @lru_cache(maxsize=200_000)
-def _begun_by(token: str, only: str) -> tuple[tuple[str, int, str, _Entry | None], ...]:
+def _begun_by(token: str, only: str) -> tuple[tuple[str, int, str, _Entry | None, str | None], ...]:
     """Give language, width and concept of the entries whose first word is, or begins, this token.
 
-    The longest and then the first named first; with the entry where more words have to be compared.
+    The longest and then the first named first; with the entry where more words have to be compared, and the
+    second of them, so that most need no closer look.
     """
     words = lexicon()
     entries = list(words.exact.get(token, ()))
@@ -176,7 +182,9 @@ def _begun_by(token: str, only: str) -> tuple[tuple[str, int, str, _Entry | None
         entries += words.stems.get(token[:length], ())
     entries = [entry for entry in entries if (entry.concept in only if only else entry.concept not in _ALONE)]
     entries.sort(key=lambda e: (-len(e.words), e.open_end, -len(e.words[-1]), e.rank))
-    return tuple((e.language, len(e.words), e.concept, e if len(e.words) > 1 else None) for e in entries)
+    return tuple(
+        (e.language, len(e.words), e.concept, e if len(e.words) > 1 else None, e.second()) for e in entries
+    )
 
 
 def concepts(folded: str, *, only: str = "") -> dict[str, str]:
@@ -205,7 +213,10 @@ def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     codes: dict[str, str] = {}
     ends: dict[str, int] = {}
     for start, token in enumerate(tokens):
-        for language, width, concept, entry in _begun_by(token, only):
+        following = tokens[start + 1] if start + 1 < len(tokens) else ""
+        for language, width, concept, entry, second in _begun_by(token, only):
+            if second is not None and second != following:
+                continue
             end = ends.get(language, 0)
             if end <= start and (entry is None or entry.fits(tokens, start)):
                 codes[language] = codes.get(language, "") + "." * (start - end) + concept

@@ -59,15 +59,21 @@ def _answers_with_return(folded: str, asked: WordsAsked) -> bool:
     return any(named_in(word, asked.join) for word in words) or any(folded.startswith(n) for n in unspaced)
 
 
-_STAYS = re.compile(r"\b(?:do ?n'?t|do not|never) (?:\w+ )?(?:stop|remove|delete|unsubscribe|drop|cut|opt)\b")
+_STAYS = re.compile(
+    r"\b(?:do ?n'?t|do not|never) (?:\w+ )?"
+    r"(?:stop|remove|delete|unsubscribe|drop|cut|opt|take (?:me|us) off)\b"
+)
 
 
 def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
     """Tell whether someone who has left says so by mistake, or with another mind: "I changed my mind"."""
     stays = reading.kept and _STAYS.search(folded)
-    return gone and bool(reading.marks & set("Hm") or stays or wants_back(folded))
+    if not gone or (reading.marks & set("AX") and "H" not in reading.marks and not stays):
+        return False
+    return bool(reading.marks & set("Hm") or stays or wants_back(folded))
 
 
+_STOPPED_BEFORE = re.compile(r"^\W*(?:stop|unsubscribe)\b.{0,12}\b(?:said|again|already|means)\b")
 _TEXTS = (
     r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
     r"|coupons|specials|notifications)\b"
@@ -89,8 +95,20 @@ _UNDOES_STOP = _either(
     r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:was ?n'?t (?:for you|me|meant)|not meant|not for you)",
     r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:by (?:mistake|accident)|a mistake|an accident|in error)",
     r"\bchanged my mind about (?:stopping|leaving|unsub\w*)",
+    r"\b(?:un)?block(?:ed)? (?:you|u|ur|your|this|these|the)\b.{0,20}\bby (?:mistake|accident)\b",
+    r"\b(?:opted out|unsubscribed|opt out|unsubscribe)\b.{0,25}\b(?:by (?:mistake|accident)|accidental)",
     r"\b(?:did ?n'?t|did not|never) mean to (?:\w+ )?(?:stop|unsub\w*|leave|opt ?out|quit)\b",
 )
+_IN_AGAIN = _either(
+    r"\b(?:count me in|i want in|opt(?: me)? ?in|let me (?:back )?(?:on|in))\b.{0,20}\bagain\b",
+    r"\blet me back (?:on|in|into|onto)\b.{0,12}\b(?:list|texts?)\b|\bbe re[ -]?added\b",
+    r"(?<!don't )(?<!not )(?<!dont )(?<!never )\b(?:keep me|stay) subscribed\b",
+    r"^\W*(?:yes )?(?:start|begin|resume|restart)(?: sending| texting)?(?: (?:them|texts))? again\b.{0,12}$",
+    r"\b(?:start|begin|resume|restart) (?:sending|texting)\b.{0,20}\bagain\b",
+    r"^\W*(?:i (?:do )?|pl(?:ea)?se? )?(?:want )?back in\W*(?:please|pls|plz)?\W*$",
+    r"^\W*re-?activate(?: me)?(?: again)?\W*$",
+)
+_AROUND_START = _words("me, again, back, please, pls, plz, up, it, now, texts, text, msgs, messages, sms")
 # "My son texted stop, I still want them": what stopped is missed.
 _MISSES = re.compile(
     r"\b(?:still|do) want (?:them|these|the|your|to get|to receive)\b"
@@ -99,9 +117,18 @@ _MISSES = re.compile(
     r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
 )
 _MISSES_NOT = re.compile(r"\b(?:no longer|not|never) want\b|n'?t want\b|\bgood\b|\bfinally\b|\bthank")
+_OF_ANOTHER_TIME = re.compile(
+    r"\d ?(?:am|pm|h|uhr)\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b"
+    r"|\b(?:tomorrow|schedule|gym|roster|squad|team)\b"
+)
+_RESTARTS = re.compile(
+    r"\b(?:restart|resume|re-?activate|re-?enable|re-?instate|resub\w*|re-?join|re-?enrol+)\b"
+)
+_ANOTHER_CANCELLED = re.compile(r"^\W*cancel\b")  # "Cancel it. I still want the reminders": no list was left
 _JOINS_NOT = _either(
     r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease|gone|away)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
 )
+_CONSENT_GONE = re.compile(r"\b(?:withdraw\w*|withdrew|revok\w+|retract\w*|cancel\w*|rescind\w*)\b")
 # By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
 _JOINING = _words(
     "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
@@ -120,6 +147,8 @@ _RESUMING = _words(
     "resume texts, turn on texts, unblock, unblock me, begin sending again, enable notifications",
     "let me back on",
 )
+# To want to receive messages; and, where the verb comes last, messages that are wanted.
+_GETS, _WANTED = re.compile(r"W.{0,3}R|R.{0,4}W"), re.compile(r"M.{0,3}W.?$")
 _WISH_AGAIN = frozenset({"da", "no", "sv", "nl", "de", "it", "fr", "es", "pt"})
 """Languages that say "no more" with another word than "again"."""
 
@@ -147,18 +176,26 @@ def _near_joining(word: str) -> bool:
     return near_start or any(near_word(word, whole) for whole in ("subscribe", "resubscribe"))
 
 
+def _starts_misspelt(folded: str) -> bool:
+    """Tell whether a text is "start me", "subscibe again": a misspelt word of coming back and little else."""
+    words = words_of(folded)
+    rest = [word for word in words if word not in _AROUND_START]
+    return 1 < len(words) < 5 and len(rest) == 1 and (rest[0] == "optin" or _near_joining(rest[0]))
+
+
 def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: str) -> bool:
     """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
     if reading.marks & set("OGSUDFCX"):
         return False
-    if _JOINS.search(folded) and not _JOINS_NOT.search(folded):
+    not_these = _JOINS_NOT.search(folded) or _CONSENT_GONE.search(folded) or _OF_ANOTHER_TIME.search(folded)
+    if _JOINS.search(folded) and not not_these:
         return True
     said = " ".join(word for word in words_of(folded) if skeleton(word) not in lexicon().bare["Z"])
     if said in asked.leave:
         return False
     if said in _RESUMING or _near_joining(said):
         return True
-    if said in _COMING_BACK and not answered:
+    if _IN_AGAIN.search(folded) or _starts_misspelt(folded) or (said in _COMING_BACK and not answered):
         return True
     leaver_says = _JOINING | _SIGNING_UP | _COMING_BACK
     return asked.gone and (said in leaver_says or near_word(said, "start"))
@@ -183,6 +220,14 @@ def _refuses(folded: str) -> bool:
     return any(re.search("N.?J", code) for code in codes)
 
 
+def _of_messages(folded: str) -> bool:
+    """Tell whether it may be messages that someone wants back: "put me back", but not on the 9am."""
+    if _OF_ANOTHER_TIME.search(folded) or _refuses(folded):
+        return False
+    codes = [code for clause in own_clauses(folded) for code in concepts(clause).values()]
+    return any("J" in code and "O" not in code and "o" not in code for code in codes)
+
+
 def _names_return(folded: str) -> bool:
     return bool(concepts(folded, only="Ij"))
 
@@ -191,6 +236,25 @@ def _names_keyword(folded: str) -> bool:
     """Tell whether a text has a keyword of leaving, of any language: "I sent BAJA by mistake"."""
     named = [skeleton(word) for word in words_of(folded) if len(word) > 2 and word not in _ALSO_OF_OTHERS]
     return not lexicon().bare["K"].isdisjoint(named) or any(word.startswith("stop") for word in named)
+
+
+def _signs_up(reading: Reading, folded: str) -> bool:
+    """Tell whether one clause wishes to receive messages, in any language: "chcę dostawać wasze promocje"."""
+    said = reading.marks
+    if said.isdisjoint("Ma") or said.isdisjoint("WV") or not said.isdisjoint("ANSUDXCFGOHw"):
+        return False
+    for clause in own_clauses(folded):
+        joins = concepts(clause, only="j")
+        for language, code in concepts(clause).items():
+            if language == "en":  # has phrases of its own
+                continue
+            joined = len(joins.get(language, "")) > joins.get(language, "").count(".")
+            if "M" not in code and not ("a" in code and joined):
+                continue
+            gets = "W" in code and (joined or _GETS.search(code) or _WANTED.search(code))
+            if gets or ("V" in code and joined and "?" not in folded):
+                return True
+    return False
 
 
 def _says_start(folded: str, reading: Reading) -> bool:
@@ -221,11 +285,18 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         Whether it is an opt-in by a phrase; opt-ins by a keyword are not looked for here.
     """
     gone = asked.gone
+    if _STOPPED_BEFORE.search(folded):
+        return False
     if _regrets(reading, folded, gone) or _UNDOES_STOP.search(folded) or _answers_with_return(folded, asked):
         return True
     if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, answered):
         return True
-    if _says_start(folded, reading) or (_MISSES.search(folded) and not _MISSES_NOT.search(folded)):
+    if (gone or not answered) and _signs_up(reading, folded):
+        return True
+    misses = (
+        _MISSES.search(folded) and not _MISSES_NOT.search(folded) and not _ANOTHER_CANCELLED.search(folded)
+    )
+    if misses or _says_start(folded, reading):
         return True
     if reading.marks & set("AXC") or "question" in reading.marks:
         return False
@@ -234,9 +305,12 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         gone or back or bool(reading.marks & set("SUm")) or _names_return(folded) or _names_keyword(folded)
     )
     once_more = (
-        back and (gone or bool(reading.marks & set("LMUP"))) and (gone or not reading.marks & set("NF"))
+        back
+        and (gone or bool(reading.marks & set("LMUP")))
+        and (gone or (not reading.marks & set("NF") and not _OF_ANOTHER_TIME.search(folded)))
     )
     after_leaving = gone and _comes_back(folded, answered)
+    restarts = gone and _RESTARTS.search(folded) and not reading.marks & set("NSUX")
     wishes = (
         gone
         and "W" in reading.marks
@@ -244,5 +318,5 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         and "?" not in folded
         and not reading.marks & set("NFSD")
     )
-    again = "J" in reading.marks and not _REFUSED_RETURN.search(folded) and (gone or not _refuses(folded))
-    return again or undoes or once_more or after_leaving or wishes
+    again = "J" in reading.marks and not _REFUSED_RETURN.search(folded) and (gone or _of_messages(folded))
+    return bool(again or undoes or once_more or after_leaving or wishes or restarts)

@@ -172,7 +172,14 @@ _PHRASE = _any(
 _STOP_SOMEWHERE = re.compile(
     r"\bstopp?\b(?! (?:the|by|at|in|on|for|er|ved|bij|a|ik|even|\w+ing (?!me|us|my)))"
 )
+_STOP_BY_ITSELF = re.compile(r"(?:^|[.,!;:?]\s*|\bplease )stopp?\b|\bstopp?\W*(?:$|[.,!;:?\n])")
+_BRIEF = 6  # words from which on "stop" may well be about something else
 _FULL_STOP = re.compile(r"^\W*full stop\W*$")
+# "Take us off the 7pm", and of no list.
+_OFF_ANOTHER = re.compile(
+    r"\b(?:take|get|cross) (?:me|us) (?:off|out of) (?:speaker|(?:the|that) "
+    r"(?!(?:\w+ ){0,2}(?:lists?|mailing|texts?|sms|database|system|messages|marketing|thing|chain|group)\b))"
+)
 _WRONG_PERSON = _any(
     r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
     r"\bpassed away\b|\bdeceased\b|\bhas died\b",
@@ -238,38 +245,66 @@ def _said_of_another_thing(reading: Reading, asked: WordsAsked, answered: str) -
     return "message of an order" in marks_of_message(answered)
 
 
+def _cancels_another_thing(reading: Reading, answered: str) -> bool:
+    """Tell whether it is an order or an appointment that is deleted or cancelled, and no messages."""
+    if reading.plain or not reading.marks & set("O") or reading.marks & set("MLCFRXVNE"):
+        return False
+    return "message of an order" in marks_of_message(answered)
+
+
+def _stops_somewhere(folded: str, reading: Reading) -> bool:
+    """Tell whether a text says stop, and of a longer one whether it does so by itself or of messages."""
+    if not _STOP_SOMEWHERE.search(folded):
+        return False
+    brief = len(words_of(folded)) < _BRIEF or not reading.marks.isdisjoint("VMPLF")
+    return brief or _STOP_BY_ITSELF.search(folded) is not None
+
+
 def _wrong_person(text: str, folded: str) -> bool:
     return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
 
 def _review_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
-    asked = words_asked(answered)
+    if _cancels_another_thing(reading, answered):
+        return None
     if (reading.marred or reading.plain) and not reading.kept:
         return ReplyClass("optout", 4, reading.marred or reading.plain)
     if _wrong_person(text, folded) or "w" in reading.marks:
         return ReplyClass("wrong_person", 4, "wrong person")
-    kindly = (reading.kept or _MEANT_KINDLY.search(folded)) and not _FULL_STOP.search(folded)
-    if not kindly and (_PHRASE.search(folded) or _FULL_STOP.search(folded)):
+    if not (reading.kept or _MEANT_KINDLY.search(folded)) or _FULL_STOP.search(folded):
+        unkind = _unkind_class(text, folded, answered, reading)
+        if unkind is not None:
+            return unkind
+    return ReplyClass("optout", 4, "model") if _model_says(folded, normal(text), answered, reading) else None
+
+
+def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
+    """Look for hints and keywords in a reply that says nothing to the contrary."""
+    asked = words_asked(answered)
+    if _PHRASE.search(folded) or _FULL_STOP.search(folded):
         return ReplyClass("optout", 4, "hint")
     of_another_thing = (not reading.marks.isdisjoint("Oo") or "?" in folded) and len(_tokens(folded)) > 3
-    stops = _STOP_SOMEWHERE.search(folded) and "message of an order" not in marks_of_message(answered)
-    if not kindly and not of_another_thing and (stops or _looks_like_keyword(text, folded, asked.leave)):
+    of_order = "message of an order" in marks_of_message(answered) and not named_in("stop", asked.leave)
+    stops = not of_order and _stops_somewhere(folded, reading)
+    if not of_another_thing and (stops or _looks_like_keyword(text, folded, asked.leave)):
         return ReplyClass("optout", 3, "misspelt")
-    if not kindly and _begins_with_asked(normal(text), asked):
+    if _begins_with_asked(normal(text), asked):
         return ReplyClass("optout", 3, "asked, and more")
-    if not kindly and _keyword_in_a_clause(own_clauses(normal(text)), asked):
+    if _keyword_in_a_clause(own_clauses(normal(text)), asked):
         return ReplyClass("optout", 3, "keyword in a clause")
+    return None
+
+
+def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> bool:
+    """Tell whether the model of letters would have a person read it; of a bare yes or no it is not asked."""
     answers = bool(_NO.search(folded) or _YES.search(folded))
     brief = len(_without_politeness(_tokens(folded))) < 3
-    answers = (answers and brief) or bool(_NO_IDIOM.search(folded))
-    if (
-        not answers
-        and (hinted(reading) or len(_tokens(folded)) > 1)
-        and not _MEANT_KINDLY.search(folded)
-        and likely_optout(normal(text), reading.marks | marks_of_message(answered), hinted=hinted(reading))
-    ):
-        return ReplyClass("optout", 4, "model")
-    return None
+    if (answers and brief) or _NO_IDIOM.search(folded) or _MEANT_KINDLY.search(folded):
+        return False
+    hints = hinted(reading)
+    if not hints and len(_tokens(folded)) < 2:
+        return False
+    return likely_optout(plain, reading.marks | marks_of_message(answered), hinted=hints)
 
 
 # -- everything else a reply can be --
@@ -346,6 +381,8 @@ def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> R
         said = (bare, *spellings)
         doubtful = any(word in _ALWAYS_MEANT or named_in(word, asked.unclear) for word in said)
         return ReplyClass("other", 3 if doubtful else None, "asked for something else")
+    if _of_unread_purpose((bare, *spellings), asked):
+        return ReplyClass("optout", 3, "asked for something unknown")
     if bare in _EQUIVOCAL and asked.confirm | asked.decline and not asked.leave:
         return ReplyClass("other", 3, "asked for something else")  # "cancel", of an appointment
     if _is_keyword(tokens, _OPT_OUT, _PLAIN_WORDS):
@@ -364,6 +401,12 @@ def _means_something_else(spellings: tuple[str, ...], asked: WordsAsked) -> bool
     return any(named_in(word, asked.other) for word in keywords) or any(
         word in name for name in asked.other for word in unspaced
     )
+
+
+def _of_unread_purpose(spellings: tuple[str, ...], asked: WordsAsked) -> bool:
+    """Tell whether the message names this keyword in an instruction that was not understood."""
+    keywords = [word for word in spellings if word in _OPT_OUT or word in lexicon().bare["K"]]
+    return any(named_in(word, asked.unread) for word in keywords)
 
 
 def _lexicon_keyword(spellings: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
@@ -499,6 +542,7 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
             if reading.plain
             and asked.other.isdisjoint(tokens)
             and not _said_of_another_thing(reading, asked, answered)
+            and not _OFF_ANOTHER.search(folded)
             else None
         )
         or _review_class(own, folded, answered, reading)
