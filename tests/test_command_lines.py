@@ -115,6 +115,7 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.says_canaries
 @pytest.mark.parametrize("part", range(4))
 def test_odd_command_lines_are_taken_in_one_line(somewhere: Path, part: int) -> None:
     lines = odd_command_lines(1, 1_400)[part::4]
@@ -125,6 +126,7 @@ def test_odd_command_lines_are_taken_in_one_line(somewhere: Path, part: int) -> 
     assert made == set(), "a command line that was refused made something"
 
 
+@pytest.mark.says_canaries
 def test_odd_command_lines_beside_a_store_and_a_gateway(
     somewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

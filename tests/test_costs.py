@@ -214,7 +214,7 @@ def test_segments_names_templates_and_empty_merge_fields() -> None:
         "Sale!",
     ]
     table = segments(pd.DataFrame({"message": texts})).set_index("message")
-    assert table.loc[texts[:4], "template"].tolist() == ["[...] we miss you"] * 4
+    assert table.loc[texts[:4], "template"].tolist() == ["[...], we miss you"] * 4
     assert table.loc[texts[4:], "template"].tolist() == texts[4:]
     assert table.loc[texts, "empty_field"].fillna("").tolist() == ["", "", "", ", we", "Hi ,", ""]
 

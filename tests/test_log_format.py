@@ -85,6 +85,7 @@ def test_log_format_takes_no_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert "xml" in capsys.readouterr().err
 
 
+@pytest.mark.says_canaries
 def test_log_format_json_shows_the_type_of_an_exception_and_not_its_text(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

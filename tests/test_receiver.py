@@ -387,6 +387,6 @@ def test_port_that_is_taken_is_one_line() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"port {port} of 127.0.0.1 cannot be used"):
             listening_socket("127.0.0.1", port)
-    for host, number in (("no.such.host.invalid", 0), ("127.0.0.1", 99999999), ("127.0.0.1", -1)):
+    for number in (99999999, -1):
         with pytest.raises(UsageError, match="cannot be used"):
-            listening_socket(host, number)
+            listening_socket("127.0.0.1", number)
