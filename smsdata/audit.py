@@ -68,6 +68,8 @@ class Audit:
     unclear : DataFrame
         The evidence whose number lacks its country, or has more before it: it is nobody's for sure, so
         nothing was judged by it; columns as `optouts`.
+    aside : int
+        Replies and opt-outs that were set aside, since they cannot be read or name nobody: not judged.
     flags : int
         Opt-out flags of the gateway, one per flagged message; one person may have several.
     messages : int
@@ -87,6 +89,7 @@ class Audit:
     active: pd.DataFrame
     goo: GlobalOptOut
     unclear: pd.DataFrame
+    aside: int
     flags: int
     messages: int
     first: datetime | None
@@ -96,8 +99,8 @@ class Audit:
 
     @property
     def exit_code(self) -> int:
-        """What the command line exits with: 3 for breaches, numbers still active, or unclear ones."""
-        return 3 if len(self.breaches) or len(self.active) or len(self.unclear) else 0
+        """What the command line exits with: 3 for breaches, numbers still active, or what was not judged."""
+        return 3 if len(self.breaches) or len(self.active) or len(self.unclear) or self.aside else 0
 
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""
@@ -118,6 +121,17 @@ class Audit:
             f"({len(self.active):,} places).",
             self.goo.line(),
             *self._unclear(),
+            *self._aside(),
+        ]
+
+    def _aside(self) -> list[str]:
+        """Tell how many rows nobody could read: an opt-out may be among them."""
+        if not self.aside:
+            return []
+        return [
+            f"{self.aside:,} replies or opt-outs were set aside, since they cannot be read or name nobody; "
+            "an opt-out may be among them. They lie in .smsdata/rejects below the store; `smsdata sync "
+            "--dismiss-rejects` does without them."
         ]
 
     def _unclear(self) -> list[str]:
@@ -165,6 +179,7 @@ class Audit:
             "persons_certain": self.optouts.loc[self.optouts["certain"], "msisdn"].nunique(),
             "flags": self.flags,
             "unclear": self.unclear["msisdn"].nunique(),
+            "aside": self.aside,
             "possible": len(self.possible),
             "possible_by": {str(k): int(v) for k, v in self.possible["why"].value_counts().items()},
             "global_opt_out": {k: None if v != v else v for k, v in vars(self.goo).items()},
@@ -219,6 +234,7 @@ def audit(
         active=places.loc[places["active"], _ACTIVE].reset_index(drop=True),
         goo=goo,
         unclear=unclear,
+        aside=sum(store.rejects.counts()[table] for table in ("replies", "optouts")),
         flags=_flags(store),
         messages=len(store.read("messages", since=since, columns=["id"])),
         **window,

@@ -38,7 +38,7 @@ def world(slim: Template, tmp_path: Path) -> World:
     return copied(slim, tmp_path / "store")
 
 
-def spelled(*calls: str, ours: str | None = None, as_: str = WITHIN) -> Change:
+def spelled(*calls: str, ours: str | None = None, as_: Any = WITHIN) -> Change:
     """Some calls write the number without its country; `ours` stands for our number beside it."""
 
     def change(call: str, _sent: dict[str, str], answer: Answer) -> Answer | None:
@@ -212,3 +212,59 @@ def test_undo_reads_a_list_that_spells_numbers_otherwise(slim: Template, world: 
 def test_unclear_numbers_leave_a_frame_of_numbers_in_full_alone() -> None:
     whole = ["61491570156", "12025550100", "447700900000", "Telstra", "50123"]
     assert unclear_numbers(replies=pd.DataFrame({"msisdn": whole})) == {}
+
+
+# ---- numbers in other spellings --------------------------------------------------------------------------
+
+SPELLINGS = [
+    f"+{DEAD[:2]} {DEAD[2:5]} {DEAD[5:]}",
+    f"tel:+{DEAD}",
+    f"{DEAD}.0",
+    float(DEAD),
+    f" {DEAD[:3]} {DEAD[3:]} ",
+    DEAD.translate({ord("0") + n: ord("０") + n for n in range(10)}),
+    f"{DEAD}\u200b",
+    f"+{DEAD[:2]} (0) {DEAD[2:]}",
+]
+
+
+@pytest.mark.parametrize("written", SPELLINGS, ids=map(repr, SPELLINGS))
+def test_a_stop_from_a_number_in_any_spelling_is_that_persons(world: World, written: str | float) -> None:
+    """It came from somebody in full: nobody else is meant, and nothing is unclear."""
+    stopped(world, spelled("get-user-sms-responses", as_=written))
+    assert set(world.store.read("replies")["msisdn"]) == {DEAD}
+    assert DEAD not in set(hygiene.plan(world.store).query("action == 'remove'")["msisdn"])
+    assert set(audit(world.store).active["msisdn"]) == {DEAD}
+
+
+NO_NUMBERS = [None, True, ["x"], {"a": 1}, 61.5, f"{DEAD[0]}.{DEAD[1:8]}E+10"]
+
+
+@pytest.mark.parametrize("written", NO_NUMBERS, ids=map(repr, NO_NUMBERS))
+def test_a_reply_of_nobody_known_stops_nothing(slim: Template, world: World, written: Any) -> None:
+    """It may be a STOP: sync, audit and apply say so and end with 3; all else goes on."""
+    world.account.inbound(DEAD, "STOP")
+    world.account.advance(hours=1)
+    through = Tampered(world.gateway, spelled("get-user-sms-responses", as_=written))
+    with world.client(through) as client:
+        applied = hygiene.apply(slim[1], client, world.store, dry_run=False)
+        report = sync(client, world.store)
+    assert applied.exit_code == 3
+    assert any("replies" in line for line in report.attention)
+    assert audit(world.store).exit_code == 3
+    with world.client(through) as client:
+        undone = hygiene.undo(applied.run, client, Store(world.store.path), dry_run=False)
+    assert undone.exit_code == 3
+
+
+@pytest.mark.parametrize("written", [*SPELLINGS, "somebody", ["x"]], ids=repr)
+def test_a_send_to_a_number_in_any_spelling_stops_no_sync(world: World, written: Any) -> None:
+    world.account.send(DEAD, "Your code is 1234.")
+    world.account.advance(hours=80)
+    through = Tampered(world.gateway, spelled("get-message-report", "get-sms-sent", as_=written))
+    with world.client(through) as client:
+        sync(client, world.store)
+    with world.client() as client:
+        said = sync(client, world.store).attention
+    assert bool(said) == (written not in SPELLINGS)  # whom it went to is not known: the row lies aside
+    assert world.store.count("campaigns") == len(world.account.sends)

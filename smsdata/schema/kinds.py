@@ -7,6 +7,7 @@ ValueError with a reason that does not show the value. Imports `status`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -146,21 +147,43 @@ def _str(value: Any) -> str:
     return value
 
 
-def _phone(value: Any) -> str:
-    text = _str(value)
-    if STAND_IN.fullmatch(text):
+_WRITTEN = re.compile(
+    r"(?!\d{4}-\d\d-\d\d)(?:tel:)?(\+?[\d(][\d().\-/]{6,}?)(?:(?<=\d)\.0)?", re.IGNORECASE | re.ASCII
+)
+_LOST_DIGITS = re.compile(r"\s*\+?\d([.,]\d+)?[eE]\+?\d+\s*")
+
+
+def _bare_number(value: Any) -> str | None:
+    """The digits of a phone number, without what people and tools write around them; None where it is none.
+
+    >>> _bare_number("+61 491 570 156"), _bare_number(61491570156.0), _bare_number("Telstra")
+    ('61491570156', '61491570156', None)
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = _str(value).removeprefix("+")
+    if text.isascii() and text.isdigit():
         return text
-    digits = text.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit()):
-        raise ValueError(f"holds {'text' if text else 'empty text'}, not the digits of a phone number")
+    shown = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c)[0] not in "CZ")
+    written = _WRITTEN.fullmatch("".join(shown))
+    return re.sub(r"\D", "", written[1]) if written else None
+
+
+def _phone(value: Any) -> str:
+    if isinstance(value, str) and STAND_IN.fullmatch(value):
+        return value
+    digits = _bare_number(value)
+    if digits is None:
+        raise ValueError(f"holds {'text' if value else 'empty text'}, not the digits of a phone number")
     return digits
 
 
 def _party(value: Any) -> str:
-    """A phone number without its plus sign; a word as it is."""
-    text = _str(value)
-    digits = text.removeprefix("+")
-    return digits if digits.isascii() and digits.isdigit() else text
+    """The digits of a phone number; a word as it is."""
+    digits = _bare_number(value)
+    if digits is None and _LOST_DIGITS.fullmatch(value):
+        raise ValueError("holds a phone number whose last digits are lost")
+    return value if digits is None else digits
 
 
 def _utc(value: Any) -> datetime:

@@ -95,13 +95,13 @@ def written_as(msisdn: str, given: Collection[str]) -> str | None:
     return next((one for one in other_spellings(msisdn) if one in given), None) if given else None
 
 
-def is_unclear(number: str) -> bool:
+def is_unclear(number: str | None) -> bool:
     """Whether a number may be another one written otherwise: it looks so, and does not exist as it is.
 
     >>> is_unclear("0491570156"), is_unclear("61491570156"), is_unclear("Telstra")
     (True, False, False)
     """
-    return re.fullmatch(ODD_NUMBER, number) is not None and not exists(number)
+    return isinstance(number, str) and re.fullmatch(ODD_NUMBER, number) is not None and not exists(number)
 
 
 def ends_of(number: str) -> set[str]:

@@ -39,7 +39,7 @@ class Table:
     `key` names the columns of which no two rows share the values; `time` the column that orders the table and
     picks its month folder. `snapshot` tables are replaced by each proved read of the account. Tables with
     `copies` count how often a send lists one recipient; those with `doubts` may hold rows not proved; those
-    with `sources` say how a row came.
+    with `sources` say how a row came. Without `whose`, the column that names the person, a row says nothing.
     """
 
     name: str
@@ -50,14 +50,15 @@ class Table:
     copies: bool = False
     doubts: bool = False
     sources: bool = False
+    whose: str = ""
 
     @property
     def placing(self) -> frozenset[str]:
-        """The columns without which a row has no place: the key, and the time that picks its month folder.
+        """The columns without which a row has no place: key, time, which picks its month folder, and `whose`.
 
         Only these make a row unreadable; any other value that does not fit becomes null.
         """
-        return frozenset({*self.key, self.time} - {""})
+        return frozenset({*self.key, self.time, self.whose} - {""})
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -139,6 +140,7 @@ _FROM_GATEWAY = (
         name="replies",
         key=("id",),
         time="received_at",
+        whose="msisdn",
         columns=(
             _col("id", "int"),
             _col("message_id", "id"),
