@@ -74,16 +74,26 @@ def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
 
 
 _STOPPED_BEFORE = re.compile(r"^\W*(?:stop|unsubscribe)\b.{0,12}\b(?:said|again|already|means)\b")
+_SHUT_OUT = re.compile(
+    r"\b(?:dnc|suppression|blacklist|black list|block ?list|(?:do[ -]not|no)[ -](?:call|contact|text|disturb)s?)\b"
+)
+# Back in a queue, a class, a room: back on no list of messages.
+_BACK_ELSEWHERE = re.compile(
+    r"\bback (?:in|into|on|onto|to|for) (?:the|my|that|our|a) (?!(?:\w+ ){0,3}(?:list|texts?|sms|messages|messaging|mailing|alerts"
+    r"|program\w*|loop|group|notifications|updates|deals|offers|club|database|system|chain|thread))"
+)
 _TEXTS = (
     r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
-    r"|coupons|specials|notifications)\b"
+    r"|coupons|specials|notifications|text (?:subscription|club|alerts|list|program\w*))\b"
 )
 _JOINS = _either(
     rf"\b(?:sign|put|add|opt|get|include|enrol+|pop|keep) (?:me|us|my (?:new )?number|this number)\b"
     rf".{{0,25}}{_TEXTS}",
     rf"\b(?:want|like|love|can i|could i|may i|how (?:do|can) i|please)\b.{{0,20}}"
-    rf"\b(?:get|getting|receive|receiving|hear|join|sign up|subscribe)\b.{{0,25}}{_TEXTS}",
-    rf"\b(?:start|begin|resume|restart|enable|turn on|switch on)\b.{{0,20}}{_TEXTS}",
+    rf"\b(?:get|getting|receive|receiving|recieve|recieving|recive|receve|hear|join|sign up|subscribe)\b.{{0,25}}{_TEXTS}",
+    rf"{_TEXTS}.{{0,30}}\b(?:get|have|want) (?:them|those|it) (?:back|again)\b|\bmiss (?:the|your|ur|those|my|getting) {_TEXTS}",
+    rf"{_TEXTS}.{{0,30}}\b(?:add|include|put|sign) (?:me|us)(?: (?:too|on|up|in|back|again|as well|please|pls))*\W*$",
+    rf"\b(?:start|begin|resume|restart|renew|enable|turn on|switch on)\b.{{0,20}}{_TEXTS}",
     rf"^(?:please )?join\b.{{0,15}}(?:{_TEXTS}|\bclub\b)",
     r"\b(?:like|want|wish|how (?:do|can) i) (?:to )?(?:sign up|join|subscribe)(?: again| please| pls)*\W*$",
     rf"\b(?:(?:send|text)\b.{{0,15}}{_TEXTS}.{{0,5}}\bagain|resend {_TEXTS})",
@@ -107,6 +117,8 @@ _IN_AGAIN = _either(
     r"\b(?:start|begin|resume|restart) (?:sending|texting)\b.{0,20}\bagain\b",
     r"^\W*(?:i (?:do )?|pl(?:ea)?se? )?(?:want )?back in\W*(?:please|pls|plz)?\W*$",
     r"^\W*re-?activate(?: me)?(?: again)?\W*$",
+    r"^\W*(?:ok|okay|yes|yeah|yep|sure|alright|fine|hi|hello)\W+(?:please |pls |just )?(?:re-?start|start|unstop|re-?subscribe"
+    r"|subscribe|opt(?: me)?(?: back)? in|resume)\W*(?:me|please|pls|plz|again|now)?\W*$",
 )
 _AROUND_START = _words("me, again, back, please, pls, plz, up, it, now, texts, text, msgs, messages, sms")
 # "My son texted stop, I still want them": what stopped is missed.
@@ -285,7 +297,9 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         Whether it is an opt-in by a phrase; opt-ins by a keyword are not looked for here.
     """
     gone = asked.gone
-    if _STOPPED_BEFORE.search(folded):
+    if _STOPPED_BEFORE.search(folded) or _SHUT_OUT.search(folded):
+        return False
+    if not gone and _BACK_ELSEWHERE.search(folded):
         return False
     if _regrets(reading, folded, gone) or _UNDOES_STOP.search(folded) or _answers_with_return(folded, asked):
         return True

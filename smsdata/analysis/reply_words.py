@@ -3,7 +3,7 @@
 Owns the order in which signs decide: what the message asked for, keywords, plain phrases, signs for a
 person's
 eye, and then the other kinds. Pure functions of one text; the frames that use them hand over distinct texts.
-Imports of smsdata only reply_asked, reply_phrases, reply_returns, reply_spellings and reply_model.
+Imports of smsdata only reply_asked, reply_english, reply_phrases, reply_returns, reply_spellings and reply_model.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ from smsdata.analysis.reply_asked import (
     named_in,
     optout_words,
     words_asked,
+)
+from smsdata.analysis.reply_english import (
+    leaves_barely,
+    leaves_likely,
+    leaves_plainly,
+    means_else,
+    wants_no_thing,
 )
 from smsdata.analysis.reply_model import likely_optout
 from smsdata.analysis.reply_phrases import (
@@ -264,8 +271,19 @@ def _wrong_person(text: str, folded: str) -> bool:
     return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
 
+def _plain_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
+    """Give the class of a plain request or refusal, unless something says that it is of another thing."""
+    asked, plain = words_asked(answered), normal(text)
+    sign = reading.plain or ("" if reading.kept or "?" in plain or not leaves_plainly(plain) else "refusal")
+    if not sign or means_else(plain) or not asked.other.isdisjoint(_tokens(folded)):
+        return None
+    if _said_of_another_thing(reading, asked, answered) or _OFF_ANOTHER.search(folded):
+        return None
+    return ReplyClass("optout", 1, sign)
+
+
 def _review_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
-    if _cancels_another_thing(reading, answered):
+    if _cancels_another_thing(reading, answered) or (means_else(normal(text)) and not reading.plain):
         return None
     if (reading.marred or reading.plain) and not reading.kept:
         return ReplyClass("optout", 4, reading.marred or reading.plain)
@@ -275,7 +293,15 @@ def _review_class(text: str, folded: str, answered: str, reading: Reading) -> Re
         unkind = _unkind_class(text, folded, answered, reading)
         if unkind is not None:
             return unkind
+    if _leaves_in_english(normal(text), answered, reading):
+        return ReplyClass("optout", 4, "refusal in English")
     return ReplyClass("optout", 4, "model") if _model_says(folded, normal(text), answered, reading) else None
+
+
+def _leaves_in_english(plain: str, answered: str, reading: Reading) -> bool:
+    if leaves_plainly(plain) or (leaves_likely(plain) and not reading.kept):
+        return True
+    return leaves_barely(plain, normal(answered))
 
 
 def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
@@ -299,7 +325,7 @@ def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> boo
     """Tell whether the model of letters would have a person read it; of a bare yes or no it is not asked."""
     answers = bool(_NO.search(folded) or _YES.search(folded))
     brief = len(_without_politeness(_tokens(folded))) < 3
-    if (answers and brief) or _NO_IDIOM.search(folded) or _MEANT_KINDLY.search(folded):
+    if (answers and brief) or wants_no_thing(plain) or _NO_IDIOM.search(folded) or _MEANT_KINDLY.search(folded):
         return False
     hints = hinted(reading)
     if not hints and len(_tokens(folded)) < 2:
@@ -531,20 +557,10 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
         return keyword
     if "Y" in reading.marks and "A" not in reading.marks:
         return ReplyClass("auto_reply", None, "automatic")
+    if asks_to_return(reading, normal(own), asked, answered):
+        return ReplyClass("optin", None, "put back")
     return (
-        (
-            ReplyClass("optin", None, "put back")
-            if asks_to_return(reading, normal(own), asked, answered)
-            else None
-        )
-        or (
-            ReplyClass("optout", 1, reading.plain)
-            if reading.plain
-            and asked.other.isdisjoint(tokens)
-            and not _said_of_another_thing(reading, asked, answered)
-            and not _OFF_ANOTHER.search(folded)
-            else None
-        )
+        _plain_class(own, folded, answered, reading)
         or _review_class(own, folded, answered, reading)
         or _answer_class(folded, tokens, asked)
     )

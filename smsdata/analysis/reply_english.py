@@ -1,0 +1,287 @@
+"""How English leaves a list without a keyword: refusals, hints, threats; and what only looks like leaving.
+
+Owns the grammar of verb, object and politeness that the lexicon's one letter per word cannot hold. Each
+pattern stands under the words of which a reply must have one, so that most replies meet few of them. Imports
+of smsdata only reply_phrases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import lru_cache
+
+from smsdata.analysis.reply_phrases import words_of
+
+_NOT = (
+    r"(?:do ?n'?t|do not|dnt|donot|does ?n'?t|does not|did ?n'?t|did not|never|no longer|wo ?n'?t|will not"
+    r"|not|would ?n'?t|ca ?n'?t|cannot|neither)"
+)
+_TEXTS = (
+    r"(?:texts?|txts?|sms(?:es)?|msgs?|messages?|notifications?|alerts|promos?|promotions?|marketing|ads|adverts?"
+    r"|advertising|spam|newsletters?|texting|messaging|crap|junk|comms|communications?|correspondence|blasts"
+    r"|solicit\w+|telemarket\w+)"
+)
+_SOME = (
+    r"(?:(?:all|the|these|this|those|that|my|your|ur|any|of|future|further|more|such|marketing|promotional|promo"
+    r"|text|sms|daily|weekly|automated|stupid|dumb|damn|bloody|random|political|campaign|anymore) ){0,4}"
+)
+_SEND = r"(?:text|txt|message|msg|contact|call|sms|email|e-mail|spam|bother|ping|harass|disturb|pester|bug|annoy)"
+_ME = (
+    r"(?:me|us|him|her|here|(?:my|our|this|his|her) (?:number|phone|cell|mobile|line|device|house|home|wife"
+    r"|husband|mum|mom|mother|dad|father|son|daughter|kids?|child|family|parents|gran\w*|partner|inbox))"
+)
+_LIST = r"(?:list|lists|group|database|system|program|programme|thread|campaign|chain|register|records|chat|channel)"
+_OFF = (
+    r"(?:taken off|took off|removed|unsubscribed|opted out|struck off|excluded|dropped|deleted|unlisted|off)"
+)
+_ASKS = (
+    r"(?:can|could|may|would|want|wants|wanted|wish|wishes|like|need|needs|ask|asks|asked|asking|please|pls|plz"
+    r"|request|requested|let|get|have|how|prefer)"
+)
+_OTHER_LIST = r"(?! (?:from|off|out of|on) (?:the|that|my|our)? ?(?!(?:\w+ ){0,2}(?:list|texts?|sms|database|system|messages|mailing)))"
+
+# Plain enough to act upon.
+_PLAIN = {
+    "hear": rf"\b{_NOT} (?:\w+ ){{0,2}}(?:want|wanna|wish|need|care|like|expect)s? (?:\w+ ){{0,2}}hear (?:\w+ )?from "
+    r"(?:you|u|ya|yall|y'all|ya'll|your|ur|this|these)\b",
+    "receive get receiving getting recieve recieving": rf"\b(?:no (?:interest|desire|wish|need) (?:in|to|for)"
+    rf"|{_NOT} (?:\w+ ){{0,2}}(?:want|wish|need|care|like|interested)s?(?: \w+){{0,2}}) "
+    rf"(?:receive|receiving|recieve|recieving|get|getting) {_SOME}{_TEXTS}\b",
+    "contacted texted messaged called bothered spammed": rf"\b(?:not|n'?t|never|no longer)(?: \w+){{0,3}} "
+    r"(?:contacted|texted|messaged|bothered|spammed)(?: (?:again|further|by|any ?more|in future|at all|via|on))",
+    "list group database system program programme thread": rf"\b(?:{_NOT} (?:\w+ )?(?:want|wish|need|like|care)s?(?: \w+){{0,2}} "
+    rf"be|(?:not|no longer|n'?t|never) (?:be )?)(?:on|in|part of) (?:your|ur|the|this|any|a) (?:\w+ )?{_LIST}\b",
+    "dnc suppression blacklist do-not-call block blocklist call contact text disturb register": (
+        r"\b(?:put|add|place|register|include)\b.{0,30}\b(?:on|to|in|onto) (?:(?:the|your|ur|a) )?(?:\w+ )?(?:dnc"
+        r"|suppression|blacklist|black list|block ?list|do[ -]not[ -](?:call|contact|text|disturb)"
+        r"|no[ -](?:call|contact|text)s?)\b"
+    ),
+    "cancel end kill disable deactivate discontinue terminate cease halt": (
+        r"(?<!n't )(?<!not )(?<!nt )\b(?:cancel|end|kill|disable|deactivate|discontinue|terminate|cease|halt) "
+        rf"{_SOME}(?:texts?|txts?|sms|msgs?|messages?|notifications?|alerts|spam|messaging|texting"
+        r"|communications?)\b(?! (?:about|that|i sent|saying))"
+    ),
+    "nothing": r"\bwant nothing (?:more )?(?:to do with|from) (?:you|u|ya|yall|y'all|your)\b",
+    "better dare can't cant cannot shouldn't mustn't allowed right permission business authorized authorised": (
+        r"\b(?:you|u|ya|yall|y'all)(?: \w+)? (?:better not|dare|can ?n?'?t|cannot|should ?n'?t|must ?n'?t"
+        r"|are ?n'?t (?:allowed|authori[sz]ed) to|are not (?:allowed|authori[sz]ed) to|not allowed to"
+        r"|have no (?:right|business|permission)(?: to)?) "
+        rf"(?:be )?(?:ever |keep )?{_SEND}(?:ing)? {_ME}\b(?! (?:at|on|before|until|when|if))"
+    ),
+    "dare u you ever": rf"\b(?:do ?n'?t|never) (?:you|u|ever)(?: (?:dare|ever))* {_SEND} {_ME}\b",
+}
+
+# For a person's eye.
+_LIKELY = {
+    "last final": (
+        r"\b(?:better|let|make|should|hope|that's it|thats it|is|be)\b.{0,14}\b(?:last|final) (?:text|message|msg|one"
+        r"|sms|time)\b(?! i\b(?! (?:get|hear|receive|see)))|\b(?:last|final) (?:text|message|msg|sms|time) "
+        r"(?:you|u|i get|from you|i want|ever)\b(?! (?:said|came|were))"
+    ),
+    "ensure sure": (
+        r"\b(?:ensure|make sure)\b.{0,30}\b(?:not|never|removed|no (?:more|further|longer)|n't)\b.{0,20}"
+        rf"\b(?:contact|text|messag|list|receiv|{_TEXTS})"
+    ),
+    "taken took removed unsubscribed opted struck excluded dropped deleted off": (
+        rf"\b{_ASKS} (?:\w+ ){{0,4}}(?:be|get|gets) {_OFF}\b{_OTHER_LIST}"
+        rf"|\b(?:take|get) (?:it|this|that|her|him|them|mine|my \w+|this \w+) off\W*(?:$|please|pls|ur|your|now|this|list)"
+        r"|\bto get off\W*$|\bwant(?:s|ed)? off\b"
+    ),
+    "why": (
+        r"\bwhy (?:am|are|is|do|does|did|would|was|the hell|tf|on earth|in)\b(?!.{0,25}(?:\bnot\b|n'?t\b|\bno longer\b))"
+        r".{0,25}(?:\b(?:i|me|my|mum|mom)\b.{0,20}\b(?:getting|on|receiving|get)\b.{0,12}"
+        rf"(?:{_TEXTS}|\b(?:these|this|list)\b)|\b(?:text|messag|spam|contact|send|bother|harass|bug)\w* (?:me|us|this|my))"
+    ),
+    "part": r"\bw(?:hat|hich) part of\b",
+    "appreciate like enjoy read care know use want need needs wants asked ask": (
+        rf"\b{_NOT} (?:\w+ )?(?:appreciate|like|enjoy|read|care (?:for|about)|use|want|need|ask for|asked for)s?"
+        rf" (?:\w+ )?{_SOME}(?:{_TEXTS}|these|getting (?:these|this|texts)|being (?:texted|contacted|spammed))\b(?! to be)"
+        r"|\b(?:do ?n'?t|do not) (?:even )?know (?:you|u|who (?:you|this|u)|any of you)\b"
+        rf"|\b(?:we|i|she|he|they|nobody|mum|mom) (?:do ?n'?t|does ?n'?t|do not|does not) want (?:them|this|these|any|no|nothing)\b"
+        rf"|^(?:do ?n'?t|do not) want (?:no|any|them|nothing)\b"
+    ),
+    "buzz buzzing ding dinging beep beeping blow blowing ping pinging vibrating ringing": (
+        r"\b(?:phone|mobile|cell)\b.{0,20}\b(?:buzz|ding|beep|blow|ping|vibrat|ring)\w*"
+    ),
+    "woke waking wakes wake interrupt interrupting interrupted interrupts": (
+        r"\b(?:woke|waking|wakes) (?:me|us|my|the|up)\b(?! (?:on time|in pain))|\binterrupt\w* (?:my|our|me|dinner)\b"
+    ),
+    "another more": (
+        r"\b(?:great|joy|yay|brilliant|lovely|wonderful|fantastic|good|wow|ugh|oh)\b.{0,8}\b(?:another|more|yet another)\b"
+        r".{0,20}(?:\b(?:ad|one|of these|junk|spam|of this)\b|" + _TEXTS + r")"
+        rf"|\b(?:one|1) more (?:of these|{_TEXTS}|time)\b.{{0,25}}\b(?:and|or|i'?ll|i will|im|i'?m|report|block)"
+        rf"|\b{_NOT} (?:\w+ )?(?:want|need|send) (?:me )?(?:any|no) more\b"
+    ),
+    "needed wanted": r"\bjust what (?:i|we|everyone) (?:always )?(?:needed|wanted)\b",
+    "texts messages msgs": (
+        r"\b(?:\d+|two|three|four|five|six|ten|so many|how many) (?:texts|messages|msgs) (?:in|a|per|this|today|already|from|do)\b"
+        r"|\b(?:texts|messages|msgs) (?:are|r) (?:\w+ )?(?:annoying|useless|unwanted|pointless|rude|a nuisance|unwelcome|irritating)\b"
+    ),
+    "much often": r"\bway too (?:much|often)\W*$|\btoo (?:much|often)\W*$",
+    "time": (
+        r"\b(?:second|third|fourth|fifth|umpteenth|hundredth|millionth|\d+(?:nd|rd|th)) time (?:asking|telling|i|i've|ive"
+        r"|i'm|im|saying|now|requesting)\b"
+    ),
+    "relevant applicable target audience demographic": (
+        r"\b(?:not|no longer|n'?t|hardly)\b.{0,14}\b(?:relevant|applicable|target|audience|demographic)\b"
+    ),
+    "forget spare": r"^(?:\w+ )?(?:just )?(?:forget|spare) (?:about )?(?:me|us)\b|\bforget (?:about me|i exist|you have my)",
+    "pass": r"\bhard pass\b|\b(?:i'?ll|gonna|will) pass on (?:the|these|your|all)\b|^pass\W*$",
+    "without": r"\b(?:can|could|rather|prefer to|happy to) (?:do|live|go) without (?:these|your|the|this|them|ur)\b",
+    "done": r"\b(?:we'?re|we are|i'?m|i am) (?:so )?done\W*(?:$|with (?:you|this|these|ur|your|the (?:texts|spam)))",
+    "no": (
+        r"\bno (?:\w+ )?(?:promos|promotions|ads|marketing|texts|sms|soliciting|solicitations?|solicitors|telemarketing"
+        r"|advertising|texting|spam|messages)\b(?! (?:came|yet|from|so far|today|since|received|arrived|on my))"
+    ),
+    "stopped gone stop end cease ended": (
+        r"\bwants? (?:this|these|it|them|the \w+|texts|\w+ texts) (?:\w+ )?(?:stopped|gone|ended|to (?:stop|end|cease))\b"
+        rf"|\b(?:these|this|it|{_TEXTS}) (?:really )?(?:has to|have to|must|needs? to|gotta|got to|better|should|ends?|stops?)"
+        r" (?:stop|end|cease|now|today|here|immediately)\b"
+    ),
+    "leave exit group chat": (
+        r"^(?:please |pls |i want to |let me |how do i )*(?:leave|exit|quit) (?:the |this |ur |your )?(?:\w+ )?"
+        r"(?:group|list|chat|thread|channel|chain|program)\b"
+    ),
+    "phone number line landline mobile cell": (
+        r"\b(?:this|it'?s|its|is|on) (?:(?:phone|number|line|is|belongs|to|a|an|my|our|the|cell|mobile) )*"
+        r"(?:kid'?s?|child'?s?|children'?s|minor|\d+ ?-?(?:yr|year)s?|work|business|company|office|hospital|emergency|police"
+        r"|landline|land line|fax|son'?s|daughter'?s|school)\b"
+    ),
+    "next": (
+        r"\bnext (?:text|message|one|time|msg|sms)\b.{0,30}\b(?:report|lawyer|solicitor|court|fcc|block|police|bill"
+        r"|invoice|charge|goes to|gets|legal)"
+    ),
+    "lost lose losing": (
+        r"\b(?:lost|lose|losing) (?:a|my|me as a|our|this) (?:\w+ )?(?:customer|client|business|vote|custom|voter|donor|member)\b"
+    ),
+    "customer client member subscriber voter resident donor supporter": (
+        rf"\b(?:no longer|not|n'?t|never|haven'?t|ain'?t|nor)\b (?:\w+ ){{0,3}}(?:customer|client|member|subscriber|voter"
+        r"|resident|donor|supporter)s?\b"
+    ),
+    "moved relocated": (
+        r"\b(?:we|i|ive|i've|we've|she|he|they)(?: have| has|'s)? (?:since |now |just )?(?:moved|relocated)\W*"
+        r"(?:$|away|out|overseas|interstate|abroad|states|years|ages|months|from|to (?!\d)\w+\W*$|no longer|last year|long ago)"
+    ),
+    "sold": r"\b(?:i|we|he|she|i've|ive|we've)(?: have| had)? (?:since )?sold (?:the|that|my|our|it) ?\w* ?(?:years|ages|months|a while|long|last|already|\W*$)",
+    "anymore any ages years": (
+        rf"\b{_NOT} (?:even )?(?:live|shop|work|bank|eat|train|go|own|have|drive|attend|vote|support|be)\w*\b.{{0,25}}"
+        r"\b(?:any ?more|in (?:years|ages))\b|\bhaven'?t been\b.{0,25}\b(?:in|for) (?:\w+ )?(?:years|ages)\b"
+    ),
+    "live": rf"\b{_NOT} (?:even )?live (?:there|here|near|in|anywhere)\b",
+    "withdrawing withdraw withdrawn": (
+        r"\bwithdraw\w*\b.{0,25}\b(?:consent|permission|texts?|sms|messag|program|list|me|my number)"
+    ),
+    "dementia alzheimers blind deaf elderly": (
+        r"\b(?:dementia|alzheimers|elderly|deaf)\b.{0,40}\b(?:text|messag|list|contact|these|remove|off|sms)"
+    ),
+    "email post instead": (
+        rf"\b(?:email|e-mail|post|mail) (?:only|me instead|instead)\b.{{0,20}}\b(?:no|not|don'?t|stop)\b"
+    ),
+}
+
+# Words of leaving said of other things, or of the hour and the way of a message that is welcome.
+_ELSE = {
+    "before after until till unless when while during tonight tomorrow between yet at past later": (
+        r"\b(?:do ?n'?t|do not|dont|never|stop|not) (?:\w+ )?(?:text|txt|call|contact|message|send|ring)\w*"
+        r"(?: (?:me|us|anyone|anybody|it|them))?(?: \w+)? (?:before|after|until|till|unless|when|while|during|tonight"
+        r"|tomorrow|between|yet|later|at (?:work|night|\d)|past \d)\b"
+    ),
+    "call calls calling ring ringing phone phoning": (
+        r"\b(?:do ?n'?t|do not|dont|stop|instead of|rather than|no) (?:\w+ )?(?:call|ring|phon)\w*\b.{0,25}"
+        r"(?<!or )(?<!and )(?<!nor )(?<!not )(?<!n't )\b(?:text|txt|message|sms) ?(?:me|us|is|are|works|only|instead|please|\W*$)"
+        r"|\b(?:text|message|sms) me (?:instead of|rather than) (?:call|ring|phon)\w*"
+    ),
+    "send sending": (
+        rf"\b(?:do ?n'?t|do not|dont|stop) (?:send|sending) (?:the|a|an|my|anyone|anybody|someone|somebody|him|her|out)\b"
+        rf"(?! (?:\w+ ){{0,3}}{_TEXTS}\b)(?! (?:same|damn|thing))"
+    ),
+    "report reporting reported block blocked blocking police court legal harassment penalty junk authorities": (
+        r"^\W*(?=(?:\S+\s+){3})(?!.*\b(?:you|u|ya|your|ur|this|these|texts?|texting|messag\w+|msgs?|sms|spam|number|as|lawyer"
+        r"|next|more|stop\w*|remove|list|contact\w*|fcc|acma|ico|illegal|going to|gonna|will)\b)"
+    ),
+    "scam spam real legit legal phishing": r"^(?:is|are) (?:this|that|it|these|you)\b.{0,40}\?\W*$",
+    "getting": r"\bwhy am i getting (?:charged|billed|a bill|an? error|two|an? invoice|someone|double)\b",
+    "interested": (
+        r"\bnot interested in (?!(?:\w+ ){0,2}" + _TEXTS + r"\b)(?!(?:you|your|ur|these|this|any|it|that|receiving|being|getting"
+        r"|what|hearing|a|buying|selling|anything)\b)(?!.*\b(?:do ?n'?t|stop|remove|bother|text\w*)\b)"
+    ),
+    "out done": (
+        r"\bi'?m (?:out|done)\b.{0,4}(?:can'?t (?:make|come)|tonight|today|at work|for (?:today|the day|tonight|now)|of town"
+        r"|of the office|at \d|by \d|sorry|eating|cleaning|paying)"
+    ),
+    "happens does if": (
+        r"\b(?:what happens (?:if|when)|what if|does)\b.{0,40}\b(?:stop|unsubscribe|opt(?:ing)? out)\b.*\?"
+    ),
+    "i'll i'd i will have had": (
+        r"\bi(?:'ll|'d| will| had to| have to)(?: \w+)? stop\b(?! (?:your|ur|these|those|the (?:texts|messages)|receiving|getting"
+        r"|being|you|u|shopping|buying|using|coming|supporting))"
+    ),
+    "deleted removed erased": (
+        r"\b(?:deleted|erased|removed|lost) (?:your|the|my|that|this) (?:last |old )?(?:text|message|msg|email|code|link|app)\b"
+        r"|\b(?:my|our) (?!number\b|details\b|phone\b)\w+ (?:accidentally )?(?:deleted|removed|erased)\b"
+    ),
+    "number phone": (
+        r"(?<!i'll )(?<!have to )(?<!i will )\b(?:change|update|use|switch|replace) (?:to )?(?:my|this|the) (?:new |old )?(?:number|phone|mobile)\b(?!.*\b(?:stop|remove"
+        r"|text\w*|messag\w*|list|contact\w*)\b)"
+    ),
+}
+# What one does not want that is no message: the model of letters knows too little of it.
+_ELSE_WANTED = re.compile(
+    r"\b(?:do ?n'?t|do not|no longer|dont) (?:want|need) (?:(?:the|a|an|any|extra|my|that|more) \w+|fries|to (?!hear|get|receive"
+    rf"|recieve|be|see|deal|talk|have))(?!.*\b(?:{_TEXTS}|these|this|list|contact\w*|stop|remove|you|u|your|number|phone)\b)"
+)
+
+_BARE = re.compile(
+    r"^(?:please |pls |plz |just )*(?P<word>out|off|exit|leave|un-?follow|un-?join|un-?register|de-?register|delist"
+    r"|unlist|unfriend|unsign|begone|disconnect|block)(?: me)?(?: (?:please|pls|plz|now|thanks|thx))*\W*$"
+)
+
+
+def _indexed(patterns: dict[str, str]) -> dict[str, tuple[re.Pattern[str], ...]]:
+    """Give the patterns under each of their words."""
+    index: dict[str, list[re.Pattern[str]]] = defaultdict(list)
+    for words, pattern in patterns.items():
+        for word in words.split():
+            index[word].append(re.compile(pattern))
+    return {word: tuple(found) for word, found in index.items()}
+
+
+_PLAIN_BY_WORD, _LIKELY_BY_WORD, _ELSE_BY_WORD = map(_indexed, (_PLAIN, _LIKELY, _ELSE))
+
+
+def _any_of(index: dict[str, tuple[re.Pattern[str], ...]], folded: str) -> bool:
+    return any(
+        pattern.search(folded)
+        for word in dict.fromkeys(words_of(folded))
+        for pattern in index.get(word, ())
+    )
+
+
+@lru_cache(maxsize=65536)
+def leaves_plainly(folded: str) -> bool:
+    """Tell whether an English reply refuses the messages in so many words: "never want to hear from you"."""
+    return _any_of(_PLAIN_BY_WORD, folded)
+
+
+@lru_cache(maxsize=65536)
+def leaves_likely(folded: str) -> bool:
+    """Tell whether an English reply hints that the messages are not wanted: "one more text and I report it"."""
+    return _any_of(_LIKELY_BY_WORD, folded)
+
+
+@lru_cache(maxsize=65536)
+def means_else(folded: str) -> bool:
+    """Tell whether an English reply has the words of leaving for something else: "don't call, text me"."""
+    return _any_of(_ELSE_BY_WORD, folded)
+
+
+def wants_no_thing(folded: str) -> bool:
+    """Tell whether what an English reply does not want is a thing, and no message: "don't need the ride"."""
+    return _ELSE_WANTED.search(folded) is not None
+
+
+def leaves_barely(folded: str, answered: str) -> bool:
+    """Tell whether a reply is one word of leaving that is no keyword, and of which the message says nothing."""
+    word = _BARE.search(folded) if len(folded) < 40 else None
+    return word is not None and word["word"] not in words_of(answered)
