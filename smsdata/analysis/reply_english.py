@@ -62,6 +62,10 @@ _PLAIN = {
         rf"{_SOME}(?:texts?|txts?|sms|msgs?|messages?|notifications?|alerts|spam|messaging|texting"
         r"|communications?)\b(?! (?:about|that|i sent|saying))"
     ),
+    "stop quit": (
+        rf"\bif (?:you|u|ye|ya|yall|y'all|they|this|these|ur|your) (?:\w+ )?(?:do ?n'?t|does ?n'?t|wo ?n'?t|not) (?:stop|quit)"
+        rf" (?:{_SEND}(?:ing)?|texting|sending|messaging|bombarding)\b"
+    ),
     "nothing": r"\bwant nothing (?:more )?(?:to do with|from) (?:you|u|ya|yall|y'all|your)\b",
     "better dare can't cant cannot shouldn't mustn't allowed right permission business authorized authorised": (
         r"\b(?:you|u|ya|yall|y'all)(?: \w+)? (?:better not|dare|can ?n?'?t|cannot|should ?n'?t|must ?n'?t"
@@ -79,9 +83,54 @@ _LIKELY = {
         r"|sms|time)\b(?! i\b(?! (?:get|hear|receive|see)))|\b(?:last|final) (?:text|message|msg|sms|time) "
         r"(?:you|u|i get|from you|i want|ever)\b(?! (?:said|came|were))"
     ),
+    "more mair": (
+        r"\b(?:no|nae|nomore) (?:more|mair)(?: (?:please|pls|plz|and|thank you|thanks|thx|ty|ta|now|ok|okay|cheers|mate|love|sir|already"
+        r"|from (?:you|u)|of (?:this|these|it|that|em|your|ur)))*\W*(?:$|[.!,;?])|\bnae mair\b"
+        rf"|\bif (?:i get |there'?s |you send |i see |i receive )?(?:one|1) more\b"
+    ),
+    "enough": r"(?:^|[.!?,;]\s*)(?:that'?s |that is |ok |just )?enough\W*(?:$|[.!?]|already|now|please)",
+    "keen fond fan": rf"\b{_NOT} (?:\w+ )?(?:keen|fond|fan) (?:on|of) {_SOME}(?:{_TEXTS}|these|this|being texted)\b",
+    "can": r"\b(?:you|u|yall|y'all) can stop\b(?! (?:by|at|in|over|for|here|there))",
+    "alone peace": r"\bleft (?:alone|in peace)\b|\bleave (?:\w+ ){1,3}(?:alone|in peace)\b(?! (?:with|at|in|on))",
+    "worry bother need": (
+        r"\b(?:do ?n'?t|do not|no need to|needn'?t) (?:worry about |bother )?(?:letting (?:us|me) know|texting|telling (?:us|me)"
+        r"|sending|reminding|messaging|remind(?:ing)? (?:us|me)|text|message|notify(?:ing)? (?:us|me))\b.{0,25}"
+        r"(?:any ?more|again|\W*$)"
+    ),
+    "off down": (
+        r"\b(?:turn|switch|shut|knock) (?:it|this|these|them|'?em|that|all this|all these) (?:off|down)\b(?! (?:and|then|for|at|when))"
+    ),
+    "block cancel": (
+        rf"^(?:\W*\w+)?\W*(?:block|cancel) (?:it|them|this|these|{_SOME}{_TEXTS})\b(?=.*\b(?:fed up|sick|tired|annoy|na|now|please)\b)"
+        rf"|^\W*(?:please |pls |just )?cancel {_SOME}(?:marketing|promotions?|promos?|ads|adverts|spam|newsletters?)\b"
+    ),
+    "away out": (
+        r"\btake (?:me|us|my \w+) away from\b|\b(?:like|want|wants|wanna|let me|get me) (?:right )?out\b\W*(?:$|of (?:this|these|it|your))"
+    ),
+    "family us mum mom husband wife dad": (
+        r"\btake (?:us|our (?:family|\w+)|my (?:family|\w+)|them) off\W*(?:$|please|pls|now|[.,!])"
+    ),
+    "shit crap nonsense bs bullshit rubbish madness garbage pish foolishness noise carry-on": (
+        r"\b(?:stop|quit|cease|cut|drop|end|enough of) (?:with )?(?:this|that|the|all (?:this|the)|your|ur) (?:\w+ )?(?:shit|crap|nonsense"
+        r"|bs|bullshit|rubbish|madness|garbage|pish|foolishness|noise|carry-on)\b"
+    ),
+    "seriously every everyday daily": r"^\W*(?:\w+ )?(?:seriously|every ?day|every (?:single )?day|daily)\W*\?+\W*$",
+    "wake wakes upset upsets upsetting disturb disturbs annoy annoys": (
+        rf"\b{_TEXTS} (?:\w+ )?(?:wake|wakes|upset|upsets|upsetting|disturb|disturbs|annoy|annoys) (?:me|us|my|her|him)\b"
+    ),
+    "rude intrusive invasive insensitive disrespectful disgusting inappropriate creepy": (
+        r"\b(?:rude|intrusive|invasive|insensitive|disrespectful|disgusting|inappropriate|creepy)\b.{0,25}"
+        rf"\b(?:{_TEXTS}|sending|texting|messaging|to text|to message)\b"
+    ),
+    "because": rf"\b(?:left|leaving|quit|unfollowed|switched|changed \w+) because of {_SOME}(?:{_TEXTS}|this|these)\b",
+    "reminder text message one msg": (
+        r"\b(?:\d+(?:nd|rd|th)|second|third|fourth|fifth|sixth|seventh|tenth|hundredth) (?:reminder|text|message|msg|sms)"
+        r" (?:this|today|in|already|from|about|now)\b"
+    ),
+    "last": r"\blast (?:\w+ )?(?:you|u)(?:'ll| will)(?: ever)? (?:get|hear) (?:from|out of) me\b",
     "ensure sure": (
-        r"\b(?:ensure|make sure)\b.{0,30}\b(?:not|never|removed|no (?:more|further|longer)|n't)\b.{0,20}"
-        rf"\b(?:contact|text|messag|list|receiv|{_TEXTS})"
+        r"\b(?:ensure|make sure)\b.{0,40}(?:\b(?:not|never|removed|no (?:more|further|longer)|get|receive)\b|n'?t\b).{0,20}"
+        rf"\b(?:contact|text|messag|list|receiv|get (?:them|these|it)|them|these|{_TEXTS})"
     ),
     "taken took removed unsubscribed opted struck excluded dropped deleted off": (
         rf"\b{_ASKS} (?:\w+ ){{0,4}}(?:be|get|gets) {_OFF}\b{_OTHER_LIST}"
@@ -112,6 +161,9 @@ _LIKELY = {
         r".{0,20}(?:\b(?:ad|one|of these|junk|spam|of this)\b|" + _TEXTS + r")"
         rf"|\b(?:one|1) more (?:of these|{_TEXTS}|time)\b.{{0,25}}\b(?:and|or|i'?ll|i will|im|i'?m|report|block)"
         rf"|\b{_NOT} (?:\w+ )?(?:want|need|send) (?:me )?(?:any|no) more\b"
+    ),
+    "three four two five six before": (
+        r"\b(?:two|three|four|five|six|seven|ten|\d+) (?:texts|messages|msgs|reminders|sms) (?:before|since|by|overnight)\b"
     ),
     "needed wanted": r"\bjust what (?:i|we|everyone) (?:always )?(?:needed|wanted)\b",
     "texts messages msgs": (
@@ -160,7 +212,7 @@ _LIKELY = {
         r"|resident|donor|supporter)s?\b"
     ),
     "moved relocated": (
-        r"\b(?:we|i|ive|i've|we've|she|he|they)(?: have| has|'s)? (?:since |now |just )?(?:moved|relocated)\W*"
+        r"\b(?:we|i|ive|i've|we've)(?: have)? (?:since |now |just )?(?:moved|relocated)\W*"
         r"(?:$|away|out|overseas|interstate|abroad|states|years|ages|months|from|to (?!\d)\w+\W*$|no longer|last year|long ago)"
     ),
     "sold": r"\b(?:i|we|he|she|i've|ive|we've)(?: have| had)? (?:since )?sold (?:the|that|my|our|it) ?\w* ?(?:years|ages|months|a while|long|last|already|\W*$)",
@@ -221,6 +273,19 @@ _ELSE = {
         r"\b(?:deleted|erased|removed|lost) (?:your|the|my|that|this) (?:last |old )?(?:text|message|msg|email|code|link|app)\b"
         r"|\b(?:my|our) (?!number\b|details\b|phone\b)\w+ (?:accidentally )?(?:deleted|removed|erased)\b"
     ),
+    "stop stopped": (
+        r"\b(?:should|shall|can|could|must|do|did|does|will|would|when|where|what time|anywhere|if)\b(?: \w+){0,3} "
+        r"(?:i|we|it|that|he|she|they|her|him|the \w+|my \w+|a \w+|booster|polls)(?: \w+)? stop(?:ped)?\b"
+        r"(?! (?:texting|sending|messag|contact|calling|spam|getting|receiving|recieving|these|this|your|ur|the (?:texts|messages|sms|alerts)"
+        r"|being|it|them|you|u|from|\W*(?:$|[.!?,]|please|pls)))"
+        r"|\b(?:does|did|will) it stop\b(?: too| then| again)?\W*$"
+        r"|\bnothing (?:will |can |to |could )?stop(?:s|ped)?\b"
+    ),
+    "unsubscribed unsubscribe opt opting opted": (
+        r"\bnot (?:from )?(?:you|u|yours)\b|\bopt(?:ing|ed)? out of (?:the|my|this|that|our) (?!(?:\w+ ){0,2}(?:list|texts?|sms|messag\w+|mailing"
+        r"|alerts|notifications|program\w*|group|thing|marketing|spam|service|chain|offers|deals|updates)\b)"
+    ),
+    "sim card account road street drain": r"\bblock(?:ed|ing|s)? (?:my|the|a|our) (?:sim|card|account|road|street|drain|car)\b",
     "number phone": (
         r"(?<!i'll )(?<!have to )(?<!i will )\b(?:change|update|use|switch|replace) (?:to )?(?:my|this|the) (?:new |old )?(?:number|phone|mobile)\b(?!.*\b(?:stop|remove"
         r"|text\w*|messag\w*|list|contact\w*)\b)"

@@ -184,7 +184,7 @@ _BRIEF = 6  # words from which on "stop" may well be about something else
 _FULL_STOP = re.compile(r"^\W*full stop\W*$")
 # "Take us off the 7pm", and of no list.
 _OFF_ANOTHER = re.compile(
-    r"\b(?:take|get|cross) (?:me|us) (?:off|out of) (?:speaker|(?:the|that) "
+    r"\b(?:take|took|taken|get|cross|drop|pull|pulled) (?:me|us) (?:off|out of) (?:speaker|(?:the|that) "
     r"(?!(?:\w+ ){0,2}(?:lists?|mailing|texts?|sms|database|system|messages|marketing|thing|chain|group)\b))"
 )
 _WRONG_PERSON = _any(
@@ -271,6 +271,9 @@ def _wrong_person(text: str, folded: str) -> bool:
     return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
 
+_ASKS_WHEN = re.compile(r"^(?:what time|when|where|which|how (?:much|long|often|late|early)|what day)\b")
+
+
 def _plain_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
     """Give the class of a plain request or refusal, unless something says that it is of another thing."""
     asked, plain = words_asked(answered), normal(text)
@@ -279,11 +282,13 @@ def _plain_class(text: str, folded: str, answered: str, reading: Reading) -> Rep
         return None
     if _said_of_another_thing(reading, asked, answered) or _OFF_ANOTHER.search(folded):
         return None
+    if _ASKS_WHEN.search(folded):
+        return None
     return ReplyClass("optout", 1, sign)
 
 
 def _review_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
-    if _cancels_another_thing(reading, answered) or (means_else(normal(text)) and not reading.plain):
+    if _cancels_another_thing(reading, answered) or _OFF_ANOTHER.search(folded) or (means_else(normal(text)) and not reading.plain):
         return None
     if (reading.marred or reading.plain) and not reading.kept:
         return ReplyClass("optout", 4, reading.marred or reading.plain)
@@ -298,8 +303,13 @@ def _review_class(text: str, folded: str, answered: str, reading: Reading) -> Re
     return ReplyClass("optout", 4, "model") if _model_says(folded, normal(text), answered, reading) else None
 
 
+_KEEPS = re.compile(
+    r"\b(?:do ?n'?t|do not|never|wo ?n'?t|ca ?n'?t) (?:ever |you |u )?(?:stop (?:send|text|these|the|it|them|doing|bringing)|unsub|remove|delete|cancel|opt)"
+)
+
+
 def _leaves_in_english(plain: str, answered: str, reading: Reading) -> bool:
-    if leaves_plainly(plain) or (leaves_likely(plain) and not reading.kept):
+    if leaves_plainly(plain) or (leaves_likely(plain) and not _KEEPS.search(plain)):
         return True
     return leaves_barely(plain, normal(answered))
 
