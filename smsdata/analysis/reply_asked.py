@@ -104,6 +104,17 @@ _JOIN_ASKED = (
         r"\b(?:offers|alerts|deals|texts|coupons|updates|promos)\b"
     ),
 )
+# "Reply YES to confirm you want to get texts", and of the words that join and nothing else "JOIN for menu texts".
+_JOIN_ASKED += (
+    re.compile(
+        rf"{_VERB}{_WORD}{_TO}(?:confirm|agree|consent)\b[^.!?\n]{{0,40}}"
+        r"\b(?:texts|messages|sms|alerts|your subscription|subscribing|sign-?up|opt-?in|marketing)\b"
+    ),
+    re.compile(
+        rf"{_VERB}[\"']?(?P<word>join|subscribe|signup|in|optin|alerts|vip)\b[\"']?(?: to \d{{3,8}})? for [^.!?,\n]{{0,30}}"
+        r"\b(?:texts|alerts|deals|offers|updates|coupons|promos|news|specials|tips)\b"
+    ),
+)
 _CONFIRM_ASKED = (
     re.compile(rf"(?:{_VERB}|[,;]\s*){_WORD}{_TO}(?:confirm|accept|keep)"),
     re.compile(r"回复?(?P<word>\w)确认"),

@@ -51,7 +51,7 @@ _PLAIN = {
     "contacted texted messaged called bothered spammed": rf"\b(?:not|n'?t|never|no longer)(?: \w+){{0,3}} "
     r"(?:contacted|texted|messaged|bothered|spammed)(?: (?:again|further|by|any ?more|in future|at all|via|on))",
     "list group database system program programme thread": rf"\b(?:{_NOT} (?:\w+ )?(?:want|wish|need|like|care)s?(?: \w+){{0,2}} "
-    rf"be|(?:not|no longer|n'?t|never) (?:be )?)(?:on|in|part of) (?:your|ur|the|this|any|a) (?:\w+ )?{_LIST}\b",
+    rf"be |(?:not|no longer|n'?t|never) (?:be )?)(?:on|in|part of) (?:your|ur|the|this|any|a) (?:\w+ )?{_LIST}\b",
     "dnc suppression blacklist do-not-call block blocklist call contact text disturb register": (
         r"\b(?:put|add|place|register|include)\b.{0,30}\b(?:on|to|in|onto) (?:(?:the|your|ur|a) )?(?:\w+ )?(?:dnc"
         r"|suppression|blacklist|black list|block ?list|do[ -]not[ -](?:call|contact|text|disturb)"
@@ -81,7 +81,7 @@ _LIKELY = {
     "last final": (
         r"\b(?:better|let|make|should|hope|that's it|thats it|is|be)\b.{0,14}\b(?:last|final) (?:text|message|msg|one"
         r"|sms|time)\b(?! i\b(?! (?:get|hear|receive|see)))|\b(?:last|final) (?:text|message|msg|sms|time) "
-        r"(?:you|u|i get|from you|i want|ever)\b(?! (?:said|came|were))"
+        r"(?:(?:you|u) (?:\w+ )?(?:send|text|will|ever|get|better|message)|i get|i want|ever)\b"
     ),
     "more mair": (
         r"\b(?:no|nae|nomore) (?:more|mair)(?: (?:please|pls|plz|and|thank you|thanks|thx|ty|ta|now|ok|okay|cheers|mate|love|sir|already"
@@ -90,7 +90,7 @@ _LIKELY = {
     ),
     "enough": r"(?:^|[.!?,;]\s*)(?:that'?s |that is |ok |just )?enough\W*(?:$|[.!?]|already|now|please)",
     "keen fond fan": rf"\b{_NOT} (?:\w+ )?(?:keen|fond|fan) (?:on|of) {_SOME}(?:{_TEXTS}|these|this|being texted)\b",
-    "can": r"\b(?:you|u|yall|y'all) can stop\b(?! (?:by|at|in|over|for|here|there))",
+    "can": r"\b(?:you|u|yall|y'all) can stop(?: (?:now|texting|sending|messaging|these|this|right|please|pls|already|with))*\W*(?:$|[.?!,])",
     "alone peace": r"\bleft (?:alone|in peace)\b|\bleave (?:\w+ ){1,3}(?:alone|in peace)\b(?! (?:with|at|in|on))",
     "worry bother need": (
         r"\b(?:do ?n'?t|do not|no need to|needn'?t) (?:worry about |bother )?(?:letting (?:us|me) know|texting|telling (?:us|me)"
@@ -110,9 +110,9 @@ _LIKELY = {
     "family us mum mom husband wife dad": (
         r"\btake (?:us|our (?:family|\w+)|my (?:family|\w+)|them) off\W*(?:$|please|pls|now|[.,!])"
     ),
-    "shit crap nonsense bs bullshit rubbish madness garbage pish foolishness noise carry-on": (
+    "shit crap nonsense bs bullshit rubbish madness garbage pish foolishness carry-on": (
         r"\b(?:stop|quit|cease|cut|drop|end|enough of) (?:with )?(?:this|that|the|all (?:this|the)|your|ur) (?:\w+ )?(?:shit|crap|nonsense"
-        r"|bs|bullshit|rubbish|madness|garbage|pish|foolishness|noise|carry-on)\b"
+        r"|bs|bullshit|rubbish|madness|garbage|pish|foolishness|carry-on)\b"
     ),
     "seriously every everyday daily": r"^\W*(?:\w+ )?(?:seriously|every ?day|every (?:single )?day|daily)\W*\?+\W*$",
     "wake wakes upset upsets upsetting disturb disturbs annoy annoys": (
@@ -146,7 +146,7 @@ _LIKELY = {
     "appreciate like enjoy read care know use want need needs wants asked ask": (
         rf"\b{_NOT} (?:\w+ )?(?:appreciate|like|enjoy|read|care (?:for|about)|use|want|need|ask for|asked for)s?"
         rf" (?:\w+ )?{_SOME}(?:{_TEXTS}|these|getting (?:these|this|texts)|being (?:texted|contacted|spammed))\b(?! to be)"
-        r"|\b(?:do ?n'?t|do not) (?:even )?know (?:you|u|who (?:you|this|u)|any of you)\b"
+        r"|\b(?:do ?n'?t|do not) (?:even )?know (?:you|u|any of you|who (?:you are|this is|u r|u are))\W*(?:$|[.,!]|and)"
         rf"|\b(?:we|i|she|he|they|nobody|mum|mom) (?:do ?n'?t|does ?n'?t|do not|does not) want (?:them|this|these|any|no|nothing)\b"
         rf"|^(?:do ?n'?t|do not) want (?:no|any|them|nothing)\b"
     ),
@@ -154,7 +154,7 @@ _LIKELY = {
         r"\b(?:phone|mobile|cell)\b.{0,20}\b(?:buzz|ding|beep|blow|ping|vibrat|ring)\w*"
     ),
     "woke waking wakes wake interrupt interrupting interrupted interrupts": (
-        r"\b(?:woke|waking|wakes) (?:me|us|my|the|up)\b(?! (?:on time|in pain))|\binterrupt\w* (?:my|our|me|dinner)\b"
+        r"\b(?:you|u|your|ur|this|texts?|messages?|phone|thanks for|way to|stop)\b.{0,25}\b(?:woke|waking|wakes|wake) (?:me|us|my|the|up)\b|\binterrupt\w* (?:my|our|me|dinner)\b"
     ),
     "another more": (
         r"\b(?:great|joy|yay|brilliant|lovely|wonderful|fantastic|good|wow|ugh|oh)\b.{0,8}\b(?:another|more|yet another)\b"
@@ -167,13 +167,14 @@ _LIKELY = {
     ),
     "needed wanted": r"\bjust what (?:i|we|everyone) (?:always )?(?:needed|wanted)\b",
     "texts messages msgs": (
-        r"\b(?:\d+|two|three|four|five|six|ten|so many|how many) (?:texts|messages|msgs) (?:in|a|per|this|today|already|from|do)\b"
+        r"\b(?:\d+|two|three|four|five|six|ten|so many) (?:texts|messages|msgs) (?:in|a|per|this|today|already)\b(?! \w+ but)(?!.*\?)"
+        r"|\bso many (?:texts|messages|msgs)\b"
         r"|\b(?:texts|messages|msgs) (?:are|r) (?:\w+ )?(?:annoying|useless|unwanted|pointless|rude|a nuisance|unwelcome|irritating)\b"
     ),
     "much often": r"\bway too (?:much|often)\W*$|\btoo (?:much|often)\W*$",
     "time": (
         r"\b(?:second|third|fourth|fifth|umpteenth|hundredth|millionth|\d+(?:nd|rd|th)) time (?:asking|telling|i|i've|ive"
-        r"|i'm|im|saying|now|requesting)\b"
+        r"|i'm|im|saying|now|requesting)\b(?!.*\?)"
     ),
     "relevant applicable target audience demographic": (
         r"\b(?:not|no longer|n'?t|hardly)\b.{0,14}\b(?:relevant|applicable|target|audience|demographic)\b"
@@ -182,12 +183,8 @@ _LIKELY = {
     "pass": r"\bhard pass\b|\b(?:i'?ll|gonna|will) pass on (?:the|these|your|all)\b|^pass\W*$",
     "without": r"\b(?:can|could|rather|prefer to|happy to) (?:do|live|go) without (?:these|your|the|this|them|ur)\b",
     "done": r"\b(?:we'?re|we are|i'?m|i am) (?:so )?done\W*(?:$|with (?:you|this|these|ur|your|the (?:texts|spam)))",
-    "no": (
-        r"\bno (?:\w+ )?(?:promos|promotions|ads|marketing|texts|sms|soliciting|solicitations?|solicitors|telemarketing"
-        r"|advertising|texting|spam|messages)\b(?! (?:came|yet|from|so far|today|since|received|arrived|on my))"
-    ),
     "stopped gone stop end cease ended": (
-        r"\bwants? (?:this|these|it|them|the \w+|texts|\w+ texts) (?:\w+ )?(?:stopped|gone|ended|to (?:stop|end|cease))\b"
+        r"\bwants? (?:this|these|them|the (?:texts|messages|spam)|texts|\w+ texts) (?:\w+ )?(?:stopped|gone|ended|to (?:stop|end|cease))\b"
         rf"|\b(?:these|this|it|{_TEXTS}) (?:really )?(?:has to|have to|must|needs? to|gotta|got to|better|should|ends?|stops?)"
         r" (?:stop|end|cease|now|today|here|immediately)\b"
     ),
@@ -198,7 +195,7 @@ _LIKELY = {
     "phone number line landline mobile cell": (
         r"\b(?:this|it'?s|its|is|on) (?:(?:phone|number|line|is|belongs|to|a|an|my|our|the|cell|mobile) )*"
         r"(?:kid'?s?|child'?s?|children'?s|minor|\d+ ?-?(?:yr|year)s?|work|business|company|office|hospital|emergency|police"
-        r"|landline|land line|fax|son'?s|daughter'?s|school)\b"
+        r"|landline|land line|fax|son'?s|daughter'?s)\b(?!.*\b(?:ok|okay|fine|instead|call|ring|appointment)\b)"
     ),
     "next": (
         r"\bnext (?:text|message|one|time|msg|sms)\b.{0,30}\b(?:report|lawyer|solicitor|court|fcc|block|police|bill"
@@ -209,7 +206,7 @@ _LIKELY = {
     ),
     "customer client member subscriber voter resident donor supporter": (
         rf"\b(?:no longer|not|n'?t|never|haven'?t|ain'?t|nor)\b (?:\w+ ){{0,3}}(?:customer|client|member|subscriber|voter"
-        r"|resident|donor|supporter)s?\b"
+        r"|resident|donor|supporter)s?\b(?! yet)"
     ),
     "moved relocated": (
         r"\b(?:we|i|ive|i've|we've)(?: have)? (?:since |now |just )?(?:moved|relocated)\W*"
@@ -217,7 +214,7 @@ _LIKELY = {
     ),
     "sold": r"\b(?:i|we|he|she|i've|ive|we've)(?: have| had)? (?:since )?sold (?:the|that|my|our|it) ?\w* ?(?:years|ages|months|a while|long|last|already|\W*$)",
     "anymore any ages years": (
-        rf"\b{_NOT} (?:even )?(?:live|shop|work|bank|eat|train|go|own|have|drive|attend|vote|support|be)\w*\b.{{0,25}}"
+        rf"\b{_NOT} (?:even )?(?:(?:live|shop|work|bank|eat|train|go|attend|vote|be)\w* (?:there|here|at|with|in|to|near|for|from)|own|have|drive|support)\b.{{0,25}}"
         r"\b(?:any ?more|in (?:years|ages))\b|\bhaven'?t been\b.{0,25}\b(?:in|for) (?:\w+ )?(?:years|ages)\b"
     ),
     "live": rf"\b{_NOT} (?:even )?live (?:there|here|near|in|anywhere)\b",
@@ -226,6 +223,44 @@ _LIKELY = {
     ),
     "dementia alzheimers blind deaf elderly": (
         r"\b(?:dementia|alzheimers|elderly|deaf)\b.{0,40}\b(?:text|messag|list|contact|these|remove|off|sms)"
+    ),
+    "privacy": r"\b(?:respect|value|invasion of|invading|invade|violat\w+|breach of) (?:my |our )?privacy\b",
+    "preference preferences": (
+        r"\b(?:set|change|update|amend|adjust) my (?:\w+ )?preferences?\b.{0,30}\b(?:no|none|not|only|off|zero)\b"
+    ),
+    "chill easy ease calm lay tone dial": (
+        rf"\b(?:chill|go easy|ease (?:up|off)|calm down|lay off|easy|tone it down|dial it (?:back|down)) (?:with|on) {_SOME}{_TEXTS}\b"
+    ),
+    "no": (
+        r"\bno (?:\w+ )?(?:promos|promotions|ads|marketing|texts|sms|soliciting|solicitations?|solicitors|telemarketing"
+        r"|advertising|texting|spam|messages)\b(?! (?:came|yet|from|so far|today|since|received|arrived|on my))"
+        r"|\bno (?:dey |de |go )?(?:text|send|call|message|disturb)(?: \w+)? me\b"
+    ),
+    "not": (
+        rf"\bnot to (?:{_SEND}|send)\b(?: \w+)? (?:{_ME}|anything|again|any ?more)\b"
+        r"|^\W*(?:oh |ugh |no |omg |argh )*not (?:this|these|you) (?:again|lot)\b"
+    ),
+    "am morning": r"^\W*(?:\w+ )?(?:it'?s|it is) (?:\d{1,2}|one|two|three|four|five|six) ?(?:am|in the morning)(?: here)?\W*$",
+    "know": r"\bdo you (?:even )?know what time it is\b",
+    "thanks thank": r"\bthank(?:s| you) for (?:the (?:ad|spam|interruption|wake up)|waking|spamming|disturbing|nothing)\b",
+    "7726": r"\b(?:forward\w*|report\w*|sent|sending|send)\b.{0,25}\b7726\b",
+    "delete deleted bin trash": (
+        r"\b(?:just|always|keep) delet(?:e|ing) (?:them|these|all|it)\b|\bdeleted? (?:\w+ )?(?:without reading|unread)\b"
+        r"|\bstraight (?:to|in|into) the (?:bin|trash)\b"
+    ),
+    "liked loyal customer used happier": (
+        rf"\b(?:liked|loyal|used to|happier)\b.{{0,30}}\b(?:before|till|until) {_SOME}(?:texts|messages|spam|ads)\b"
+    ),
+    "crying cheek nerve": r"^\W*(?:\w+ ){0,3}(?:for crying out loud|bloody cheek|the cheek of it|(?:a|the|some) nerve)\W*$",
+    "authorised authorized right": r"\bwho authori[sz]ed (?:this|you|these)\b|\bwhat gives you the right\b|\bno right to (?:text|contact|message)",
+    "fill enough": r"\b(?:had (?:my|our) fill|enough) of (?:these|this|you|your|ur|them|the (?:texts|messages|spam))\b",
+    "cost costs costing paying pay": (
+        r"\bcost(?:s|ing)? me\b.{0,20}\b(?:money|every|each|per)\b|\bpay(?:ing)? (?:for|per) (?:these|this|every text|each text|text)\b"
+    ),
+    "going goes": r"\bphone (?:keeps )?(?:going|goes) off\b(?!.*\?)",
+    "told asked emailed": (
+        r"\b(?:told|asked|texted|emailed) (?:you|u|yall|y'all|you guys|ye|you people|you lot) (?:already|twice|to stop|(?:so )?many times"
+        r"|\w+ times|(?:last week|yesterday|last month|before)\W*$)\b"
     ),
     "email post instead": (
         rf"\b(?:email|e-mail|post|mail) (?:only|me instead|instead)\b.{{0,20}}\b(?:no|not|don'?t|stop)\b"
@@ -248,7 +283,7 @@ _ELSE = {
         rf"\b(?:do ?n'?t|do not|dont|stop) (?:send|sending) (?:the|a|an|my|anyone|anybody|someone|somebody|him|her|out)\b"
         rf"(?! (?:\w+ ){{0,3}}{_TEXTS}\b)(?! (?:same|damn|thing))"
     ),
-    "report reporting reported block blocked blocking police court legal harassment penalty junk authorities": (
+    "report reporting reported block blocked blocking police court legal harassment penalty junk authorities solicitor lawyer attorney": (
         r"^\W*(?=(?:\S+\s+){3})(?!.*\b(?:you|u|ya|your|ur|this|these|texts?|texting|messag\w+|msgs?|sms|spam|number|as|lawyer"
         r"|next|more|stop\w*|remove|list|contact\w*|fcc|acma|ico|illegal|going to|gonna|will)\b)"
     ),
@@ -272,6 +307,13 @@ _ELSE = {
     "deleted removed erased": (
         r"\b(?:deleted|erased|removed|lost) (?:your|the|my|that|this) (?:last |old )?(?:text|message|msg|email|code|link|app)\b"
         r"|\b(?:my|our) (?!number\b|details\b|phone\b)\w+ (?:accidentally )?(?:deleted|removed|erased)\b"
+    ),
+    "permission": r"\b(?:you have|with|given|gave|has) (?:\w+ )?permission to (?!stop|remove|delete|text|contact|message|send|sms)",
+    "why": rf"\bwhy do i (?:keep )?get(?:ting)? (?!(?:\w+ ){{0,3}}{_TEXTS})(?!these|this|so many|it|them|your|ur|any|ones|\W*$)",
+    "another": r"^\W*another one(?: please| pls| too)\b",
+    "needs need has have i": (
+        r"\b(?:it|he|she|the \w+|my \w+) (?:needs?|has|have) to stop (?!text|send|messag|contact|call|now|it\b|this|these|please)\w"
+        r"|\bi stop (?!getting|receiving|these|this|the (?:texts|mess)|all|your|ur|you|messag|msg|sms|text|it\b|now|from|please)\w"
     ),
     "stop stopped": (
         r"\b(?:should|shall|can|could|must|do|did|does|will|would|when|where|what time|anywhere|if)\b(?: \w+){0,3} "

@@ -82,9 +82,28 @@ _BACK_ELSEWHERE = re.compile(
     r"\bback (?:in|into|on|onto|to|for) (?:the|my|that|our|a) (?!(?:\w+ ){0,3}(?:list|texts?|sms|messages|messaging|mailing|alerts"
     r"|program\w*|loop|group|notifications|updates|deals|offers|club|database|system|chain|thread))"
 )
+# What looks like coming back: a refusal of it, a question about what goes on, someone who will be back at work.
+_STAYS_AWAY = re.compile(
+    r"\b(?:do ?n'?t|do not|never|wo ?n'?t|not|nor)\b(?: \w+){0,2} (?:re-?start|start again|start (?:this|it|up|sending|texting) again"
+    r"|sign me|put me (?:back|on)|add me|re-?subscribe|re-?join|resume)\b"
+    r"|\b(?:have ?n'?t|have not|not|never) (?:\w+ )?changed? my mind\b|\bsubscribe to (?:enough|too many)\b"
+    r"|\b(?:make sure|ensure)\b.{0,40}(?:n't|\bnot\b|\bnever\b)|\bmoney back\b|\bstart again from\b"
+    r"|^(?:if|what time|when)\b(?!.{0,40}\b(?:texts|messages|alerts|sign|list)\b)|\bwill i still\b|\bin-person\b"
+    r"|\b(?:i'?ll|i will|we'?ll) (?:be |come |pop )?back (?:in|on|at|by|from|to)\b"
+    r"|\b(?:turn|switch|put|turned) (?:the |my )?(?:heating|heat|water|power|light|lights|tv|gas|electric\w*|boiler|oven|alarm|car"
+    r"|internet|wifi|phone)\b.{0,5}\bback\b"
+    r"|\b(?:deleted|removed|lost|broke|ordered|paid|booked|sent|left|took|bought) (?:\w+ )?(?:app|photo|order|ticket|appointment"
+    r"|twice|item|file|form|date|time|one|key|keys|money|email)\b"
+)
+_CHILD_SENT = re.compile(
+    r"\b(?:kid|kids|son|daughter|toddler|baby|cat|dog|child|grandson|granddaughter|nephew|niece|husband|wife|brother|sister|friend|mate"
+    r"|someone|autocorrect|phone|pocket)\b(?: \w+){0,2} (?:sent|texted|typed|hit|pressed|replied|wrote|send|said|tapped|clicked)"
+    r" (?:the |that |a |you )?[\"']?(?:stop|unsubscribe|unsub|opt ?out)\b.{0,60}"
+    r"\b(?:undo|sorry|ignore|fix|back|mistake|accident|disregard|cancel (?:it|that)|restart|start|still want|resume|please turn|re-?add)"
+)
 _TEXTS = (
     r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
-    r"|coupons|specials|notifications|text (?:subscription|club|alerts|list|program\w*))\b"
+    r"|coupons|specials|notifications|promo|promotions|the vip list|text (?:subscription|club|alerts|list|program\w*))\b"
 )
 _JOINS = _either(
     rf"\b(?:sign|put|add|opt|get|include|enrol+|pop|keep) (?:me|us|my (?:new )?number|this number)\b"
@@ -101,9 +120,15 @@ _JOINS = _either(
     rf"\b(?:consent|agree|happy) to (?:get|getting|receive|receiving)\b.{{0,25}}{_TEXTS}",
 )
 _UNDOES_STOP = _either(
-    r"\b(?:cancel|undo|reverse|ignore|disregard) (?:(?:my|that|the|last) ){0,2}(?:stop|opt ?out|unsub\w*)\b",
+    r"\b(?:cancel|undo|reverse|ignore|disregard|retract|(?:take|took|taking) back) (?:(?:my|that|the|last) ){0,2}(?:stop|opt[ -]?out|unsub\w*)\b",
+    r"\b(?:stop|unsub\w*|opt[ -]?out)\b.{0,12}\b(?:for|to) (?:someone|somebody|another|the wrong|something|a different) ?(?:else|\w+)?\b",
+    r"\b(?:did ?n'?t|did not|never) (?:mean|intend|want) (?:(?:that|the|my|to (?:text|send|say|type|write|reply)) )*[\"']?(?:stop|unsub\w*)\b",
+    r"\b(?:trying|meant|wanted) to (?:stop|unsubscribe from|opt out of) (?:another|a different|someone else|other)\b.*\bnot (?:you|this|yours)\b",
+    r"\b(?:ignore|disregard|mistake|sorry)\b.*\b(?:do ?n'?t|do not) want to (?:unsubscribe|opt out|be (?:removed|taken off|unsubscribed))\b",
     r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:was ?n'?t (?:for you|me|meant)|not meant|not for you)",
     r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:by (?:mistake|accident)|a mistake|an accident|in error)",
+    r"^\W*un[ -]?stop\b",
+    r"\b(?:kindly|please|pls|plz|now) unblock\b(?! (?:the|my) (?:card|sim|account|drain|sink|toilet))",
     r"\bchanged my mind about (?:stopping|leaving|unsub\w*)",
     r"\b(?:un)?block(?:ed)? (?:you|u|ur|your|this|these|the)\b.{0,20}\bby (?:mistake|accident)\b",
     r"\b(?:opted out|unsubscribed|opt out|unsubscribe)\b.{0,25}\b(?:by (?:mistake|accident)|accidental)",
@@ -117,6 +142,15 @@ _IN_AGAIN = _either(
     r"\b(?:start|begin|resume|restart) (?:sending|texting)\b.{0,20}\bagain\b",
     r"^\W*(?:i (?:do )?|pl(?:ea)?se? )?(?:want )?back in\W*(?:please|pls|plz)?\W*$",
     r"^\W*re-?activate(?: me)?(?: again)?\W*$",
+    r"^(?!.*\b(?:gym|class|team|club|job|course|session)\b).*\b(?:re-?subscribing|re-?subscribed|re-?joining|signing (?:back up|up again)|opting (?:back )?in)\W*(?:please|pls|plz|now|again|thanks)*\W*$",
+    r"\b(?:load|include|register|enter|list|add|put|sign) me (?:up |in |on )?again\b(?! (?:for|to|on|at)\b)",
+    r"\bbe (?:put|added|signed) back (?:on|in|up)\W*(?:please|pls)?\W*$",
+    rf"\bbring (?:back )?(?:my |the |those |your |ur )?{_TEXTS}|\b(?:allow|re-?enable|enable) {_TEXTS}",
+    rf"\b(?:turn|switch|put) (?:the |my |those |your |ur )?{_TEXTS} (?:back )?on\b",
+    rf"\b(?:add|include|put|load|register) (?:my|this) .{{0,40}}\b(?:to|for|on|in) .{{0,15}}{_TEXTS}",
+    rf"\bsend (?:me )?(?:\w+ )?{_TEXTS} to (?:this|my new)\b",
+    r"\b(?:sms|texts|messages|alerts|offers)\b.{0,25}\b(?:not coming|not getting|stopped coming)\b.{0,40}\b(?:restart|resume|start|re-?activate)\b",
+    r"\b(?:txt|text|message|msg) me again\W*(?:please|pls|plz)\W*$|\bhow (?:do|can|to) (?:i )?(?:opt in|re-?subscribe|sign back up)\b",
     r"^\W*(?:ok|okay|yes|yeah|yep|sure|alright|fine|hi|hello)\W+(?:please |pls |just )?(?:re-?start|start|unstop|re-?subscribe"
     r"|subscribe|opt(?: me)?(?: back)? in|resume)\W*(?:me|please|pls|plz|again|now)?\W*$",
 )
@@ -124,6 +158,8 @@ _AROUND_START = _words("me, again, back, please, pls, plz, up, it, now, texts, t
 # "My son texted stop, I still want them": what stopped is missed.
 _MISSES = re.compile(
     r"\b(?:still|do) want (?:them|these|the|your|to get|to receive)\b"
+    r"|\b(?:how come|why|what happened)\b.{0,12}\b(?:do ?n'?t|do not|not|no longer|have ?n'?t|never) (?:\w+ )?(?:get|getting|receive|receiving|got|had|gotten)"
+    r" (?:the|your|ur|any|my|those) ?(?:\w+ )?(?:texts|messages|msgs|sms|alerts|specials|deals|offers|coupons|promos)\b"
     r"|\bi want them\b(?! (?:to )?(?:stop|gone|off))|\bwant your (?:texts|messages|msgs|sms|alerts)\b"
     r"|\b(?:how|why|when)\b.{0,25}\b(?:texts|messages) stop\b|\bdid i stop (?:getting|receiving)\b"
     r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
@@ -186,6 +222,18 @@ def _near_joining(word: str) -> bool:
         return near_word(word, "unstop")
     near_start = squeezed(word) == "start" or (word not in _NOT_START and near_word(word, "start"))
     return near_start or any(near_word(word, whole) for whole in ("subscribe", "resubscribe"))
+
+
+_ACCEPTS = re.compile(
+    r"^\W*(?:(?:yes|yep|yeah|ok|okay|sure|please|pls|ja|hi|oh)\W+)*(?:please |pls |just )?(?:sign (?:me|us) up|add me|i want in|count me in"
+    r"|i'?m in|let me in|opt me in|join me|put me (?:down|on)|subscribe me|enrol+ me|i want (?:the|these|to (?:join|get|receive))"
+    r"|i'?d like to (?:join|get|receive|sign)|keep me in|include me)\b|\badd me(?: please| pls| too)?\W*$|\bsign me up\W*$"
+)
+
+
+def _accepts(folded: str, asked: WordsAsked) -> bool:
+    """Tell whether someone whom the message invites to its texts says yes in words of joining."""
+    return bool(asked.join) and _ACCEPTS.search(folded) is not None and not _JOINS_NOT.search(folded)
 
 
 def _starts_misspelt(folded: str) -> bool:
@@ -297,11 +345,13 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
         Whether it is an opt-in by a phrase; opt-ins by a keyword are not looked for here.
     """
     gone = asked.gone
-    if _STOPPED_BEFORE.search(folded) or _SHUT_OUT.search(folded):
+    if _STOPPED_BEFORE.search(folded) or _SHUT_OUT.search(folded) or _STAYS_AWAY.search(folded):
         return False
+    if _CHILD_SENT.search(folded):
+        return True
     if not gone and _BACK_ELSEWHERE.search(folded):
         return False
-    if _regrets(reading, folded, gone) or _UNDOES_STOP.search(folded) or _answers_with_return(folded, asked):
+    if _regrets(reading, folded, gone) or _UNDOES_STOP.search(folded) or _answers_with_return(folded, asked) or _accepts(folded, asked):
         return True
     if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, answered):
         return True

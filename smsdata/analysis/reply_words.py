@@ -185,7 +185,8 @@ _FULL_STOP = re.compile(r"^\W*full stop\W*$")
 # "Take us off the 7pm", and of no list.
 _OFF_ANOTHER = re.compile(
     r"\b(?:take|took|taken|get|cross|drop|pull|pulled) (?:me|us) (?:off|out of) (?:speaker|(?:the|that) "
-    r"(?!(?:\w+ ){0,2}(?:lists?|mailing|texts?|sms|database|system|messages|marketing|thing|chain|group)\b))"
+    r"(?!(?:\w+ ){0,2}(?:lists?|mailing|texts?|sms|database|system|messages|marketing|thing|chain|group"
+    r"|alerts?|notifications?|promos?|offers|updates|contacts?|books|register|program\w*|newsletters?|thread|blast)\b))"
 )
 _WRONG_PERSON = _any(
     r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
@@ -369,6 +370,12 @@ _QUESTION = _any(
 
 def _is_empty(text: str) -> bool:
     return all(unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text)
+
+
+def _confirms_joining(folded: str, asked: WordsAsked) -> bool:
+    """Tell whether a yes answers a message that asks to confirm with YES that its texts are wanted."""
+    says_yes = _YES.search(folded) and not _NO.search(folded) and "?" not in folded
+    return bool(says_yes) and len(_tokens(folded)) < 8 and not asked.join.isdisjoint({"yes", "y"})
 
 
 def _answer_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass:
@@ -567,7 +574,7 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
         return keyword
     if "Y" in reading.marks and "A" not in reading.marks:
         return ReplyClass("auto_reply", None, "automatic")
-    if asks_to_return(reading, normal(own), asked, answered):
+    if _confirms_joining(folded, asked) or asks_to_return(reading, normal(own), asked, answered):
         return ReplyClass("optin", None, "put back")
     return (
         _plain_class(own, folded, answered, reading)
