@@ -101,6 +101,16 @@ _CHILD_SENT = re.compile(
     r" (?:the |that |a |you )?[\"']?(?:stop|unsubscribe|unsub|opt ?out)\b.{0,60}"
     r"\b(?:undo|sorry|ignore|fix|back|mistake|accident|disregard|cancel (?:it|that)|restart|start|still want|resume|please turn|re-?add)"
 )
+# Without one of these words no pattern of those below fits.
+_UNDOING = _words(
+    "stop, unsubscribe, unsubscribed, unsubscribing, unsub, opt, optout, opt-out, opted, undo, cancel, ignore, unstop, un-stop, un, disregard",
+    "mind, blocked, unblocked, unblock, mean, leave, quit, stopping, stopped, mistake",
+)
+_AGAIN = _words(
+    "again, back, in, on, subscribed, start, restart, re-start, resume, begin, reactivate, re-activate, unstop, subscribe, optin, opt",
+    "resubscribe, re-subscribe, resubscribing, re-subscribing, resubscribed, rejoining, re-joining, signing, bring, allow, enable",
+    "re-enable, reenable, re-added, readded, to, add, include, put, load, register",
+)
 _TEXTS = (
     r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
     r"|coupons|specials|notifications|promo|promotions|the vip list|text (?:subscription|club|alerts|list|program\w*))\b"
@@ -255,7 +265,7 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: s
         return False
     if said in _RESUMING or _near_joining(said):
         return True
-    if _IN_AGAIN.search(folded) or _starts_misspelt(folded) or (said in _COMING_BACK and not answered):
+    if (not _AGAIN.isdisjoint(words_of(folded)) and _IN_AGAIN.search(folded)) or _starts_misspelt(folded) or (said in _COMING_BACK and not answered):
         return True
     leaver_says = _JOINING | _SIGNING_UP | _COMING_BACK
     return asked.gone and (said in leaver_says or near_word(said, "start"))
@@ -344,14 +354,25 @@ def asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: s
     bool
         Whether it is an opt-in by a phrase; opt-ins by a keyword are not looked for here.
     """
-    gone = asked.gone
-    if _STOPPED_BEFORE.search(folded) or _SHUT_OUT.search(folded) or _STAYS_AWAY.search(folded):
-        return False
-    if _CHILD_SENT.search(folded):
+    return _asks_to_return(reading, folded, asked, answered) and not _stays_away(folded, asked)
+
+
+def _stays_away(folded: str, asked: WordsAsked) -> bool:
+    """Tell whether what looks like coming back is a refusal of it, or of a queue, a class, a block list."""
+    if _STOPPED_BEFORE.search(folded) or _SHUT_OUT.search(folded):
         return True
-    if not gone and _BACK_ELSEWHERE.search(folded):
+    if _CHILD_SENT.search(folded):
         return False
-    if _regrets(reading, folded, gone) or _UNDOES_STOP.search(folded) or _answers_with_return(folded, asked) or _accepts(folded, asked):
+    elsewhere = not asked.gone and _BACK_ELSEWHERE.search(folded)
+    return bool(elsewhere or _STAYS_AWAY.search(folded))
+
+
+def _asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: str) -> bool:
+    gone = asked.gone
+    undoes_stop = not _UNDOING.isdisjoint(words_of(folded)) and (
+        _UNDOES_STOP.search(folded) or _CHILD_SENT.search(folded)
+    )
+    if _regrets(reading, folded, gone) or undoes_stop or _answers_with_return(folded, asked) or _accepts(folded, asked):
         return True
     if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, answered):
         return True

@@ -289,8 +289,17 @@ def _plain_class(text: str, folded: str, answered: str, reading: Reading) -> Rep
 
 
 def _review_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
-    if _cancels_another_thing(reading, answered) or _OFF_ANOTHER.search(folded) or (means_else(normal(text)) and not reading.plain):
+    """Give the class that a person should look at, unless the words of leaving are of another thing."""
+    if _cancels_another_thing(reading, answered):
         return None
+    found = _doubtful_class(text, folded, answered, reading)
+    if found is None or found.kind != "optout":
+        return found
+    of_another = (not reading.plain and means_else(normal(text))) or _OFF_ANOTHER.search(folded)
+    return None if of_another else found
+
+
+def _doubtful_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
     if (reading.marred or reading.plain) and not reading.kept:
         return ReplyClass("optout", 4, reading.marred or reading.plain)
     if _wrong_person(text, folded) or "w" in reading.marks:
