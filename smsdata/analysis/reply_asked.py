@@ -58,7 +58,8 @@ def _words(*lines: str) -> frozenset[str]:
 # -- instructions as English and a few other languages phrase them --
 
 _VERB = (
-    r"\b(?:reply|replying|rply|respond|txt|text|send|responda|responde|conteste|envie|envia|repondez|envoyez|tapez"
+    r"\b(?:reply|replying|rply|respond|txt|text|send|responda|responde|conteste|envie|envia|repondez"
+    r"|envoyez|tapez"
     r"|antwort|antworte|antworten sie|sende|senden sie|rispondi|invia|antwoord|stuur|odpisz|wyslij|soan"
     r"|ارسل)\s+"
     r"(?:to this (?:message|sms|text) )?(?:with |mit |met |con |par )?(?:the word )?"
@@ -104,14 +105,15 @@ _JOIN_ASKED = (
         r"\b(?:offers|alerts|deals|texts|coupons|updates|promos)\b"
     ),
 )
-# "Reply YES to confirm you want to get texts", and of the words that join and nothing else "JOIN for menu texts".
+# "Reply YES to confirm you want texts", and of the words that join and nothing else "JOIN for menu texts".
 _JOIN_ASKED += (
     re.compile(
         rf"{_VERB}{_WORD}{_TO}(?:confirm|agree|consent)\b[^.!?\n]{{0,40}}"
         r"\b(?:texts|messages|sms|alerts|your subscription|subscribing|sign-?up|opt-?in|marketing)\b"
     ),
     re.compile(
-        rf"{_VERB}[\"']?(?P<word>join|subscribe|signup|in|optin|alerts|vip)\b[\"']?(?: to \d{{3,8}})? for [^.!?,\n]{{0,30}}"
+        rf"{_VERB}[\"']?(?P<word>join|subscribe|signup|in|optin|alerts"
+        rf"|vip)\b[\"']?(?: to \d{{3,8}})? for [^.!?,\n]{{0,30}}"
         r"\b(?:texts|alerts|deals|offers|updates|coupons|promos|news|specials|tips)\b"
     ),
 )
@@ -224,7 +226,8 @@ _STAYS = re.compile(r"[OG]")
 _GONE = re.compile(r"[UJXA]|D.?[PL]|L.{0,2}D|N.{0,3}M|M.{0,2}N|S.?M|EM")
 # To leave an appointment or an order, where another word confirms it: "SI per confermare, NO per disdire".
 _CANCELS = re.compile(
-    r"cancel|annul|anul|disdi|storn|absag|afzeg|aflys|avlys|avbok|avbestil|iptal|отмен|скасу|откаж|отказ|otkaz"
+    r"cancel|annul|anul|disdi|storn|absag|afzeg|aflys|avlys|avbok|avbestil|iptal|отмен|скасу|откаж|отказ"
+    r"|otkaz"
     r"|otkaž|odwol|zrus|lemond|peru|ακυρ|batal|huy|取消|キャンセル|취소|ยกเลิก|لغو|انصراف|الغاء|لالغاء|ביטול|לבטל"
     r"|रद्द|বাতিল|ਰੱਦ|ரத்து|منسوخ|ghairi"
 )
@@ -247,7 +250,8 @@ _AFTER_VERB = re.compile(
 )
 _BEFORE_VERB = re.compile(
     _without_marks(
-        r"(?<!\w)(\w+)\s+(?:भेजें|भेजे|लिखें|लिखे|টাইপ|লিখুন|পাঠান|لکھیں|بھیجیں|ਲਿਖੋ|ਭੇਜੋ|அனுப்பவும்|بفرستید|회신|답장)"
+        r"(?<!\w)(\w+)\s+(?:भेजें|भेजे|लिखें|लिखे|টাইপ|লিখুন|পাঠান|لکھیں|بھیجیں|ਲਿਖੋ|ਭੇਜੋ|அனுப்பவும்"
+        r"|بفرستید|회신|답장)"
     )
 )
 _NO_WORDS = frozenset({"sms", "mms", "qc", "ok", "url", "id"})

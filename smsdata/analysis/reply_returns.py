@@ -37,7 +37,8 @@ _ALSO_OF_OTHERS = _words("end, cancel, quit, remove, revoke, block, td, alto, pa
 _PLAIN_RETURN = _words("start, unstop, subscribe, resubscribe, subscribe me, resubscribe me, opt in, optin")
 # After "you get no more messages": a yes, but not an "ok".
 _ASSENT = re.compile(
-    r"^(?:yes|y|yep|yeah|yup|si|oui|ja|sim|da|tak|ano|igen|taip|nai|evet|oo|opo|ya|ndiyo|haan|ναι|да|так|نعم|بله|כן|हां"
+    r"^(?:yes|y|yep|yeah|yup|si|oui|ja|sim|da|tak|ano|igen|taip|nai|evet|oo|opo|ya|ndiyo|haan|ναι|да|так"
+    r"|نعم|بله|כן|हां"
     r"|はい|네|ใช|是的)(?:$|[\s.,!])"
 )
 _REFUSED_RETURN = re.compile(
@@ -75,53 +76,69 @@ def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
 
 _STOPPED_BEFORE = re.compile(r"^\W*(?:stop|unsubscribe)\b.{0,12}\b(?:said|again|already|means)\b")
 _SHUT_OUT = re.compile(
-    r"\b(?:dnc|suppression|blacklist|black list|block ?list|(?:do[ -]not|no)[ -](?:call|contact|text|disturb)s?)\b"
+    r"\b(?:dnc|suppression|blacklist|black list|block ?list|(?:do[ -]not|no)[ -](?:call|contact|text"
+    r"|disturb)s?)\b"
 )
 # Back in a queue, a class, a room: back on no list of messages.
 _BACK_ELSEWHERE = re.compile(
-    r"\bback (?:in|into|on|onto|to|for) (?:the|my|that|our|a) (?!(?:\w+ ){0,3}(?:list|texts?|sms|messages|messaging|mailing|alerts"
+    r"\bback (?:in|into|on|onto|to|for) (?:the|my|that|our|a) (?!(?:\w+ ){0,3}(?:list|texts?|sms"
+    r"|messages|messaging|mailing|alerts"
     r"|program\w*|loop|group|notifications|updates|deals|offers|club|database|system|chain|thread))"
 )
-# What looks like coming back: a refusal of it, a question about what goes on, someone who will be back at work.
+# What looks like coming back: a refusal of it, a question, someone who will be back at work.
 _STAYS_AWAY = re.compile(
-    r"\b(?:do ?n'?t|do not|never|wo ?n'?t|not|nor)\b(?: \w+){0,2} (?:re-?start|start again|start (?:this|it|up|sending|texting) again"
+    r"\b(?:do ?n'?t|do not|never|wo ?n'?t|not|nor)\b(?: \w+){0,2} (?:re-?start|start again|start (?:this"
+    r"|it|up|sending|texting) again"
     r"|sign me|put me (?:back|on)|add me|re-?subscribe|re-?join|resume)\b"
     r"|\b(?:have ?n'?t|have not|not|never) (?:\w+ )?changed? my mind\b|\bsubscribe to (?:enough|too many)\b"
     r"|\b(?:make sure|ensure)\b.{0,40}(?:n't|\bnot\b|\bnever\b)|\bmoney back\b|\bstart again from\b"
-    r"|^(?:if|what time|when)\b(?!.{0,40}\b(?:texts|messages|alerts|sign|list)\b)|\bwill i still\b|\bin-person\b"
+    r"|^(?:if|what time|when)\b(?!.{0,40}\b(?:texts|messages|alerts|sign|list)\b)|\bwill i still\b"
+    r"|\bin-person\b"
     r"|\b(?:i'?ll|i will|we'?ll) (?:be |come |pop )?back (?:in|on|at|by|from|to)\b"
-    r"|\b(?:turn|switch|put|turned) (?:the |my )?(?:heating|heat|water|power|light|lights|tv|gas|electric\w*|boiler|oven|alarm|car"
+    r"|\b(?:turn|switch|put|turned) (?:the |my )?(?:heating|heat|water|power|light|lights|tv|gas"
+    r"|electric\w*|boiler|oven|alarm|car"
     r"|internet|wifi|phone)\b.{0,5}\bback\b"
-    r"|\b(?:deleted|removed|lost|broke|ordered|paid|booked|sent|left|took|bought) (?:\w+ )?(?:app|photo|order|ticket|appointment"
+    r"|\b(?:deleted|removed|lost|broke|ordered|paid|booked|sent|left|took|bought) (?:\w+ )?(?:app|photo"
+    r"|order|ticket|appointment"
     r"|twice|item|file|form|date|time|one|key|keys|money|email)\b"
 )
 _CHILD_SENT = re.compile(
-    r"\b(?:kid|kids|son|daughter|toddler|baby|cat|dog|child|grandson|granddaughter|nephew|niece|husband|wife|brother|sister|friend|mate"
-    r"|someone|autocorrect|phone|pocket)\b(?: \w+){0,2} (?:sent|texted|typed|hit|pressed|replied|wrote|send|said|tapped|clicked)"
+    r"\b(?:kid|kids|son|daughter|toddler|baby|cat|dog|child|grandson|granddaughter|nephew|niece|husband"
+    r"|wife|brother|sister|friend|mate"
+    r"|someone|autocorrect|phone|pocket)\b(?: \w+){0,2} (?:sent|texted|typed|hit|pressed|replied|wrote"
+    r"|send|said|tapped|clicked)"
     r" (?:the |that |a |you )?[\"']?(?:stop|unsubscribe|unsub|opt ?out)\b.{0,60}"
-    r"\b(?:undo|sorry|ignore|fix|back|mistake|accident|disregard|cancel (?:it|that)|restart|start|still want|resume|please turn|re-?add)"
+    r"\b(?:undo|sorry|ignore|fix|back|mistake|accident|disregard|cancel (?:it|that)|restart|start"
+    r"|still want|resume|please turn|re-?add)"
 )
 # Without one of these words no pattern of those below fits.
 _UNDOING = _words(
-    "stop, unsubscribe, unsubscribed, unsubscribing, unsub, opt, optout, opt-out, opted, undo, cancel, ignore, unstop, un-stop, un, disregard",
+    "stop, unsubscribe, unsubscribed, unsubscribing, unsub, opt, optout, opt-out, opted, undo, cancel,"
+    " ignore, unstop, un-stop, un, disregard",
     "mind, blocked, unblocked, unblock, mean, leave, quit, stopping, stopped, mistake",
 )
 _AGAIN = _words(
-    "again, back, in, on, subscribed, start, restart, re-start, resume, begin, reactivate, re-activate, unstop, subscribe, optin, opt",
-    "resubscribe, re-subscribe, resubscribing, re-subscribing, resubscribed, rejoining, re-joining, signing, bring, allow, enable",
+    "again, back, in, on, subscribed, start, restart, re-start, resume, begin, reactivate, re-activate,"
+    " unstop, subscribe, optin, opt",
+    "resubscribe, re-subscribe, resubscribing, re-subscribing, resubscribed, rejoining, re-joining,"
+    " signing, bring, allow, enable",
     "re-enable, reenable, re-added, readded, to, add, include, put, load, register",
 )
 _TEXTS = (
     r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
-    r"|coupons|specials|notifications|promo|promotions|the vip list|text (?:subscription|club|alerts|list|program\w*))\b"
+    r"|coupons|specials|notifications|promo|promotions|the vip list|text (?:subscription|club|alerts"
+    r"|list|program\w*))\b"
 )
 _JOINS = _either(
     rf"\b(?:sign|put|add|opt|get|include|enrol+|pop|keep) (?:me|us|my (?:new )?number|this number)\b"
     rf".{{0,25}}{_TEXTS}",
     rf"\b(?:want|like|love|can i|could i|may i|how (?:do|can) i|please)\b.{{0,20}}"
-    rf"\b(?:get|getting|receive|receiving|recieve|recieving|recive|receve|hear|join|sign up|subscribe)\b.{{0,25}}{_TEXTS}",
-    rf"{_TEXTS}.{{0,30}}\b(?:get|have|want) (?:them|those|it) (?:back|again)\b|\bmiss (?:the|your|ur|those|my|getting) {_TEXTS}",
-    rf"{_TEXTS}.{{0,30}}\b(?:add|include|put|sign) (?:me|us)(?: (?:too|on|up|in|back|again|as well|please|pls))*\W*$",
+    rf"\b(?:get|getting|receive|receiving|recieve|recieving|recive|receve|hear|join|sign up"
+    rf"|subscribe)\b.{{0,25}}{_TEXTS}",
+    rf"{_TEXTS}.{{0,30}}\b(?:get|have|want) (?:them|those|it) (?:back|again)\b|\bmiss (?:the|your|ur"
+    rf"|those|my|getting) {_TEXTS}",
+    rf"{_TEXTS}.{{0,30}}\b(?:add|include|put|sign) (?:me|us)(?: (?:too|on|up|in|back|again|as well"
+    rf"|please|pls))*\W*$",
     rf"\b(?:start|begin|resume|restart|renew|enable|turn on|switch on)\b.{{0,20}}{_TEXTS}",
     rf"^(?:please )?join\b.{{0,15}}(?:{_TEXTS}|\bclub\b)",
     r"\b(?:like|want|wish|how (?:do|can) i) (?:to )?(?:sign up|join|subscribe)(?: again| please| pls)*\W*$",
@@ -130,11 +147,16 @@ _JOINS = _either(
     rf"\b(?:consent|agree|happy) to (?:get|getting|receive|receiving)\b.{{0,25}}{_TEXTS}",
 )
 _UNDOES_STOP = _either(
-    r"\b(?:cancel|undo|reverse|ignore|disregard|retract|(?:take|took|taking) back) (?:(?:my|that|the|last) ){0,2}(?:stop|opt[ -]?out|unsub\w*)\b",
-    r"\b(?:stop|unsub\w*|opt[ -]?out)\b.{0,12}\b(?:for|to) (?:someone|somebody|another|the wrong|something|a different) ?(?:else|\w+)?\b",
-    r"\b(?:did ?n'?t|did not|never) (?:mean|intend|want) (?:(?:that|the|my|to (?:text|send|say|type|write|reply)) )*[\"']?(?:stop|unsub\w*)\b",
-    r"\b(?:trying|meant|wanted) to (?:stop|unsubscribe from|opt out of) (?:another|a different|someone else|other)\b.*\bnot (?:you|this|yours)\b",
-    r"\b(?:ignore|disregard|mistake|sorry)\b.*\b(?:do ?n'?t|do not) want to (?:unsubscribe|opt out|be (?:removed|taken off|unsubscribed))\b",
+    r"\b(?:cancel|undo|reverse|ignore|disregard|retract|(?:take|took|taking) back) (?:(?:my|that|the"
+    r"|last) ){0,2}(?:stop|opt[ -]?out|unsub\w*)\b",
+    r"\b(?:stop|unsub\w*|opt[ -]?out)\b.{0,12}\b(?:for|to) (?:someone|somebody|another|the wrong"
+    r"|something|a different) ?(?:else|\w+)?\b",
+    r"\b(?:did ?n'?t|did not|never) (?:mean|intend|want) (?:(?:that|the|my|to (?:text|send|say|type"
+    r"|write|reply)) )*[\"']?(?:stop|unsub\w*)\b",
+    r"\b(?:trying|meant|wanted) to (?:stop|unsubscribe from|opt out of) (?:another|a different"
+    r"|someone else|other)\b.*\bnot (?:you|this|yours)\b",
+    r"\b(?:ignore|disregard|mistake|sorry)\b.*\b(?:do ?n'?t|do not) want to (?:unsubscribe|opt out"
+    r"|be (?:removed|taken off|unsubscribed))\b",
     r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:was ?n'?t (?:for you|me|meant)|not meant|not for you)",
     r"\b(?:stop|unsubscribe|opt ?out)\b.{0,25}\b(?:by (?:mistake|accident)|a mistake|an accident|in error)",
     r"^\W*un[ -]?stop\b",
@@ -152,24 +174,31 @@ _IN_AGAIN = _either(
     r"\b(?:start|begin|resume|restart) (?:sending|texting)\b.{0,20}\bagain\b",
     r"^\W*(?:i (?:do )?|pl(?:ea)?se? )?(?:want )?back in\W*(?:please|pls|plz)?\W*$",
     r"^\W*re-?activate(?: me)?(?: again)?\W*$",
-    r"^(?!.*\b(?:gym|class|team|club|job|course|session)\b).*\b(?:re-?subscribing|re-?subscribed|re-?joining|signing (?:back up|up again)|opting (?:back )?in)\W*(?:please|pls|plz|now|again|thanks)*\W*$",
+    r"^(?!.*\b(?:gym|class|team|club|job|course|session)\b).*\b(?:re-?subscribing|re-?subscribed"
+    r"|re-?joining|signing (?:back up|up again)|opting (?:back )?in)\W*(?:please|pls|plz|now|again"
+    r"|thanks)*\W*$",
     r"\b(?:load|include|register|enter|list|add|put|sign) me (?:up |in |on )?again\b(?! (?:for|to|on|at)\b)",
     r"\bbe (?:put|added|signed) back (?:on|in|up)\W*(?:please|pls)?\W*$",
     rf"\bbring (?:back )?(?:my |the |those |your |ur )?{_TEXTS}|\b(?:allow|re-?enable|enable) {_TEXTS}",
     rf"\b(?:turn|switch|put) (?:the |my |those |your |ur )?{_TEXTS} (?:back )?on\b",
     rf"\b(?:add|include|put|load|register) (?:my|this) .{{0,40}}\b(?:to|for|on|in) .{{0,15}}{_TEXTS}",
     rf"\bsend (?:me )?(?:\w+ )?{_TEXTS} to (?:this|my new)\b",
-    r"\b(?:sms|texts|messages|alerts|offers)\b.{0,25}\b(?:not coming|not getting|stopped coming)\b.{0,40}\b(?:restart|resume|start|re-?activate)\b",
-    r"\b(?:txt|text|message|msg) me again\W*(?:please|pls|plz)\W*$|\bhow (?:do|can|to) (?:i )?(?:opt in|re-?subscribe|sign back up)\b",
-    r"^\W*(?:ok|okay|yes|yeah|yep|sure|alright|fine|hi|hello)\W+(?:please |pls |just )?(?:re-?start|start|unstop|re-?subscribe"
+    r"\b(?:sms|texts|messages|alerts|offers)\b.{0,25}\b(?:not coming|not getting"
+    r"|stopped coming)\b.{0,40}\b(?:restart|resume|start|re-?activate)\b",
+    r"\b(?:txt|text|message|msg) me again\W*(?:please|pls|plz)\W*$|\bhow (?:do|can|to) (?:i )?(?:opt in"
+    r"|re-?subscribe|sign back up)\b",
+    r"^\W*(?:ok|okay|yes|yeah|yep|sure|alright|fine|hi|hello)\W+(?:please |pls |just )?(?:re-?start"
+    r"|start|unstop|re-?subscribe"
     r"|subscribe|opt(?: me)?(?: back)? in|resume)\W*(?:me|please|pls|plz|again|now)?\W*$",
 )
 _AROUND_START = _words("me, again, back, please, pls, plz, up, it, now, texts, text, msgs, messages, sms")
 # "My son texted stop, I still want them": what stopped is missed.
 _MISSES = re.compile(
     r"\b(?:still|do) want (?:them|these|the|your|to get|to receive)\b"
-    r"|\b(?:how come|why|what happened)\b.{0,12}\b(?:do ?n'?t|do not|not|no longer|have ?n'?t|never) (?:\w+ )?(?:get|getting|receive|receiving|got|had|gotten)"
-    r" (?:the|your|ur|any|my|those) ?(?:\w+ )?(?:texts|messages|msgs|sms|alerts|specials|deals|offers|coupons|promos)\b"
+    r"|\b(?:how come|why|what happened)\b.{0,12}\b(?:do ?n'?t|do not|not|no longer|have ?n'?t"
+    r"|never) (?:\w+ )?(?:get|getting|receive|receiving|got|had|gotten)"
+    r" (?:the|your|ur|any|my|those) ?(?:\w+ )?(?:texts|messages|msgs|sms|alerts|specials|deals|offers"
+    r"|coupons|promos)\b"
     r"|\bi want them\b(?! (?:to )?(?:stop|gone|off))|\bwant your (?:texts|messages|msgs|sms|alerts)\b"
     r"|\b(?:how|why|when)\b.{0,25}\b(?:texts|messages) stop\b|\bdid i stop (?:getting|receiving)\b"
     r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
@@ -184,7 +213,8 @@ _RESTARTS = re.compile(
 )
 _ANOTHER_CANCELLED = re.compile(r"^\W*cancel\b")  # "Cancel it. I still want the reminders": no list was left
 _JOINS_NOT = _either(
-    r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease|gone|away)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
+    r"\b(?:no|not|never|stop\w*|without|un\w+|off|out|less|fewer|waiting|wait|nobody|none|quit|cease"
+    r"|gone|away)\b|n't\b|\b(?:do|does|did|wo|ca|is|was)nt\b|\d"
 )
 _CONSENT_GONE = re.compile(r"\b(?:withdraw\w*|withdrew|revok\w+|retract\w*|cancel\w*|rescind\w*)\b")
 # By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
@@ -235,9 +265,12 @@ def _near_joining(word: str) -> bool:
 
 
 _ACCEPTS = re.compile(
-    r"^\W*(?:(?:yes|yep|yeah|ok|okay|sure|please|pls|ja|hi|oh)\W+)*(?:please |pls |just )?(?:sign (?:me|us) up|add me|i want in|count me in"
-    r"|i'?m in|let me in|opt me in|join me|put me (?:down|on)|subscribe me|enrol+ me|i want (?:the|these|to (?:join|get|receive))"
-    r"|i'?d like to (?:join|get|receive|sign)|keep me in|include me)\b|\badd me(?: please| pls| too)?\W*$|\bsign me up\W*$"
+    r"^\W*(?:(?:yes|yep|yeah|ok|okay|sure|please|pls|ja|hi|oh)\W+)*(?:please |pls |just )?(?:sign (?:me"
+    r"|us) up|add me|i want in|count me in"
+    r"|i'?m in|let me in|opt me in|join me|put me (?:down|on)|subscribe me|enrol+ me|i want (?:the|these"
+    r"|to (?:join|get|receive))"
+    r"|i'?d like to (?:join|get|receive|sign)|keep me in|include me)\b|\badd me(?: please| pls"
+    r"| too)?\W*$|\bsign me up\W*$"
 )
 
 
@@ -257,15 +290,19 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: s
     """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
     if reading.marks & set("OGSUDFCX"):
         return False
-    not_these = _JOINS_NOT.search(folded) or _CONSENT_GONE.search(folded) or _OF_ANOTHER_TIME.search(folded)
-    if _JOINS.search(folded) and not not_these:
+    not_these = (_JOINS_NOT, _CONSENT_GONE, _OF_ANOTHER_TIME)
+    if _JOINS.search(folded) and not any(pattern.search(folded) for pattern in not_these):
         return True
     said = " ".join(word for word in words_of(folded) if skeleton(word) not in lexicon().bare["Z"])
     if said in asked.leave:
         return False
     if said in _RESUMING or _near_joining(said):
         return True
-    if (not _AGAIN.isdisjoint(words_of(folded)) and _IN_AGAIN.search(folded)) or _starts_misspelt(folded) or (said in _COMING_BACK and not answered):
+    if (
+        (not _AGAIN.isdisjoint(words_of(folded)) and _IN_AGAIN.search(folded))
+        or _starts_misspelt(folded)
+        or (said in _COMING_BACK and not answered)
+    ):
         return True
     leaver_says = _JOINING | _SIGNING_UP | _COMING_BACK
     return asked.gone and (said in leaver_says or near_word(said, "start"))
@@ -372,7 +409,12 @@ def _asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: 
     undoes_stop = not _UNDOING.isdisjoint(words_of(folded)) and (
         _UNDOES_STOP.search(folded) or _CHILD_SENT.search(folded)
     )
-    if _regrets(reading, folded, gone) or undoes_stop or _answers_with_return(folded, asked) or _accepts(folded, asked):
+    if (
+        _regrets(reading, folded, gone)
+        or undoes_stop
+        or _answers_with_return(folded, asked)
+        or _accepts(folded, asked)
+    ):
         return True
     if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, answered):
         return True

@@ -1,9 +1,8 @@
 """What the text of one reply says: an opt-out, an opt-in, yes, no, a question, the wrong person.
 
 Owns the order in which signs decide: what the message asked for, keywords, plain phrases, signs for a
-person's
-eye, and then the other kinds. Pure functions of one text; the frames that use them hand over distinct texts.
-Imports of smsdata only reply_asked, reply_english, reply_phrases, reply_returns, reply_spellings and reply_model.
+person's eye, and then the other kinds. Pure functions of one text; the frames that use them hand over
+distinct texts. Imports of smsdata only the other modules called reply_.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from smsdata.analysis.reply_asked import (
     words_asked,
 )
 from smsdata.analysis.reply_english import (
-    leaves_barely,
-    leaves_likely,
+    asks_when,
+    leaves_in_english,
     leaves_plainly,
     means_else,
     wants_no_thing,
@@ -162,7 +161,8 @@ _PHRASE = _any(
     r"^\W*no[ -]?more\W*(?:please|pls|thanks|thx|ty)?\W*$|^(?:stop){2,}\W*$",
     r"\b(?:please|pls|plz|kindly) remove\W*$",
     r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
-    r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm|call)\w*",
+    r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm"
+    r"|call)\w*",
     rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{TEXT_NOUNS}|these|receive)\b",
     r"\bno more of (?:this|these)\b",
     r"\bmy (?:consent|permission) (?:to|for) (?:(?:these|your) )?(?:text|messag|contact|sms)\w*",
@@ -173,7 +173,8 @@ _PHRASE = _any(
     r"\bkeine (?:sms|nachrichten)\b|\bnicht mehr\b",
     r"\bnon (?:scrivetemi|mandatemi|inviatemi)\b|\bcancella(?:te)?mi\b",
     r"\bnao quero mais\b|\bme tir[ae]\b|\bpar(?:a|e|em) de (?:me )?(?:mand|envi)ar\b",
-    r"\bgeen (?:sms|berichten)\b|\bstuur (?:me |mij )?(?:niks|niets)\b|\bverwijder\b|\bdung (?:nhan|gui)\b",
+    r"\bgeen (?:sms|berichten)\b|\bstuur (?:me |mij )?(?:niks|niets)\b|\bverwijder\b|\bdung (?:nhan"
+    r"|gui)\b",
     r"لا ترسل|不要再|别再|別再|送らない[でて]",
 )
 _STOP_SOMEWHERE = re.compile(
@@ -186,7 +187,8 @@ _FULL_STOP = re.compile(r"^\W*full stop\W*$")
 _OFF_ANOTHER = re.compile(
     r"\b(?:take|took|taken|get|cross|drop|pull|pulled) (?:me|us) (?:off|out of) (?:speaker|(?:the|that) "
     r"(?!(?:\w+ ){0,2}(?:lists?|mailing|texts?|sms|database|system|messages|marketing|thing|chain|group"
-    r"|alerts?|notifications?|promos?|offers|updates|contacts?|books|register|program\w*|newsletters?|thread|blast)\b))"
+    r"|alerts?|notifications?|promos?|offers|updates|contacts?|books|register|program\w*|newsletters?"
+    r"|thread|blast)\b))"
 )
 _WRONG_PERSON = _any(
     r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
@@ -272,9 +274,6 @@ def _wrong_person(text: str, folded: str) -> bool:
     return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
 
-_ASKS_WHEN = re.compile(r"^(?:what time|when|where|which|how (?:much|long|often|late|early)|what day)\b")
-
-
 def _plain_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
     """Give the class of a plain request or refusal, unless something says that it is of another thing."""
     asked, plain = words_asked(answered), normal(text)
@@ -283,7 +282,7 @@ def _plain_class(text: str, folded: str, answered: str, reading: Reading) -> Rep
         return None
     if _said_of_another_thing(reading, asked, answered) or _OFF_ANOTHER.search(folded):
         return None
-    if _ASKS_WHEN.search(folded):
+    if asks_when(plain):
         return None
     return ReplyClass("optout", 1, sign)
 
@@ -308,20 +307,9 @@ def _doubtful_class(text: str, folded: str, answered: str, reading: Reading) -> 
         unkind = _unkind_class(text, folded, answered, reading)
         if unkind is not None:
             return unkind
-    if _leaves_in_english(normal(text), answered, reading):
+    if leaves_in_english(normal(text), normal(answered)):
         return ReplyClass("optout", 4, "refusal in English")
     return ReplyClass("optout", 4, "model") if _model_says(folded, normal(text), answered, reading) else None
-
-
-_KEEPS = re.compile(
-    r"\b(?:do ?n'?t|do not|never|wo ?n'?t|ca ?n'?t) (?:ever |you |u )?(?:stop (?:send|text|these|the|it|them|doing|bringing)|unsub|remove|delete|cancel|opt)"
-)
-
-
-def _leaves_in_english(plain: str, answered: str, reading: Reading) -> bool:
-    if leaves_plainly(plain) or (leaves_likely(plain) and not _KEEPS.search(plain)):
-        return True
-    return leaves_barely(plain, normal(answered))
 
 
 def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
@@ -345,7 +333,12 @@ def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> boo
     """Tell whether the model of letters would have a person read it; of a bare yes or no it is not asked."""
     answers = bool(_NO.search(folded) or _YES.search(folded))
     brief = len(_without_politeness(_tokens(folded))) < 3
-    if (answers and brief) or wants_no_thing(plain) or _NO_IDIOM.search(folded) or _MEANT_KINDLY.search(folded):
+    if (
+        (answers and brief)
+        or wants_no_thing(plain)
+        or _NO_IDIOM.search(folded)
+        or _MEANT_KINDLY.search(folded)
+    ):
         return False
     hints = hinted(reading)
     if not hints and len(_tokens(folded)) < 2:
@@ -364,7 +357,8 @@ _NO = _any(
     r"^(?:no|n|non|nein|nao|nee|khong|لا|нет)(?:$|\s*[.,!])",
     r"^(?:no|n|non|nein|nao|nee) (?:sorry|thanks|thank|not|i|i'm|we|can|puedo|mi)\b",
     r"^(?:no gracias|no grazie|non merci|nein danke|nao obrigad[oa]|nee (?:bedankt|dank))\b|^لا شكرا",
-    r"^(?:nope|nah|can't|cannot|not today|not interested|no longer interested|leider)\b|\b(?:non desole)\b",
+    r"^(?:nope|nah|can't|cannot|not today|not interested|no longer interested|leider)\b"
+    r"|\b(?:non desole)\b",
     r"^(?:不行|不要)|^👎",
 )
 _QUESTION = _any(
@@ -383,8 +377,9 @@ def _is_empty(text: str) -> bool:
 
 def _confirms_joining(folded: str, asked: WordsAsked) -> bool:
     """Tell whether a yes answers a message that asks to confirm with YES that its texts are wanted."""
-    says_yes = _YES.search(folded) and not _NO.search(folded) and "?" not in folded
-    return bool(says_yes) and len(_tokens(folded)) < 8 and not asked.join.isdisjoint({"yes", "y"})
+    if asked.join.isdisjoint({"yes", "y"}) or "?" in folded or len(_tokens(folded)) > 7:
+        return False
+    return bool(_YES.search(folded)) and not _NO.search(folded)
 
 
 def _answer_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass:
@@ -485,7 +480,8 @@ _QUOTED = re.compile(r"[“”„\"«»「」『』‘’״]+(.{2,})[“”„\"
 _PICTURE = _any(
     r"^(?:liked|loved|disliked|laughed at|emphasi[sz]ed|questioned|reacted .{1,12} to)"
     r" an? (?:image|photo|video|message)",
-    r"\b(?:image|imagen|imagem|immagine|photo|foto|bild|billede|bilde|kuvaa?|obraz|zdjecie|obrazek|kep|imagine)\b",
+    r"\b(?:image|imagen|imagem|immagine|photo|foto|bild|billede|bilde|kuvaa?|obraz|zdjecie|obrazek|kep"
+    r"|imagine)\b",
     r"图片|圖片|写真|画像|사진|이미지|изображени|зображенн|صوره|תמונה|रसवर|ภาพ|hinh anh|gambar",
 )
 _ADDED = re.compile(
