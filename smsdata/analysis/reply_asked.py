@@ -96,7 +96,7 @@ _LEAVE_ASKED = (
 _LEAVE_SHORTHAND = re.compile(
     r"\b(?:[Uu]nsub\w*|UNSUB\w*|[Oo]pt[ -]?[Oo]ut|OPT[ -]?OUT)\s*[:=]?\s+(?P<word>[A-Z]{1,12}|\d{1,2})\b"
 )
-_JOIN_ASKED = (
+_JOIN_ASKED: tuple[re.Pattern[str], ...] = (
     re.compile(
         rf"{_VERB}{_WORD}{_TO}(?:(?:re)?subscribe|opt[\s-]?in|sign up|suscribirse|receive (?:offers|alerts))"
     ),
