@@ -87,7 +87,11 @@ _BACK_ELSEWHERE = re.compile(
 )
 # What looks like coming back: a refusal of it, a question, someone who will be back at work.
 _STAYS_AWAY = re.compile(
-    r"\b(?:do ?n'?t|do not|never|wo ?n'?t|not|nor)\b(?: \w+){0,2} (?:re-?start|start again|start (?:this"
+    r"^(?!.*\bwhy\b).*\b(?:do ?n'?t|do not|never|wo ?n'?t|will not|not)(?: (?:you|ever|want|wish|to"
+    r"|gonna|going|be|let|them))*"
+    r" (?:come|coming|be|go|returning|return|joining|join) ?back\b|\b(?:wo ?n'?t|not"
+    r"|never) (?:be )?(?:returning|rejoining)\b"
+    r"|\b(?:do ?n'?t|do not|never|wo ?n'?t|not|nor)\b(?: \w+){0,2} (?:re-?start|start again|start (?:this"
     r"|it|up|sending|texting) again"
     r"|sign me|put me (?:back|on)|add me|re-?subscribe|re-?join|resume)\b"
     r"|\b(?:have ?n'?t|have not|not|never) (?:\w+ )?changed? my mind\b|\bsubscribe to (?:enough|too many)\b"
@@ -101,6 +105,15 @@ _STAYS_AWAY = re.compile(
     r"|\b(?:deleted|removed|lost|broke|ordered|paid|booked|sent|left|took|bought) (?:\w+ )?(?:app|photo"
     r"|order|ticket|appointment"
     r"|twice|item|file|form|date|time|one|key|keys|money|email)\b"
+)
+# By someone who has left: a refusal, and no regret ("I didn't mean to", "don't leave me out").
+_GLAD_TO_BE_OFF = re.compile(
+    r"^(?!.*\b(?:mean|meant|ignore|keep em|keep them|second thought|(?:do ?n'?t|do not|never) (?:go"
+    r"|take me|remove|delete|stop|leave me|drop|cut)|mistake|accident\w*|error|wrong|oops|sorry|undo|why"
+    r"|didn'?t|did not|wasn'?t|haven'?t|mind|back|want (?:them|it|the"
+    r"|your|to (?:stay|get|keep|receive|be))|stop (?:them|sending|it)|remove me|leave me off)\b)"
+    r".*(?:\bfinally\b|\babout time\b|\bgood riddance\b|\bthank (?:god|goodness|heavens)\b|\bat last\b"
+    r"|\b(?:do ?n'?t|do not|never|wo ?n'?t|make sure|leave me alone|stay away|keep it that way|no thanks?)\b)"
 )
 _CHILD_SENT = re.compile(
     r"\b(?:kid|kids|son|daughter|toddler|baby|cat|dog|child|grandson|granddaughter|nephew|niece|husband"
@@ -400,6 +413,8 @@ def _stays_away(folded: str, asked: WordsAsked) -> bool:
         return True
     if _CHILD_SENT.search(folded):
         return False
+    if asked.gone and _GLAD_TO_BE_OFF.search(folded):
+        return True
     elsewhere = not asked.gone and _BACK_ELSEWHERE.search(folded)
     return bool(elsewhere or _STAYS_AWAY.search(folded))
 
