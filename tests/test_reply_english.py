@@ -49,7 +49,10 @@ def test_an_english_hint_is_for_a_person_to_read(text: str) -> None:
         ("Don't call, text me", ""),
         ("The drain is blocked again", ""),
         ("I want to report a broken light", ""),
-        ("Should I stop wearing my contacts before the test?", "Time for your eye test. Reply STOP to opt out."),
+        (
+            "Should I stop wearing my contacts before the test?",
+            "Time for your eye test. Reply STOP to opt out.",
+        ),
         ("take me off the waitlist but keep the tour", ""),
         ("How did you find the place?", ""),
         ("OUT", "Game on Sat 10am. Reply IN or OUT."),
