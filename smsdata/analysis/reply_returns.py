@@ -131,11 +131,11 @@ _UNDOING = _words(
     "mind, blocked, unblocked, unblock, mean, leave, quit, stopping, stopped, mistake",
 )
 _AGAIN = _words(
-    "again, back, in, on, subscribed, start, restart, re-start, resume, begin, reactivate, re-activate,"
-    " unstop, subscribe, optin, opt",
+    "again, back, turn, switch, send, let, keep, stay, subscribed",
+    "start, restart, re-start, resume, begin, reactivate, re-activate, unstop, subscribe, optin, opt",
     "resubscribe, re-subscribe, resubscribing, re-subscribing, resubscribed, rejoining, re-joining,"
     " signing, bring, allow, enable",
-    "re-enable, reenable, re-added, readded, to, add, include, put, load, register",
+    "re-enable, reenable, re-added, readded, add, include, put, load, register",
 )
 _TEXTS = (
     r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
