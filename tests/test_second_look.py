@@ -118,6 +118,22 @@ def test_apply_skips_who_joined_another_list_since(slim: Template, tmp_path: Pat
     assert world.gateway.applied == []
 
 
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_apply_keeps_who_joined_one_list_of_the_plan_anew_on_all_of_them(
+    slim: Template, tmp_path: Path, name: str
+) -> None:
+    """Whichever list comes first; the counters of the list are as before, so that nothing else tells it."""
+    world = copied(slim, tmp_path / "store")
+    world.account.contacts.delete_member(number(0), world.lists[name])
+    world.account.contacts.add_member(world.lists[name], number(0))
+    with world.client() as client:
+        report = hygiene.apply(slim[1], client, world.store, dry_run=False)
+    reasons = report.rows.set_index("list_id")["reason"].to_dict()
+    assert reasons.pop(world.lists[name]) == "it was put on the list since"
+    assert set(reasons.values()) == {"it was put on another list since"}
+    assert world.changes("delete-from-list") == []
+
+
 def test_apply_hears_a_reply_that_was_listed_late(slim: Template, tmp_path: Path) -> None:
     """It was received before the last sync and is listed only now."""
     world = copied(slim, tmp_path / "store")
