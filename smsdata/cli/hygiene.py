@@ -304,11 +304,15 @@ def audit_command(
     result = auditing.audit(store, since=start, holidays=_days_off(holidays))
     files = auditing.pack(result, out) if out else []
     common.say(*(f"wrote {file}" for file in files))
+    told, lines = result.as_json() | {"files": [str(file) for file in files]}, result.lines()
     if fix:
         plan = planning.plan_optouts(store, result.active, account_wide=result.goo.verdict != "off")
-        common.say(f"To opt them out: smsdata clean --apply {plan.attrs['plan']['file']}")
-        common.say(*plan_file.left_out(plan))
-    common.show(result.as_json() | {"files": [str(file) for file in files]}, *result.lines())
+        about = plan.attrs["plan"]
+        nobody = [*plan_file.left_out(plan), "There is nobody to opt out."]
+        advice = nobody if plan.empty else plan_file.advice(plan)
+        told["plan"] = about | {"contacts": plan["tier"].value_counts().to_dict(), "advice": advice}
+        lines = [*lines, f"plan to opt them out, hash {about['hash']}:", *advice]
+    common.show(told, *lines)
     return result.exit_code
 
 
