@@ -581,8 +581,9 @@ def test_check_finds_who_was_removed(
 
 
 def test_check_of_an_unreadable_file_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="CSV"):
-        hygiene.check(tmp_path / "none.csv", Store(tmp_path))
+    (tmp_path / "c.csv").write_text('mobile\n"61491570156\n')
+    with pytest.raises(UsageError, match="cannot be read as CSV"):
+        hygiene.check(tmp_path / "c.csv", Store(tmp_path))
 
 
 def test_cap_is_five_percent_and_at_least_two() -> None:
