@@ -227,3 +227,24 @@ def test_undo_says_what_yes_has_to_name(some_dead: tuple[Person, dict[str, Any]]
     assert "--yes with the name of the run" in refused.stderr
     assert "hash" not in refused.stderr
     assert made.at_terminal("undo", run, types="yes\n").returncode in {0, 3}
+
+
+def test_audit_fix_says_the_hash_without_which_no_script_can_apply_it(
+    person: Callable[..., Person],
+) -> None:
+    made = person(dead=0.0)
+    made.account.contacts.goo = False
+    (contacts,) = made.account.contacts.lists.values()
+    list_id, msisdn = contacts.list_id, next(iter(contacts.present())).msisdn
+    made.account.inbound(str(msisdn), "STOP")
+    made.account.advance(hours=2)
+    assert made.run("sync").exit_code == 0
+    told = json.loads(made.run("audit", "--fix", "--json").stdout)["plan"]
+    assert told["contacts"] == {"remove": 1}
+    shown = made.run("audit", "--fix").stdout
+    assert f"hash {told['hash']}" in shown
+    assert f"smsdata clean --apply {told['file']}" in shown
+    done = made.run("clean", "--apply", told["file"], "--yes", told["hash"], "--json")
+    assert json.loads(done.stdout)["counts"] == {"done": 1}
+    changed = [(one["list_id"], one["msisdn"]) for one in made.account.contacts.changes if one["by"] == "api"]
+    assert changed == [(list_id, msisdn)]

@@ -78,6 +78,7 @@ def test_check_looks_at_two_phone_columns_and_past_quoted_line_breaks(store: Sto
     mobile, home = hits.attrs["columns"]
     assert mobile == {
         "column": "mobile", "lines": 3, "hits": 1, "empty": 1, "unreadable": 0, "reasons": {},
+        "unreadable_lines": [],
     }  # fmt: skip
     assert home["reasons"] == {"wrong length": 1}
 
@@ -192,3 +193,19 @@ def test_check_says_that_a_country_was_taken_for_all_lines(store: Store, tmp_pat
     )
     assert "countries: AU, by --country, for all lines" in done.stderr
     assert done.exit_code == 0
+
+
+def test_check_names_the_first_lines_that_it_could_not_read(store: Store, tmp_path: Path) -> None:
+    """In a file without a header a column has its place for a name, said once."""
+    odd = "".join(f"Kim,abc{n}\n" for n in range(7))
+    file = write(tmp_path / "c.csv", f"Ana,{GONE}\nBo,61491570158\n" * 9 + odd)
+    done = CliRunner().invoke(app, ["clean", "--check", str(file), "--store", str(store.path)])
+    assert done.exit_code == 3
+    said = next(line for line in done.stderr.splitlines() if "unreadable" in line)
+    assert said.startswith("column 2: 25 lines, 9 with a number removed before")
+    assert "line 19, 20, 21, 22, 23 and 2 more)" in said
+
+
+def test_check_of_a_file_that_is_not_there_says_so(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no file .*nowhere\.csv\.$"):
+        check(tmp_path / "nowhere.csv", store)

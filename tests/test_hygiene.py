@@ -484,8 +484,8 @@ def test_apply_leaves_alone_who_joined_again_after_a_lost_answer(slim: Template,
     world.account.contacts.add_member(gone[0], gone[1])
     with world.client() as client:
         hygiene.apply(slim[1], client, world.store, dry_run=False)
-    assert Counter(world.changes("delete-from-list")) == dict.fromkeys(world.targets(), 1)
-    assert gone in world.present()
+    assert world.changes("delete-from-list") == [gone]  # who joined anew stays on the other list too
+    assert world.targets() <= world.present()
 
 
 def test_apply_stops_when_the_credentials_are_refused(slim: Template, tmp_path: Path) -> None:
@@ -581,8 +581,9 @@ def test_check_finds_who_was_removed(
 
 
 def test_check_of_an_unreadable_file_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="CSV"):
-        hygiene.check(tmp_path / "none.csv", Store(tmp_path))
+    (tmp_path / "c.csv").write_text('mobile\n"61491570156\n')
+    with pytest.raises(UsageError, match="cannot be read as CSV"):
+        hygiene.check(tmp_path / "c.csv", Store(tmp_path))
 
 
 def test_cap_is_five_percent_and_at_least_two() -> None:

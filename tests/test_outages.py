@@ -91,3 +91,4 @@ def test_plan_removes_the_dead_of_two_days_that_cannot_be_judged(tmp_path: Path)
     told = hygiene.summary(plan)
     assert "12 numbers are to be removed although none of the days of their bounces could be judged" in told
     assert told.count("| remove | unjudged-days |") == DEAD + 1
+    assert "12 of them: fewer than 8 days like theirs are stored" in told

@@ -127,3 +127,22 @@ def test_plan_says_how_many_hard_bounces_count_and_which_do_not(tmp_path: Path) 
         f"left out: {2 * WEEKS} before a delivery or a reply, 2 of campaigns that are not reconciled" in told
     )
     assert f"| 2 of {all_of_them} | {all_of_them + 2} |" in told
+
+
+def test_plan_says_that_too_few_bounced_where_there_are_days_enough(tmp_path: Path) -> None:
+    """More than usual bounced on the last day, and fewer than ten: not the days are lacking."""
+    world = make_world(tmp_path, dead=(0,))
+    for send in world.account.sends[-2:]:
+        for n in range(5, 8):
+            world.account.set_status(send.message_id, number(n), "hard-bounce")
+    plan = world.synced()
+    waiting = plan[plan["rule"] == "too-few-days"]
+    assert set(waiting["msisdn"]) == {number(n) for n in range(5, 8)}
+    assert waiting["evidence"].str.count('"not_judged":"few bounces"').eq(2).all()  # one by each list
+    told = hygiene.summary(plan)
+    assert "3 of them: more bounced on their days than usual, but fewer than 10" in told
+    assert "fewer than 8 days" not in told
+    day = f"{waiting['last_bounce'].iloc[0]:%Y-%m-%d}"
+    rows = [line for line in told.splitlines() if "| too-few-days |" in line and "(few bounces)" in line]
+    assert len(rows) == len(waiting)
+    assert all(line.endswith(f"| {day} (few bounces) |") for line in rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +16,10 @@ import pandas as pd
 import pytest
 
 from smsdata import Store, hygiene
-from smsdata.errors import SafetyError
+from smsdata.errors import SafetyError, UsageError
 from smsdata.hygiene.plan_file import sorted_json
 from smsdata.simulator import transport
+from smsdata.store.status import store_status
 from tests.support.hygiene_world import Template, World, copied, make_world, number, slim_world
 
 
@@ -116,6 +118,22 @@ def test_apply_skips_who_joined_another_list_since(slim: Template, tmp_path: Pat
     assert report.counts == {"skipped": 2}
     assert set(report.rows["reason"]) == {"it was put on another list since"}
     assert world.gateway.applied == []
+
+
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_apply_keeps_who_joined_one_list_of_the_plan_anew_on_all_of_them(
+    slim: Template, tmp_path: Path, name: str
+) -> None:
+    """Whichever list comes first; the counters of the list are as before, so that nothing else tells it."""
+    world = copied(slim, tmp_path / "store")
+    world.account.contacts.delete_member(number(0), world.lists[name])
+    world.account.contacts.add_member(world.lists[name], number(0))
+    with world.client() as client:
+        report = hygiene.apply(slim[1], client, world.store, dry_run=False)
+    reasons = report.rows.set_index("list_id")["reason"].to_dict()
+    assert reasons.pop(world.lists[name]) == "it was put on the list since"
+    assert set(reasons.values()) == {"it was put on another list since"}
+    assert world.changes("delete-from-list") == []
 
 
 def test_apply_hears_a_reply_that_was_listed_late(slim: Template, tmp_path: Path) -> None:
@@ -362,3 +380,36 @@ def test_plan_optouts_reads_every_spelling(slim: Template, spelled: Any, country
     assert plan["msisdn"].tolist() == [number(0)]
     assert plan.attrs["plan"]["unreadable"] == 1
     assert "1 contacts are left out" in hygiene.advice(plan)[0]
+
+
+def test_a_journal_that_is_gone_is_named_by_status_verify_and_undo(slim: Template, tmp_path: Path) -> None:
+    world = copied(slim, tmp_path / "store")
+    with world.client() as client:
+        run = hygiene.apply(slim[1], client, world.store, dry_run=False).run
+    store = Store(world.store.path)
+    assert not any(run in line for line in store_status(store)["look"])
+    folder = store.private / "runs" / run
+    next(folder.glob("row-*.json")).unlink()
+    assert "names 2 contacts for this run, and its journal holds 1" in "".join(store_status(store)["look"])
+    shutil.rmtree(folder)
+    (told,) = [line for line in store_status(store)["look"] if run in line]
+    assert f".smsdata/runs/{run}: missing" in told
+    assert "restore the folder from a backup" in told
+    assert [one.where for one in store.verify() if one.table == "runs"] == [f".smsdata/runs/{run}"]
+    with (
+        world.client() as client,
+        pytest.raises(SafetyError, match=r"its journal is gone from .* 2 contacts"),
+    ):
+        hygiene.undo(run, client, store)
+    folder.with_name(f"{run}.gone").touch()
+    assert not any(run in line for line in store_status(store)["look"])
+
+
+@pytest.mark.parametrize("name", ["../../x", "..", ".", "", "a/b", "x" * 300])
+def test_undo_takes_the_name_of_a_run_and_no_path(slim: Template, tmp_path: Path, name: str) -> None:
+    world = copied(slim, tmp_path / "store")
+    with world.client() as client:
+        run = hygiene.apply(slim[1], client, world.store, dry_run=False).run
+        with pytest.raises(UsageError, match="there is no run") as refused:
+            hygiene.undo(name, client, world.store)
+    assert str(refused.value).endswith(f" Runs: {run}.")

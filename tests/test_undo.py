@@ -228,3 +228,13 @@ def test_apply_of_many_reads_a_changed_list_whole_for_who_joined_it(tmp_path: Pa
     assert report.counts == {"skipped": 4}
     assert set(report.rows["reason"]) == {"it was put on another list since"}
     assert (through.calls["get-list", str(other)], through.calls["get-contact", str(other)]) == (1, 0)
+
+
+def test_undo_again_counts_whom_it_put_back_before(removed: tuple[World, str]) -> None:
+    """So that its lines add up to the run."""
+    world, run = removed
+    with world.client() as client:
+        assert hygiene.undo(run, client, world.store, dry_run=False).counts == {"done": 2}
+        again = hygiene.undo(run, client, world.store, dry_run=False)
+    assert "skipped 2: it was put back before" in again.lines()
+    assert len(world.changes("add-to-list")) == 2

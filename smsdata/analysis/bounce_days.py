@@ -24,9 +24,10 @@ from smsdata.analysis.core.statistics import Floats
 Places: TypeAlias = npt.NDArray[np.int64]
 Known: TypeAlias = npt.NDArray[np.bool_]
 
-ORDINARY, UNJUDGED, SPIKE = 0, 1, 2
-"""What a day is: like others; not to be told, since there are too few like it, or too few bounces to tell a
-rise from chance; or a day on which many more bounced than on others."""
+ORDINARY, FEW_BOUNCES, FEW_DAYS, SPIKE = 0, 1, 2, 3
+"""What a day is: like others; not to be told, since more bounced than on others but too few to tell a rise
+from chance, or since there are too few days like it; or a day on which many more bounced than on others."""
+UNJUDGED = (FEW_BOUNCES, FEW_DAYS)
 
 NOT_JUDGED = pd.DataFrame({
     "message_id": pd.Series(dtype="int64"), "msisdn": pd.Series(dtype="str"),
@@ -85,7 +86,8 @@ def judged_bounces(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``message_id`` (int64), ``msisdn`` (str), ``verdict`` (int64): `ORDINARY`, `UNJUDGED` or `SPIKE`.
+        ``message_id`` (int64), ``msisdn`` (str), ``verdict`` (int64): `ORDINARY`, `SPIKE`, or
+        one of `UNJUDGED`.
     """
     cells = {"account": _Cell("'all'"), "range": _Cell(_range(6)), "block": _Cell(_range(3), small=True)}
     senders = ""
@@ -187,7 +189,7 @@ def _verdicts(
         Whether only days before count.
     """
     many = (hard[places] >= _SPIKE_BOUNCES) & (hard[places] * _MANY > final[places])
-    alone = np.where(many, SPIKE, UNJUDGED)  # of a day that nothing can be compared with
+    alone = np.where(many, SPIKE, FEW_DAYS)  # of a day that nothing can be compared with
     if len(days) <= _LEAST_NEIGHBOURS or not len(places):
         return alone
     others = _nearest(days, final, places, before=before)
@@ -195,7 +197,7 @@ def _verdicts(
     h, n = (np.append(count, 0.0)[others] for count in (hard, final))
     known &= _within_limits(h, n, known)
     limit = _most(h, n, known, final[places, None])[:, 0]
-    rise = np.where(hard[places] >= _SPIKE_BOUNCES, SPIKE, UNJUDGED)
+    rise = np.where(hard[places] >= _SPIKE_BOUNCES, SPIKE, FEW_BOUNCES)
     verdict = np.where(hard[places] <= limit + 1e-9, ORDINARY, rise)
     return np.where(known.sum(axis=1) < _LEAST_NEIGHBOURS, alone, verdict)
 

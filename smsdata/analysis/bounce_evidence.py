@@ -49,7 +49,7 @@ _CONTACTS = {
 }
 _STANDING = {
     "msisdn": "str", "message_id": "int64", "sent_at": "utc", "status": "str", "copies": "int64",
-    "price": "float64",
+    "price": "float64", "verdict": "int64",
 }  # fmt: skip
 
 
@@ -134,7 +134,8 @@ def contact_evidence(
 
         ``bounces``: one row per hard bounce that stands, by number and time: ``msisdn`` (str), ``message_id``
         (int64), ``sent_at`` (datetime64[us, UTC]), ``status`` (str), ``copies`` (int64, how often the send
-        lists the number), ``price`` (float64, the campaign's cost per recipient).
+        lists the number), ``price`` (float64, the campaign's cost per recipient), ``verdict`` (int64, what
+        its day is: `ORDINARY`, `FEW_BOUNCES`, `FEW_DAYS` or `SPIKE` of `bounce_days`).
 
     Raises
     ------
@@ -184,7 +185,8 @@ def contact_evidence(
         standing = tables.query(
             f"""
             WITH {judged}
-            SELECT "msisdn", "message_id", "sent" AS "sent_at", "status", "weight" AS "copies", "price"
+            SELECT "msisdn", "message_id", "sent" AS "sent_at", "status", "weight" AS "copies", "price",
+                "verdict"
             FROM judged
             WHERE "stands" ORDER BY "msisdn", "sent_at", "message_id"
             """,

@@ -346,7 +346,7 @@ def _messages_per_day(tables: Tables) -> pd.DataFrame:
 
 
 def _days_judged(verdicts: pd.DataFrame) -> str:
-    spikes, unjudged = ((verdicts["verdict"] == one).sum() for one in (SPIKE, UNJUDGED))
+    spikes, unjudged = (verdicts["verdict"].isin(those).sum() for those in ([SPIKE], UNJUDGED))
     return f"bounces of days with a spike: {spikes:,}; of days that cannot be judged: {unjudged:,}"
 
 

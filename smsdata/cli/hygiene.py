@@ -6,6 +6,7 @@ that wing and `audit` inside the commands: both load pandas, which the other com
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -142,11 +143,7 @@ def _show_removed_before(common: CommonOptions, removed: pd.DataFrame) -> int:
     """Print what was found; what could not be read may be one of them, and so needs a look as well."""
     rows = removed.to_dict("records")
     for one in removed.attrs["columns"]:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in one["reasons"].items())
-        common.say(
-            f"column {one['column']}: {one['lines']:,} lines, {one['hits']:,} with a number removed before, "
-            f"{one['empty']:,} empty, {one['unreadable']:,} unreadable{f' ({reasons})' if reasons else ''}"
-        )
+        common.say(_column_checked(one))
         if "needs a country" in one["reasons"]:
             common.say("--country AU says which country numbers without one are of.")
     checked = sum(one["lines"] for one in removed.attrs["columns"])
@@ -162,6 +159,21 @@ def _show_removed_before(common: CommonOptions, removed: pd.DataFrame) -> int:
     common.show({"found": rows, **summary}, *lines)
     doubtful = removed.attrs["unreadable"] or removed.attrs["cut_off"] or not checked
     return NEEDS_ATTENTION if rows or doubtful else 0
+
+
+def _column_checked(one: Mapping[str, Any]) -> str:
+    """Say what was found in a column, and where that is which could not be read."""
+    name = one["column"] if re.fullmatch(r"column \d+", one["column"]) else f"column {one['column']}"
+    said = (
+        f"{name}: {one['lines']:,} lines, {one['hits']:,} with a number removed before, "
+        f"{one['empty']:,} empty, {one['unreadable']:,} unreadable"
+    )
+    if not one["unreadable"]:
+        return said
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in one["reasons"].items())
+    lines = ", ".join(str(line) for line in one["unreadable_lines"])
+    more = one["unreadable"] - len(one["unreadable_lines"])
+    return f"{said} ({reasons}; line {lines}{f' and {more:,} more' if more else ''})"
 
 
 def _countries_taken(told: Mapping[str, Any]) -> list[str]:
@@ -304,11 +316,15 @@ def audit_command(
     result = auditing.audit(store, since=start, holidays=_days_off(holidays))
     files = auditing.pack(result, out) if out else []
     common.say(*(f"wrote {file}" for file in files))
+    told, lines = result.as_json() | {"files": [str(file) for file in files]}, result.lines()
     if fix:
         plan = planning.plan_optouts(store, result.active, account_wide=result.goo.verdict != "off")
-        common.say(f"To opt them out: smsdata clean --apply {plan.attrs['plan']['file']}")
-        common.say(*plan_file.left_out(plan))
-    common.show(result.as_json() | {"files": [str(file) for file in files]}, *result.lines())
+        about = plan.attrs["plan"]
+        nobody = [*plan_file.left_out(plan), "There is nobody to opt out."]
+        advice = nobody if plan.empty else plan_file.advice(plan)
+        told["plan"] = about | {"contacts": plan["tier"].value_counts().to_dict(), "advice": advice}
+        lines = [*lines, f"plan to opt them out, hash {about['hash']}:", *advice]
+    common.show(told, *lines)
     return result.exit_code
 
 

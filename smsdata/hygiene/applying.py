@@ -32,7 +32,7 @@ from smsdata.hygiene.caps import (
     selected_rows,
     within_caps,
 )
-from smsdata.hygiene.changes import TRIES, Contact, ListId, is_active, one_list
+from smsdata.hygiene.changes import TRIES, UNDATED, Contact, ListId, is_active, one_list
 from smsdata.hygiene.plan_file import load
 from smsdata.hygiene.rereading import RepliesHeard, count_again, read_again
 from smsdata.hygiene.run_journal import (
@@ -223,7 +223,7 @@ class _Application:
         self.dry_run = dry_run
         self.fresh: set[int] = set()  # rows done by this very run: the table suppressions has them not yet
         self.account_wide = plan.attrs["plan"].get("account_wide", True)
-        self.lists_of: dict[str, list[int]] = {}  # of whose opt-out of one list may count for all
+        self.lists_of = plan.groupby("msisdn")["list_id"].agg(set).to_dict()
         self.unanswered = Unanswered(client)
         self.report = HygieneReport(journal.run, dry_run)
 
@@ -252,7 +252,6 @@ class _Application:
         since: dict[str, pd.Timestamp] = {}
         for row in targets.to_dict("records") if self.account_wide else []:
             if row["action"] == "optout":
-                self.lists_of.setdefault(row["msisdn"], []).append(row["list_id"])
                 since[row["msisdn"]] = pd.Timestamp(last_stop(row))
         removals = targets[targets["action"] == "delete"]
         since |= dict(zip(removals["msisdn"], removals["last_bounce"], strict=True))
@@ -293,10 +292,19 @@ class _Application:
         return self._change(list_id, row, contact)
 
     def _joined_elsewhere(self, list_id: ListId, row: Mapping[Any, Any]) -> str:
-        """An opt-out of one list may count for all: whoever joined another one anew stays on both."""
-        for other in set(self.lists_of.get(row["msisdn"], [])) - {list_id}:
+        """Whoever joined another list of the plan anew lives, and stays on all of them.
+
+        Of opt-outs that is so where one of a list may count for all.
+        """
+        removal = row["action"] == "delete"
+        if not removal and not self.account_wide:
+            return ""
+        since = row["last_bounce"] if removal else last_stop(row)
+        for other in sorted(self.lists_of[row["msisdn"]] - {list_id}):
             there = gateway.find(self.client, one_list(int(other)), row["msisdn"])
-            if there and there["created_at"] is not None and there["created_at"] >= last_stop(row):
+            if there and there["created_at"] is None and removal:
+                return UNDATED
+            if there and there["created_at"] is not None and there["created_at"] >= since:
                 return JOINED
         return ""
 

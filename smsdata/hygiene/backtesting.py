@@ -395,7 +395,7 @@ def _what_came_of(
         high=high,
         held=held,
         spikes=tuple(sorted(set(days[bounces["verdict"] == SPIKE]))),
-        unjudged=days[bounces["verdict"] == UNJUDGED].nunique(),
+        unjudged=days[bounces["verdict"].isin(UNJUDGED)].nunique(),
     )
 
 

@@ -169,6 +169,8 @@ def _rows(path: Path, encoding: str, separator: str) -> Iterator[tuple[int, list
 
 
 def _refuse(path: Path, error: Exception, line: int = 1) -> NoReturn:
+    if isinstance(error, FileNotFoundError):
+        raise UsageError(f"there is no file {path}.") from None
     where = f" from line {line:,}" if isinstance(error, csv.Error) else ""
     hint = " A quote may not be closed." if where else ""
     raise UsageError(f"{path} cannot be read as CSV{where} ({type(error).__name__}).{hint}") from None

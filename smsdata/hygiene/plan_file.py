@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import io
 import secrets
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -44,8 +45,9 @@ RULES = {
     "both would look the same",
     "never-delivered": "a hard bounce on a day judged ordinary, and never a delivery",
     "one-day": "hard bounces on one day judged ordinary since the last sign of life",
-    "too-few-days": "not enough days to judge whether the day of the bounce was an outage: wait for another "
-    "bounce at least 72 h later",
+    "too-few-days": "whether the day of the bounce was an outage could not be judged: too few days to "
+    "compare it with, or more bounced than usual but fewer than 10; wait for another bounce at least "
+    "72 h later",
     "soft-streak": "only soft bounces for a long time: never removed on that alone",
     "spike": "without the bounces of a day with a spike the evidence is weaker: wait",
     "re-added": "put on a list after the last hard bounce",
@@ -305,10 +307,9 @@ def advice(plan: pd.DataFrame) -> list[str]:
         )
     if waiting:
         lines.append(
-            f"Not enough days to judge: {waiting:,} numbers wait. Fewer than 8 days like theirs are stored "
-            "(the account's, the sender's or the number range's), so that an outage would look the same. A "
-            f"hard bounce at least 72 h later decides: of a message sent from {_next_bounce(plan)} on; "
-            "or more days."
+            f"Not enough to judge the days by: {waiting:,} numbers wait, since an outage would look the "
+            f"same. {_why_not_judged(plan, 'too-few-days')} A hard bounce at least 72 h later decides: of a "
+            f"message sent from {_next_bounce(plan)} on; or more days."
         )
     lines += _about_unjudged_days(plan)
     if tiers - {"review"} and unsound(plan):
@@ -375,9 +376,34 @@ def _about_unjudged_days(plan: pd.DataFrame) -> list[str]:
         return []
     return [
         f"{rows['msisdn'].nunique():,} numbers are to be removed although none of the days of their bounces "
-        f"could be judged (rule unjudged-days): they bounced on two days 72 h apart, and fewer than 8 days "
-        "like those are stored. Make sure that there was no outage on both before you apply it."
+        "could be judged (rule unjudged-days), since they bounced on two days 72 h apart. "
+        f"{_why_not_judged(plan, 'unjudged-days')} Make sure that there was no outage on both before you "
+        "apply it."
     ]
+
+
+_NOT_JUDGED = {
+    "few days": "fewer than 8 days like theirs are stored (the account's, the sender's or the number "
+    "range's)",
+    "few bounces": "more bounced on their days than usual, but fewer than 10, which may be chance",
+}
+"""Why a day could not be judged, by the word of the evidence."""
+
+
+def _why_not_judged(plan: pd.DataFrame, rule: str) -> str:
+    """Say of how many numbers of a rule which reason kept a day from being judged."""
+    rows = plan[plan["rule"] == rule].drop_duplicates("msisdn")
+    told = rows["evidence"].map(lambda text: {word for _, word in _days_not_judged(text)})
+    counts = Counter(word for words in told for word in words)
+    said = [f"{counts[word]:,} of them: {why}" for word, why in _NOT_JUDGED.items() if counts[word]]
+    return "; ".join(said) + "."
+
+
+def _days_not_judged(evidence: str) -> list[tuple[str, str]]:
+    """The days of some evidence that could not be judged, each with its reason, in order."""
+    bounces = orjson.loads(evidence)
+    days = {(one["sent_at"][:10], one["not_judged"]) for one in bounces if "not_judged" in one}
+    return sorted(days)
 
 
 _LEFT_OUT = {
@@ -459,13 +485,15 @@ def _first_rows(plan: pd.DataFrame) -> list[str]:
     counts = zip(first["bounces"].tolist(), first["hard_bounces"].tolist(), strict=True)
     rows = [
         f"| {r.list_id} | {r.msisdn} | {r.tier} | {r.rule} | {_of(*count)} | {r.sends} | "
-        f"{_day_or_never(r.last_bounce)} | {_day_or_never(r.last_delivered)} |"
+        f"{_day_or_never(r.last_bounce)} | {_day_or_never(r.last_delivered)} | "
+        f"{', '.join(f'{day} ({why})' for day, why in _days_not_judged(str(r.evidence))) or 'none'} |"
         for r, count in zip(first.itertuples(index=False), counts, strict=True)
     ]
     more = len(plan) - len(rows)
     return [
-        "| list | number | tier | rule | hard bounces | messages | last bounce | last delivery |",
-        "|---|---|---|---|---:|---:|---|---|",
+        "| list | number | tier | rule | hard bounces | messages | last bounce | last delivery "
+        "| days not judged |",
+        "|---|---|---|---|---:|---:|---|---|---|",
         *rows,
         *([f"\n{more:,} more rows stand in the Parquet file."] if more > 0 else []),
     ]

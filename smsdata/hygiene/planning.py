@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from smsdata.analysis.bounce_days import FEW_BOUNCES, FEW_DAYS
 from smsdata.analysis.bounce_evidence import contact_evidence
 from smsdata.analysis.bounces import hard_bounced
 from smsdata.analysis.opt_outs import opted_out, still_out
@@ -75,8 +76,8 @@ def plan(
         - ``last_delivered``, ``last_reply`` (datetime64[us, UTC]): NaT if never;
         - ``saves`` (float64): what one message to the number costs: the mean over the bounces, campaign cost
           per recipient; NaN without evidence;
-        - ``evidence`` (str): JSON list of the bounces: message_id, sent_at, status, and copies where the send
-          lists the number more than once.
+        - ``evidence`` (str): JSON list of the bounces: message_id, sent_at, status; copies where the send
+          lists the number more than once; not_judged where the day could not be: "few days" or "few bounces".
 
         ``attrs["plan"]`` says whose plan it is, from when until when, how many of the last 30 days' messages
         with a result were delivered, its hash and its file.
@@ -377,13 +378,19 @@ def _as_if_judged(days: pd.Series, never: pd.Series) -> pd.Series:
     return (days >= 1).astype("int64") + ((days >= 2) | ((days >= 1) & never)).astype("int64")
 
 
+_NOT_JUDGED = {FEW_DAYS: "few days", FEW_BOUNCES: "few bounces"}
+
+
 def _listed_bounces(contacts: pd.DataFrame, bounces: pd.DataFrame) -> pd.Series:
     """Write the bounces that stand against each contact as a JSON list."""
     sent = [at.isoformat() for at in bounces["sent_at"]]
     rows = bounces[["message_id", "status"]].assign(sent_at=sent).to_dict("records")
-    for row, copies in zip(rows, bounces["copies"].tolist(), strict=True):
+    told = zip(rows, bounces["copies"].tolist(), bounces["verdict"].tolist(), strict=True)
+    for row, copies, verdict in told:
         if copies > 1:
             row["copies"] = copies
+        if verdict in _NOT_JUDGED:
+            row["not_judged"] = _NOT_JUDGED[verdict]
     listed: dict[str, list[dict[Any, Any]]] = {}
     for msisdn, row in zip(bounces["msisdn"], rows, strict=True):
         listed.setdefault(msisdn, []).append(row)

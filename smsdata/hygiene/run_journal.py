@@ -83,6 +83,7 @@ class RunJournal:
     def __init__(self, store: Store, run: str) -> None:
         self.run = run
         self.folder = _folder(store) / run
+        self._store = store
         self._disk = store.disk
         self._entries: dict[int, Entry] | None = None
 
@@ -124,21 +125,32 @@ class RunJournal:
         UsageError
             There is no such run.
         SafetyError
-            What its journal says of it is damaged.
+            Its journal is gone, or what it says of the run is damaged.
         """
         file = self.folder / "run.json"
+        self._require_there()
         try:
             about = read_record(file, _ADVICE)
             if not about.keys() >= {"account", "base_url", "made_at", "hash"}:
                 raise damaged_record(file, _ADVICE)
         except FileNotFoundError:
-            if self.folder.is_dir():
-                raise SafetyError(f"run {self.run} is damaged: {file} is missing. {_ADVICE}") from None
-            known = ", ".join(sorted(p.name for p in self.folder.parent.glob("*"))) or "none"
-            raise UsageError(f"there is no run {self.run!r}. Runs: {known}.") from None
+            raise SafetyError(f"run {self.run} is damaged: {file} is missing. {_ADVICE}") from None
         except StoreError as error:
             raise SafetyError(f"run {self.run} is damaged: {error}") from None
         return about
+
+    def _require_there(self) -> None:
+        """A run is a folder of this name, no path to one; the table suppressions may know it without."""
+        known = runs(self._store)
+        if self.run in known:
+            return
+        if count := len(named_for(self.run, self._store)):
+            raise SafetyError(
+                f"run {self.run}: its journal is gone from {self.folder}, and the table suppressions names "
+                f"{count:,} contacts for it. Nothing was put back: restore the folder from a backup, or add "
+                "them by hand."
+            )
+        raise UsageError(f"there is no run {self.run!r}. Runs: {', '.join(known) or 'none'}.")
 
     @property
     def entries(self) -> dict[int, Entry]:

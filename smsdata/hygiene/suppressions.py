@@ -30,6 +30,8 @@ _HITS = {
     "rule": "str", "run": "str", "cut_off": "bool",
 }  # fmt: skip
 _AT_ONCE = 50_000
+_LINES_NAMED = 5
+"""So many of the lines that cannot be read are named."""
 
 
 def check(
@@ -69,8 +71,9 @@ def check(
         What was undone is not in it. ``attrs["cut_off"]`` names such runs, and the contacts of theirs that
         are not kept; and those whose journal is damaged. ``attrs["countries"]`` tells which country was taken
         for how many lines, and whether the file named it. ``attrs["columns"]`` tells of each column its
-        ``lines``, ``hits`` (lines with a number found), ``empty`` and ``unreadable`` cells, and the
-        ``reasons`` of these, with their counts, in the words of `smsdata.to_msisdn`; ``attrs["unreadable"]``
+        ``lines``, ``hits`` (lines with a number found), ``empty`` and ``unreadable`` cells, the
+        ``reasons`` of these, with their counts, in the words of `smsdata.to_msisdn`, and the first five
+        ``unreadable_lines``; ``attrs["unreadable"]``
         is the sum of the unreadable.
 
     Raises
@@ -193,6 +196,7 @@ class _CheckedColumn:
     first: dict[str, int] = field(default_factory=dict)
     times: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    unread: list[int] = field(default_factory=list)
 
     def add(
         self,
@@ -218,6 +222,8 @@ class _CheckedColumn:
                 self.times[hit] += 1
             elif reason:
                 self.reasons[reason] += 1
+                if reason != "empty" and len(self.unread) < _LINES_NAMED:
+                    self.unread.append(line)
 
     def summary(self) -> dict[str, Any]:
         """The counts of the column."""
@@ -229,6 +235,7 @@ class _CheckedColumn:
             "empty": self.reasons["empty"],
             "unreadable": sum(reasons.values()),
             "reasons": reasons,
+            "unreadable_lines": self.unread,
         }
 
 

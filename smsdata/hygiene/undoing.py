@@ -37,6 +37,7 @@ from smsdata.schema.kinds import STAND_IN
 from smsdata.store.store import Store, open_store
 
 _NOT_LOOKED_UP = "it could not be looked up"
+_BEFORE = "it was put back before"
 
 ADVICE = {
     "OPTOUT": "it opted out: only its owner can join again, by a keyword, a form or START",
@@ -91,9 +92,9 @@ def undo(
     -------
     HygieneReport
         Per contact: done, skipped (there is any evidence of an opt-out, in the store or at the gateway: from
-        any list, any send, in a reply since; that could not be asked; it is on the list already; the run
-        opted it out, which stays), refused (with what to do; also whom the table suppressions does not name
-        for the run), or unknown. The date of joining is a new one.
+        any list, any send, in a reply since; that could not be asked; it is on the list already; it was put
+        back before; the run opted it out, which stays), refused (with what to do; also whom the table
+        suppressions does not name for the run), or unknown. The date of joining is a new one.
 
     Raises
     ------
@@ -113,8 +114,7 @@ def undo(
         undoing = _Undoing(client, store, journal, labels, _named(journal, store), dry_run=dry_run)
         todo = [entry for _, entry in sorted(journal.entries.items()) if entry.removed]
         undoing.ask_about(todo, lists)
-        if not journal.entries:
-            undoing.report.attention.append(_NOBODY)
+        undoing.note_earlier()
         with nullcontext() if dry_run else journal.changing(f"smsdata undo {run}", undoing.report):
             for done, entry in enumerate(todo, start=1):
                 undoing.report.add(entry.list_id, entry.msisdn, *undoing.one(entry))
@@ -186,6 +186,14 @@ class _Undoing:
         self.replies = RepliesHeard(client, store)
         self.against: dict[str, str] = {}
         self.told: OptedOut | None = None
+
+    def note_earlier(self) -> None:
+        """Count whom an earlier undoing put back, so that the report adds up to the run."""
+        for _, entry in sorted(self.journal.entries.items()):
+            if entry.state == "undone":
+                self.report.add(entry.list_id, entry.msisdn, "skipped", _BEFORE)
+        if not self.journal.entries:
+            self.report.attention.append(_NOBODY)
 
     def ask_about(self, entries: Iterable[Entry], lists: pd.DataFrame) -> None:
         """Find out who opted out: from the store and the replies since; of the others from the gateway."""

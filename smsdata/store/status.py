@@ -1,8 +1,9 @@
 """How a store stands: when it was last synced, how complete it is, what needs a look. Without the gateway.
 
-Reads the state, the record of the last runs and the footers of files; no rows, so it is quick, takes no lock
-and changes nothing. What it does not look at it says: `Store.verify` compares contents and counters. Imports
-`state`, `half_done` and `last_run`, `schema`, `shown`, `times` and `errors`.
+Reads the state, the record of the last runs and the footers of files; of rows only of which run the table
+suppressions names contacts, so it is quick, takes no lock and changes nothing. What it does not look
+at it says: `Store.verify` compares contents and counters. Imports `state`,
+`half_done` and `last_run`, `schema`, `shown`, `times` and `errors`.
 """
 
 from __future__ import annotations

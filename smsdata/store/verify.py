@@ -81,6 +81,7 @@ def known_to_lack(
         yield Difference(fault.table, fault.what, fault.name, 0, fault.expected, fault.advice)
     yield from rows_aside(rejects, state.rejects)
     yield from run_faults(private)
+    yield from lost_journals(tables, private)
     yield from unfinished(state)
     yield from failed_reads(state)
 
@@ -167,6 +168,28 @@ def run_faults(private: Path) -> Iterator[Difference]:
         except StoreError as error:
             where = path.relative_to(private.parent).as_posix()
             yield Difference("runs", error.code.lower(), where, 0, 0, str(error))
+
+
+def lost_journals(tables: StoredTables, private: Path) -> Iterator[Difference]:
+    """The runs of which the table suppressions names contacts, and whose journals lack some or are gone."""
+    if tables.inventory.faults("suppressions"):
+        return  # they are told themselves
+    try:
+        kept = tables.grouped("suppressions", ["run"])
+    except StoreError as error:
+        yield Difference("suppressions", error.code.lower(), "suppressions", 0, 0, str(error))
+        return
+    for row in sorted(kept, key=lambda row: str(row["run"])):
+        folder = private / "runs" / row["run"]
+        there = sum(1 for _ in folder.glob("row-*.json"))
+        gone = folder.with_name(f"{row['run']}.gone")
+        if (there < row["n"] or not (folder / "run.json").exists()) and not gone.exists():
+            yield Difference(
+                "runs", "missing", f".smsdata/runs/{row['run']}", there, row["n"],
+                f"The table suppressions names {row['n']:,} contacts for this run, and its journal holds "
+                f"{there:,}: restore the folder from a backup, else `smsdata undo` cannot put them back. "
+                f"Where there is no backup, make an empty file {gone}: then it is not named again.",
+            )  # fmt: skip
 
 
 def callback_faults(faults: Iterable[tuple[str, str, int, str]]) -> Iterator[Difference]:
