@@ -25,7 +25,7 @@ from smsdata.errors import StoreError, UsageError
 from smsdata.key_files import store_around
 from smsdata.settings import expanded
 from smsdata.sharing.formats import FORMATS
-from smsdata.sharing.pseudonyms import Pseudonyms, key_of, whole_table
+from smsdata.sharing.pseudonyms import Pseudonyms, drawn_by_lot, key_of, whole_table
 from smsdata.sharing.row_filter import row_condition
 from smsdata.sharing.workbook import MOST_ROWS, refuse_more
 
@@ -130,7 +130,8 @@ def export(
     pseudonyms = Pseudonyms(key_of(key)) if pseudonymise else None
     try:
         with _beside(target, force) as (temporary, folder), _rows_of(source, folder) as rows:
-            schema, pieces = rows.selected(columns, where, MOST_ROWS if kind == "xlsx" else None)
+            most = MOST_ROWS if kind == "xlsx" else None
+            schema, pieces = rows.selected(columns, where, most, mixed=pseudonymise)
             if pseudonyms:
                 wide = whole_table(source) if isinstance(source, pd.DataFrame) else None
                 schema, pieces = pseudonyms.applied(schema, pieces, wide)
@@ -208,9 +209,12 @@ class _Rows:
     connection: duckdb.DuckDBPyConnection
 
     def selected(
-        self, columns: Sequence[str] | None, where: str | None, most: int | None
+        self, columns: Sequence[str] | None, where: str | None, most: int | None, *, mixed: bool
     ) -> tuple[pa.Schema, Iterator[pa.Table]]:
-        """The chosen columns of the rows that fit: their schema, and the rows piece by piece."""
+        """The chosen columns of the rows that fit: their schema, and the rows piece by piece.
+
+        `mixed` rows are no more in the order of the store, which is that of the numbers.
+        """
         described = self.connection.execute("DESCRIBE exported").fetchall()
         kinds = {column: engine_type for column, engine_type, *_ in described}
         condition, values = row_condition(where, kinds) if where is not None else ("TRUE", [])
@@ -221,9 +225,11 @@ class _Rows:
         if most is not None:
             [(rows,)] = self.connection.execute(f"SELECT count(*) {fitting}", values).fetchall()
             refuse_more(rows, most)
-        reader = self.connection.sql(f"SELECT {listed} {fitting}", params=values or None).to_arrow_reader(
-            _PIECE
-        )
+        query = f"SELECT {listed} {fitting}"
+        if mixed:
+            none = self.connection.sql(f"{query} LIMIT 0", params=values or None).to_arrow_table()
+            query += f" {drawn_by_lot(none.schema)}"
+        reader = self.connection.sql(query, params=values or None).to_arrow_reader(_PIECE)
         schema = pa.schema([(column.name, _plain_type(column)) for column in reader.schema])
         return schema, (pa.Table.from_batches([piece]).cast(schema) for piece in reader)
 

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import hmac
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from smsdata.analysis.core.column_types import arrow_table, pandas_type
+from smsdata.analysis.core.dialect import quoted
 from smsdata.analysis.reply_phrases import concepts, normal
 from smsdata.analysis.reply_words import classify_text
 from smsdata.errors import UsageError
@@ -51,6 +54,7 @@ _LARGEST = 10**7
 """A number of an unknown column may be somebody's from eight digits on."""
 _MAY_BE_A_NUMBER = re.compile(r"(?:\d[^\d]{0,3}){6,}")
 _LONGEST_WORD = 60
+_LOT = " lot"
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 """No digits: helpers take seven of them for a number in a spelling that would match nothing."""
 
@@ -77,7 +81,8 @@ def pseudonymise(
     Returns
     -------
     DataFrame
-        One row per row, in its order, with what is left of its columns:
+        One row per row, by its instants and days and else in an order drawn by lot (that of a store is that of
+        the numbers), under a new index, with what is left of its columns:
 
         - numbers, senders, accounts and keywords (str): ``p`` and 24 letters, HMAC-SHA256 of what
           was there; null where nothing was;
@@ -125,11 +130,32 @@ def pseudonymise(
         schema, pieces = pseudonyms.applied(table.schema, iter([table]), None)
     else:
         raise UsageError(f"pseudonymise takes a DataFrame or a scan of a store, not {type(source).__name__}.")
-    made = pa.concat_tables([schema.empty_table(), *pieces])
+    made = _mixed(pa.concat_tables([schema.empty_table(), *pieces]))
     frame: pd.DataFrame = made.to_pandas(types_mapper=pandas_type)
     if isinstance(source, pd.DataFrame) and len(schema):
         frame.index = pd.RangeIndex(len(frame))
     return frame
+
+
+def _mixed(table: pa.Table) -> pa.Table:
+    """Rows by the instants and days that are left, else drawn by lot: where one stood tells no number."""
+    if not table.num_rows:
+        return table
+    lots = pa.array(np.random.default_rng().permutation(table.num_rows))
+    times = [column.name for column in table.schema if _is_time(column.type)]
+    keys = [*((name, "ascending") for name in times), (_LOT, "ascending")]
+    return table.take(pc.sort_indices(table.append_column(_LOT, lots), sort_keys=keys))
+
+
+def drawn_by_lot(schema: pa.Schema) -> str:
+    """The same order in SQL, for rows that are larger than memory."""
+    times = [quoted(column.name) for column in schema if _is_time(column.type)]
+    lot = f"md5('{secrets.token_hex(16)}' || row_number() OVER ())"
+    return f"ORDER BY {', '.join([*times, lot])}"
+
+
+def _is_time(arrow: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(arrow) or pa.types.is_date(arrow))
 
 
 def whole_table(frame: pd.DataFrame) -> pa.Table:
