@@ -7,6 +7,7 @@ import errno
 import json
 import shutil
 import sqlite3
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ from smsdata.receiver.addresses import Addresses
 from smsdata.receiver.application import CallbackApplication
 from smsdata.receiver.server import receiving_in_thread
 from smsdata.schema.callbacks import parameters
-from smsdata.schema.frames import Reject
+from smsdata.schema.frames import Reject, with_column
 from smsdata.simulator import Account, Gateway
 from smsdata.store.forgotten import forget_key
 from smsdata.store.spool import Spool, spool_folder
@@ -321,6 +322,40 @@ def test_forget_puts_named_files_right_and_names_those_it_cannot(store: Store, t
     assert left.exit_code == 3
     assert left.searched is not None
     assert list(left.searched.found) == [str(pack / "odd.bin")]
+
+
+def test_a_file_named_after_the_person_is_told_and_the_receipt_does_not_say_the_number(
+    store: Store, tmp_path: Path
+) -> None:
+    msisdn = opted_out(store)
+    packs = tmp_path / "packs"
+    (packs / f"of {msisdn}").mkdir(parents=True)
+    for name in (f"of {msisdn}/a.txt", f"0{msisdn[2:]}.txt"):
+        (packs / name).write_text("nothing\n")
+    done = forget(store, msisdn, apply=True, also=[packs])
+    assert done.exit_code == 3
+    words = "\n".join(done.lines()) + json.dumps(done.as_json())
+    assert f"rename or delete {packs}/of .../a.txt: its name or that of its folder" in words
+    assert f"rename or delete {packs}/....txt: its name" in words
+    assert msisdn[2:] not in words
+    assert not bytes_with(store, msisdn)
+    assert [facts["done_at"] for facts in store.forgotten.records()] == [None]
+    shutil.rmtree(packs)
+    packs.mkdir()
+    assert forget(store, msisdn, apply=True, also=[packs]).exit_code == 0
+    assert store.forgotten.records()[0]["done_at"]
+
+
+def test_forget_warns_of_no_reply_that_answers_nothing(store: Store) -> None:
+    msisdn = opted_out(store)
+    with store.writing():
+        for part in store.parts("messages"):
+            rows = pq.read_table(part)
+            others = pa.array(["61491570111"] * rows.num_rows, pa.string())
+            store.tables.write(part, "messages", with_column(rows, "sender", others))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        forget(store, msisdn)
 
 
 @pytest.mark.parametrize("ends", ["feather", "sqlite", "duckdb", "xlsx"])

@@ -19,27 +19,11 @@ from smsdata.forgetting.read_back import searched
 from smsdata.forgetting.text_files import NUMBER, WHOLE, without_in_text
 from smsdata.schema.callback_marks import is_marked, marked_text
 from smsdata.store.forgotten import Forgotten, number_hash
+from tests.support.written_numbers import WRITTEN
 
 SOMEBODY, OTHER = "61491570156", "61491571266"
 SPELLINGS = spellings_of(SOMEBODY)
 KEY = b"k" * 32
-WRITTEN = {
-    "in full": "61491570156",
-    "dialled": "+61 491 570 156",
-    "with a hint": "+61 (0) 491 570 156",
-    "within its country": "0491 570 156",
-    "without its 0": "491570156",
-    "no-break spaces": "0491\u00a0570\u00a0156",
-    "no-break hyphens": "0491\u2011570\u2011156",
-    "zero-width spaces": "0491\u200b570\u200b156",
-    "a narrow space and a byte order mark": "0491\u202f570\ufeff156",
-    "full width": "\uff10\uff14\uff19\uff11\uff15\uff17\uff10\uff11\uff15\uff16",
-    "Arabic digits": "\u0660\u0664\u0669\u0661\u0665\u0667\u0660\u0661\u0665\u0666",
-    "low lines": "0491_570_156",
-    "two lines": "0491 570\n156",
-    "in a link": "https://l.example/?p=0491%20570%20156",
-    "in HTML": "0491&nbsp;570&nbsp;156",
-}
 
 
 def somebody(**said: str) -> Forgotten:

@@ -18,11 +18,13 @@ from smsdata import SafetyError, Store, UsageError, sync
 from smsdata.report.page import report_page, write_report
 from smsdata.report.people import cost_of
 from smsdata.report.periods import period_of
+from smsdata.report.pieces import masked_text
 from smsdata.report.sources import Sources
 from smsdata.simulator import Account, Gateway
 from smsdata.times import instant
 from tests.support.clients import connected
 from tests.support.report_store import NOW, PAYLOADS, hostile, october, rows
+from tests.support.written_numbers import WRITTEN
 
 
 class Tags(HTMLParser):
@@ -73,6 +75,11 @@ def test_report_shows_nobodys_number(store: Store, tmp_path: Path) -> None:
         html = report_page(one, october()).html
         assert [number for number in people if number in html] == []
         assert len(people) > 20
+
+
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
+def test_report_masks_a_number_however_it_is_written(written: str) -> None:
+    assert re.fullmatch(r"call \D*…56 now, room 101", masked_text(f"call {written} now, room 101"))
 
 
 def two_months(folder: Path) -> Store:

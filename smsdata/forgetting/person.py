@@ -8,6 +8,7 @@ then every place is put right; then all bytes are searched. Doing it again after
 from __future__ import annotations
 
 import secrets
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,14 +21,14 @@ import phonenumbers
 from smsdata.analysis.replies import classify_replies, reply_classes
 from smsdata.analysis.reply_words import left_of_class, left_of_reply
 from smsdata.errors import UsageError
-from smsdata.forgetting.places import Place, places, places_in
+from smsdata.forgetting.places import BY_NAME, Place, places, places_in, without_numbers
 from smsdata.forgetting.read_back import Searched, searched
 from smsdata.forgetting.text_files import NUMBER
 from smsdata.key_files import key_fingerprint, store_around
+from smsdata.schema.number_runs import in_columns
 from smsdata.schema.number_spellings import known_region, read_number, usual_spellings
 from smsdata.settings import expanded
 from smsdata.store.forgotten import (
-    BETWEEN_DIGITS,
     OPTED_IN,
     OPTED_OUT,
     TO_BE_READ,
@@ -52,7 +53,6 @@ _NUMBER_ALONE = (
     "remove the file and make it again."
 )
 _SHORTEST = 7
-_ZEROS = (0x30, 0xFF10, 0x660, 0x6F0, 0x966)
 _FROM_THE_WEAKEST = ["", TO_BE_READ, OPTED_IN, OPTED_OUT]
 
 
@@ -105,6 +105,11 @@ class Forgetting:
         lines = (
             [f"The number stands in {len(lines):,} places:", *lines] if lines else [f"No place {verb} it."]
         )
+        lines += [
+            f"rename or delete {one.place}: its name or that of its folder holds the number."
+            for one in self.places
+            if one.kind == BY_NAME
+        ]
         if any(one.what == NUMBER for one in self.places):
             lines.append(_NUMBER_ALONE)
         lines += ["Out of reach:", *(f"  {line}" for line in OUT_OF_REACH)]
@@ -178,16 +183,23 @@ def forget(
         gone = _one_person(key, msisdn, spellings, said)
         done = Forgetting(stand_in_of(key, msisdn), applied=True)
         done.places = [*places(store, gone, apply=False), *places_in(roots, gone, apply=False)]
-        facts = _written_first(store, key, spellings, done)
+        facts = _written_first(store, key, spellings, done, gone)
         for _ in places(store, gone, apply=True):
             pass
         store.save_state()
         for _ in places_in(roots, gone, apply=True):
             pass
-        done.searched = searched([store.path, *roots], spellings[:2])
+        done.searched = _without_names(searched([store.path, *roots], spellings[:2]), gone)
         whole = not done.searched.found and not done.searched.not_judged
         store.forgotten.write(facts | {"done_at": _this_second() if whole else None})
     return done
+
+
+def _without_names(told: Searched, gone: Forgotten) -> Searched:
+    """What was found, by names that do not say the number themselves."""
+    told.found = {without_numbers(name, gone): count for name, count in told.found.items()}
+    told.not_judged = [without_numbers(name, gone) for name in told.not_judged]
+    return told
 
 
 def _roots(also: Iterable[str | Path]) -> list[Path]:
@@ -216,7 +228,9 @@ def _said_by(store: Store, spellings: Sequence[str]) -> dict[str, str]:
     said: dict[str, str] = {}
     if own.empty:
         return said
-    read = classify_replies(own, messages=store.scan("messages"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the few replies of one person may answer no message
+        read = classify_replies(own, messages=store.scan("messages"))
     for text, one in zip(read["response"], reply_classes(read), strict=True):
         said[text] = max(said.get(text, ""), left_of_class(one), key=_FROM_THE_WEAKEST.index)
     return said
@@ -225,18 +239,11 @@ def _said_by(store: Store, spellings: Sequence[str]) -> dict[str, str]:
 def _one_person(key: bytes, msisdn: str, spellings: Sequence[str], said: Mapping[str, str]) -> Forgotten:
     people = {number_hash(key, digits): stand_in_of(key, msisdn) for digits in spellings}
     shortest = [one for one in spellings if not any(one != other and other in one for other in spellings)]
-    between = f"{BETWEEN_DIGITS}{{0,4}}"
-    pattern = "|".join(between.join(map(_any_script, digits)) for digits in shortest)
 
     def left(text: str, answered: str) -> str:
         return said[text] if text in said else left_of_reply(text, answered)
 
-    return Forgotten(key, people, left, pattern)
-
-
-def _any_script(digit: str) -> str:
-    """A pattern for one digit as phones and spreadsheets write it."""
-    return "[" + "".join(chr(zero + int(digit)) for zero in _ZEROS) + "]"
+    return Forgotten(key, people, left, in_columns(shortest))
 
 
 @contextmanager
@@ -250,14 +257,19 @@ def _without_receiver(store: Store) -> Iterator[None]:
         yield
 
 
-def _written_first(store: Store, key: bytes, spellings: Sequence[str], done: Forgetting) -> dict[str, Any]:
+def _written_first(
+    store: Store, key: bytes, spellings: Sequence[str], done: Forgetting, gone: Forgotten
+) -> dict[str, Any]:
     """Keep the list and the hashes before anything is changed; a second try adds to the list of the first."""
     before = [one for one in store.forgotten.records() if one["stand_in"] == done.stand_in]
     listed = [asdict(place) for place in done.places]
+    earlier = [
+        one | {"place": without_numbers(one["place"], gone)} for known in before for one in known["places"]
+    ]
     facts = {
         "stand_in": done.stand_in, "hashes": hashes_of(key, spellings), "key": key_fingerprint(key),
         "begun_at": before[0]["begun_at"] if before else _this_second(), "done_at": None,
-        "places": [one for known in before for one in known["places"] if one not in listed] + listed,
+        "places": [one for one in earlier if one not in listed] + listed,
     }  # fmt: skip
     store.forgotten.write(facts)
     return facts

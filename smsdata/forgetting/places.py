@@ -8,6 +8,7 @@ doing all of it again after a crash does the rest. Imports `store`, `hygiene.run
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError
-from smsdata.forgetting.archives import Left, left_of_file
+from smsdata.forgetting.archives import LEFT, Left, left_of_file
 from smsdata.forgetting.text_files import WHOLE
 from smsdata.hygiene.run_journal import RunJournal, runs
 from smsdata.schema.frames import Reject, with_column
@@ -36,6 +37,8 @@ from smsdata.store.state import note_failure, note_rejects
 from smsdata.store.store import Store
 from smsdata.times import instant
 
+BY_NAME = "file name"
+"""The kind of a place that holds the number in its own name."""
 _SEGMENTS = frozenset({".open", ".sealed", ".merged", ".aside"})
 
 
@@ -262,7 +265,16 @@ def places_in(paths: Iterable[Path], gone: Forgotten, *, apply: bool) -> Iterato
     """The files that hold the number, of those that were named or lie below a folder that was named."""
     for root in paths:
         for path in sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]:
-            yield from _file(path, str(path), gone, Disk(path.parent), apply=apply)
+            name = without_numbers(str(path), gone)
+            if gone.text(own := str(path.relative_to(root.parent))) != own:
+                yield Place(name, BY_NAME, 1, LEFT)
+            yield from _file(path, name, gone, Disk(path.parent), apply=apply)
+
+
+def without_numbers(name: str, gone: Forgotten) -> str:
+    """The name of a file with dots in the place of the number, as it may be kept and shown."""
+    left = gone.text(name)
+    return name if left == name else re.sub(r"forgotten-[a-p]{24}", "...", left)
 
 
 def _file(path: Path, name: str, gone: Forgotten, disk: Disk, *, apply: bool) -> Iterator[Place]:

@@ -11,16 +11,19 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import re
 import sqlite3
 import struct
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -66,45 +69,70 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
         Folders, and files of their own.
     spellings
         The digits of the number, in full and as it is written within its country; of the latter also without
-        its first 0, by itself. They are found also with spaces, hyphens, dots, brackets of any kind between
-        them, in digits of other scripts, and in UTF-16.
+        its first 0, by itself. They are found also with anything but letters between them, in digits of other
+        scripts, raised and circled ones, and in UTF-16.
     """
     spellings = list(spellings)
     needles = [_needle(digits) for digits in spellings]
     needles += [_by_itself(digits) for digits in _bare(spellings)]
-    needles += [re.compile(re.escape(digits.encode("utf-16-le"))) for digits in spellings]
     told = Searched()
-    for path in _files(roots):
+    for path, name in _files(roots):
         told.files += 1
         count = 0
         try:
             for piece in _pieces(path, path.read_bytes(), told):
                 told.bytes += len(piece)
-                count += sum(len(needle.findall(piece)) for needle in needles)
+                count += _how_often(needles, piece)
         except _UNREADABLE:
             told.not_judged.append(str(path))
-        count += sum(len(needle.findall(path.name.encode(errors="replace"))) for needle in needles)
+        count += _how_often(needles, name.encode(errors="replace"))
         if count:
             told.found[str(path)] = count
     return told
 
 
+_CODE = rb"\\[nrt]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|&#?[0-9A-Za-z]{1,8};"
 _APART = (
-    rb"(?:[\s().\-/_']|\xc2[\xa0\xad\xb7]|\xe2\x80[\x80-\xaf]|\xe2\x81[\x9f-\xa4]|\xe2\x88\x92|\xe3\x80\x80"
-    rb"|\xef\xbb\xbf|\xef\xbc[\x88\x89\x8d\x8e]|\\[nrt]|\\u(?:00[aA][0dD]|20[0-6][0-9a-fA-F]|3000|[fF][eE][fF][fF])|%20|&nbsp;){0,4}"
+    rb"(?:"
+    + _CODE
+    + rb"|[^0-9A-Za-z\x00-\x08\x0e-\x1f\x7f-\xff]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
+    rb"|[\xf0-\xf4][\x80-\xbf]{3}|[\x80-\xff]){0,8}"
 )
-"""What may stand between two digits: spaces and hyphens of all kinds, in UTF-8, JSON, HTML and links."""
+"""What may stand between two digits, in UTF-8, JSON, HTML and links; `_is_it` leaves out letters."""
 
 
+@lru_cache
 def _digit(digit: str) -> bytes:
-    """A digit as it is, in full width, and as Arabic, Persian and Hindi write it."""
-    ways = [chr(zero + int(digit)).encode() for zero in (0x30, 0xFF10, 0x660, 0x6F0, 0x966)]
-    ways += [rf"\\u{zero + int(digit):04x}".encode() for zero in (0xFF10, 0x660)]
-    return b"(?:" + b"|".join(ways) + b")"
+    """A digit in every script there is, raised and circled too, and how JSON and HTML write those."""
+    ways = [one for one in map(chr, range(0x80, 0x20000)) if unicodedata.digit(one, None) == int(digit)]
+    coded = [
+        rf"\\u{ord(digit):04x}",
+        rf"&\#{ord(digit)};",
+        *(re.escape(json.dumps(one)[1:-1]) for one in ways),
+    ]
+    by_first: dict[bytes, list[bytes]] = {}
+    for one in (way.encode() for way in ways):
+        by_first.setdefault(one[:1], []).append(one[1:])
+    plain = (first + b"(?:" + b"|".join(rest) + b")" for first, rest in by_first.items())
+    begins = b"".join(by_first)
+    return (
+        digit.encode() + b"|(?=[" + begins + rb"\\&])(?:" + b"|".join(plain) + b"|(?i:"
+        + "|".join(coded).encode() + b"))"
+    )  # fmt: skip
 
 
 def _needle(digits: str) -> re.Pattern[bytes]:
-    return re.compile(_APART.join(_digit(digit) for digit in digits))
+    return re.compile(_APART.join(b"(?:" + _digit(digit) + b")" for digit in digits))
+
+
+def _is_it(found: re.Match[bytes]) -> bool:
+    """Whether no letter stands between the digits, of those scripts that take more than one byte."""
+    plain = re.sub(_CODE, b"", found[0]).decode(errors="replace")
+    return not any(one.isalnum() and unicodedata.digit(one, None) is None for one in plain)
+
+
+def _how_often(needles: Iterable[re.Pattern[bytes]], piece: bytes) -> int:
+    return sum(_is_it(found) for needle in needles for found in needle.finditer(piece))
 
 
 def _by_itself(digits: str) -> re.Pattern[bytes]:
@@ -117,13 +145,18 @@ def _bare(spellings: list[str]) -> set[str]:
     return {digits[1:] for digits in spellings if digits[0] == "0" and len(digits) > 8}
 
 
-def _files(roots: Iterable[Path]) -> Iterator[Path]:
+def _files(roots: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Each file, and its name, below a folder with those of the folders between."""
     for root in roots:
-        yield from sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
+        files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
+        for path in files:
+            yield path, str(path.relative_to(root)) if root.is_dir() else path.name
 
 
 def _pieces(path: PurePath, content: bytes, told: Searched, depth: int = 0) -> Iterator[bytes]:
     yield content
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        yield content.decode("utf-16", errors="replace").encode()
     if depth > _TOO_DEEP or content.startswith(_SHUT):
         raise ValueError("nobody can tell what it holds")
     if content[:4] == b"PAR1" or path.suffix == ".parquet":

@@ -1,16 +1,16 @@
 """What a page is made of: headline numbers, tables, pictures, sections; and how people are masked.
 
-Imports nothing of smsdata.
+Imports `schema.number_runs`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-_NUMBER = re.compile(r"\d(?:[\s\-().+/]{0,3}\d){6,}")
+from smsdata.schema.number_runs import with_numbers_masked
+
 _MOST_TEXT = 160
 _NOT_JUDGED = "cannot be judged: too few numbers or days"
 
@@ -96,12 +96,12 @@ def masked_number(number: Any) -> str:
 def masked_text(text: Any, most: int = _MOST_TEXT) -> str:
     """A text of somebody else: numbers in it masked, what turns or hides text named, cut to a line or two.
 
-    >>> masked_text("call 0491 570 156 now")
-    'call …56 now'
+    >>> masked_text("call 0491 570 156 now"), masked_text("[0491] 570|1⁵⁶")
+    ('call …56 now', '[…56')
     """
     plain = "" if text is None or text != text else str(text)
     seen = "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in plain)
-    masked = _NUMBER.sub(lambda match: masked_number(match[0]), seen)
+    masked = with_numbers_masked(seen, masked_number)
     return masked if len(masked) <= most else masked[: most - 1] + "…"
 
 

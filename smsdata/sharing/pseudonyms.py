@@ -81,8 +81,8 @@ def pseudonymise(
     Returns
     -------
     DataFrame
-        One row per row, by its instants and days and else in an order drawn by lot (that of a store is that of
-        the numbers), under a new index, with what is left of its columns:
+        One row per row, by its instants and days and else in an order drawn by lot (a store has them in that
+        of the numbers), under a new index, with what is left of its columns:
 
         - numbers, senders, accounts and keywords (str): ``p`` and 24 letters, HMAC-SHA256 of what
           was there; null where nothing was;

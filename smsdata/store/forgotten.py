@@ -12,12 +12,11 @@ from __future__ import annotations
 import hmac
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
 import pyarrow as pa
@@ -29,6 +28,12 @@ from smsdata.schema.callback_marks import without_people
 from smsdata.schema.callbacks import own_parameters, parameters
 from smsdata.schema.frames import with_column
 from smsdata.schema.kinds import json_text
+from smsdata.schema.number_runs import (
+    IN_COLUMNS,
+    may_hold_a_number,
+    only_number_in,
+    with_numbers_replaced,
+)
 from smsdata.schema.tables import TABLES
 from smsdata.settings import expanded, settings
 from smsdata.store.disk import Disk
@@ -63,15 +68,6 @@ _KEPT = (
     | _CONTAINERS
     | _OF_CALLBACKS
 )
-BETWEEN_DIGITS = (
-    "(?:[\\s().\\-/_'\u00a0\u00ad\u00b7\u2000-\u2015\u2028-\u202f\u205f-\u2064\u2212\u3000\ufeff\uff08\uff09\uff0d\uff0e]"
-    r"|\\[nrt]|\\u(?:00[aA][0dD]|20[0-6][0-9a-fA-F]|2212|3000|[fF][eE][fF][fF])|%20|&nbsp;)"
-)
-"""A pattern (of `re` and of RE2) of what people and files write between the digits of a number."""
-_UP_TO = "{0,4}"
-_RUN = re.compile(rf"\+?\d(?:{BETWEEN_DIGITS}{_UP_TO}\d){{6,}}")
-_PIECES = re.compile(rf"{BETWEEN_DIGITS}|(?P<digits>\+?\d+)")
-_MAY_HOLD_ONE = rf"\p{{Nd}}({BETWEEN_DIGITS}{_UP_TO}\p{{Nd}}){{6}}"
 _LINKS = frozenset({"link", "url", "link_url", "target_url"})
 _SURELY_NO_ID = 10**10
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
@@ -98,7 +94,7 @@ class Forgotten:
         key: bytes,
         people: Mapping[str, str],
         left_of_reply: Reading = lambda _text, _answered: "",
-        pattern: str = _MAY_HOLD_ONE,
+        pattern: str = IN_COLUMNS,
     ) -> None:
         self._key = key
         self._people = dict(people)
@@ -125,11 +121,11 @@ class Forgotten:
 
     def text(self, text: str) -> str:
         """A text with a stand-in for each number that is forgotten, however grouped; JSON stays JSON."""
-        if not self._people or _RUN.search(text) is None:
+        if not self._people or not may_hold_a_number(text):
             return text
         if text[:1] in ("{", "[") and (left := self._json(text)) is not None:
             return left
-        return _RUN.sub(lambda run: self._run(run[0]), text)
+        return with_numbers_replaced(text, self._known)
 
     def _json(self, text: str) -> str | None:
         try:
@@ -138,28 +134,6 @@ class Forgotten:
         except (ValueError, RecursionError):
             return None
         return text if left == value else _json_of(left)
-
-    def _run(self, run: str) -> str:
-        groups = [piece for piece in _PIECES.finditer(run) if piece["digits"]]
-        made, at, first = [], 0, 0
-        while first < len(groups):
-            last, name = self._number_from(groups, first)
-            if name is not None:
-                made += [run[at : groups[first].start()], name]
-                at, first = groups[last].end(), last
-            first += 1
-        return "".join([*made, run[at:]])
-
-    def _number_from(self, groups: list[re.Match[str]], first: int) -> tuple[int, str | None]:
-        """Where the longest known number ends that begins with a group of digits, and its stand-in."""
-        digits, known = "", cast("tuple[int, str | None]", (first, None))
-        for last in range(first, len(groups)):
-            digits += _digits_of(groups[last][0])
-            if len(digits) > 19:
-                break
-            if len(digits) >= 7 and (name := self._known(digits)) is not None:
-                known = last, name
-        return known
 
     def value(self, value: Any, name: str = "") -> Any:
         """A JSON value without people who are forgotten: of their objects only harmless keys stay.
@@ -184,8 +158,8 @@ class Forgotten:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return None
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-        text = text.strip("'=\"").removesuffix(".0")
-        return self._known(_digits_of(text)) if self._people and _RUN.fullmatch(text) else None
+        digits = only_number_in(text.strip("'=\"").removesuffix(".0")) if self._people else ""
+        return self._known(digits) if digits else None
 
     def _of_person(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         answered = facts.get("original_message")
@@ -251,7 +225,8 @@ class Forgotten:
         if not pc.any(hits).as_py():
             return rows
         texts = values.filter(hits).to_pylist()
-        made = {text: self.text(text) for text in set(texts)}
+        whose = name in WHOSE
+        made = {text: (self._one(text) if whose else None) or self.text(text) for text in set(texts)}
         if all(text == left for text, left in made.items()):
             return rows
         left = pa.array([made[text] for text in texts], pa.string())
@@ -288,11 +263,6 @@ def _json_of(value: Any) -> str:
         return json_text(value)
     except (ValueError, AttributeError):
         return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def _digits_of(text: str) -> str:
-    """The digits of a text, of any script, as those of ASCII."""
-    return "".join(str(unicodedata.decimal(sign)) for sign in text if sign.isdecimal())
 
 
 def column_named(heading: str) -> str:
