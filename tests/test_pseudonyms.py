@@ -106,12 +106,15 @@ def test_pseudonymise_keeps_who_is_the_same_in_all_tables(store: smsdata.Store) 
 
 def test_pseudonymise_knows_a_number_however_it_is_spelled() -> None:
     spelled: list[Any] = ["61491570156", "+61491570156", "+61 491 570 156", "61491570156.0"]
+    spelled += ["0061491570156", "001161491570156", "610491570156"]
     one = smsdata.pseudonymise(pd.DataFrame({"msisdn": spelled}), key=KEY)["msisdn"]
     whole = smsdata.pseudonymise(pd.DataFrame({"msisdn": [61491570156]}), key=KEY)["msisdn"]
     part = smsdata.pseudonymise(pd.DataFrame({"msisdn": [61491570156.0, None]}), key=KEY)["msisdn"]
     assert {*one, *whole, *part.dropna()} == {one[0]}
     assert sorted(part.isna()) == [False, True]
     assert re.fullmatch("p[a-p]{24}", one[0])
+    beside = pd.DataFrame({"msisdn": ["0491570156", "491570156", None], "longcode": "61491570110"})
+    assert set(smsdata.pseudonymise(beside, key=KEY)["msisdn"].dropna()) == {one[0]}
 
 
 def test_pseudonymise_drops_what_nobody_knows() -> None:

@@ -27,7 +27,9 @@ from smsdata.analysis.reply_phrases import concepts, normal
 from smsdata.analysis.reply_words import classify_text
 from smsdata.errors import UsageError
 from smsdata.key_files import KEY_BYTES, is_random, key_in_file
+from smsdata.schema.kinds import ODD_NUMBER
 from smsdata.schema.number_spellings import read_number
+from smsdata.schema.numbers_in_full import in_full
 from smsdata.schema.tables import TABLES
 from smsdata.settings import expanded, settings
 
@@ -55,6 +57,7 @@ _LARGEST = 10**7
 _MAY_BE_A_NUMBER = re.compile(r"(?:\d[^\d]{0,3}){6,}")
 _LONGEST_WORD = 60
 _LOT = " lot"
+_OUR_NUMBERS = ("longcode", "sender")
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 """No digits: helpers take seven of them for a number in a spelling that would match nothing."""
 
@@ -210,6 +213,7 @@ class Pseudonyms:
         after = pa.schema([(name, arrow) for _, left in makers for name, arrow, _ in left])
 
         def made(piece: pa.Table) -> pa.Table:
+            piece = _with_countries(piece)
             arrays = [
                 pa.chunked_array([make(piece.column(at))], type=arrow)
                 if not isinstance(values := make(piece.column(at)), pa.ChunkedArray)
@@ -349,9 +353,22 @@ def _one_spelling(value: Any) -> str | None:
     if value is None:
         return None
     text = str(int(value)) if isinstance(value, float) and value == value and value % 1 == 0 else str(value)
-    if text.isascii() and text.isdigit():
-        return text
-    return read_number(text, None)[0] or text
+    if not (text.isascii() and text.isdigit()):
+        text = read_number(text, None)[0] or text
+    return in_full(text, None)
+
+
+def _with_countries(rows: pa.Table) -> pa.Table:
+    """Rows with their numbers in full where our own number beside one tells its country."""
+    ours = next((name for name in _OUR_NUMBERS if name in rows.column_names), None)
+    if ours is None or "msisdn" not in rows.column_names or not _is_text(rows.schema.field("msisdn").type):
+        return rows
+    numbers = rows.column("msisdn")
+    if not pc.any(pc.match_substring_regex(numbers.cast(pa.string()), f"^(?:{ODD_NUMBER})$")).as_py():
+        return rows
+    pairs = zip(numbers.to_pylist(), rows.column(ours).cast(pa.string()).to_pylist(), strict=True)
+    full = [number and in_full(number, beside) for number, beside in pairs]
+    return rows.set_column(rows.column_names.index("msisdn"), "msisdn", pa.array(full, pa.string()))
 
 
 @lru_cache(maxsize=65_536)
