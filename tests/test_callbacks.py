@@ -19,6 +19,7 @@ from smsdata.schema.frames import schema
 from smsdata.settings import Secret
 from smsdata.simulator import Account, Gateway
 from smsdata.store.spool import Callback, Spool, missing_callbacks, spool_folder
+from smsdata.store.status import store_status
 from smsdata.times import instant
 from tests.support.callback_events import AT, ODD, put
 from tests.support.callers import dlr, reply, signature
@@ -294,7 +295,15 @@ def test_odd_callbacks_are_kept_and_counted_and_stop_nothing(world: Made, stored
     assert any(f"{len(ODD)} cannot be read" in line for line in report.attention)
     again, report = ingest(store)
     assert (again.odd, report.attention) == (len(ODD), [])
-    assert len(Spool(spool_folder(store.private)).aside("odd").callbacks) == len(ODD)
+    aside = spool_folder(store.private) / "odd.aside"
+    assert len(Spool(aside.parent).aside("odd").callbacks) == len(ODD)
+    named = f"callbacks: {len(ODD)} cannot be read; they are kept in callbacks/odd.aside"
+    assert any(line.startswith(named) for line in store_status(store)["look"])
+    aside.unlink()
+    assert Spool(aside.parent).dismiss_missing() == len(ODD)  # as --dismiss-rejects does
+    counts, report = ingest(store)
+    assert (counts.odd, report.attention) == (0, [])
+    assert not any("callbacks" in line for line in store_status(store)["look"])
 
 
 def test_a_status_never_seen_is_kept_as_it_is(world: Made) -> None:

@@ -441,3 +441,21 @@ def missing_callbacks(private: Path) -> list[str]:
         for name, what, count, advice in spool_faults(private)
         if what == "missing"
     ]
+
+
+def callbacks_aside(private: Path) -> list[str]:
+    """The callbacks that can never be merged, for a person: a line for each reason; changes nothing."""
+    lines, folder = [], spool_folder(private)
+    for name, what in (("odd", "cannot be read"), ("refused", "have a wrong signature")):
+        path = folder / f"{name}.aside"
+        try:
+            kept = read_segment(path).callbacks if path.exists() else []
+        except StoreError as error:
+            lines.append(str(error))
+            continue
+        if count := len({one.line() for one in kept}):
+            lines.append(
+                f"callbacks: {count:,} {what}; they are kept in callbacks/{name}.aside. Once you have seen "
+                "why, delete that file and run `smsdata sync --dismiss-rejects`."
+            )
+    return lines

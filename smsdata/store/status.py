@@ -8,7 +8,7 @@ at it says: `Store.verify` compares contents and counters. Imports `state`,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,6 +47,8 @@ class Standing(Protocol):
     private: Path
     tables: StoredTables
     forgotten: ForgottenPeople
+    put_aside: Callable[[], list[str]]
+    """Of callbacks, what cannot be merged: a line for each reason."""
 
     @property
     def state(self) -> State:
@@ -100,6 +102,7 @@ def store_status(
         *changes_to_look_at(store.private),
         *(str(one) for one in lacking),
         *map(str, half_done(store.forgotten, state)),
+        *store.put_aside(),
         *_about_age(age, max_age, odd=bool(odd)),
     ]
     return {

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ from smsdata.store.ownership import make_store_folders, refuse_foreign_store
 from smsdata.store.parts import PART_ROWS, StoredTables, in_time_order, time_of
 from smsdata.store.rejects import Rejects
 from smsdata.store.scan import Scan, scan_between
-from smsdata.store.spool import spool_faults
+from smsdata.store.spool import callbacks_aside, spool_faults
 from smsdata.store.state import State, next_generation, state_as_json
 from smsdata.store.status import status_as_html, store_status, table_standing
 from smsdata.store.verify import (
@@ -146,6 +146,7 @@ class Store:
         """The rows that were set aside because they do not fit."""
         self.forgotten = ForgottenPeople(self.private, self.disk)
         """Who is forgotten: their numbers are taken out of whatever is merged."""
+        self.put_aside = partial(callbacks_aside, self.private)
         self._writing = False
 
     def __repr__(self) -> str:
