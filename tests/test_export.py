@@ -441,3 +441,17 @@ def test_export_of_many_stores_has_the_account(store: smsdata.Store, tmp_path: P
     done = smsdata.export(many.scan("lists"), tmp_path / "lists.csv")
     assert done.columns[0] == "account"
     assert done.rows == len(store.read("lists"))
+
+
+def test_export_of_a_period_that_ends_before_it_begins_is_refused(
+    store: smsdata.Store, tmp_path: Path
+) -> None:
+    where = str(store.path)
+    for what in ("messages", "delivery_rate"):
+        out = tmp_path / f"{what}.csv"
+        done = run(
+            what, "--store", where, "--out", str(out), "--since", "2026-11-10", "--until", "2026-11-01"
+        )
+        assert done.exit_code == 2
+        assert "not after it begins" in done.stderr
+        assert not out.exists()

@@ -109,6 +109,7 @@ def export_command(
         "since": begin(since, now) if since is not None else None,
         "until": instant(until, "until") if until is not None else None,
     }
+    _refuse_backwards(period["since"], period["until"])
     if what in TABLES:
         common.refuse_ignored(f"{what} is a table and has no helper", "by", "tz", "option")
         source, tables = store.scan(what, **period), {what}
@@ -128,6 +129,11 @@ def export_command(
     common.show(told, f"wrote {done.rows:,} rows to {done.path} ({done.format})", *done.notes, *complete)
     common.look(*look)
     return NEEDS_ATTENTION if look else 0
+
+
+def _refuse_backwards(since: datetime | None, until: datetime | None) -> None:
+    if since is not None and until is not None and until <= since:
+        raise UsageError(f"the period ends at {until:%Y-%m-%d %H:%M} UTC, not after it begins.")
 
 
 def _options(by: str | None, tz: str | None, more: list[str] | None) -> dict[str, str]:
