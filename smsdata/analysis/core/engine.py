@@ -181,6 +181,12 @@ class Tables:
         distinct = f"SELECT count(*) AS n FROM (SELECT {names} FROM @{table} GROUP BY {names}) AS k"
         extra = self.rows(table) - int(self.query(distinct)["n"].iloc[0])
         other = "" if key == keys[0] else f", or keep the column {keys[0][0]!r} that tells them apart"
+        if extra and self.has(table, "account"):
+            raise UsageError(
+                f"{self.helper}: {extra:,} rows of {table} repeat the key ({', '.join(key)}) and would count "
+                f"twice. Where they are of two accounts whose ids meet, give it one account at a time; else "
+                f"drop them: {table}.drop_duplicates({['account', *key]})."
+            )
         if extra:
             raise UsageError(
                 f"{self.helper}: {extra:,} rows of {table} repeat the key ({', '.join(key)}) and would count "
