@@ -67,16 +67,16 @@ def digits_of(piece: str) -> str:
     >>> digits_of("[0491] 570-①56"), digits_of("%2B61 &#52;")
     ('0491570156', '614')
     """
-    return "".join(_plain(one[0]) for one in _PIECE.finditer(piece))
+    return "".join(_in_ascii(one[0]) for one in _PIECE.finditer(piece))
 
 
-def _plain(piece: str) -> str:
+def _in_ascii(piece: str) -> str:
     if piece[0] in "\\%&":
-        piece = _decoded(piece)
+        piece = _uncoded(piece)
     return "".join(str(unicodedata.digit(one)) for one in piece if unicodedata.digit(one, None) is not None)
 
 
-def _decoded(piece: str) -> str:
+def _uncoded(piece: str) -> str:
     if piece[0] == "\\":
         return str(json.loads(f'"{piece}"'))
     return unquote(piece) if piece[0] == "%" else html.unescape(piece)
@@ -111,13 +111,13 @@ def _number_from(
     text: str, group: re.Match[str], known: Callable[[str], str | None]
 ) -> tuple[int, str] | None:
     """Where the longest known number ends that begins with a group of digits, and what takes its place."""
-    digits, found = _plain(group[0]), None
+    digits, found = _in_ascii(group[0]), None
     following: re.Match[str] | None = group
     while digits and following is not None and len(digits) <= _MOST:
         if len(digits) >= FEWEST and (name := known(digits)) is not None:
             found = following.end(), name
         following = _NEXT.match(text, following.end())
-        digits += _plain(following[1]) if following is not None else ""
+        digits += _in_ascii(following[1]) if following is not None else ""
     return found
 
 
