@@ -146,7 +146,8 @@ class Store:
         """The rows that were set aside because they do not fit."""
         self.forgotten = ForgottenPeople(self.private, self.disk)
         """Who is forgotten: their numbers are taken out of whatever is merged."""
-        self.put_aside = partial(callbacks_aside, self.private)
+        self.put_aside: Callable[[], list[str]] = partial(callbacks_aside, self.private)
+        """Tells of callbacks that can never be merged: a line for each reason."""
         self._writing = False
 
     def __repr__(self) -> str:
