@@ -226,7 +226,8 @@ class _Rows:
             [(rows,)] = self.connection.execute(f"SELECT count(*) {fitting}", values).fetchall()
             refuse_more(rows, most)
         query = f"SELECT {listed} {fitting}"
-        if mixed:
+        if mixed:  # sorting needs memory of its own beside what is counted
+            self.connection.execute("SET memory_limit = '96MB'")
             none = self.connection.sql(f"{query} LIMIT 0", params=values or None).to_arrow_table()
             query += f" {drawn_by_lot(none.schema)}"
         reader = self.connection.sql(query, params=values or None).to_arrow_reader(_PIECE)

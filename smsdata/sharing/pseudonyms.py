@@ -153,7 +153,7 @@ def _mixed(table: pa.Table) -> pa.Table:
 def drawn_by_lot(schema: pa.Schema) -> str:
     """The same order in SQL, for rows that are larger than memory."""
     times = [quoted(column.name) for column in schema if _is_time(column.type)]
-    lot = f"md5('{secrets.token_hex(16)}' || row_number() OVER ())"
+    lot = f"md5_number_upper('{secrets.token_hex(16)}' || row_number() OVER ())"
     return f"ORDER BY {', '.join([*times, lot])}"
 
 
