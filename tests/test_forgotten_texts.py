@@ -92,7 +92,7 @@ def test_links_lose_what_tells_whom_they_were_sent_to() -> None:
 
 
 def test_a_reply_keeps_whether_it_opted_out_or_in_and_no_word_more() -> None:
-    texts = ["Please stop texting me!", "START", "perhaps stop ann", "who is this", None, "NO"]
+    texts = ["Please stop texting me!", "START", "perhaps stop now ann", "who is this", None, "NO"]
     rows = pa.table({"msisdn": [SOMEBODY] * 6, "response": texts})
     left = somebody(NO="STOP").rows(rows)[0].column("response").to_pylist()
     assert left == ["STOP", "START", "maybe STOP", "", None, "STOP"]
