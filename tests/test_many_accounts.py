@@ -18,6 +18,7 @@ from smsdata.account_file import AccountEntry, read_accounts
 from smsdata.cli.app import app
 from smsdata.cli.log_lines import log_to_stderr
 from smsdata.cli.many import Outcome, side_by_side, worst_of
+from smsdata.errors import StoreError
 from smsdata.settings import Settings
 from smsdata.simulator import Account, Gateway, running, transport
 from tests.support.schemas import misfits
@@ -319,3 +320,29 @@ def test_a_command_that_takes_long_holds_up_no_other_account(
 
     outcomes = side_by_side(read_accounts(tmp_path / "accounts.toml"), work, {})
     assert {name: one.exit_code for name, one in outcomes.items()} == {"a": 0, "b": 0}
+
+
+def test_an_account_that_fails_is_heard_of_while_another_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slow one goes on only when it has heard of those that failed: without a secret, and in its work."""
+    world = World(["slow", "bad", "lost"], tmp_path, monkeypatch)
+    facts = dict(world.entries["lost"].facts) | {"secret_env": "NOT_SET"}
+    world.entries["lost"] = AccountEntry("lost", facts)
+    heard: dict[str, Outcome] = {}
+    both = threading.Event()
+
+    def failed(name: str, outcome: Outcome) -> None:
+        heard[name] = outcome
+        if len(heard) == 2:
+            both.set()
+
+    def work(name: str, _client: Client, _store: Store) -> tuple[int, Any]:
+        if name == "bad":
+            raise StoreError("cannot go on")
+        return (0 if both.wait(30) else 1), None
+
+    outcomes = side_by_side(world.entries, work, {}, connect=world.connect, failed=failed)
+    assert outcomes["slow"].exit_code == 0
+    assert {name: outcomes[name] for name in heard} == heard
+    assert set(heard) == {"bad", "lost"}

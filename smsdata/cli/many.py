@@ -66,13 +66,14 @@ def side_by_side(
     now: str | None = None,
     *,
     connect: Callable[[Settings, str | None], Client] = client_of,
+    failed: Callable[[str, Outcome], None] = lambda _name, _outcome: None,
 ) -> dict[str, Outcome]:
     """Do the work of every account at once; gives what came of each, in the order of the file.
 
     `given` are settings that hold for all. Secrets are looked up one after the other, for a keyring or a
     command may ask a person; an account whose secret is there begins at once, and those that ask a command
-    come last, so that one which hangs holds up nobody else. Ctrl-C breaks off the calls of all. `connect` is
-    for tests.
+    come last, so that one which hangs holds up nobody else. `failed` hears of each account that failed, at
+    once. Ctrl-C breaks off the calls of all. `connect` is for tests.
     """
     os.environ["SMSDATA_PROGRESS"] = "0"  # twenty bars on one terminal could not be read
     outcomes: dict[str, Outcome] = {}
@@ -87,8 +88,10 @@ def side_by_side(
             except Exception as error:
                 failure = failure_of(error)
                 outcomes[name] = Outcome(failure.exit_code, 0.0, str(entries[name].store), error=failure)
+                failed(name, outcomes[name])
                 continue
-            waiting[name] = pool.submit(_of_one, name, chosen, work, clients, partial(connect, chosen, now))
+            asked = partial(_of_one, name, chosen, work, clients, partial(connect, chosen, now))
+            waiting[name] = pool.submit(_told, name, asked, failed)
         outcomes |= {name: future.result() for name, future in waiting.items()}
     except BaseException:
         for client in clients:
@@ -97,6 +100,13 @@ def side_by_side(
         raise
     pool.shutdown()
     return {name: outcomes[name] for name in entries}
+
+
+def _told(name: str, ask: Callable[[], Outcome], failed: Callable[[str, Outcome], None]) -> Outcome:
+    outcome = ask()
+    if outcome.error:
+        failed(name, outcome)
+    return outcome
 
 
 def _of_one(

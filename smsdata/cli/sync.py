@@ -116,11 +116,12 @@ def _sync_all(common: CommonOptions, asked: Mapping[str, Any]) -> int:
     def work(name: str, client: Client, store: Store) -> tuple[int, dict[str, Any]]:
         return _synced(common, client, store, asked, name)[:2]
 
-    given = {"ca_bundle": common.ca_bundle, "proxy": common.proxy}
-    outcomes = side_by_side(entries, work, given, common.now)
-    for name, outcome in outcomes.items():
+    def failed(name: str, outcome: Outcome) -> None:
         if outcome.error:
             common.look(f"{name}: {outcome.error.text}", account=name)
+
+    given = {"ca_bundle": common.ca_bundle, "proxy": common.proxy}
+    outcomes = side_by_side(entries, work, given, common.now, failed=failed)
     code = worst_of(outcome.exit_code for outcome in outcomes.values())
     results = [outcome.told for outcome in outcomes.values() if outcome.told]
     told = {
