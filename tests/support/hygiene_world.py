@@ -194,8 +194,11 @@ def go_on_with_undo(world: World, run: str, before: Mapping[tuple[int, str], Any
     with world.client() as client:
         undone = hygiene.undo(run, client, store, dry_run=False)
     ledger = store.read("suppressions")
+    told = undone.rows
+    now = set(told.loc[told["reason"] != "it was put back before", "outcome"])
     return _false({
-        "undo failed for what the gateway allows": set(undone.counts) <= {"done", "refused"},
+        "undo failed for what the gateway allows": now <= {"done", "refused"},
+        "undo does not tell of each target once": _keys(told) == targets and len(told) == len(targets),
         "a target was not put back exactly once": _once(world, "add-to-list", targets - refused),
         "contacts are not as before": contacts(world) == _without(before, refused),
         "the ledger does not name the targets": _keys(ledger) == targets,
