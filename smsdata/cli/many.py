@@ -91,7 +91,7 @@ def side_by_side(
                 failed(name, outcomes[name])
                 continue
             asked = partial(_of_one, name, chosen, work, clients, partial(connect, chosen, now))
-            waiting[name] = pool.submit(_told, name, asked, failed)
+            waiting[name] = pool.submit(_heard_of, name, asked, failed)
         outcomes |= {name: future.result() for name, future in waiting.items()}
     except BaseException:
         for client in clients:
@@ -102,7 +102,7 @@ def side_by_side(
     return {name: outcomes[name] for name in entries}
 
 
-def _told(name: str, ask: Callable[[], Outcome], failed: Callable[[str, Outcome], None]) -> Outcome:
+def _heard_of(name: str, ask: Callable[[], Outcome], failed: Callable[[str, Outcome], None]) -> Outcome:
     outcome = ask()
     if outcome.error:
         failed(name, outcome)
