@@ -16,9 +16,7 @@ DEAD = number(0)
 
 @pytest.fixture(scope="module")
 def slim(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    world, plan = slim_world(tmp_path_factory.mktemp("slim"))
-    world.account.contacts.goo = False
-    return world, plan
+    return slim_world(tmp_path_factory.mktemp("slim"), goo=False)
 
 
 @pytest.fixture

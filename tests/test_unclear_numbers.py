@@ -28,9 +28,7 @@ WITHIN = f"0{DEAD[2:]}"
 
 @pytest.fixture(scope="module")
 def slim(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    world, plan = slim_world(tmp_path_factory.mktemp("slim"))
-    world.account.contacts.goo = False
-    return world, plan
+    return slim_world(tmp_path_factory.mktemp("slim"), goo=False)
 
 
 @pytest.fixture

@@ -118,10 +118,15 @@ def make_world(
     return world
 
 
-def slim_world(folder: Path, *, seed: int = 1, readd_refused: float = 0.0) -> Template:
-    """One target on each of two lists, for deaths at every step."""
+def slim_world(
+    folder: Path, *, seed: int = 1, readd_refused: float = 0.0, goo: bool | None = None
+) -> Template:
+    """One target on each of two lists, for deaths at every step; `goo` is switched once the plan is made."""
     world = make_world(folder, seed=seed, dead=DEAD[:1], members=2, readd_refused=readd_refused)
-    return world, world.synced()
+    plan = world.synced()
+    if goo is not None:
+        world.account.contacts.goo = goo
+    return world, plan
 
 
 Template = tuple[World, pd.DataFrame]
