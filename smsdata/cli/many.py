@@ -90,8 +90,9 @@ def side_by_side(
                 outcomes[name] = Outcome(failure.exit_code, 0.0, str(entries[name].store), error=failure)
                 failed(name, outcomes[name])
                 continue
-            asked = partial(_of_one, name, chosen, work, clients, partial(connect, chosen, now))
-            waiting[name] = pool.submit(_heard_of, name, asked, failed)
+            waiting[name] = pool.submit(
+                _of_one, name, chosen, work, clients, partial(connect, chosen, now), failed
+            )
         outcomes |= {name: future.result() for name, future in waiting.items()}
     except BaseException:
         for client in clients:
@@ -102,15 +103,13 @@ def side_by_side(
     return {name: outcomes[name] for name in entries}
 
 
-def _heard_of(name: str, ask: Callable[[], Outcome], failed: Callable[[str, Outcome], None]) -> Outcome:
-    outcome = ask()
-    if outcome.error:
-        failed(name, outcome)
-    return outcome
-
-
 def _of_one(
-    name: str, chosen: Settings, work: Work, clients: list[Client], connect: Callable[[], Client]
+    name: str,
+    chosen: Settings,
+    work: Work,
+    clients: list[Client],
+    connect: Callable[[], Client],
+    failed: Callable[[str, Outcome], None],
 ) -> Outcome:
     began = time.monotonic()
     try:
@@ -119,7 +118,9 @@ def _of_one(
             code, told = work(name, client, Store(chosen.store))
     except Exception as error:
         failure = failure_of(error)
-        return Outcome(failure.exit_code, time.monotonic() - began, str(chosen.store), error=failure)
+        outcome = Outcome(failure.exit_code, time.monotonic() - began, str(chosen.store), error=failure)
+        failed(name, outcome)
+        return outcome
     return Outcome(code, time.monotonic() - began, str(chosen.store), told)
 
 
