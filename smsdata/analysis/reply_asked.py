@@ -16,6 +16,7 @@ from smsdata.analysis.reply_phrases import (
     concepts,
     lexicon,
     normal,
+    offers_texts,
     read_phrases,
     skeleton,
     told_in,
@@ -142,7 +143,8 @@ class WordsAsked:
     `unclear` are those of `other` of which only that is known. `mentioned` are the words of an instruction
     where letters have no capitals to tell the one that is meant: a reply that is nothing else may be it.
     `unread` are words of an instruction that says more than was understood: nobody can be certain of them.
-    `gone` is whether the message says that its reader has opted out.
+    `gone` is whether the message says that its reader has opted out, `stays` whether it asks if its texts are
+    still wanted, `leaves` whether it asks if its reader is sure to want none.
     """
 
     leave: frozenset[str]
@@ -154,6 +156,8 @@ class WordsAsked:
     unread: frozenset[str]
     mentioned: frozenset[str]
     gone: bool
+    stays: bool
+    leaves: bool
 
 
 @lru_cache(maxsize=65536)
@@ -190,24 +194,38 @@ def words_asked(message: str) -> WordsAsked:
     shorthand = {fold(word) for word in _matched_words((_LEAVE_SHORTHAND,), message)}
     leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
     words, gone = _named_words(message)
-    named, other, unclear, unread, back = (words[use] for use in _USES)
+    named, other, unclear, unread, back, joining = (words[use] for use in _USES)
     named -= _NEVER_LEAVING
     loose = frozenset(word for word in named if _CASELESS.search(word) and not _pointed_at(word, message))
     leave |= named - loose
     loose -= _of_grammar(loose)
     unclear -= leave | other
-    other = (other | unclear) - leave
+    joining -= leave
+    other = (other | unclear) - leave - joining
+    asks = _asks_about_texts(message)
     return WordsAsked(
         leave=frozenset(leave - other),
-        join=_matched_words(_JOIN_ASKED, folded) | back,
+        join=_matched_words(_JOIN_ASKED, folded) | back | joining,
         confirm=_matched_words(_CONFIRM_ASKED, folded),
         decline=_matched_words(_DECLINE_ASKED, folded) - leave,
         other=frozenset(other),
-        unclear=frozenset(unclear),
-        unread=frozenset(unread - leave - back),
+        unclear=frozenset(unclear - joining),
+        unread=frozenset(unread - leave - back - joining),
         mentioned=loose - other,
         gone=gone,
+        stays="s" in asks,
+        leaves="q" in asks,
     )
+
+
+def _asks_about_texts(message: str) -> set[str]:
+    """Tell whether a message asks if its texts are still wanted ("s"), or if one is sure to leave ("q")."""
+    asks: set[str] = set()
+    for sentence in _paired(_SENTENCE.split(message)):
+        told = told_in(normal(sentence))
+        of_texts = "n" in told or any(set(code) & set("RM") for code in _best_codes(normal(sentence)))
+        asks |= told & ({"s", "q"} if of_texts else {"q"})
+    return asks
 
 
 # -- instructions in any language: a word that stands out, in a sentence that says what it is for --
@@ -291,6 +309,16 @@ class _Named:
         keywords = lexicon().bare["K"]
         return any(len(word) > 5 and skeleton(word) in keywords for word in words_of(folded))
 
+    def joining(self) -> frozenset[str]:
+        """Give the words by which one asks for texts that come again and again: "CAKE to get our offers"."""
+        folded = normal(self.clause)
+        if not offers_texts(folded) or not told_in(folded).isdisjoint("lgrsq"):
+            return frozenset()
+        leaving = lexicon().bare["K"] | _CARRIER_WORDS
+        words = {word for word in self.plain if skeleton(word) not in leaving and word not in leaving}
+        long = {word for word in words if len(word) > 1 or _CASELESS.search(word)}
+        return frozenset(long or words)
+
     def stops_more(self, codes: list[str]) -> bool:
         """Tell whether what stops may be no messages: "STOP if he has to stop there", "STOP or GO"."""
         if any(set(code) & set("UXAMRLJ") for code in codes):
@@ -336,8 +364,8 @@ def _use_of(named: _Named, codes: list[str], *, gone: bool, offered: bool) -> st
     return "unread" if named.plain and len(words_of(normal(named.clause))) > _UNKNOWN_WORDS else ""
 
 
-# What words are for: leaving, something else, an unknown purpose, one that was not understood, coming back.
-_USES = ("leave", "other", "unclear", "unread", "back")
+# What words are for: leaving, something else, an unknown purpose, one not understood, coming back, joining.
+_USES = ("leave", "other", "unclear", "unread", "back", "join")
 
 
 def _named_words(message: str) -> tuple[dict[str, frozenset[str]], bool]:
@@ -348,6 +376,10 @@ def _named_words(message: str) -> tuple[dict[str, frozenset[str]], bool]:
         offered = False
         for named in _clauses_with_words(sentence):
             codes = named.codes()
+            joining = frozenset() if gone else named.joining()
+            words["join"] |= joining
+            if joining == named.plain | joining and joining:
+                continue
             use = _use_of(named, codes, gone=gone, offered=offered)
             words[use] |= named.plain if use in ("unclear", "unread") else named.plain | named.loose
             offered |= use == "other" and bool(named.plain | named.loose)

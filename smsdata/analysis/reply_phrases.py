@@ -17,7 +17,7 @@ from pathlib import Path
 _LEXICON = Path(__file__).with_name("reply_lexicon.txt")
 _BARE = "KZB"  # sets of words to compare a whole reply with; the others are looked for inside texts
 _RETURN = "Ij"  # words of coming back: they overlap with the others and are read on their own
-_TOLD = "lgr"  # what messages say: how to leave, that one has left, how to come back; read on their own too
+_TOLD = "lgrinsq"  # what messages say and offer: how to leave, that one has left, ...; read on their own too
 _ALONE = frozenset(_RETURN + _TOLD)
 _UNSPACED = frozenset({"th", "zh", "ja"})  # languages that write no spaces between words
 _UNSPACED_LETTERS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
@@ -383,6 +383,18 @@ def told_in(folded: str) -> frozenset[str]:
         told = lexicon().unspaced_told.items()
         found |= {concept for concept, words in told if any(word in joined for word in words)}
     return frozenset(found)
+
+
+@lru_cache(maxsize=65536)
+def offers_texts(folded: str) -> bool:
+    """Tell whether one language has both in a clause of a message: to receive, and what comes again and again.
+
+    >>> offers_texts("to get our weekly tips"), offers_texts("to get there")
+    (True, False)
+    """
+    if any({"i", "n"} <= set(code) for code in concepts(folded, only="in").values()):
+        return True
+    return bool(_UNSPACED_LETTERS.search(folded)) and told_in(folded) >= {"i", "n"}
 
 
 def hinted(reading: Reading) -> bool:

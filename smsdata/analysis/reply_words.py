@@ -29,6 +29,7 @@ from smsdata.analysis.reply_english import (
     wants_no_thing,
 )
 from smsdata.analysis.reply_model import likely_optout
+from smsdata.analysis.reply_offers import answer_to_offer
 from smsdata.analysis.reply_phrases import (
     Reading,
     hinted,
@@ -375,13 +376,6 @@ def _is_empty(text: str) -> bool:
     return all(unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text)
 
 
-def _confirms_joining(folded: str, asked: WordsAsked) -> bool:
-    """Tell whether a yes answers a message that asks to confirm with YES that its texts are wanted."""
-    if asked.join.isdisjoint({"yes", "y"}) or "?" in folded or len(_tokens(folded)) > 7:
-        return False
-    return bool(_YES.search(folded)) and not _NO.search(folded)
-
-
 def _answer_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass:
     said = " ".join(tokens)
     if said in asked.confirm or _YES.search(folded):
@@ -579,8 +573,11 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
         return keyword
     if "Y" in reading.marks and "A" not in reading.marks:
         return ReplyClass("auto_reply", None, "automatic")
-    if _confirms_joining(folded, asked) or asks_to_return(reading, normal(own), asked, answered):
+    offer = answer_to_offer(normal(own), asked, reading)
+    if offer == "optin" or asks_to_return(reading, normal(own), asked, answered):
         return ReplyClass("optin", None, "put back")
+    if offer == "optout" and not _NO_IDIOM.search(folded):
+        return ReplyClass("optout", 2, "asked")
     return (
         _plain_class(own, folded, answered, reading)
         or _review_class(own, folded, answered, reading)
