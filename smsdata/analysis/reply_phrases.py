@@ -16,9 +16,9 @@ from pathlib import Path
 
 _LEXICON = Path(__file__).with_name("reply_lexicon.txt")
 _BARE = "KZB"  # sets of words to compare a whole reply with; the others are looked for inside texts
-_RETURN = "Ij"  # words of coming back: they overlap with the others and are read on their own
+RETURN = "Ij"  # words of coming back: they overlap with the others and are read on their own
 _TOLD = "lgrinsq"  # what messages say and offer: how to leave, that one has left, ...; read on their own too
-_ALONE = frozenset(_RETURN + _TOLD)
+_ALONE = frozenset(RETURN + _TOLD)
 _UNSPACED = frozenset({"th", "zh", "ja"})  # languages that write no spaces between words
 _UNSPACED_LETTERS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 _LETTERS = str.maketrans(
@@ -352,7 +352,7 @@ _BACK = re.compile(r"j.{0,5}I|I.{0,4}j")
 @lru_cache(maxsize=65536)
 def wants_back(folded: str) -> bool:
     """Tell whether a text has the words "put ... back", "sign up again", in one clause of one language."""
-    codes = (code for clause in _CLAUSE.split(folded) for code in concepts(clause, only=_RETURN).values())
+    codes = (code for clause in _CLAUSE.split(folded) for code in concepts(clause, only=RETURN).values())
     return any(_BACK.search(code) for code in codes)
 
 
@@ -362,7 +362,7 @@ def speaks_of_return(folded: str, languages: frozenset[str]) -> bool:
 
     Only in these languages: "cảm ơn" is thanks, and has a word by which Filipinos ask to be switched on.
     """
-    return not languages.isdisjoint(concepts(folded, only=_RETURN))
+    return not languages.isdisjoint(concepts(folded, only=RETURN))
 
 
 @lru_cache(maxsize=65536)

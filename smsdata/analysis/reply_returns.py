@@ -10,6 +10,7 @@ import re
 
 from smsdata.analysis.reply_asked import WordsAsked, named_in
 from smsdata.analysis.reply_phrases import (
+    RETURN,
     Reading,
     concepts,
     languages_of,
@@ -248,8 +249,8 @@ _RESUMING = _words(
     "resume texts, turn on texts, unblock, unblock me, begin sending again, enable notifications",
     "let me back on",
 )
-# To want to receive messages; and, where the verb comes last, messages that are wanted.
-_GETS, _WANTED = re.compile(r"W.{0,3}R|R.{0,4}W"), re.compile(r"M.{0,3}W.?$")
+# To want to receive messages, or, where the verb comes last, messages that are wanted.
+_GETS = re.compile(r"W.{0,3}R|R.{0,4}W|M.{0,3}W.?$")
 _WISH_AGAIN = frozenset({"da", "no", "sv", "nl", "de", "it", "fr", "es", "pt"})
 """Languages that say "no more" with another word than "again"."""
 
@@ -358,22 +359,34 @@ def _names_keyword(folded: str) -> bool:
     return not lexicon().bare["K"].isdisjoint(named) or any(word.startswith("stop") for word in named)
 
 
-def _signs_up(reading: Reading, folded: str) -> bool:
-    """Tell whether one clause wishes to receive messages, in any language: "chcę dostawać wasze promocje"."""
-    said = reading.marks
-    if said.isdisjoint("Ma") or said.isdisjoint("WV") or not said.isdisjoint("ANSUDXCFGOHw"):
+_BUT = re.compile(
+    r"\b(?:but|pero|mais|aber|ma|mas|porem|maar|men|mutta|ale|ama|fakat|tapi|lekin|magar|de|csak|dar|bet"
+    r"|pa|ali|vendar|но|але|ама|μα|αλλα|ala|alla)\b|لكن|بس|ولي|اما|ליكن|אבל|लेकिन|मगर|কিন্তু|ஆனால்|แต่|但|けど|が、|지만"
+)
+
+
+def _signs_up(reading: Reading, folded: str, *, unasked: bool) -> bool:
+    """Tell whether one clause wishes to receive messages, in any language: "chcę dostawać wasze promocje".
+
+    `unasked`: nothing else is talked about, so that a wish to be put on a list needs no "again".
+    """
+    if not reading.marks.isdisjoint("XCOw"):
         return False
-    for clause in own_clauses(folded):
-        joins = concepts(clause, only="j")
-        for language, code in concepts(clause).items():
-            if language == "en":  # has phrases of its own
-                continue
-            joined = len(joins.get(language, "")) > joins.get(language, "").count(".")
-            if "M" not in code and not ("a" in code and joined):
-                continue
-            gets = "W" in code and (joined or _GETS.search(code) or _WANTED.search(code))
-            if gets or ("V" in code and joined and "?" not in folded):
-                return True
+    clauses = [part for clause in own_clauses(folded) for part in _BUT.split(clause) if part.strip()]
+    return any(_signs_up_by(clause, unasked=unasked) for clause in clauses)
+
+
+def _signs_up_by(clause: str, *, unasked: bool) -> bool:
+    offers, returns = concepts(clause, only="in"), concepts(clause, only=RETURN)
+    for language, code in concepts(clause).items():
+        if language == "en" or not set(code).isdisjoint("NSUDXCFAG"):  # English has phrases of its own
+            continue
+        joins, again = "j" in returns.get(language, ""), "I" in returns.get(language, "")
+        texts = not set(code).isdisjoint("Ma") or "n" in offers.get(language, "")
+        if texts and "W" in code and (again or (unasked and (joins or _GETS.search(code)))):
+            return True
+        if texts and unasked and joins and not set(code).isdisjoint("PLV"):
+            return True
     return False
 
 
@@ -433,7 +446,7 @@ def _asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: 
         return True
     if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, answered):
         return True
-    if (gone or not answered) and _signs_up(reading, folded):
+    if _signs_up(reading, folded, unasked=gone or not answered or bool(asked.join)):
         return True
     misses = (
         _MISSES.search(folded) and not _MISSES_NOT.search(folded) and not _ANOTHER_CANCELLED.search(folded)
