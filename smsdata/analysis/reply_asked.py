@@ -118,6 +118,18 @@ _JOIN_ASKED += (
         r"\b(?:texts|alerts|deals|offers|updates|coupons|promos|news|specials|tips)\b"
     ),
 )
+# "Please confirm you want our deals by text. Reply Y", "Free weekly tips. Reply BABY to begin".
+_JOIN_ASKED += (
+    re.compile(
+        r"\bconfirm (?:that )?(?:you|u) (?:want|would like|wish|still want)\b[^?]{0,60}\b(?:texts?|messages"
+        r"|sms|alerts|deals"
+        rf"|offers)\b[^?]{{0,20}}[.!:]\s*{_VERB}{_WORD}"
+    ),
+    re.compile(
+        r"\b(?:weekly|daily|monthly|tips|alerts|texts|text program\w*)\b[^.!?\n]{0,60}[.!?]\s+"
+        rf"{_VERB}{_WORD}[^.!?\n]{{0,25}}\bto (?:begin|start|join|sign up|enrol+|subscribe)\b"
+    ),
+)
 _CONFIRM_ASKED = (
     re.compile(rf"(?:{_VERB}|[,;]\s*){_WORD}{_TO}(?:confirm|accept|keep)"),
     re.compile(r"回复?(?P<word>\w)确认"),

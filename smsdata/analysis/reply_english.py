@@ -1,27 +1,21 @@
-"""How English leaves a list without a keyword: refusals, hints, threats; and what only looks like leaving.
+"""How English leaves a list without a keyword: refusals, hints and threats.
 
 Owns the grammar of verb, object and politeness that the lexicon's one letter per word cannot hold. Each
 pattern stands under the words of which a reply must have one, so that most replies meet few of them. Imports
-of smsdata only reply_phrases.
+of smsdata only reply_otherwise and reply_phrases.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from functools import lru_cache
 
-from smsdata.analysis.reply_phrases import words_of
+from smsdata.analysis.reply_otherwise import MESSAGES_SENT
+from smsdata.analysis.reply_phrases import fits_any, indexed, words_of
 
 _NOT = (
     r"(?:do ?n'?t|do not|dnt|donot|does ?n'?t|does not|did ?n'?t|did not|never|no longer|wo ?n'?t|will not"
     r"|not|would ?n'?t|ca ?n'?t|cannot|neither)"
-)
-_TEXTS = (
-    r"(?:texts?|txts?|sms(?:es)?|msgs?|messages?|notifications?|alerts|promos?|promotions?|marketing|ads"
-    r"|adverts?"
-    r"|advertising|spam|newsletters?|texting|messaging|crap|junk|comms|communications?|correspondence|blasts"
-    r"|solicit\w+|telemarket\w+)"
 )
 _SOME = (
     r"(?:(?:all|the|these|this|those|that|my|your|ur|any|of|future|further|more|such|marketing"
@@ -59,7 +53,7 @@ _PLAIN = {
     r"(?:you|u|ya|yall|y'all|ya'll|your|ur|this|these)\b",
     "receive get receiving getting recieve recieving": rf"\b(?:no (?:interest|desire|wish|need) (?:in|to|for)"
     rf"|{_NOT} (?:\w+ ){{0,2}}(?:want|wish|need|care|like|interested)s?(?: \w+){{0,2}}) "
-    rf"(?:receive|receiving|recieve|recieving|get|getting) {_SOME}{_TEXTS}\b",
+    rf"(?:receive|receiving|recieve|recieving|get|getting) {_SOME}{MESSAGES_SENT}\b",
     "contacted texted messaged called bothered spammed": r"\b(?:not|n'?t|never|no longer)(?: \w+){0,3} "
     r"(?:contacted|texted|messaged|bothered|spammed)(?: (?:again|further|by|any ?more|in future|at all"
     r"|via|on))",
@@ -110,7 +104,7 @@ _LIKELY = {
     ),
     "enough": r"(?:^|[.!?,;]\s*)(?:that'?s |that is |ok |just )?enough\W*(?:$|[.!?]|already|now|please)",
     "keen fond fan": (
-        rf"\b{_NOT} (?:\w+ )?(?:keen|fond|fan) (?:on|of) {_SOME}(?:{_TEXTS}|these|this|being texted)\b"
+        rf"\b{_NOT} (?:\w+ )?(?:keen|fond|fan) (?:on|of) {_SOME}(?:{MESSAGES_SENT}|these|this|being texted)\b"
     ),
     "can": (
         r"\b(?:you|u|yall|y'all) can stop(?: (?:now|texting|sending|messaging|these|this|right|please"
@@ -131,7 +125,8 @@ _LIKELY = {
         r"|down)\b(?! (?:and|then|for|at|when))"
     ),
     "block cancel": (
-        rf"^(?:\W*\w+)?\W*(?:block|cancel) (?:it|them|this|these|{_SOME}{_TEXTS})\b(?=.*\b(?:fed up|sick"
+        rf"^(?:\W*\w+)?\W*(?:block|cancel) (?:it|them|this|these|{_SOME}{MESSAGES_SENT})\b(?=.*\b(?:fed up"
+        rf"|sick"
         rf"|tired|annoy|na|now|please)\b)"
         rf"|^\W*(?:please |pls |just )?cancel {_SOME}(?:marketing|promotions?|promos?|ads|adverts|spam"
         rf"|newsletters?)\b"
@@ -152,15 +147,16 @@ _LIKELY = {
         r"^\W*(?:\w+ )?(?:seriously|every ?day|every (?:single )?day|daily)\W*\?+\W*$"
     ),
     "wake wakes upset upsets upsetting disturb disturbs annoy annoys": (
-        rf"\b{_TEXTS} (?:\w+ )?(?:wake|wakes|upset|upsets|upsetting|disturb|disturbs|annoy|annoys) (?:me"
+        rf"\b{MESSAGES_SENT} (?:\w+ )?(?:wake|wakes|upset|upsets|upsetting|disturb|disturbs|annoy"
+        rf"|annoys) (?:me"
         rf"|us|my|her|him)\b"
     ),
     "rude intrusive invasive insensitive disrespectful disgusting inappropriate creepy": (
         r"\b(?:rude|intrusive|invasive|insensitive|disrespectful|disgusting|inappropriate|creepy)\b.{0,25}"
-        rf"\b(?:{_TEXTS}|sending|texting|messaging|to text|to message)\b"
+        rf"\b(?:{MESSAGES_SENT}|sending|texting|messaging|to text|to message)\b"
     ),
     "because": (
-        rf"\b(?:left|leaving|quit|unfollowed|switched|changed \w+) because of {_SOME}(?:{_TEXTS}|this"
+        rf"\b(?:left|leaving|quit|unfollowed|switched|changed \w+) because of {_SOME}(?:{MESSAGES_SENT}|this"
         rf"|these)\b"
     ),
     "reminder text message one msg": (
@@ -172,7 +168,7 @@ _LIKELY = {
     "ensure sure": (
         r"\b(?:ensure|make sure)\b.{0,40}(?:\b(?:not|never|removed|no (?:more|further|longer)|get"
         r"|receive)\b|n'?t\b).{0,20}"
-        rf"\b(?:contact|text|messag|list|receiv|get (?:them|these|it)|them|these|{_TEXTS})"
+        rf"\b(?:contact|text|messag|list|receiv|get (?:them|these|it)|them|these|{MESSAGES_SENT})"
     ),
     "taken took removed unsubscribed opted struck excluded dropped deleted off": (
         rf"\b{_ASKS} (?:\w+ ){{0,4}}(?:be|get|gets) {_OFF}\b{_OTHER_LIST}"
@@ -184,20 +180,20 @@ _LIKELY = {
         r"\bwhy (?:am|are|is|do|does|did|would|was|the hell|tf|on earth|in)\b(?!.{0,25}(?:\bnot\b|n'?t\b"
         r"|\bno longer\b))"
         r".{0,25}(?:\b(?:i|me|my|mum|mom)\b.{0,20}\b(?:getting|on|receiving|get)\b.{0,12}"
-        rf"(?:{_TEXTS}|\b(?:these|this|list)\b)|\b(?:text|messag|spam|contact|send|bother|harass"
+        rf"(?:{MESSAGES_SENT}|\b(?:these|this|list)\b)|\b(?:text|messag|spam|contact|send|bother|harass"
         rf"|bug)\w* (?:me|us|this|my))"
     ),
     "part": r"\bw(?:hat|hich) part of\b",
     "appreciate like enjoy read care know use want need needs wants asked ask": (
         rf"\b{_NOT} (?:\w+ )?(?:appreciate|like|enjoy|read|care (?:for|about)|use|want|need|ask for"
         rf"|asked for)s?"
-        rf" (?:\w+ )?{_SOME}(?:{_TEXTS}|these|getting (?:these|this|texts)|being (?:texted|contacted"
+        rf" (?:\w+ )?{_SOME}(?:{MESSAGES_SENT}|these|getting (?:these|this|texts)|being (?:texted|contacted"
         rf"|spammed))\b(?! to be)"
         r"|\b(?:do ?n'?t|do not) (?:even )?know (?:you|u|any of you|who (?:you are|this is|u r"
         r"|u are))\W*(?:$|[.,!]|and)"
         rf"|\b(?:we|i|she|he|they|nobody|mum|mom) (?:do ?n'?t|does ?n'?t|do not|does not) want (?:them"
         rf"|this|these|any|no|nothing)\b"
-        rf"|^(?:do ?n'?t|do not) want (?:no|any|them|nothing)\b"
+        rf"|(?:^|[.!,;] ?)(?:do ?n'?t|do not) want (?:no|any|them|nothing)\b"
     ),
     "buzz buzzing ding dinging beep beeping blow blowing ping pinging vibrating ringing": (
         r"\b(?:phone|mobile|cell)\b.{0,20}\b(?:buzz|ding|beep|blow|ping|vibrat|ring)\w*"
@@ -209,8 +205,8 @@ _LIKELY = {
     "another more": (
         r"\b(?:great|joy|yay|brilliant|lovely|wonderful|fantastic|good|wow|ugh|oh)\b.{0,8}\b(?:another"
         r"|more|yet another)\b"
-        r".{0,20}(?:\b(?:ad|one|of these|junk|spam|of this)\b|" + _TEXTS + r")"
-        rf"|\b(?:one|1) more (?:of these|{_TEXTS}|time)\b.{{0,25}}\b(?:and|or|i'?ll|i will|im|i'?m"
+        r".{0,20}(?:\b(?:ad|one|of these|junk|spam|of this)\b|" + MESSAGES_SENT + r")"
+        rf"|\b(?:one|1) more (?:of these|{MESSAGES_SENT}|time)\b.{{0,25}}\b(?:and|or|i'?ll|i will|im|i'?m"
         rf"|report|block)"
         rf"|\b{_NOT} (?:\w+ )?(?:want|need|send) (?:me )?(?:any|no) more\b"
     ),
@@ -239,6 +235,73 @@ _LIKELY = {
         r"^(?:\w+ )?(?:just )?(?:forget|spare) (?:about )?(?:me|us)\b|\bforget (?:about me|i exist"
         r"|you have my)"
     ),
+    "how": (
+        r"\bhow (?:do|can|does|would|could|to) ?(?:i|you|u|we|one|ye)? (?:\w+ )?(?:opt out|unsub\w*|unsign"
+        r"|make (?:it|this|these|them|you) stop|(?:get|come|be taken) off|get out of|turn (?:this|these|it"
+        r"|them|\w+) ?off"
+        r"|get rid of (?:this|these|you|it|them|the)|(?:stop|end|cancel|block) (?:this|these|them|your|ur"
+        r"|getting"
+        r"|receiving|the (?:texts|messages|spam)))\b"
+        r"|\bhow many (?:more )?times (?:do|must|have|should|did|are|will)\b(?! i (?:take|need|use|eat))"
+    ),
+    "stop quit stahp": (
+        r"\b(?:stop|quit) (?:telling|asking|reminding|pushing|inviting|notifying|selling|offering|nagging"
+        r"|hounding"
+        r"|begging|badgering|chasing|following|hassling|targeting|sending|giving|showing|bothering) (?:me"
+        r"|us|this)\b"
+        r"|^\W*(?:no+|nah|nope|please|pls|just|ok|omg)?\W*(?:stop|quit) it\W*(?:please|pls|now|already"
+        r"|thanks)?\W*$"
+        r"|\b(?:do|have|had) (?:i|we) (?:\w+ )?(?:have |need )?to (?:say|text|send|write|type"
+        r"|tell you(?: to)?) stop\b"
+        r"|\b(?:already|still) (?:said|told you|texted|sent|wrote|asked)(?: you)?(?: to)? stop\b"
+    ),
+    "put add sign place": (
+        r"\b(?:do ?n'?t|do not|never) (?:you )?(?:put|add|sign|place|keep) (?:me|us|my \w+|this number)"
+        r"(?: (?:down|up|on|in|to|for|back))*\b(?!.*\b(?:order|table|bill|tab|waitlist|schedule)\b)"
+    ),
+    "use": r"\b(?:do ?n'?t|do not|stop|quit) (?:us(?:e|ing)) (?:my|this) (?:\w+ )?(?:number|phone|cell"
+    r"|mobile)\b",
+    "off": (
+        r"\b(?:take|get|drop|strike|cross|knock) (?:me|us|him|her|them|it|this(?: number)?|my \w+)"
+        r" off (?:of )?(?:the|your|ur|all|these|this|any)? ?(?:\w+ ){0,2}(?:reminders?|recalls?|alerts?"
+        r"|texts?|promos?"
+        r"|specials|newsletters?|updates?|notifications?|campaigns?|database|records|files?|books|system)\b"
+    ),
+    "need needed want required": (
+        r"\b(?:do ?n'?t|do not|no longer|never) (?:need|want|require) (?:this|these|the|your|that"
+        r"|any)(?: \w+){0,3}"
+        r" (?:ones?|reminders?|alerts?|texts?|notices?|updates?|ads?) ?(?:any ?more|now|thanks|please)?"
+        r"|\bnot (?:needed|required|wanted|necessary)\W*(?:thanks|thank you|ta|cheers|anymore|any more)?\W*$"
+    ),
+    "interested interest": r"\b(?:not|n'?t|never|no longer|zero|isn'?t|aren'?t) (?:\w+ )?(?:interest"
+    r"|interested)\b",
+    "died dead deceased crossed passed": (
+        r"\b(?:he|she|my \w+|our \w+|the (?:cat|dog|pet)|^\w+) (?:has |have |just |sadly )*(?:died|passed"
+        r"|is dead|crossed (?:over )?the rainbow)\b"
+    ),
+    "closed cancelled left": (
+        r"\b(?:i|we|ive|i've|we've)(?: have)?(?: already| just| since)? (?:closed|cancelled|canceled|ended"
+        r"|left"
+        r"|quit) (?:my|our|the|your|ur|that|this) (?:account|membership|gym|club|school|bank|practice"
+        r"|church|plan)\b"
+    ),
+    "elsewhere another different new already": (
+        r"\b(?:joined|enrolled|gone|going|found|went|switched|using|got|have|chose\w*"
+        r"|go) (?:\w+ ){0,2}(?:elsewhere"
+        r"|somewhere else|(?:another|a different|a new) (?:\w+ )?(?:dentist|doctor|vet|gym|school|bank"
+        r"|provider"
+        r"|supplier|company|garage|salon|barber|agent|lender|job))\b|\bgot a job\b"
+    ),
+    "bother waste time": (
+        r"\b(?:do ?n'?t|do not|dont) (?:even )?bother\W*(?:$|[.!,]|me|us|again|with)"
+        r"|\bwast(?:e|ing) (?:your|of|my|ur) (?:breath|time|money)\b"
+    ),
+    "have own": (
+        r"^(?:\W*\w+)?\W*(?:i |we )?(?:do ?n'?t|do not|dont|no longer) (?:even )?(?:have|own) (?:a|an|any"
+        r"|that|this|the)"
+        r" (?:car|dog|cat|pet|kids?|child|children|house|vehicle|property|account|phone plan|loan"
+        r"|card)\b(?! (?:with me|on))"
+    ),
     "pass": r"\bhard pass\b|\b(?:i'?ll|gonna|will) pass on (?:the|these|your|all)\b|^pass\W*$",
     "without": (
         r"\b(?:can|could|rather|prefer to|happy to) (?:do|live|go) without (?:these|your|the|this|them"
@@ -251,7 +314,7 @@ _LIKELY = {
     "stopped gone stop end cease ended": (
         r"\bwants? (?:this|these|them|the (?:texts|messages|spam)|texts|\w+ texts) (?:\w+ )?(?:stopped"
         r"|gone|ended|to (?:stop|end|cease))\b"
-        rf"|\b(?:these|this|it|{_TEXTS}) (?:really )?(?:has to|have to|must|needs? to|gotta|got to"
+        rf"|\b(?:these|this|it|{MESSAGES_SENT}) (?:really )?(?:has to|have to|must|needs? to|gotta|got to"
         rf"|better|should|ends?|stops?)"
         r" (?:stop|end|cease|now|today|here|immediately)\b"
     ),
@@ -309,7 +372,7 @@ _LIKELY = {
     ),
     "chill easy ease calm lay tone dial": (
         rf"\b(?:chill|go easy|ease (?:up|off)|calm down|lay off|easy|tone it down|dial it (?:back"
-        rf"|down)) (?:with|on) {_SOME}{_TEXTS}\b"
+        rf"|down)) (?:with|on) {_SOME}{MESSAGES_SENT}\b"
     ),
     "no": (
         r"\bno (?:\w+ )?(?:promos|promotions|ads|marketing|texts|sms|soliciting|solicitations?"
@@ -367,114 +430,12 @@ _LIKELY = {
     ),
 }
 
-# Words of leaving said of other things, or of the hour and the way of a message that is welcome.
-_AMBIGUOUS = (
-    *("report", "reporting", "reported", "block", "blocked", "blocking", "police", "court", "legal"),
-    *("harassment", "penalty", "junk", "authorities", "solicitor", "lawyer", "attorney"),
-)
-_ELSE = {
-    "before after until till unless when while during tonight tomorrow between yet at past later": (
-        r"\b(?:do ?n'?t|do not|dont|never|stop|not) (?:\w+ )?(?:text|txt|call|contact|message|send|ring)\w*"
-        r"(?: (?:me|us|anyone|anybody|it|them))?(?: \w+)? (?:before|after|until|till|unless|when|while"
-        r"|during|tonight"
-        r"|tomorrow|between|yet|later|at (?:work|night|\d)|past \d)\b"
-    ),
-    "call calls calling ring ringing phone phoning": (
-        r"\b(?:do ?n'?t|do not|dont|stop|instead of|rather than|no) (?:\w+ )?(?:call|ring|phon)\w*\b.{0,25}"
-        r"(?<!or )(?<!and )(?<!nor )(?<!not )(?<!n't )\b(?:text|txt|message|sms) ?(?:me|us|is|are|works"
-        r"|only|instead|please|\W*$)"
-        r"|\b(?:text|message|sms) me (?:instead of|rather than) (?:call|ring|phon)\w*"
-    ),
-    "send sending": (
-        rf"\b(?:do ?n'?t|do not|dont|stop) (?:send|sending) (?:the|a|an|my|anyone|anybody|someone"
-        rf"|somebody|him|her|out)\b"
-        rf"(?! (?:\w+ ){{0,3}}{_TEXTS}\b)(?! (?:same|damn|thing))"
-    ),
-    " ".join(_AMBIGUOUS): (
-        r"^\W*(?=(?:\S+\s+){3})(?!.*\b(?:you|u|ya|your|ur|this|these|texts?|texting|messag\w+|msgs?|sms"
-        r"|spam|number|as|lawyer"
-        r"|next|more|stop\w*|remove|list|contact\w*|fcc|acma|ico|illegal|going to|gonna|will)\b)"
-    ),
-    "scam spam real legit legal phishing": r"^(?:is|are) (?:this|that|it|these|you)\b.{0,40}\?\W*$",
-    "getting": r"\bwhy am i getting (?:charged|billed|a bill|an? error|two|an? invoice|someone|double)\b",
-    "interested": (
-        r"\bnot interested in (?!(?:\w+ ){0,2}"
-        + _TEXTS
-        + r"\b)(?!(?:you|your|ur|these|this|any|it|that|receiving|being|getting"
-        r"|what|hearing|a|buying|selling|anything)\b)(?!.*\b(?:do ?n'?t|stop|remove|bother|text\w*)\b)"
-    ),
-    "out done": (
-        r"\bi'?m (?:out|done)\b.{0,4}(?:can'?t (?:make|come)|tonight|today|at work|for (?:today|the day"
-        r"|tonight|now)|of town"
-        r"|of the office|at \d|by \d|sorry|eating|cleaning|paying)"
-    ),
-    "happens does if": (
-        r"\b(?:what happens (?:if|when)|what if|does)\b.{0,40}\b(?:stop|unsubscribe|opt(?:ing)? out)\b.*\?"
-    ),
-    "i'll i'd i will have had": (
-        r"\bi(?:'ll|'d| will| had to| have to)(?: \w+)? stop\b(?! (?:your|ur|these|those|the (?:texts"
-        r"|messages)|receiving|getting"
-        r"|being|you|u|shopping|buying|using|coming|supporting))"
-    ),
-    "deleted removed erased": (
-        r"\b(?:deleted|erased|removed|lost) (?:your|the|my|that|this) (?:last |old )?(?:text|message|msg"
-        r"|email|code|link|app)\b"
-        r"|\b(?:my|our) (?!number\b|details\b|phone\b)\w+ (?:accidentally )?(?:deleted|removed|erased)\b"
-    ),
-    "permission": (
-        r"\b(?:you have|with|given|gave|has) (?:\w+ )?permission to (?!stop|remove|delete|text|contact"
-        r"|message|send|sms)"
-    ),
-    "why": (
-        rf"\bwhy do i (?:keep )?get(?:ting)? (?!(?:\w+ ){{0,3}}{_TEXTS})(?!these|this|so many|it|them"
-        rf"|your|ur|any|ones|\W*$)"
-    ),
-    "another": r"^\W*another one(?: please| pls| too)\b",
-    "needs need has have i": (
-        r"\b(?:it|he|she|the \w+|my \w+) (?:needs?|has|have) to stop (?!text|send|messag|contact|call"
-        r"|now|it\b|this|these|please)\w"
-        r"|\bi stop (?!getting|receiving|these|this|the (?:texts|mess)|all|your|ur|you|messag|msg|sms"
-        r"|text|it\b|now|from|please)\w"
-    ),
-    "stop stopped": (
-        r"\b(?:should|shall|can|could|must|do|did|does|will|would|when|where|what time|anywhere"
-        r"|if)\b(?: \w+){0,3} "
-        r"(?:i|we|it|that|he|she|they|her|him|the \w+|my \w+|a \w+|booster|polls)(?: \w+)? stop(?:ped)?\b"
-        r"(?! (?:texting|sending|messag|contact|calling|spam|getting|receiving|recieving|these|this|your"
-        r"|ur|the (?:texts|messages|sms|alerts)"
-        r"|being|it|them|you|u|from|\W*(?:$|[.!?,]|please|pls)))"
-        r"|\b(?:does|did|will) it stop\b(?: too| then| again)?\W*$"
-        r"|\bnothing (?:will |can |to |could )?stop(?:s|ped)?\b"
-    ),
-    "unsubscribed unsubscribe opt opting opted": (
-        r"\bnot (?:from )?(?:you|u|yours)\b|\bopt(?:ing|ed)? out of (?:the|my|this|that"
-        r"|our) (?!(?:\w+ ){0,2}(?:list|texts?|sms|messag\w+|mailing"
-        r"|alerts|notifications|program\w*|group|thing|marketing|spam|service|chain|offers|deals|updates)\b)"
-    ),
-    "sim card account road street drain": (
-        r"\bblock(?:ed|ing|s)? (?:my|the|a|our) (?:sim|card|account|road|street|drain|car)\b"
-    ),
-    "number phone": (
-        r"(?<!i'll )(?<!have to )(?<!i will )\b(?:change|update|use|switch|replace) (?:to )?(?:my|this"
-        r"|the) (?:new |old )?(?:number|phone|mobile)\b(?!.*\b(?:stop|remove"
-        r"|text\w*|messag\w*|list|contact\w*)\b)"
-    ),
-}
-# What one does not want that is no message: the model of letters knows too little of it.
-_ELSE_WANTED = re.compile(
-    r"\b(?:do ?n'?t|do not|no longer|dont) (?:want|need) (?:(?:the|a|an|any|extra|my|that|more) \w+"
-    r"|fries|to (?!hear|get|receive"
-    rf"|recieve|be|see|deal|talk|have))(?!.*\b(?:{_TEXTS}|these|this|list|contact\w*|stop|remove|you|u"
-    rf"|your|number|phone)\b)"
-)
-
 # The contrary: "don't ever stop sending these".
 _KEEPS = re.compile(
     r"\b(?:do ?n'?t|do not|never|wo ?n'?t|ca ?n'?t) (?:ever |you |u )?(?:stop (?:send|text|these|the|it"
     r"|them|doing"
     r"|bringing)|unsub|remove|delete|cancel|opt)"
 )
-_ASKS_WHEN = re.compile(r"^(?:what time|when|where|which|how (?:much|long|often|late|early)|what day)\b")
 _BARE = re.compile(
     r"^(?:please |pls |plz |just )*(?P<word>out|off|exit|leave|un-?follow|un-?join|un-?register"
     r"|de-?register|delist"
@@ -482,50 +443,19 @@ _BARE = re.compile(
 )
 
 
-def _indexed(patterns: dict[str, str]) -> dict[str, tuple[re.Pattern[str], ...]]:
-    """Give the patterns under each of their words."""
-    index: dict[str, list[re.Pattern[str]]] = defaultdict(list)
-    for words, pattern in patterns.items():
-        for word in words.split():
-            index[word].append(re.compile(pattern))
-    return {word: tuple(found) for word, found in index.items()}
-
-
-_PLAIN_BY_WORD, _LIKELY_BY_WORD, _ELSE_BY_WORD = map(_indexed, (_PLAIN, _LIKELY, _ELSE))
-
-
-def _any_of(index: dict[str, tuple[re.Pattern[str], ...]], folded: str) -> bool:
-    return any(
-        pattern.search(folded) for word in dict.fromkeys(words_of(folded)) for pattern in index.get(word, ())
-    )
+_PLAIN_BY_WORD, _LIKELY_BY_WORD = indexed(_PLAIN), indexed(_LIKELY)
 
 
 @lru_cache(maxsize=65536)
 def leaves_plainly(folded: str) -> bool:
     """Tell whether an English reply refuses the messages in so many words: "never want to hear from you"."""
-    return _any_of(_PLAIN_BY_WORD, folded)
+    return fits_any(_PLAIN_BY_WORD, folded)
 
 
 @lru_cache(maxsize=65536)
 def leaves_likely(folded: str) -> bool:
     """Tell whether an English reply hints that no messages are wanted: "one more text and I report it"."""
-    return _any_of(_LIKELY_BY_WORD, folded) and not _KEEPS.search(folded)
-
-
-@lru_cache(maxsize=65536)
-def means_else(folded: str) -> bool:
-    """Tell whether an English reply has the words of leaving for something else: "don't call, text me"."""
-    return _any_of(_ELSE_BY_WORD, folded)
-
-
-def wants_no_thing(folded: str) -> bool:
-    """Tell whether what an English reply does not want is a thing, and no message: "don't need the ride"."""
-    return _ELSE_WANTED.search(folded) is not None
-
-
-def asks_when(folded: str) -> bool:
-    """Tell whether a reply asks for an hour, a place or a number: "what time will you stop selling"."""
-    return _ASKS_WHEN.search(folded) is not None
+    return fits_any(_LIKELY_BY_WORD, folded) and not _KEEPS.search(folded)
 
 
 def leaves_in_english(folded: str, answered: str) -> bool:

@@ -7,10 +7,11 @@ and reply_phrases.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from smsdata.analysis.reply_asked import WordsAsked, named_in
-from smsdata.analysis.reply_phrases import Reading, normal, own_clauses, words_of
+from smsdata.analysis.reply_phrases import Reading, lexicon, normal, own_clauses, skeleton, words_of
 
 
 def _first_words(line: str) -> frozenset[str]:
@@ -18,7 +19,8 @@ def _first_words(line: str) -> frozenset[str]:
 
 
 _YES = _first_words(
-    "yes y yea yeah yep yup ye ok okay okey sure si sí s oui o ouais ja jaa jo j sim claro da tak t ano a igen"
+    "yes y yea yeah yep yup ye ok okay okey sure si sí s oui o ouais ja jaa jo j sim claro da tak t ano a"
+    " igen"
     " hogyne kyllä joo taip jā jah po ναι нaι evet e oo opo ya iya ndiyo ndio haan haanji ji vâng dạ có"
     " да д так т نعم اي ايوه بله آره כן हां हाँ जी হ্যাঁ ஆம் ஆமா ใช่ ค่ะ ครับ เอา 是 好 要 はい 네 예 👍"
 )
@@ -29,7 +31,18 @@ _NO = _first_words(
 _UNSPACED_YES = ("是", "好", "要", "はい", "ใช่", "เอา", "👍")
 _UNSPACED_NO = ("不", "否", "いいえ", "ไม่")
 # A request to leave, a refusal, a complaint: no opt-in whatever it begins with.
-_AGAINST = frozenset("AXUSDNFC")
+_AGAINST = frozenset("AXUSDFC")
+_STAYS = re.compile(
+    r"\b(?:do ?n'?t|do not) (?:remove|delete|drop|stop|take me off)\b|\bkeep (?:me|us|sending|them|em)\b"
+    r"|\bstill (?:want|here|interested|like|love)\b"
+)
+_ACCEPTS = re.compile(
+    r"^(?:(?:yes|yeah|yep|ok|oh|please|pls|then|go ahead and) )*(?:sign (?:me|us) up|count me in|i'?m in"
+    r"|add me|i want in|opt me in"
+    r"|put me (?:down|on)(?: for (?:it|this|that))?|(?:i'?d|i would) (?:like|love) (?:to do this|to|that"
+    r"|this|it)"
+    r"|sounds (?:good|great)|go ahead)(?: please| pls| thanks| ta)*$"
+)
 
 
 def answer_to_offer(folded: str, asked: WordsAsked, reading: Reading) -> Literal["optin", "optout", ""]:
@@ -56,19 +69,30 @@ def answer_to_offer(folded: str, asked: WordsAsked, reading: Reading) -> Literal
         return "optout" if yes else "optin" if no and reading.marks.isdisjoint("AXUC") else ""
     if asked.stays and no:
         return "optout"
-    if "?" in folded or not reading.marks.isdisjoint(_AGAINST):
+    stays = asked.stays and _STAYS.search(folded)
+    if (stays or _takes_plainly(folded, asked.join)) and reading.marks.isdisjoint("AXUC"):
+        return "optin"
+    if "?" in folded or reading.plain or reading.marred or not reading.marks.isdisjoint(_AGAINST):
         return ""
     return "optin" if yes or _takes(folded, asked.join) else ""
 
 
 def _begins(folded: str, words: frozenset[str], unspaced: tuple[str, ...]) -> bool:
     said = words_of(folded)
-    return bool(said) and said[0] in words or folded.lstrip().startswith(unspaced)
+    return (bool(said) and said[0] in words) or folded.lstrip().startswith(unspaced)
+
+
+def _takes_plainly(folded: str, join: frozenset[str]) -> bool:
+    """Tell whether one clause is nothing but the word to send, or words of joining: "Go please"."""
+    polite = lexicon().bare["Z"]
+    for clause in own_clauses(folded) if join else ():
+        said = " ".join(word for word in words_of(clause) if skeleton(word) not in polite)
+        if (named_in(said, join) and said not in _YES | _NO) or _ACCEPTS.search(" ".join(words_of(clause))):
+            return True
+    return False
 
 
 def _takes(folded: str, join: frozenset[str]) -> bool:
-    """Tell whether a reply begins with the word to send, or has it in a clause of its own: "I'm ready"."""
-    said = words_of(folded)
-    openings = {said[0], " ".join(said[:2])} if said else set[str]()
-    clauses = {" ".join(words_of(clause)) for clause in own_clauses(folded)}
-    return any(named_in(word, join) for word in openings | clauses)
+    """Tell whether a reply begins with the word to send: "BABY 14 June", "I'm ready"."""
+    said = [word for word in words_of(folded) if word not in {"i'm", "im", "i", "am", "we're"}]
+    return bool(said) and any(named_in(word, join) for word in (said[0], " ".join(said[:2])))

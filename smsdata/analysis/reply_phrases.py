@@ -387,7 +387,7 @@ def told_in(folded: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def offers_texts(folded: str) -> bool:
-    """Tell whether one language has both in a clause of a message: to receive, and what comes again and again.
+    """Tell whether a language has both in a clause of a message: to receive, and what comes again and again.
 
     >>> offers_texts("to get our weekly tips"), offers_texts("to get there")
     (True, False)
@@ -400,3 +400,22 @@ def offers_texts(folded: str) -> bool:
 def hinted(reading: Reading) -> bool:
     """Tell whether a text has any of the words that opt-outs are made of."""
     return not reading.marks.isdisjoint("AXSUDCFNVMEW")
+
+
+# -- patterns under the words of which a reply must have one, so that most replies meet few of them --
+
+
+def indexed(patterns: dict[str, str]) -> dict[str, tuple[re.Pattern[str], ...]]:
+    """Give the patterns under each of their words."""
+    index: dict[str, list[re.Pattern[str]]] = defaultdict(list)
+    for words, pattern in patterns.items():
+        for word in words.split():
+            index[word].append(re.compile(pattern))
+    return {word: tuple(found) for word, found in index.items()}
+
+
+def fits_any(index: dict[str, tuple[re.Pattern[str], ...]], folded: str) -> bool:
+    """Tell whether a text of `normal` fits a pattern that stands under one of its words."""
+    return any(
+        pattern.search(folded) for word in dict.fromkeys(words_of(folded)) for pattern in index.get(word, ())
+    )

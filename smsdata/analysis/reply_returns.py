@@ -111,7 +111,7 @@ _STAYS_AWAY = re.compile(
 _GLAD_TO_BE_OFF = re.compile(
     r"^(?!.*\b(?:mean|meant|ignore|keep em|keep them|second thought|(?:do ?n'?t|do not|never) (?:go"
     r"|take me|remove|delete|stop|leave me|drop|cut)|mistake|accident\w*|error|wrong|oops|sorry|undo|why"
-    r"|didn'?t|did not|wasn'?t|haven'?t|mind|back|want (?:them|it|the"
+    r"|didn'?t|did not|wasn'?t|haven'?t|mind|back|want (?:to miss|them|it|the"
     r"|your|to (?:stay|get|keep|receive|be))|stop (?:them|sending|it)|remove me|leave me off)\b)"
     r".*(?:\bfinally\b|\babout time\b|\bgood riddance\b|\bthank (?:god|goodness|heavens)\b|\bat last\b"
     r"|\b(?:do ?n'?t|do not|never|wo ?n'?t|make sure|leave me alone|stay away|keep it that way|no thanks?)\b)"
@@ -140,7 +140,8 @@ _AGAIN = _words(
 )
 _TEXTS = (
     r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
-    r"|coupons|specials|notifications|promo|promotions|the vip list|text (?:subscription|club|alerts"
+    r"|coupons|specials|notifications|reminders|promo|promotions|the vip list|text (?:subscription|club"
+    r"|alerts"
     r"|list|program\w*))\b"
 )
 _JOINS = _either(
@@ -158,6 +159,16 @@ _JOINS = _either(
     r"\b(?:like|want|wish|how (?:do|can) i) (?:to )?(?:sign up|join|subscribe)(?: again| please| pls)*\W*$",
     rf"\b(?:(?:send|text)\b.{{0,15}}{_TEXTS}.{{0,5}}\bagain|resend {_TEXTS})",
     rf"^(?:yes |pls |please )*i (?:do |really )?want (?:your|ur|the|these|those|all) (?:\w+ )?{_TEXTS}",
+    r"\b(?:can|could|may|might) (?:i|we|ye|you|u)(?: please| also| pls)? (?:be added|be put|put me|sign me"
+    r"|add me)\b"
+    r"(?! .*\b(?:order|table|class|waitlist|team|appointment|book)\b)",
+    rf"\b(?:can|could|may) (?:i|we) (?:also |please )?(?:get|have|receive) (?:these|those|them"
+    rf"|the (?:\w+ )?{_TEXTS})"
+    rf"(?=.*\b(?:too|also|as well|please|pls|for|on my|at my)\b)",
+    rf"\b(?:get|getting|be) signed up (?:for|to)\b.{{0,25}}(?:{_TEXTS}|\bchain\b)|\bsign me up for (?:these"
+    rf"|those|your)\b",
+    rf"\btext(?:ing)? this number (?:for|to get)\b.{{0,20}}{_TEXTS}",
+    rf"\b(?:send|text) (?:my|the|these|all|those) (?:{_TEXTS}) (?:here|to this|on this|instead)",
     rf"\b(?:consent|agree|happy) to (?:get|getting|receive|receiving)\b.{{0,25}}{_TEXTS}",
 )
 _UNDOES_STOP = _either(
@@ -206,6 +217,23 @@ _IN_AGAIN = _either(
     r"|subscribe|opt(?: me)?(?: back)? in|resume)\W*(?:me|please|pls|plz|again|now)?\W*$",
 )
 _AROUND_START = _words("me, again, back, please, pls, plz, up, it, now, texts, text, msgs, messages, sms")
+# By someone who has left: what was wanted was less, or the messages were welcome.
+_LEFT_TOO_MUCH = _either(
+    r"\b(?:only|just) (?:wanted|meant|asked|cancelled|stopped|needed)\b(?! to cancel)(?!.*\b(?:everything"
+    r"|it all)\b)",
+    r"\bkeep (?:on )?(?:sending|texting)\b|\bkeep (?:me|us) (?:on|in|posted|subscribed)\b|\bkeep (?:em"
+    r"|them) coming\b",
+    rf"(?<!n't )(?<!not )(?<!nt )\b(?:need|love|like|loved|enjoy|miss|rely on|depend on|read)"
+    rf" (?:(?:the|your|ur|those|these|my|every|all) )?(?:\w+ )?{_TEXTS}",
+    r"\bi'?ll miss (?:them|you|these|those|it)\b|\bi (?:really |do )?(?:need|miss) (?:them|these|those)\b",
+    r"\b(?:did ?n'?t|did not|never) (?:send|text|say|ask|reply|type|press|write)(?: (?:any|the|a|that|you|to"
+    r"|for))* (?:stop|unsub\w*|be (?:removed|taken off)|opt ?out)\b",
+    r"\b(?:did ?n'?t|did not) (?:mean|want) (?:that|it|this|for ?ever|to|all)\b|\bi (?:did ?n'?t|did not"
+    r"|never) unsub\w*",
+    r"\b(?:do ?n'?t|do not) (?:take|remove|drop|delete|cut) me\b|\bmeant for (?:another|a different"
+    r"|someone else)\b",
+    r"\b(?:dont|don't|do not) want to miss\b|\bsubscribe me\b",
+)
 # "My son texted stop, I still want them": what stopped is missed.
 _MISSES = re.compile(
     r"\b(?:still|do) want (?:them|these|the|your|to get|to receive)\b"
@@ -213,6 +241,11 @@ _MISSES = re.compile(
     r"|never) (?:\w+ )?(?:get|getting|receive|receiving|got|had|gotten)"
     r" (?:the|your|ur|any|my|those) ?(?:\w+ )?(?:texts|messages|msgs|sms|alerts|specials|deals|offers"
     r"|coupons|promos)\b"
+    r"|\bhave ?n'?t (?:got|gotten|had|received|seen) (?:a|any|one|your|ur) (?:\w+ )?(?:text|message|msg"
+    r"|reminder|alert)s?"
+    r" (?:from|in|since|for)\b|\bmake sure (?:i'?m|i am|we'?re) (?:still )?on the list\b"
+    r"|\b(?:would|'d) (?:really )?(?:like|love) (?:to get |to have )?(?:them|those) (?:again|back)\b"
+    r"|\bstopped these\b.*\bkeep (?:em|them) coming\b|\bam i still on (?:there|the list|your list)\b"
     r"|\bi want them\b(?! (?:to )?(?:stop|gone|off))|\bwant your (?:texts|messages|msgs|sms|alerts)\b"
     r"|\b(?:how|why|when)\b.{0,25}\b(?:texts|messages) stop\b|\bdid i stop (?:getting|receiving)\b"
     r"|\bstopped (?:getting|receiving) (?:your |the |my )?(?:texts|messages|alerts)\b|\bunblocked you\b"
@@ -350,7 +383,9 @@ def _of_messages(folded: str) -> bool:
 
 
 def _names_return(folded: str) -> bool:
-    return bool(concepts(folded, only="Ij"))
+    """Tell whether one language has both a mistake and a word of coming back."""
+    mistaken = {language for language, code in concepts(folded).items() if "H" in code}
+    return not mistaken.isdisjoint(concepts(folded, only=RETURN))
 
 
 def _names_keyword(folded: str) -> bool:
@@ -361,7 +396,8 @@ def _names_keyword(folded: str) -> bool:
 
 _BUT = re.compile(
     r"\b(?:but|pero|mais|aber|ma|mas|porem|maar|men|mutta|ale|ama|fakat|tapi|lekin|magar|de|csak|dar|bet"
-    r"|pa|ali|vendar|но|але|ама|μα|αλλα|ala|alla)\b|لكن|بس|ولي|اما|ליكن|אבל|लेकिन|मगर|কিন্তু|ஆனால்|แต่|但|けど|が、|지만"
+    r"|pa|ali|vendar|но|але|ама|μα|αλλα|ala|alla)\b|لكن|بس|ولي|اما|ליكن|אבל|लेकिन|मगर|কিন্তু|ஆனால்|แต่|但|けど"
+    r"|が、|지만"
 )
 
 
@@ -447,6 +483,8 @@ def _asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: 
     if _wishes_texts_again(reading, folded) or _joins_unasked(reading, folded, asked, answered):
         return True
     if _signs_up(reading, folded, unasked=gone or not answered or bool(asked.join)):
+        return True
+    if gone and _LEFT_TOO_MUCH.search(folded) and reading.marks.isdisjoint("AX"):
         return True
     misses = (
         _MISSES.search(folded) and not _MISSES_NOT.search(folded) and not _ANOTHER_CANCELLED.search(folded)

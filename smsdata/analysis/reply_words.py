@@ -21,15 +21,10 @@ from smsdata.analysis.reply_asked import (
     optout_words,
     words_asked,
 )
-from smsdata.analysis.reply_english import (
-    asks_when,
-    leaves_in_english,
-    leaves_plainly,
-    means_else,
-    wants_no_thing,
-)
+from smsdata.analysis.reply_english import leaves_in_english, leaves_plainly
 from smsdata.analysis.reply_model import likely_optout
 from smsdata.analysis.reply_offers import answer_to_offer
+from smsdata.analysis.reply_otherwise import asks_when, means_else, wants_no_thing
 from smsdata.analysis.reply_phrases import (
     Reading,
     hinted,
@@ -188,7 +183,8 @@ _FULL_STOP = re.compile(r"^\W*full stop\W*$")
 _OFF_ANOTHER = re.compile(
     r"\b(?:take|took|taken|get|cross|drop|pull|pulled) (?:me|us) (?:off|out of) (?:speaker|(?:the|that) "
     r"(?!(?:\w+ ){0,2}(?:lists?|mailing|texts?|sms|database|system|messages|marketing|thing|chain|group"
-    r"|alerts?|notifications?|promos?|offers|updates|contacts?|books|register|program\w*|newsletters?"
+    r"|alerts?|reminders?|notifications?|promos?|offers|updates|contacts?|books|register|program\w*"
+    r"|newsletters?"
     r"|thread|blast)\b))"
 )
 _WRONG_PERSON = _any(
@@ -571,7 +567,7 @@ def classify_text(text: str, answered: str = "") -> ReplyClass:
     keyword = _keyword_class(folded, tokens, asked)
     if keyword is not None:
         return keyword
-    if "Y" in reading.marks and "A" not in reading.marks:
+    if "Y" in reading.marks and not reading.plain and reading.marks.isdisjoint("ADC"):
         return ReplyClass("auto_reply", None, "automatic")
     offer = answer_to_offer(normal(own), asked, reading)
     if offer == "optin" or asks_to_return(reading, normal(own), asked, answered):
