@@ -217,7 +217,7 @@ def words_asked(message: str) -> WordsAsked:
     asks = _asks_about_texts(message)
     return WordsAsked(
         leave=frozenset(leave - other),
-        join=_matched_words(_JOIN_ASKED, folded) | back | joining,
+        join=(_matched_words(_JOIN_ASKED, folded) - leave) | back | joining,
         confirm=_matched_words(_CONFIRM_ASKED, folded),
         decline=_matched_words(_DECLINE_ASKED, folded) - leave,
         other=frozenset(other),
