@@ -285,6 +285,7 @@ _BEFORE_VERB = re.compile(
     )
 )
 _NO_WORDS = frozenset({"sms", "mms", "qc", "ok", "url", "id"})
+_NO_ANSWERS = _words("help, info, no, nej, nei, nein, nee, non, nao, ne, nie, nem")
 _UNKNOWN_WORDS = 4  # more of them, and an instruction is about something that nobody has read
 _CARRIER_WORDS = _words("stop, end, quit, cancel, unsubscribe, stopall, optout, revoke")
 _OR = _words(
@@ -324,9 +325,10 @@ class _Named:
     def joining(self) -> frozenset[str]:
         """Give the words by which one asks for texts that come again and again: "CAKE to get our offers"."""
         folded = normal(self.clause)
-        if not offers_texts(folded) or not told_in(folded).isdisjoint("lgrsq"):
+        told = told_in(folded)
+        if not offers_texts(folded) or not told.isdisjoint("lgrsq"):
             return frozenset()
-        leaving = lexicon().bare["K"] | _CARRIER_WORDS
+        leaving = lexicon().bare["K"] | _CARRIER_WORDS | _NO_ANSWERS
         words = {word for word in self.plain if skeleton(word) not in leaving and word not in leaving}
         long = {word for word in words if len(word) > 1 or _CASELESS.search(word)}
         return frozenset(long or words)

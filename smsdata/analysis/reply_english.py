@@ -302,6 +302,27 @@ _LIKELY = {
         r" (?:car|dog|cat|pet|kids?|child|children|house|vehicle|property|account|phone plan|loan"
         r"|card)\b(?! (?:with me|on))"
     ),
+    "turned switched shut": r"\bcan (?:these|they|this|it|those|the texts) be (?:turned|switched|shut) off\b",
+    "off out": r"^(?:off|out) please\b|[.!,;?] ?(?:off|out) (?:please|pls|plz)\W*$",
+    "much": rf"\b(?:{MESSAGES_SENT}|they) (?:are|r|is) (?:\w+ )?too much\b",
+    "end": (
+        r"(?:^|[.!,;?] ?)(?:please |pls |just )?end (?:it|the (?:\w+ )?program\w*|this|them)\W*"
+        r"(?:please|pls|lol|now|thanks)?\W*$"
+    ),
+    "number comot name": (
+        r"\b(?:take|remove|get|comot) (?:his|her|their|him|my) (?:number|name|phone|details) (?:off|out"
+        r"|please"
+        r"|down)\b|\bcomot my\b"
+    ),
+    "keep": (
+        r"\b(?:do ?n'?t|do not|stop|(?:would|did|could) ?n'?t) keep (?:asking|coming back|texting|sending)\b"
+        r"|\bkeep it that way\b"
+    ),
+    "told": r"\b(?:thought )?i told (?:you|ya|u|yous)(?: people| guys| lot| all)? (?:i|we|i'm|that)\b",
+    "dun don una": r"\b(?:dun|don) (?:send|text|msg|message|sms|disturb|want)\b|\buna (?:no dey|don start)\b",
+    "giving gave gives": r"\bwho (?:keeps |is |'s )?(?:giving|gave|gives|give) (?:out |you )?my (?:number"
+    r"|no|details)\b",
+    "good": r"\b(?:stop|stopped|off|out|gone|done) for good\W*$",
     "pass": r"\bhard pass\b|\b(?:i'?ll|gonna|will) pass on (?:the|these|your|all)\b|^pass\W*$",
     "without": (
         r"\b(?:can|could|rather|prefer to|happy to) (?:do|live|go) without (?:these|your|the|this|them"

@@ -19,7 +19,8 @@ def _first_words(line: str) -> frozenset[str]:
 
 
 _YES = _first_words(
-    "yes y yea yeah yep yup ye ok okay okey sure si sí s oui o ouais ja jaa jo j sim claro da tak t ano a"
+    "yes y yea yeah yep yup ye yas yess yesss heck hell absolutely definitely ok okay okey okie sure si sí"
+    " s oui o ouais ja jaa jo j sim claro da tak t ano a"
     " igen"
     " hogyne kyllä joo taip jā jah po ναι нaι evet e oo opo ya iya ndiyo ndio haan haanji ji vâng dạ có"
     " да д так т نعم اي ايوه بله آره כן हां हाँ जी হ্যাঁ ஆம் ஆமா ใช่ ค่ะ ครับ เอา 是 好 要 はい 네 예 👍"

@@ -392,8 +392,10 @@ def offers_texts(folded: str) -> bool:
     >>> offers_texts("to get our weekly tips"), offers_texts("to get there")
     (True, False)
     """
-    if any({"i", "n"} <= set(code) for code in concepts(folded, only="in").values()):
-        return True
+    codes = concepts(folded)
+    for language, code in concepts(folded, only="in").items():
+        if "i" in code and ("n" in code or "M" in codes.get(language, "")):
+            return True
     return bool(_UNSPACED_LETTERS.search(folded)) and told_in(folded) >= {"i", "n"}
 
 

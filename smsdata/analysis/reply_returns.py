@@ -132,7 +132,9 @@ _UNDOING = _words(
     "mind, blocked, unblocked, unblock, mean, leave, quit, stopping, stopped, mistake",
 )
 _AGAIN = _words(
-    "again, back, turn, switch, send, let, keep, stay, subscribed",
+    "again, back, turn, switch, send, let, keep, stay, subscribed, also, too, happy, go, text, sending,"
+    " receiving",
+    "changed",
     "start, restart, re-start, resume, begin, reactivate, re-activate, unstop, subscribe, optin, opt",
     "resubscribe, re-subscribe, resubscribing, re-subscribing, resubscribed, rejoining, re-joining,"
     " signing, bring, allow, enable",
@@ -203,6 +205,22 @@ _IN_AGAIN = _either(
     r"|re-?joining|signing (?:back up|up again)|opting (?:back )?in)\W*(?:please|pls|plz|now|again"
     r"|thanks)*\W*$",
     r"\b(?:load|include|register|enter|list|add|put|sign) me (?:up |in |on )?again\b(?! (?:for|to|on|at)\b)",
+    r"\b(?:opt|go|sign) back (?:in|on|up)\b(?!.{0,25}\b(?:to|for|at) (?:the )?(?:gym|class|work|school"
+    r"|hospital|doctor))",
+    rf"\b(?:go|be|get) (?:back )?on (?:to )?(?:the|your|ur|that|this) (?:\w+ ){{0,2}}(?:{_TEXTS})",
+    r"\b(?:go ahead and |please |pls )?start (?:it |them |up |texting |sending )?again\W*(?:please|pls"
+    r"|thanks|now)?\W*$",
+    r"\b(?:send|text|message) (?:(?:these|those|them|it|the \w+|your \w+) )?(?:to me|me) (?:also|too"
+    r"|as well)\b",
+    r"(?<!need to )\bbe (?:sending|texting|receiving) (?:me|it|them|these|the|your)\b.{0,20}\b(?:too|also"
+    r"|as well|texts"
+    r"|messages|again|price)\b",
+    r"\b(?:that|your|the|this) (?:\w+ )?(?:text |sms |mailing |messaging )?list\b.{0,15}\badd me\b"
+    r"|\bcan add me\b",
+    r"\bi have changed (?:the|my) number\b.*\b(?:send|text|this)\b|\b(?:include|use"
+    r"|add) (?:\w+ )?my new number\b",
+    rf"\bhappy to (?:get|receive|have) (?:the|your|these|ur) (?:\w+ )?{_TEXTS}|\bput me (?:on"
+    rf"|down) for (?:those|these|them|that)\b",
     r"\bbe (?:put|added|signed) back (?:on|in|up)\W*(?:please|pls)?\W*$",
     rf"\bbring (?:back )?(?:my |the |those |your |ur )?{_TEXTS}|\b(?:allow|re-?enable|enable) {_TEXTS}",
     rf"\b(?:turn|switch|put) (?:the |my |those |your |ur )?{_TEXTS} (?:back )?on\b",
@@ -225,6 +243,8 @@ _LEFT_TOO_MUCH = _either(
     r"|them) coming\b",
     rf"(?<!n't )(?<!not )(?<!nt )\b(?:need|love|like|loved|enjoy|miss|rely on|depend on|read)"
     rf" (?:(?:the|your|ur|those|these|my|every|all) )?(?:\w+ )?{_TEXTS}",
+    r"\b(?:maybe|think|perhaps) i was too (?:quick|hasty|fast)\b"
+    r"|\bkicking myself\b|\bi (?:do )?use (?:those|them|these)\b",
     r"\bi'?ll miss (?:them|you|these|those|it)\b|\bi (?:really |do )?(?:need|miss) (?:them|these|those)\b",
     r"\b(?:did ?n'?t|did not|never) (?:send|text|say|ask|reply|type|press|write)(?: (?:any|the|a|that|you|to"
     r"|for))* (?:stop|unsub\w*|be (?:removed|taken off)|opt ?out)\b",
