@@ -334,3 +334,27 @@ def test_classify_text_leaves_a_cancelled_appointment_and_a_stop_of_another_thin
     asked = "Подсећамо на термин 15.06 у 12. Одговорите ДА или НЕ."
     assert classify_text("обришите мој термин", asked).optout_tier is None
     assert classify_text("Tell Jane to stop raising my taxes", "Vote Jane! STOP=end").optout_tier is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "wie werd ich das bloß los, wo kann man das abstellen?",
+        "jak se toho zbavim?",
+        "opet vi, probudili ste bebu",
+        "sizi tanımıyorum, hiç üye olmadım ki",
+        "нафиг надо",
+        "den sas edwsa pote to kinito mou, pou vrhkate",
+        "今日三回目なんだけど",
+        "우리 아들 작년에 졸업했어요",
+    ],
+)
+def test_classify_text_has_a_person_read_who_would_be_rid_of_texts_and_does_not_say_stop(reply: str) -> None:
+    assert classify_text(reply).review
+
+
+@pytest.mark.parametrize(
+    "reply", ["scoateti-mi nr din lista", "number hata do list se", "вычеркните меня", "msg anupaathinga"]
+)
+def test_classify_text_knows_colloquial_and_transliterated_requests(reply: str) -> None:
+    assert classify_text(reply).optout_tier == 1
