@@ -334,3 +334,22 @@ def test_classify_text_leaves_a_cancelled_appointment_and_a_stop_of_another_thin
     asked = "Подсећамо на термин 15.06 у 12. Одговорите ДА или НЕ."
     assert classify_text("обришите мој термин", asked).optout_tier is None
     assert classify_text("Tell Jane to stop raising my taxes", "Vote Jane! STOP=end").optout_tier is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "wie werd ich das bloß los, wo kann man das abstellen?",
+        "jak se toho zbavim?",
+        "нафиг надо",
+        "den sas edwsa pote to kinito mou, pou vrhkate",
+        "今日三回目なんだけど",
+        "우리 아들 작년에 졸업했어요",
+    ],
+)
+def test_classify_text_has_a_person_read_who_would_be_rid_of_texts_and_does_not_say_stop(reply: str) -> None:
+    assert classify_text(reply).review
+
+
+def test_classify_text_knows_a_colloquial_request_with_a_number_cut_short() -> None:
+    assert classify_text("scoateti-mi nr din lista").optout_tier == 1
