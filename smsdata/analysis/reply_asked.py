@@ -241,6 +241,7 @@ _LEAVES = re.compile(
     r"[UXA]|F.{0,3}M|M.{0,3}F|S.{0,2}[MV]|[MV].{0,2}S|S.?$|D|N.{0,3}[RVMWE]|M.{0,3}N|E.{0,2}[MR]|[RM].{0,2}E"
 )
 _STAYS = re.compile(r"[OG]")
+_NO_OFFERS = re.compile(r"[UXADS]|N.{0,3}[RVMWE]|M.{0,3}N|E.{0,2}[MR]")
 _GONE = re.compile(r"[UJXA]|D.?[PL]|L.{0,2}D|N.{0,3}M|M.{0,2}N|S.?M|EM")
 # To leave an appointment or an order, where another word confirms it: "SI per confermare, NO per disdire".
 _CANCELS = re.compile(
@@ -268,13 +269,14 @@ _AFTER_VERB = re.compile(
 )
 _BEFORE_VERB = re.compile(
     _without_marks(
-        r"(?<!\w)(\w+)\s+(?:भेजें|भेजे|लिखें|लिखे|টাইপ|লিখুন|পাঠান|لکھیں|بھیجیں|ਲਿਖੋ|ਭੇਜੋ|அனுப்பவும்"
-        r"|بفرستید|회신|답장)"
+        r"(?<!\w)(\w+)\s+(?:(?:را\s+|رو\s+)?(?:بفرستید|ارسال\s+(?:کنید|نمایید|کن)|بنویسید|پیامک\s+(?:کنید|کن))|भेजें|भेजे|लिखें|लिखे|টাইপ|লিখুন|পাঠান|لکھیں|بھیجیں|ਲਿਖੋ|ਭੇਜੋ|அனுப்பவும்"
+        r"|회신|답장)"
     )
 )
 _NO_WORDS = frozenset({"sms", "mms", "qc", "ok", "url", "id"})
 _UNKNOWN_WORDS = 4  # more of them, and an instruction is about something that nobody has read
 _CARRIER_WORDS = _words("stop, end, quit, cancel, unsubscribe, stopall, optout, revoke")
+_TELLS_MORE = _words("info, help, aide, hilfe, ayuda, ajuda, aiuto, pomoc, hjalp, hjelp, yardim, apua")
 _OR = _words(
     "or, oder, o, ou, of, eller, или, lub, albo, nebo, alebo, vagy, sau, ή, veya, ya da, یا, या, ya, au",
     "atau, hoac, 或, 或者, または, か, 또는, 혹은, tai, või, arba, vai, ali, ili, або, чи, או, أو, او, বা",
@@ -314,7 +316,11 @@ class _Named:
         folded = normal(self.clause)
         if not offers_texts(folded) or not told_in(folded).isdisjoint("lgrsq"):
             return frozenset()
-        leaving = lexicon().bare["K"] | _CARRIER_WORDS
+        if any(
+            _NO_OFFERS.search(code) for code in self.codes()
+        ):  # "RAUS, um keine Angebote mehr zu bekommen"
+            return frozenset()
+        leaving = lexicon().bare["K"] | _CARRIER_WORDS | _TELLS_MORE
         words = {word for word in self.plain if skeleton(word) not in leaving and word not in leaving}
         long = {word for word in words if len(word) > 1 or _CASELESS.search(word)}
         return frozenset(long or words)
