@@ -63,7 +63,7 @@ def answer_to_offer(folded: str, asked: WordsAsked, reading: Reading) -> Literal
 
 def _begins(folded: str, words: frozenset[str], unspaced: tuple[str, ...]) -> bool:
     said = words_of(folded)
-    return bool(said) and said[0] in words or folded.lstrip().startswith(unspaced)
+    return (bool(said) and said[0] in words) or folded.lstrip().startswith(unspaced)
 
 
 def _takes(folded: str, join: frozenset[str]) -> bool:

@@ -381,9 +381,19 @@ _BUT_IN = {
 
 
 _WHY = re.compile(
-    r"\b(?:warum|wieso|weshalb|por que|porque|perche|pourquoi|hvorfor|varfor|waarom|dlaczego|czemu|proc|preco"
-    r"|zasto|zakaj|de ce|miert|miksi|kodel|kapec|miks|neden|niye|kyon|kyun|kenapa|mengapa|bakit|tai sao|per que"
-    r"|jak sie wypisac|защо|почему|зачем|чому|зашто|γιατι)\b|لماذا|ليش|ليه|چرا|كيوں|क्यों|কেন|ஏன்|למה|ทำไม|为什么|為什麼|なぜ|왜"
+    r"\b(?:why|warum|wieso|weshalb|por que|porque|perche|pourquoi|hvorfor|varfor|waarom|dlaczego|czemu"
+    r"|proc|preco|zasto|zakaj|de ce|miert|miksi|kodel|kapec|miks|neden|niye|kyon|kyun|kenapa|mengapa"
+    r"|bakit|tai sao|per que|quien|rouge|защо|почему|зачем|чому|зашто|γιατι)\b"
+    r"|لماذا|ليش|ليه|چرا|كيوں|क्यों|কেন|ஏன்|למה|ทำไม|为什么|為什麼|なぜ|왜"
+)
+# Whoever would like to leave wishes for no messages, whatever else the sentence names.
+_WISHES_TO_LEAVE = re.compile(
+    r"\b(?:prestan|prestat|stamat|σταματ|perua|perut|lopet|cikmak|cikar|cikay|remov|kuacha|kujitoa|kuondo"
+    r"|deixar|dejar|afhaal|afgehaal|ophou|borr|salir|sair|smett|toglie|tolto|tolgan|arret|retir|quitar"
+    r"|slippe|slippa|avslut|rezygn|przesta|wypis|odhlas|odjav|odjaw|отпис|відпис|перест|отказ|прекрат"
+    r"|leirat|dezabon|renunt|scoate|berhenti|stop|keluar|hapus|batal|itigil|tanggal|huy|ngung|ngưng"
+    r"|cancel|annul|atsisak|atteik|loobu|diagra|διαγρ|ald[ie]r|iptal)|نياد|نيايد|نفرست|حذف|لغو|الغ|توقف"
+    r"|הפסיק|להסיר|退|取消|停止|解除|거부|그만|해지|ยกเลิก|बंद|बन्द|বন্ধ|நிறுத்த"
 )
 # "Zet me van de lijst af": from a list, not on one.
 _OFF = re.compile(
@@ -402,7 +412,7 @@ def _signs_up(reading: Reading, folded: str, *, unasked: bool) -> bool:
     spoken, whole = languages_of(folded), concepts(folded)
     if any("O" in whole[language] for language in spoken):
         return False
-    if _WHY.search(folded):
+    if _WHY.search(folded) or _WISHES_TO_LEAVE.search(folded):
         return False
     clauses = [part for clause in own_clauses(folded) for part in _BUT.split(clause) if part.strip()]
     return any(_signs_up_by(clause, unasked=unasked) for clause in clauses)
@@ -435,8 +445,7 @@ def _wishes_in(language: str, clause: str, *, unasked: bool) -> bool:
     if not unasked:
         return puts and "M" in code
     asks = puts or (joins and not set(code).isdisjoint("PLV"))
-    by_text = offers and not set(code).isdisjoint("ML")  # "I want your offers on my phone"
-    return asks or (wants and (joins or by_text or bool(_GETS.search(code))))
+    return asks or (wants and (joins or bool(_GETS.search(code))))
 
 
 def _wishes_unspaced(clause: str) -> bool:
