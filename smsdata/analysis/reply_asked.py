@@ -253,6 +253,7 @@ _LEAVES = re.compile(
     r"[UXA]|F.{0,3}M|M.{0,3}F|S.{0,2}[MV]|[MV].{0,2}S|S.?$|D|N.{0,3}[RVMWE]|M.{0,3}N|E.{0,2}[MR]|[RM].{0,2}E"
 )
 _STAYS = re.compile(r"[OG]")
+_NO_OFFERS = re.compile(r"[UXADS]|N.{0,3}[RVMWE]|M.{0,3}N|E.{0,2}[MR]")
 _GONE = re.compile(r"[UJXA]|D.?[PL]|L.{0,2}D|N.{0,3}M|M.{0,2}N|S.?M|EM")
 # To leave an appointment or an order, where another word confirms it: "SI per confermare, NO per disdire".
 _CANCELS = re.compile(
@@ -280,12 +281,17 @@ _AFTER_VERB = re.compile(
 )
 _BEFORE_VERB = re.compile(
     _without_marks(
-        r"(?<!\w)(\w+)\s+(?:भेजें|भेजे|लिखें|लिखे|টাইপ|লিখুন|পাঠান|لکھیں|بھیجیں|ਲਿਖੋ|ਭੇਜੋ|அனுப்பவும்"
-        r"|بفرستید|회신|답장)"
+        r"(?<!\w)(\w+)\s+(?:(?:را\s+|رو\s+)?(?:بفرستید|ارسال\s+(?:کنید|نمایید|کن)|بنویسید|پیامک\s+(?:کنید"
+        r"|کن))|भेजें|भेजे|लिखें|लिखे|টাইপ|লিখুন|পাঠান|لکھیں|بھیجیں|ਲਿਖੋ|ਭੇਜੋ|அனுப்பவும்"
+        r"|회신|답장)"
     )
 )
 _NO_WORDS = frozenset({"sms", "mms", "qc", "ok", "url", "id"})
-_NO_ANSWERS = _words("help, info, no, nej, nei, nein, nee, non, nao, ne, nie, nem")
+_NO_ANSWERS = _words(
+    "no, nej, nei, nein, nee, non, nao, ne, nie, nem, info, help, aide, hilfe, ayuda, ajuda, aiuto, pomoc,"
+    " hjalp",
+    "hjelp, yardim, apua",
+)
 _UNKNOWN_WORDS = 4  # more of them, and an instruction is about something that nobody has read
 _CARRIER_WORDS = _words("stop, end, quit, cancel, unsubscribe, stopall, optout, revoke")
 _OR = _words(
@@ -327,6 +333,8 @@ class _Named:
         folded = normal(self.clause)
         told = told_in(folded)
         if not offers_texts(folded) or not told.isdisjoint("lgrsq"):
+            return frozenset()
+        if any(_NO_OFFERS.search(code) for code in self.codes()):  # "RAUS um keine Angebote zu bekommen"
             return frozenset()
         leaving = lexicon().bare["K"] | _CARRIER_WORDS | _NO_ANSWERS
         words = {word for word in self.plain if skeleton(word) not in leaving and word not in leaving}

@@ -17,8 +17,11 @@ from pathlib import Path
 _LEXICON = Path(__file__).with_name("reply_lexicon.txt")
 _BARE = "KZB"  # sets of words to compare a whole reply with; the others are looked for inside texts
 RETURN = "Ij"  # words of coming back: they overlap with the others and are read on their own
-_TOLD = "lgrinsq"  # what messages say and offer: how to leave, that one has left, ...; read on their own too
-_ALONE = frozenset(RETURN + _TOLD)
+_TOLD = (
+    "lgrinsqpbd"  # what messages say and offer: how to leave, that one has left, ...; read on their own too
+)
+WISHES = "kt"  # words of wishing to be on a list, for replies; read on their own too
+_ALONE = frozenset(RETURN + _TOLD + WISHES)
 _UNSPACED = frozenset({"th", "zh", "ja"})  # languages that write no spaces between words
 _UNSPACED_LETTERS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 _LETTERS = str.maketrans(
@@ -131,7 +134,7 @@ def lexicon() -> _Lexicon:
     exact: dict[str, list[_Entry]] = defaultdict(list)
     stems: dict[str, list[_Entry]] = defaultdict(list)
     unspaced: dict[str, dict[str, str]] = defaultdict(dict)
-    told: dict[str, set[str]] = {concept: set() for concept in _TOLD}
+    told: dict[str, set[str]] = {concept: set() for concept in _TOLD + WISHES}
     for rank, (language, concept, word) in enumerate(_entries()):
         tokens = words_of(word.rstrip("*"))
         if not tokens:
@@ -376,13 +379,28 @@ def languages_of(folded: str) -> frozenset[str]:
 
 @lru_cache(maxsize=65536)
 def told_in(folded: str) -> frozenset[str]:
-    """Give what a clause of a message says: "l" how to leave, "g" that one has left, "r" how to come back."""
-    found = set("".join(concepts(folded, only=_TOLD).values())) - {"."}
-    if _UNSPACED_LETTERS.search(folded):
-        joined = "".join(words_of(folded))
-        told = lexicon().unspaced_told.items()
-        found |= {concept for concept, words in told if any(word in joined for word in words)}
-    return frozenset(found)
+    """Give what a clause of a message says: "l" how to leave, "g" that one has left, "r" how to come back.
+
+    A registration ("b") that is deleted ("d") in one language tells that one has left, too.
+    """
+    codes = list(concepts(folded, only=_TOLD).values())
+    found = set("".join(codes)) - {"."} | unspaced_told(folded)
+    return frozenset(found | {"g"} if any({"b", "d"} <= set(code) for code in codes) else found)
+
+
+def unspaced_told(folded: str) -> set[str]:
+    """Give the concepts of messages and of wishes in a clause of a language that writes no spaces."""
+    if not _UNSPACED_LETTERS.search(folded):
+        return set()
+    joined = "".join(words_of(folded))
+    told = lexicon().unspaced_told.items()
+    return {concept for concept, words in told if any(word in joined for word in words)}
+
+
+_FOR_OFFERS = re.compile(r"p.?n")
+_OFFERS_FOR = re.compile(r"n.?p")
+# Languages that put "for" after what it is for.
+_PURPOSE_LAST = frozenset({"tr", "hi", "ur", "mr", "bn", "ta", "te", "gu", "pa", "ne", "ko"})
 
 
 @lru_cache(maxsize=65536)
@@ -393,8 +411,10 @@ def offers_texts(folded: str) -> bool:
     (True, False)
     """
     codes = concepts(folded)
-    for language, code in concepts(folded, only="in").items():
-        if "i" in code and ("n" in code or "M" in codes.get(language, "")):
+    for language, code in concepts(folded, only="inp").items():
+        purpose = _OFFERS_FOR if language in _PURPOSE_LAST else _FOR_OFFERS
+        texts = "n" in code or "M" in codes.get(language, "")
+        if ("i" in code and texts) or purpose.search(code):
             return True
     return bool(_UNSPACED_LETTERS.search(folded)) and told_in(folded) >= {"i", "n"}
 

@@ -11,6 +11,7 @@ import re
 from smsdata.analysis.reply_asked import WordsAsked, named_in
 from smsdata.analysis.reply_phrases import (
     RETURN,
+    WISHES,
     Reading,
     concepts,
     languages_of,
@@ -19,6 +20,7 @@ from smsdata.analysis.reply_phrases import (
     own_clauses,
     skeleton,
     speaks_of_return,
+    unspaced_told,
     wants_back,
     words_of,
 )
@@ -415,9 +417,43 @@ def _names_keyword(folded: str) -> bool:
 
 
 _BUT = re.compile(
-    r"\b(?:but|pero|mais|aber|ma|mas|porem|maar|men|mutta|ale|ama|fakat|tapi|lekin|magar|de|csak|dar|bet"
-    r"|pa|ali|vendar|но|але|ама|μα|αλλα|ala|alla)\b|لكن|بس|ولي|اما|ליكن|אבל|लेकिन|मगर|কিন্তু|ஆனால்|แต่|但|けど"
-    r"|が、|지만"
+    r"\b(?:but|pero|mais|aber|mas|porem|maar|men|mutta|ale|fakat|tapi|lekin|magar|ali|vendar|но|але|ама|μα"
+    r"|αλλα|ala|alla)\b|لكن|بس|ولي|اما|ليكن|אבל|लेकिन|मगर|কিন্তু|ஆனால்|แต่|但|けど|が、|지만"
+)
+# Short words that mean "but" in one language and something else in others.
+_BUT_IN = {
+    "hu": re.compile(r"\b(?:de|csak)\b"),
+    "it": re.compile(r"\bma\b"),
+    "ro": re.compile(r"\bdar\b"),
+    "lt": re.compile(r"\bbet\b"),
+    "lv": re.compile(r"\bbet\b"),
+    "hr": re.compile(r"\bpa\b"),
+    "sr": re.compile(r"\b(?:pa|па)\b"),
+    "sl": re.compile(r"\bpa\b"),
+    "tr": re.compile(r"\bama\b"),
+    "az": re.compile(r"\bama\b"),
+}
+
+
+_WHY = re.compile(
+    r"\b(?:why|warum|wieso|weshalb|por que|porque|perche|pourquoi|hvorfor|varfor|waarom|dlaczego|czemu"
+    r"|proc|preco|zasto|zakaj|de ce|miert|miksi|kodel|kapec|miks|neden|niye|kyon|kyun|kenapa|mengapa"
+    r"|bakit|tai sao|per que|quien|rouge|защо|почему|зачем|чому|зашто|γιατι)\b"
+    r"|لماذا|ليش|ليه|چرا|كيوں|क्यों|কেন|ஏன்|למה|ทำไม|为什么|為什麼|なぜ|왜"
+)
+# Whoever would like to leave wishes for no messages, whatever else the sentence names.
+_WISHES_TO_LEAVE = re.compile(
+    r"\b(?:prestan|prestat|stamat|σταματ|perua|perut|lopet|cikmak|cikar|cikay|remov|kuacha|kujitoa|kuondo"
+    r"|deixar|dejar|afhaal|afgehaal|ophou|borr|salir|sair|smett|toglie|tolto|tolgan|arret|retir|quitar"
+    r"|slippe|slippa|avslut|rezygn|przesta|wypis|odhlas|odjav|odjaw|отпис|відпис|перест|отказ|прекрат"
+    r"|leirat|dezabon|renunt|scoate|berhenti|stop|keluar|hapus|batal|itigil|tanggal|huy|ngung|ngưng"
+    r"|cancel|annul|atsisak|atteik|loobu|diagra|διαγρ|ald[ie]r|iptal)|نياد|نيايد|نفرست|حذف|لغو|الغ|توقف"
+    r"|הפסיק|להסיר|退|取消|停止|解除|거부|그만|해지|ยกเลิก|बंद|बन्द|বন্ধ|நிறுத்த"
+)
+# "Zet me van de lijst af": from a list, not on one.
+_OFF = re.compile(
+    r"\b(?:aus|raus|runter|ab|af|uit|vanaf|fra|fran|ud|ut|vaek|vekk|bort|off|out|fuori|fuera|hors|iz"
+    r"|van (?:de|die|jullie|uw|je)|von (?:der|eurer|ihrer|deiner)|de baja)\b"
 )
 
 
@@ -426,24 +462,53 @@ def _signs_up(reading: Reading, folded: str, *, unasked: bool) -> bool:
 
     `unasked`: nothing else is talked about, so that a wish to be put on a list needs no "again".
     """
-    if not reading.marks.isdisjoint("XCOw"):
+    if reading.plain or not reading.marks.isdisjoint("XCw"):
+        return False
+    spoken, whole = languages_of(folded), concepts(folded)
+    if any("O" in whole[language] for language in spoken):
+        return False
+    if _WHY.search(folded) or _WISHES_TO_LEAVE.search(folded):
         return False
     clauses = [part for clause in own_clauses(folded) for part in _BUT.split(clause) if part.strip()]
     return any(_signs_up_by(clause, unasked=unasked) for clause in clauses)
 
 
 def _signs_up_by(clause: str, *, unasked: bool) -> bool:
-    offers, returns = concepts(clause, only="in"), concepts(clause, only=RETURN)
-    for language, code in concepts(clause).items():
-        if language == "en" or not set(code).isdisjoint("NSUDXCFAG"):  # English has phrases of its own
+    for language in concepts(clause, only=RETURN + WISHES) | concepts(clause):
+        if language == "en":  # English has phrases of its own
             continue
-        joins, again = "j" in returns.get(language, ""), "I" in returns.get(language, "")
-        texts = not set(code).isdisjoint("Ma") or "n" in offers.get(language, "")
-        if texts and "W" in code and (again or (unasked and (joins or _GETS.search(code)))):
+        parts = _BUT_IN[language].split(clause) if language in _BUT_IN else [clause]
+        if any(_wishes_in(language, part, unasked=unasked) for part in parts):
             return True
-        if texts and unasked and joins and not set(code).isdisjoint("PLV"):
-            return True
-    return False
+    return unasked and _wishes_unspaced(clause)
+
+
+def _wishes_in(language: str, clause: str, *, unasked: bool) -> bool:
+    """Tell whether a clause of a language wishes for messages, or asks to be put on a list of them."""
+    code = concepts(clause).get(language, "")
+    if not set(code).isdisjoint("NSUDXCFAGOo"):
+        return False
+    returns = concepts(clause, only=RETURN).get(language, "")
+    wishes = concepts(clause, only=WISHES).get(language, "")
+    offers = "a" in code or "n" in concepts(clause, only="n").get(language, "")
+    wants, joins, again = "W" in code or "k" in wishes, "j" in returns, "I" in returns
+    puts = "t" in wishes and not _OFF.search(clause)
+    if not (offers or "M" in code):
+        return unasked and puts and ("L" in code or again)
+    if again and (wants or puts):
+        return True
+    if not unasked:
+        return puts and "M" in code
+    asks = puts or (joins and not set(code).isdisjoint("PLV"))
+    return asks or (wants and (joins or bool(_GETS.search(code))))
+
+
+def _wishes_unspaced(clause: str) -> bool:
+    """Tell the same of a clause that is written without spaces."""
+    if any(not set(code).isdisjoint("NSUDXCFAGO") for code in concepts(clause).values()):
+        return False
+    told = unspaced_told(clause)
+    return told >= {"t", "n"} or told >= {"k", "i", "n"}
 
 
 def _says_start(folded: str, reading: Reading) -> bool:
