@@ -31,7 +31,6 @@ from smsdata.analysis.reply_english import (
 from smsdata.analysis.reply_model import likely_optout
 from smsdata.analysis.reply_phrases import (
     Reading,
-    hinted,
     lexicon,
     normal,
     own_clauses,
@@ -95,7 +94,7 @@ class ReplyClass:
     optout_tier : int or None
         1 an opt-out keyword and nothing else, or a plain request ("please stop texting me"); 2 the word that
         the answered message gave for opting out; 3 a misspelt or contained keyword; 4 a phrase that may be
-        meant otherwise, or likely by the model of letters. None: no sign of one.
+        meant otherwise, or likely by the linear model. None: no sign of one.
     sign : str
         What decided: "keyword", "asked", the name of a phrase, "misspelt", "hint", "model"; empty for kinds
         that no opt-out or opt-in is about.
@@ -340,10 +339,7 @@ def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> boo
         or _MEANT_KINDLY.search(folded)
     ):
         return False
-    hints = hinted(reading)
-    if not hints and len(_tokens(folded)) < 2:
-        return False
-    return likely_optout(plain, reading.marks | marks_of_message(answered), hinted=hints)
+    return likely_optout(plain, reading.marks | marks_of_message(answered))
 
 
 # -- everything else a reply can be --
