@@ -329,7 +329,7 @@ def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> Re
 
 
 def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> bool:
-    """Tell whether the model of letters would have a person read it; of a bare yes or no it is not asked."""
+    """Tell whether the linear model would have a person read it; of a bare yes or no it is not asked."""
     answers = bool(_NO.search(folded) or _YES.search(folded))
     brief = len(_without_politeness(_tokens(folded))) < 3
     if (
