@@ -383,3 +383,8 @@ def told_in(folded: str) -> frozenset[str]:
         told = lexicon().unspaced_told.items()
         found |= {concept for concept, words in told if any(word in joined for word in words)}
     return frozenset(found)
+
+
+def hinted(reading: Reading) -> bool:
+    """Tell whether a text has any of the words that opt-outs are made of."""
+    return not reading.marks.isdisjoint("AXSUDCFNVMEW")

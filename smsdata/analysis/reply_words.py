@@ -31,6 +31,7 @@ from smsdata.analysis.reply_english import (
 from smsdata.analysis.reply_model import likely_optout
 from smsdata.analysis.reply_phrases import (
     Reading,
+    hinted,
     lexicon,
     normal,
     own_clauses,
@@ -338,6 +339,8 @@ def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> boo
         or _NO_IDIOM.search(folded)
         or _MEANT_KINDLY.search(folded)
     ):
+        return False
+    if len(_tokens(folded)) < 2 and not hinted(reading):
         return False
     return likely_optout(plain, reading.marks | marks_of_message(answered))
 
