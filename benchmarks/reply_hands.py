@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from smsdata.analysis import reply_phrases
+from smsdata.analysis import reply_phrases, reply_words
 from smsdata.analysis.reply_asked import marks_of_message
 from smsdata.analysis.reply_model import buckets_of
-from smsdata.analysis.reply_phrases import hinted, normal, read_phrases, skeleton, words_of
+from smsdata.analysis.reply_phrases import normal, read_phrases, skeleton, words_of
 from smsdata.analysis.reply_words import classify_text
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
@@ -59,30 +59,48 @@ def _used(texts: Iterable[str]) -> set[Entry]:
 
 
 def _without(own: set[Entry]) -> None:
+    """Take entries from the lexicon, and let the model say yes: "model" is then what it is asked of."""
     kept = [entry for entry in ENTRIES() if entry not in own]
     reply_phrases._entries = lambda: kept
+    reply_words.likely_optout = lambda folded, marks: True
 
 
 def _read(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for text, answered in zip(frame["text"], frame["answered_message"], strict=True):
-        found, reading = classify_text(text, answered), read_phrases(normal(text))
-        letters, signs = buckets_of(normal(text), reading.marks | marks_of_message(answered))
-        rows.append((found.kind, found.sign, found.optout_tier or 0, letters, signs, hinted(reading)))
-    columns = ["kind", "sign", "tier", "letters", "signs", "hinted"]
+        found, own = classify_text(text, answered), normal(reply_words._without_additions(text, answered))
+        signs = read_phrases(own).marks | marks_of_message(answered)
+        rows.append((found.kind, found.sign, found.optout_tier or 0, buckets_of(own, signs)))
+    columns = ["kind", "sign", "tier", "buckets"]
     return frame.join(pd.DataFrame(rows, columns=columns, index=frame.index))
 
 
-def read_apart() -> pd.DataFrame:
+# What the words of a concept are to one who has nothing else to go by: leaving, or something else.
+LEAVING, STAYING = "AXUCFKSD", "OoGJBmaTYj"
+
+
+def lexicon_read(own: set[Entry]) -> pd.DataFrame:
+    """Read the words of the lexicon, less some entries, as if they were replies of which it knows nothing."""
+    entries = [e for e in ENTRIES() if e[1] in LEAVING + STAYING and e not in own]
+    said = [(concept in LEAVING, buckets_of(word.rstrip("*"), ())) for _, concept, word in entries]
+    return pd.DataFrame(said, columns=["leaves", "buckets"])
+
+
+def own_entries(frame: pd.DataFrame) -> dict[str, set[Entry]]:
+    """Give the entries of the lexicon of which only this hand makes use."""
+    used = {hand: _used({*own["text"], *own["answered_message"]}) for hand, own in frame.groupby("hand")}
+    return {
+        hand: found - set().union(*(used[other] for other in used if other != hand))
+        for hand, found in used.items()
+    }
+
+
+def read_apart(frame: pd.DataFrame, gone: dict[str, set[Entry]]) -> pd.DataFrame:
     """Each hand read without its own words: what the rules say, and what the model goes by."""
-    frame = tuned()
-    hands = dict(list(frame.groupby("hand")))
-    used = {hand: _used({*own["text"], *own["answered_message"]}) for hand, own in hands.items()}
     parts = []
-    for hand, own in hands.items():
-        others: set[Entry] = set().union(*(used[other] for other in hands if other != hand))
+    for hand, own in frame.groupby("hand"):
         with ProcessPoolExecutor(
-            1, multiprocessing.get_context("spawn"), initializer=_without, initargs=(used[hand] - others,)
+            1, multiprocessing.get_context("spawn"), initializer=_without, initargs=(gone[hand],)
         ) as alone:
             parts.append(alone.submit(_read, own).result())
     return pd.concat(parts).sort_index()

@@ -2,10 +2,12 @@
 
 Run ``python benchmarks/train_reply_model.py``. Learns from the parts called "tune" of both labelled sets,
 never from those held back, each hand read without the words that only it uses (reply_hands.py): the model is
-there for the words that the lexicon does not know. What no rule decides weighs more, for only of that it is
-asked. The limits are chosen on the hands left out in turn: the scores that SHARE of the other replies reach,
-of those that no rule has decided and that have words of opt-outs, and SHARE_UNHINTED of those that have none.
-Prints how each hand fares, read so, with a model that has not learned from it.
+there for the words that the lexicon does not know. It learns from the words of the lexicon too, read as
+replies of which no rule knows anything, so that other forms and spellings of them count. What no rule decides
+weighs more, for only of that it is asked. The limit is chosen on the hands left out in turn, with the words
+that only they use: the score at which REVIEW of the other replies are in review, by rules and model, in the
+mean of the hands that had not read the rules. Prints what other shares would see, and how each hand fares,
+read so, with a model that has not learned from it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from optout_words import scores
-from reply_hands import read_apart
+from reply_hands import Entry, lexicon_read, own_entries, read_apart, tuned
 from scipy import sparse
 from scipy.optimize import minimize
 
@@ -23,84 +25,116 @@ from smsdata.analysis import reply_model
 from smsdata.analysis.reply_model import BUCKETS
 
 WEIGHTS = Path(reply_model.__file__).with_name("reply_model.npz")
-PENALTY, UNDECIDED, SHARE, SHARE_UNHINTED = 0.2, 3.0, 0.12, 0.03
-NOT_LEARNED = ["tapback", "auto_reply", "empty", "wrong_person"]
+PENALTY, UNDECIDED, LEXICON, REVIEW = 0.33, 6.0, 0.3, 0.10
+NOT_LEARNED = ["tapback", "empty", "wrong_person"]
+KNEW_THE_RULES = ["hand4", "hand5", "hand8", "hand10", "older"]
 
 
-def features(frame: pd.DataFrame) -> sparse.csr_matrix:
+def features(buckets: pd.Series) -> sparse.csr_matrix:
     """One row per reply, as likely_optout weighs it."""
     rows, columns, values = [], [], []
-    for row, (letters, signs) in enumerate(zip(frame["letters"], frame["signs"], strict=True)):
-        rows += [row] * (len(letters) + len(signs))
-        columns += [*letters, *signs]
-        values += [max(len(letters), 1) ** -0.5] * len(letters) + [1.0] * len(signs)
-    return sparse.csr_matrix((values, (rows, columns)), (len(frame), BUCKETS))
+    for row, parts in enumerate(buckets):
+        for found, counts in parts:
+            rows += [row] * len(found)
+            columns += found
+            values += [counts] * len(found)
+    return sparse.csr_matrix((values, (rows, columns)), (len(buckets), BUCKETS))
 
 
 def fitted(x: sparse.csr_matrix, y: np.ndarray, weigh: np.ndarray) -> np.ndarray:
     """Weights and bias of a logistic regression with a penalty on squares."""
-    signs = 2.0 * y - 1
+    occurring = np.unique(x.indices)
+    x, signs = x[:, occurring], 2.0 * y - 1
+    turned = x.T.tocsr()
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         margin = signs * (x @ w[:-1] + w[-1])
-        slope = -signs / (1 + np.exp(margin)) * weigh
-        gradient = np.append(x.T @ slope + PENALTY * w[:-1], slope.sum())
+        slope = -signs * weigh * np.exp(-np.logaddexp(0, margin))
+        gradient = np.append(turned @ slope + PENALTY * w[:-1], slope.sum())
         return (weigh * np.logaddexp(0, -margin)).sum() + PENALTY / 2 * (w[:-1] @ w[:-1]), gradient
 
-    return minimize(loss, np.zeros(BUCKETS + 1), jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
+    found = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 150}).x
+    w = np.zeros(BUCKETS + 1)
+    w[occurring], w[-1] = found[:-1], found[-1]
+    return w
 
 
-def left_out_scores(
-    x: sparse.csr_matrix, y: np.ndarray, weigh: np.ndarray, learned: np.ndarray, hands: pd.Series
-) -> np.ndarray:
+def learned_from(frame: pd.DataFrame, without: set[Entry]) -> np.ndarray:
+    """Weights learned from these replies and from the lexicon without some of its entries."""
+    frame, words = frame[~frame["label"].isin(NOT_LEARNED)], lexicon_read(without)
+    y = np.concatenate([frame["label"].eq("optout"), words["leaves"]]).astype("float64")
+    weigh = np.concatenate([np.where(frame["sign"] == "model", UNDECIDED, 1.0), np.full(len(words), LEXICON)])
+    return fitted(sparse.vstack([features(frame["buckets"]), features(words["buckets"])]).tocsr(), y, weigh)
+
+
+def left_out_scores(frame: pd.DataFrame, gone: dict[str, set[Entry]]) -> np.ndarray:
     """The score of each reply by a model that has read nothing of its author."""
-    left_out = np.zeros(len(y))
-    for hand in hands.unique():
-        own = hands.eq(hand).to_numpy()
-        rest = ~own & learned
-        w = fitted(x[rest], y[rest], weigh[rest])
-        left_out[own] = x[own] @ w[:-1] + w[-1]
+    left_out = np.zeros(len(frame))
+    for hand, without in gone.items():
+        own = frame["hand"].eq(hand).to_numpy()
+        w = learned_from(frame[~own], without)
+        left_out[own] = features(frame.loc[own, "buckets"]) @ w[:-1] + w[-1]
     return left_out
 
 
-def table_of_hands(frame: pd.DataFrame, reached: np.ndarray) -> pd.DataFrame:
+def judged(frame: pd.DataFrame, limit: float) -> pd.DataFrame:
+    """Tell which replies rules and model see together at this limit."""
+    by_rule = frame["tier"].where(frame["sign"] != "model", 0)
+    seen = (by_rule > 0) | (frame["sign"].eq("model") & (frame["score"] >= limit))
+    return frame.assign(certain=by_rule.isin([1, 2]), seen=seen)
+
+
+def mean_of_strangers(frame: pd.DataFrame, limit: float) -> pd.Series:
+    """Seen, in English and outside it, and other replies in review, each hand counting the same."""
+    told = judged(frame[~frame["hand"].isin(KNEW_THE_RULES)], limit)
+    english = told["language"].eq("en")
+    parts = {"all": told, "English": told[english], "others": told[~english]}
+    means = {
+        name: pd.DataFrame([scores(own) for _, own in part.groupby("hand")]).mean()
+        for name, part in parts.items()
+    }
+    return pd.Series(
+        {f"{what}, {name}": m[what] for what in ("seen", "others in review") for name, m in means.items()}
+    )
+
+
+def limit_for(frame: pd.DataFrame, share: float) -> float:
+    """The least score, to a hundredth, at which no more than this share of the other replies is in review."""
+    low, high = -1000, 1000
+    while low < high:
+        middle = (low + high) // 2
+        enough = mean_of_strangers(frame, middle / 100)["others in review, all"] <= share
+        low, high = (low, middle) if enough else (middle + 1, high)
+    return low / 100
+
+
+def table_of_hands(frame: pd.DataFrame, limit: float) -> pd.DataFrame:
     """How each hand fares: its own words not in the lexicon, its replies not in the model."""
-    rules = frame["tier"].where(frame["sign"] != "model", 0)
-    judged = frame.assign(certain=rules.isin([1, 2]), seen=(rules > 0) | reached)
-    needless = judged[judged["label"] != "wrong_person"]
-    hands = judged["hand"].unique()
-    rows = {hand: scores(judged[judged["hand"] == hand]) for hand in hands}
-    for hand in hands:
-        rows[hand]["without wrong numbers"] = scores(needless[needless["hand"] == hand])["others in review"]
+    rows = {}
+    for hand, own in judged(frame, limit).groupby("hand"):
+        rows[hand] = scores(own)
+        needless = own[own["label"] != "wrong_person"]
+        rows[hand]["without wrong numbers"] = scores(needless)["others in review"]
     return pd.DataFrame(rows).T.round(3)
 
 
 def main() -> None:
-    frame = read_apart()
-    x, y = features(frame), frame["label"].eq("optout").to_numpy("float64")
-    learned = ~frame["label"].isin(NOT_LEARNED).to_numpy()
-    undecided = frame["sign"].isin(["", "model"]).to_numpy() & frame["kind"].ne("empty").to_numpy()
-    weigh = np.where(undecided, UNDECIDED, 1.0)
-    left_out = left_out_scores(x, y, weigh, learned, frame["hand"])
-    reached, limits, hints = np.zeros(len(y), bool), [], frame["hinted"].to_numpy()
+    frame = tuned()
+    gone = own_entries(frame)
+    frame = read_apart(frame, gone)
+    frame["score"] = left_out_scores(frame, gone)
+    limits = {share: limit_for(frame, share) for share in (0.08, REVIEW, 0.12)}
     print(
-        f"{learned.sum()} replies, rules leave {undecided.mean():.0%}; by models that had not seen the hand:"
+        f"{len(frame)} replies, rules leave {frame['sign'].eq('model').mean():.0%}; hands left out in turn:"
     )
-    for name, rows, share in (("some", hints, SHARE), ("no", ~hints, SHARE_UNHINTED)):
-        left = undecided & rows & learned
-        limit = float(np.quantile(left_out[left & (y == 0)], 1 - share))
-        seen = left_out[left & (y == 1)] >= limit
-        print(f"{name} hint: {seen.mean():.3f} of {len(seen)} opt-outs left reach the limit {limit:.2f}")
-        limits.append(limit)
-        reached |= undecided & rows & (left_out >= limit)
-    print(table_of_hands(frame, reached).to_string())
-    w = fitted(x[learned], y[learned], weigh[learned])
+    curve = {share: mean_of_strangers(frame, limit) for share, limit in limits.items()}
+    print(pd.DataFrame(curve).T.round(3).to_string())
+    print(table_of_hands(frame, limits[REVIEW]).to_string())
+    w = learned_from(frame, set())
     scale = float(np.abs(w[:-1]).max() / 127)
     weights = np.round(w[:-1] / scale).astype("int8")
-    np.savez_compressed(
-        WEIGHTS, weights=weights, scale=scale, bias=w[-1], limit=limits[0], limit_unhinted=limits[1]
-    )
-    print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size:,} bytes")
+    np.savez_compressed(WEIGHTS, weights=weights, scale=scale, bias=w[-1], limit=limits[REVIEW])
+    print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size:,} bytes, limit {limits[REVIEW]:.2f}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smsdata.analysis.reply_asked import words_asked
+from smsdata.analysis.reply_model import buckets_of
 from smsdata.analysis.reply_phrases import normal, read_phrases, told_in
 from smsdata.analysis.reply_words import classify_text
 
@@ -353,3 +354,22 @@ def test_classify_text_has_a_person_read_who_would_be_rid_of_texts_and_does_not_
 
 def test_classify_text_knows_a_colloquial_request_with_a_number_cut_short() -> None:
     assert classify_text("scoateti-mi nr din lista").optout_tier == 1
+    "text",
+    ["kindly unenrolled me from whatever this be", "me tienen harto con tantas promociones"],
+)
+def test_classify_text_has_a_person_read_forms_that_the_lexicon_lacks(text: str) -> None:
+    found = classify_text(text)
+    assert (found.kind, found.optout_tier, found.sign) == ("optout", 4, "model")
+
+
+@pytest.mark.parametrize("text", ["thanks, see you at five", "bring the blue one on Tuesday", "haha"])
+def test_classify_text_leaves_everyday_words_unread(text: str) -> None:
+    assert classify_text(text).optout_tier is None
+
+
+def test_buckets_of_counts_words_in_a_row_and_marks_beside_letters() -> None:
+    (letters, _), (words, _), (marks, _) = buckets_of("leave me", {"A", "message says gone"})
+    assert [len(letters), len(words), len(marks)] == [8 + 8 + 7, 4 + 3, 3]
+    assert letters == buckets_of("leave  me", ())[0][0]
+    turned = buckets_of("me leave", ())[1][0]
+    assert len(words & turned) == 4

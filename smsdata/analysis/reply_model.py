@@ -1,25 +1,27 @@
-"""How likely a reply is an opt-out, by its letters: a linear model that sends replies to a person, no more.
+"""How likely a reply is an opt-out, by its letters and words: a linear model that sends replies to a person.
 
 Owns reply_model.npz, weights that benchmarks/train_reply_model.py makes from the labelled replies of the
-tests;
-it never decides that a reply is an opt-out. Imports nothing of smsdata.
+tests and from the lexicon; it never decides that a reply is an opt-out. Imports nothing of smsdata.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 
-BUCKETS = 1 << 15
+BUCKETS = 1 << 18
 _WEIGHTS = Path(__file__).with_name("reply_model.npz")
-_SHORTEST, _LONGEST = 2, 5
+_SIZES = (2, 3, 4)
 _READ = 160  # letters of a reply that are looked at
 _REMEMBERED = 1 << 18
+_WORDS = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[?!]")
+_TEXT, _MARK = 3.0, 0.4  # how much all letters or all words count for, and each mark
 _ASKING = frozenset("?？؟")
 
 
@@ -36,8 +38,8 @@ class _Buckets(dict[str, int]):
 _BUCKET_OF = _Buckets()
 
 
-def buckets_of(folded: str, marks: Iterable[str]) -> tuple[frozenset[int], frozenset[int]]:
-    """Give the buckets of the letters of a reply and those of its marks.
+def buckets_of(folded: str, marks: Iterable[str]) -> list[tuple[set[int], float]]:
+    """Give the buckets of the letters of a reply, of its words, and of its marks.
 
     Parameters
     ----------
@@ -48,17 +50,22 @@ def buckets_of(folded: str, marks: Iterable[str]) -> tuple[frozenset[int], froze
 
     Returns
     -------
-    tuple of frozenset of int
-        Distinct buckets below `BUCKETS`: of letters, and of marks that share none with them.
+    list of tuple of set of int and float
+        Buckets below `BUCKETS`, and what each of them counts for: of two to four letters, of words and two of
+        them in a row, of marks.
     """
-    data = f" {' '.join(folded[:_READ].split())} "
-    grams = {
-        data[start : start + size]
-        for size in range(_SHORTEST, _LONGEST + 1)
-        for start in range(len(data) - size + 1)
-    }
-    letters = frozenset(map(_BUCKET_OF.__getitem__, grams))
-    return letters, frozenset(_BUCKET_OF[f"\0{mark}"] for mark in _with_pairs(folded, marks)) - letters
+    read = folded[:_READ]
+    data = f" {' '.join(read.split())} "
+    grams = {data[start : start + size] for size in _SIZES for start in range(len(data) - size + 1)}
+    words = ["^", *_WORDS.findall(read), "$"]
+    said = {f"\1{word}" for word in words} | {f"\1{one} {two}" for one, two in pairwise(words)}
+    letters, spoken = set(map(_BUCKET_OF.__getitem__, grams)), set(map(_BUCKET_OF.__getitem__, said))
+    signs = {_BUCKET_OF[f"\0{mark}"] for mark in _with_pairs(folded, marks)}
+    return [
+        (letters, _TEXT / max(len(letters), 1) ** 0.5),
+        (spoken, _TEXT / len(spoken) ** 0.5),
+        (signs, _MARK),
+    ]
 
 
 def _with_pairs(folded: str, marks: Iterable[str]) -> set[str]:
@@ -75,22 +82,20 @@ def _with_pairs(folded: str, marks: Iterable[str]) -> set[str]:
 
 
 @cache
-def _weights() -> tuple[list[int], float, float, tuple[float, float]]:
+def _weights() -> tuple[list[int], float]:
+    """Give the weights, and the least sum of them that sends a reply to a person."""
     with np.load(_WEIGHTS) as stored:
-        limits = (float(stored["limit"]), float(stored["limit_unhinted"]))
-        return stored["weights"].tolist(), float(stored["scale"]), float(stored["bias"]), limits
+        least = (float(stored["limit"]) - float(stored["bias"])) / float(stored["scale"])
+        return stored["weights"].tolist(), least
 
 
-def likely_optout(folded: str, marks: Iterable[str], *, hinted: bool = True) -> bool:
-    """Tell whether a person should read this reply because its letters look like an opt-out's.
+def likely_optout(folded: str, marks: Iterable[str]) -> bool:
+    """Tell whether a person should read this reply because its letters and words look like an opt-out's.
 
     Parameters
     ----------
     folded, marks
         As for `buckets_of`.
-    hinted : bool
-        Whether the reply has words that opt-outs are made of. Other replies have them too, so the limit is
-        higher then than for a reply of words that the lexicon does not know.
 
     Returns
     -------
@@ -102,8 +107,6 @@ def likely_optout(folded: str, marks: Iterable[str], *, hinted: bool = True) -> 
     >>> likely_optout("see you at five", ())
     False
     """
-    weights, scale, bias, limits = _weights()
-    letters, signs = buckets_of(folded, marks)
-    score = sum(map(weights.__getitem__, letters)) / max(len(letters), 1) ** 0.5
-    score += sum(map(weights.__getitem__, signs))
-    return bool(score * scale + bias >= limits[0 if hinted else 1])
+    weights, least = _weights()
+    parts = buckets_of(folded, marks)
+    return sum(sum(map(weights.__getitem__, found)) * counts for found, counts in parts) >= least

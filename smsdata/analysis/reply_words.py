@@ -91,7 +91,7 @@ class ReplyClass:
     optout_tier : int or None
         1 an opt-out keyword and nothing else, or a plain request ("please stop texting me"); 2 the word that
         the answered message gave for opting out; 3 a misspelt or contained keyword; 4 a phrase that may be
-        meant otherwise, or likely by the model of letters. None: no sign of one.
+        meant otherwise, or likely by the linear model. None: no sign of one.
     sign : str
         What decided: "keyword", "asked", the name of a phrase, "misspelt", "hint", "model"; empty for kinds
         that no opt-out or opt-in is about.
@@ -327,7 +327,7 @@ def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> Re
 
 
 def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> bool:
-    """Tell whether the model of letters would have a person read it; of a bare yes or no it is not asked."""
+    """Tell whether the linear model would have a person read it; of a bare yes or no it is not asked."""
     answers = bool(_NO.search(folded) or _YES.search(folded))
     brief = len(_without_politeness(_tokens(folded))) < 3
     if (
@@ -337,10 +337,9 @@ def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> boo
         or _MEANT_KINDLY.search(folded)
     ):
         return False
-    hints = hinted(reading)
-    if not hints and len(_tokens(folded)) < 2:
+    if len(_tokens(folded)) < 2 and not hinted(reading):
         return False
-    return likely_optout(plain, reading.marks | marks_of_message(answered), hinted=hints)
+    return likely_optout(plain, reading.marks | marks_of_message(answered))
 
 
 # -- everything else a reply can be --
