@@ -47,7 +47,7 @@ def sync_command(
         bool, typer.Option("--replay-rejects", help="Try first to read the rows that were set aside.")
     ] = False,
     dismiss_rejects: Annotated[
-        bool, typer.Option("--dismiss-rejects", help="Remove the rows that were set aside.")
+        bool, typer.Option("--dismiss-rejects", help="Remove rows set aside, and let go of what runs said.")
     ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
     message_id: Annotated[int | None, typer.Option(help="Only this send (link_hits, dlrs, optouts).")] = None,
