@@ -121,7 +121,11 @@ def _sync_all(common: CommonOptions, asked: Mapping[str, Any]) -> int:
             common.look(f"{name}: {outcome.error.text}", account=name)
 
     given = {"ca_bundle": common.ca_bundle, "proxy": common.proxy}
-    outcomes = side_by_side(entries, work, given, common.now, failed=failed)
+
+    def waits(names: list[str], seconds: float) -> None:
+        common.say(f"still at work after {seconds:.0f} s: {', '.join(names)}")
+
+    outcomes = side_by_side(entries, work, given, common.now, failed=failed, waits=waits)
     code = worst_of(outcome.exit_code for outcome in outcomes.values())
     results = [outcome.told for outcome in outcomes.values() if outcome.told]
     told = {
