@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 import smsdata
-from smsdata import Store, Stores, analysis, sync
+from smsdata import Store, Stores, analysis, plots, sync
 from smsdata.errors import UsageError
 from smsdata.simulator import Account, Gateway
 from tests.support import results
@@ -247,6 +248,29 @@ def test_with_contact_field_looks_at_contacts_of_the_same_account() -> None:
     rows = pd.DataFrame({"account": ["sydney", "perth", "hobart"], "msisdn": "61491570156"})
     found = smsdata.with_contact_field(rows, members, "plan")["contact_plan"]
     assert found.fillna("none").tolist() == ["basic", "gold", "none"]
+
+
+@pytest.mark.parametrize("name", ["list_growth", "list_health", "list_overlap"])
+def test_pictures_tell_the_lists_of_two_accounts_apart(name: str, folder: Path) -> None:
+    ax = getattr(plots, name)(BY_ITSELF[name](Stores(folder).scan))
+    labels = [one.get_text() for one in (*ax.get_xticklabels(), *ax.get_yticklabels(), *texts_of(ax))]
+    for account in NAMES:
+        assert any(label.startswith(f"{account}, 31") for label in labels), labels
+    assert len({label for label in labels if label.count(", 31")}) == 4
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", ["bounce_history", "reply_windows"])
+def test_pictures_of_one_account_refuse_several(name: str, folder: Path) -> None:
+    found = BY_ITSELF[name](Stores(folder).scan)
+    with pytest.raises(UsageError, match=r"one at a time, such as frame\[frame\['account'\] == 'perth'\]"):
+        getattr(plots, name)(found)
+    getattr(plots, name)(found[found["account"] == "perth"])
+    plt.close("all")
+
+
+def texts_of(ax: Any) -> list[Any]:
+    return list(ax.get_legend().get_texts()) if ax.get_legend() else []
 
 
 @pytest.fixture(scope="module")
