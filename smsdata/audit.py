@@ -102,6 +102,10 @@ class Audit:
         """What the command line exits with: 3 for breaches, numbers still active, or what was not judged."""
         return 3 if len(self.breaches) or len(self.active) or len(self.unclear) or self.aside else 0
 
+    def _replies(self) -> str:
+        since = f"from {_in_utc(self.replies_from)} " if self.replies_from is not None else ""
+        return f"{'' if since else 'no '}replies {since}to {_in_utc(self.replies_until)}"
+
     def lines(self) -> list[str]:
         """Tell it in words, without numbers of people."""
         breaches = f"{len(self.breaches):,} messages were sent to {_persons(self.breaches)} "
@@ -111,7 +115,7 @@ class Audit:
             breaches = "No breach was found in this window; nothing is said about what lies outside it."
         return [
             f"Looked at {self.messages:,} messages sent from {_in_utc(self.first)} to {_in_utc(self.last)}, "
-            f"and at replies from {_in_utc(self.replies_from)} to {_in_utc(self.replies_until)}.",
+            f"and at {self._replies()}.",
             f"{_persons(self.optouts)} (phone numbers) with evidence of an opt-out, "
             f"{self.optouts.loc[self.optouts['certain'], 'msisdn'].nunique():,} of them certain; "
             f"the gateway's opt-out flag stands on {self.flags:,} messages of theirs.",

@@ -121,7 +121,9 @@ def sample(store: Store | str | Path, count: int, file: str | Path, *, seed: int
         raise UsageError(f"{path} exists: its labels would be lost; name another file.")
     replies = _read_replies(store)
     if replies.empty:
-        raise UsageError(f"{store.path} holds no replies yet: run `smsdata sync` first.")
+        known = "replies" in store.state.cursors
+        todo = "there are none to label" if known else "run `smsdata sync` first"
+        raise UsageError(f"{store.path} holds no replies yet: {todo}.")
     taken = _draws_by_stratum(replies["stratum"].value_counts(), count)
     parts = [
         replies[replies["stratum"] == name].sample(size, random_state=seed) for name, size in taken.items()

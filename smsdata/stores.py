@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from smsdata.errors import SmsDataError, StoreError, UsageError
 from smsdata.schema.tables import TABLES
-from smsdata.settings import canonical_url, expanded
+from smsdata.settings import expanded
 from smsdata.shown import html_of, shown_in_any_case
 from smsdata.store.scan import Scan
 from smsdata.store.status import readable_age, store_status
@@ -30,13 +30,11 @@ COLUMN = "account"
 class ManyScan:
     """A table of several stores without loading it; what helpers of `smsdata.analysis` take, as a `Scan`.
 
-    `scans` are those of the stores, by the names of the accounts. `keys_unique` says that no two of them can
-    have a key in common, for they come from one gateway.
+    `scans` are those of the stores, by the names of the accounts.
     """
 
     table: str
     scans: tuple[tuple[str, Scan], ...]
-    keys_unique: bool
 
     def __repr__(self) -> str:
         return f"ManyScan({self.table!r} of {', '.join(name for name, _ in self.scans)})"
@@ -84,8 +82,9 @@ class Stores:
 
     Notes
     -----
-    Rows are told apart and joined by the gateway's ids, which are unique within one gateway. Where accounts
-    lie at several gateways, make one `Stores` for each; helpers refuse rows of which the ids meet.
+    Helpers of `smsdata.analysis` tell rows apart and join them by account and id, so accounts may use the
+    same ids. Those with ``by`` count all accounts together unless it names ``account`` (or an id, which is
+    one account's); the others answer for each account by itself, in a first column ``account``.
 
     Examples
     --------
@@ -185,10 +184,7 @@ class Stores:
     ) -> ManyScan:
         """Give the lazy form of a table of all stores, for helpers of `smsdata.analysis`."""
         scans = [(name, one.scan(table, since=since, until=until)) for name, one in self.by_account.items()]
-        gateways = {
-            canonical_url(one.state.base_url) for one in self.by_account.values() if one.state.base_url
-        }
-        return ManyScan(table, tuple(scans), keys_unique=len(gateways) <= 1)
+        return ManyScan(table, tuple(scans))
 
     def spark(
         self,

@@ -136,6 +136,25 @@ def test_page_tries_again_when_the_network_fails(failure: Exception) -> None:
     assert f"after {TRIES} tries" in str(caught.value)
 
 
+@pytest.mark.parametrize(("answers_first", "tries"), [(False, 3), (True, TRIES)])
+def test_page_soon_gives_up_a_gateway_that_never_answered(answers_first: bool, tries: int) -> None:
+    """It takes the call and says nothing: each try lasts a minute."""
+    silent = [not answers_first]
+
+    def respond(*_: Any) -> Any:
+        if silent[0]:
+            raise httpx.ReadTimeout("x")
+        return GOOD
+
+    with scripted(respond, sleep=quick) as client:
+        if answers_first:
+            client.page(endpoint("lists"), {}, 1)
+        silent[0], before = True, client.calls
+        with pytest.raises(ApiError, match="no answer in time"):
+            client.page(endpoint("lists"), {}, 1)
+        assert client.calls - before == tries
+
+
 CHANGES = [name for name, call in CALLS.items() if call.changes]
 
 

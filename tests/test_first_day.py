@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from smsdata import Store, hygiene, sync
+from smsdata import Store, UsageError, hygiene, sync
+from smsdata.audit import audit
 from smsdata.hygiene.plan_file import advice
+from smsdata.reading_check import sample
 from smsdata.simulator import Account, Gateway
 from tests.support.clients import connected
 from tests.support.sync_world import present
@@ -62,3 +65,19 @@ def test_an_account_that_never_sent_has_an_empty_plan(tmp_path: Path) -> None:
     plan = hygiene.plan(store)
     assert plan.empty
     assert pd.Timestamp(plan.attrs["plan"]["made_at"]) <= pd.Timestamp(present(account))
+
+
+def test_an_account_that_never_sent_is_told_of_in_plain_sentences(tmp_path: Path) -> None:
+    account, store = Account(1, campaigns=0, singles=0, inbound=0, lists=0), Store(tmp_path / "store")
+    labels = tmp_path / "labels.csv"
+    with connected(Gateway(account, limiter=None)) as client:
+        sync(client, store, tables=["lists"])
+        with pytest.raises(UsageError, match="holds no replies yet: run `smsdata sync` first"):
+            sample(store, 5, labels)
+        sync(client, store)
+    with pytest.raises(UsageError, match="holds no replies yet: there are none to label"):
+        sample(store, 5, labels)
+    said = "\n".join(audit(store).lines())
+    assert "Looked at 0 messages" in said
+    assert "and at no replies to 2026-11-21 23:50 UTC." in said
+    assert "never" not in said

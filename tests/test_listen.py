@@ -186,7 +186,11 @@ def test_status_names_silent_sends_and_what_came(folder: Path) -> None:
         "put aside   0 wait for polling, 0 cannot be read, 0 have a wrong signature",
         silent,
     ]
-    assert ran("ingest-callbacks", "--now", "2026-11-22T12:00:00Z", "--store", str(folder))[0] == 3
+    ingest = ("ingest-callbacks", "--now", "2026-11-22T12:00:00Z", "--store", str(folder))
+    code, _, said = ran(*ingest, "--quiet")
+    assert (code, "callbacks: 1 cannot be read" in said) == (3, True)
+    code, out, said = ran(*ingest)  # it is no news to this run, and told all the same
+    assert (code, "1 odd" in out, "those put aside before" in said) == (0, True, True)
     shown = json.loads(ran(*words, "--json")[1])
     assert shown == {
         "last_hour": {"dlr": 2, "link-hit": 1}, "last_day": {"dlr": 2, "reply": 1, "link-hit": 1},

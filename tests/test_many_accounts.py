@@ -346,3 +346,23 @@ def test_an_account_that_fails_is_heard_of_while_another_hangs(
     assert outcomes["slow"].exit_code == 0
     assert {name: outcomes[name] for name in heard} == heard
     assert set(heard) == {"bad", "lost"}
+
+
+def test_accounts_that_are_still_at_work_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slow one goes on only when it has heard that it is waited for."""
+    world = World(["slow", "quick"], tmp_path, monkeypatch)
+    told: list[list[str]] = []
+    slow_alone = threading.Event()
+
+    def waits(names: list[str], seconds: float) -> None:
+        assert seconds > 0
+        told.append(names)
+        if names == ["slow"]:
+            slow_alone.set()
+
+    def work(name: str, _client: Client, _store: Store) -> tuple[int, Any]:
+        return (0 if name == "quick" or slow_alone.wait(30) else 1), None
+
+    outcomes = side_by_side(world.entries, work, {}, connect=world.connect, waits=waits, patience=0.01)
+    assert told[-1] == ["slow"]
+    assert {one.exit_code for one in outcomes.values()} == {0}

@@ -44,10 +44,15 @@ def dying() -> Account:
     return Account(4, "2026-05-01T00:00Z", days=60, campaigns=20, recipients=25, singles=3, lists=2, dead=0.3)
 
 
+def silent() -> Account:
+    """One that never sent anything, and that nobody has written to."""
+    return Account(1, campaigns=0, singles=0, inbound=0, lists=0, dead=0.0)
+
+
 Served = tuple[Gateway, str, Path]
 
 
-@pytest.fixture(scope="module", params=[usual, abroad, dying], ids=lambda make: make.__name__)
+@pytest.fixture(scope="module", params=[usual, abroad, dying, silent], ids=lambda make: make.__name__)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """An account at a gateway on this machine, and a folder in which it was synced as the notebooks say."""
     folder = tmp_path_factory.mktemp("own")

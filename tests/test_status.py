@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from smsdata import ApiError, Store, StoreError, sync
+from smsdata import ApiError, Client, Store, StoreError, sync
 from smsdata.cli.app import app
 from smsdata.simulator import Account, Gateway
 from smsdata.store.last_run import FILE, RunRecord, last_runs, recorded_run
 from smsdata.store.status import store_status, store_status_lines
 from tests.support.clients import connected
 from tests.support.schemas import misfits
+from tests.support.tampering import Tampered
 from tests.test_old_store import ARCHIVE, contents
 
 World = tuple[Account, Gateway, Store]
@@ -83,6 +85,49 @@ def test_status_after_a_run_of_some_tables_tells_them_apart(world: World) -> Non
         sync(client, store, tables=["lists"])
     _, told = status_of(store)
     assert (told["last_run"]["all_tables"], told["last_sync"]["all_tables"]) == (False, True)
+
+
+def test_status_keeps_what_a_sync_said_once_until_it_is_let_go_of(
+    world: World, connect: Callable[..., Client]
+) -> None:
+    account, gateway, store = world
+    recent = [one for one in account.sends if one.sent_at > account.now - 20 * 86400]
+    send = max(recent, key=lambda one: len(one.rows)).message_id
+    rows = [row for row in account.truth("dlrs") if row["message_id"] == send]
+    number = next(int(row["msisdn"]) for row in rows if row["status"] == "delivered")
+    account.set_status(send, number, "soft-bounce")
+    account.advance(hours=1)
+    assert any("taken back" in line for line in sync(connect(gateway), store).attention)
+    assert status_of(store)[1]["look"][0].startswith("the last sync said: ")
+    for _ in range(2):
+        assert sync(connect(gateway), store).attention == []
+        code, told = status_of(store)
+        assert (code, told["complete"], len(told["look"])) == (3, None, 1)
+        assert told["look"][0].startswith(f"an earlier sync said: dlrs of campaign {send}: the gateway")
+        assert "--dismiss-rejects" in told["look"][0]
+    sync(connect(gateway), store, dismiss_rejects=True)
+    assert status_of(store)[1]["look"] == []
+
+
+def test_status_lets_go_of_what_a_later_read_settles(world: World, connect: Callable[..., Client]) -> None:
+    account, gateway, store = world
+    recent = [one for one in account.sends if one.sent_at > account.now - 20 * 86400]
+    send = str(max(recent, key=lambda one: len(one.rows)).message_id)
+
+    def change(call: str, sent: dict[str, str], answer: dict[str, Any]) -> Any:
+        if call != "get-sms-sent" or sent["message_id"] != send or sent.get("page", "1") != "1":
+            return None
+        answer["recipients"][0]["delivery_status"] = None
+        return answer
+
+    through = Tampered(gateway, change)
+    assert any("add up" in line for line in sync(connect(None, through=through), store, deep=True).attention)
+    sync(connect(None, through=through), store)
+    assert "does not add up" in status_of(store)[1]["look"][0]
+    through.on = False
+    account.advance(days=3)
+    sync(connect(gateway), store, deep=True)
+    assert status_of(store)[1]["look"] == []
 
 
 def test_status_while_another_run_holds_the_store_waits_for_nobody(world: World) -> None:

@@ -113,17 +113,6 @@ def test_stores_refuse_what_would_count_twice_or_is_not_there(folder: Path, tmp_
     assert smsdata.Stores is Stores
 
 
-def test_stores_of_two_gateways_are_refused_where_their_ids_meet(folder: Path, tmp_path: Path) -> None:
-    account = Account(seed=4, campaigns=2, recipients=9, singles=1, lists=1, days=9)
-    with connected(Gateway(account, limiter=None), base_url="http://127.0.0.1:9999/") as client:
-        sync(client, tmp_path / "elsewhere")
-    stores = Stores({"perth": folder / "perth", "elsewhere": tmp_path / "elsewhere"})
-    for rows in (stores.read("messages"), stores.scan("messages")):
-        with pytest.raises(UsageError, match=r"repeat the key .* one account at a time") as refused:
-            delivery_rate(rows, by="account", now=NOW)
-        assert "messages.drop_duplicates(['account', 'id'])" in str(refused.value)
-
-
 @pytest.fixture(scope="module")
 def session() -> Iterator[Any]:
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")

@@ -19,6 +19,7 @@ from smsdata.analysis.bounce_days import (
     UNJUDGED,
     judged_bounces,
 )
+from smsdata.analysis.core.apart import each_account
 from smsdata.analysis.core.column_types import number_texts, typed
 from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, open_tables
 from smsdata.analysis.core.provenance import explained, scope
@@ -72,6 +73,7 @@ _IS_DELIVERED = """ "status" = 'delivered' """.strip()
 _IS_FINAL = f""" "status" = 'delivered' OR "status" IN {_BOUNCED} """.strip()
 
 
+@each_account
 def hard_bounced(
     dlrs: Source,
     replies: Source | None = None,
@@ -194,6 +196,7 @@ def hard_bounced(
         )
 
 
+@each_account
 def bounce_history(dlrs: Source, numbers: Sequence[str | float] | str | None = None) -> pd.DataFrame:
     """Tell the story of each number that ever bounced: its streaks of equal outcomes, in order of time.
 
@@ -257,6 +260,7 @@ def bounce_history(dlrs: Source, numbers: Sequence[str | float] | str | None = N
         )
 
 
+@each_account
 def bounce_kinds(dlrs: Source, campaigns: Source) -> pd.DataFrame:
     """Tell what ``bounced``, a bounce of unknown kind, means where a campaign's counters decide it.
 

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from smsdata.analysis.core.apart import each_account
 from smsdata.analysis.core.column_types import instants, typed
 from smsdata.analysis.core.engine import Source, Tables, open_tables
 from smsdata.analysis.core.grouping import check_zone
@@ -44,6 +45,7 @@ _BREACHES = {
 }
 
 
+@each_account
 def sent_after_optout(
     messages: Source,
     optouts: Source,

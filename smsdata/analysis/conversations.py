@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pandas as pd
 
+from smsdata.analysis.core.apart import each_account
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import Source, length, open_tables
 from smsdata.analysis.core.provenance import TimeSpan, explained
@@ -51,6 +52,7 @@ _THREADED = """
 """
 
 
+@each_account
 def threads(messages: Source, replies: Source, *, gap: str | timedelta = "72h") -> pd.DataFrame:
     """Lay out the conversations: messages and replies between two numbers, in order of time.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from smsdata.analysis.core.accounts import ACCOUNT
 from smsdata.analysis.core.clusters import (
     RATE_COLUMNS,
     Grouped,
@@ -260,10 +261,11 @@ def compare_rates(
     with open_tables("compare_rates", messages=messages, list_members=list_members) as tables:
         asked: dict[str, Any] = {"tz": tz, "now": now, "mature_only": mature_only, "hit": count}
         counted = _status_counts(tables, by=by, **asked)
+        strata = _status_counts(tables, by=[by, within], **asked) if within else None
+        _refuse_ids_of_accounts(by, within, strata or counted)
         rates = _rates(counted, level).assign(rate=lambda found: rate(found[count], found["settled"]))
         refuse_unequal_maturity("compare_rates", rates["mature"])
         sides = _sides(rates, by, baseline)
-        strata = _status_counts(tables, by=[by, within], **asked) if within else None
         frame = _compared(tables, counted, sides, by, count, strata, level)
         if within:
             _warn_of_turns(frame, by, within)
@@ -451,6 +453,15 @@ class _Sides:
     against: pd.DataFrame
     places: Any
     base: int
+
+
+def _refuse_ids_of_accounts(by: str, within: str | None, counted: _Counted) -> None:
+    """Refuse to compare by an id that two accounts may both use: its group then has the account beside it."""
+    if ACCOUNT in counted.grouped.keys.names and ACCOUNT not in (by, within):
+        raise UsageError(
+            "compare_rates: sends and lists of several accounts may have the same ids: compare those of one "
+            "account at a time, or by='account'."
+        )
 
 
 def _sides(rates: pd.DataFrame, by: str, baseline: Any) -> _Sides:

@@ -12,6 +12,7 @@ from datetime import datetime
 import pandas as pd
 
 from smsdata.analysis.bounces import arrived_sql, hard_bounced
+from smsdata.analysis.core.apart import each_account
 from smsdata.analysis.core.column_types import instants, typed
 from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, open_tables
 from smsdata.analysis.core.grouping import LENGTHS, group_keys, length_of, one_of, partial_periods
@@ -30,6 +31,7 @@ _OVERLAP = {
 _CONTACTS_ARE_NO_MESSAGES = "contacts are no messages"
 
 
+@each_account
 def list_health(
     list_members: Source,
     dlrs: Source | None = None,
@@ -122,6 +124,7 @@ def list_health(
         )
 
 
+@each_account
 def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFrame:
     """Tell which lists share contacts, who would get the same message twice.
 
@@ -177,6 +180,7 @@ def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFr
         )
 
 
+@each_account
 def list_growth(
     list_members: Source, optouts: Source | None = None, *, by: str = "month", tz: str = "UTC"
 ) -> pd.DataFrame:

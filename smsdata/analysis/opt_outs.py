@@ -13,10 +13,11 @@ from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
+from smsdata.analysis.core.apart import each_account
 from smsdata.analysis.core.clusters import RATE_COLUMNS, Grouped, cluster_counts, rate_intervals, trials_of
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.differences import beside_baseline
-from smsdata.analysis.core.engine import MATURE, LazyTable, Source, Tables, open_tables
+from smsdata.analysis.core.engine import MATURE, Computed, LazyTable, Source, Tables, open_tables
 from smsdata.analysis.core.grouping import By, Keys, group_keys, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
@@ -95,6 +96,7 @@ class OptedOut(NamedTuple):
         return written_as(msisdn, set(self.unclear["msisdn"])) is not None
 
 
+@each_account
 def optouts(
     *,
     replies: Source | None = None,
@@ -262,9 +264,8 @@ def optout_rate(
         - ``n`` (int64): delivered, what the rate divides by; ``numbers`` (Int64): distinct ones among them;
         - ``design_effect`` (float64), ``interval`` (str): as for `delivery_rate`; by a period also
           ``partial`` (boolean);
-        - with ``baseline`` also ``baseline_rate``, ``difference`` (rate minus baseline_rate),
-          ``difference_low``, ``difference_high`` (float64), ``differs`` (boolean: that interval leaves out
-          0), as for `compare_rates`; missing for the baseline itself.
+        - with ``baseline`` also ``baseline_rate``, ``difference``, ``difference_low``, ``difference_high``
+          (float64), ``differs`` (boolean), as for `reply_rate`; missing for the baseline itself.
 
     Raises
     ------
@@ -292,7 +293,7 @@ def optout_rate(
         tables.require("dlrs", "message_id", "msisdn", "sent_at", "status", "optout")
         tables.require_keys("dlrs", ("message_id", "msisdn"))
         tables.warn_unmatched("replies", "dlrs", ("msisdn", "msisdn"))
-        tables.add("asked", _asked_to_stop(classified))
+        tables.add("asked", _asked_to_stop(tables))
         keys = group_keys(tables, "dlrs", by, tz=tz, days=True)
         present = tables.now(now, "dlrs")
         old = f'WHERE unix_micros("sent_at") <= {present - MATURE}' if mature_only else ""
@@ -403,8 +404,7 @@ def opted_out(
 
 def _classified(replies: Source, messages: Source | None) -> pd.DataFrame:
     """Give classified replies, as they came or made so."""
-    columns = set(getattr(replies, "columns", ()))
-    if isinstance(replies, pd.DataFrame) and {"kind", "optout_tier"} <= columns:
+    if isinstance(replies, pd.DataFrame) and {"kind", "optout_tier"} <= set(replies.columns):
         return replies
     return classify_replies(replies, messages=messages)
 
@@ -593,8 +593,8 @@ def _unexplained(certain: pd.DataFrame, block: list[str]) -> pd.DataFrame:
     return first[["at", "send"]].rename(columns={"at": "possible_at", "send": "flag_message_id"})
 
 
-def _asked_to_stop(classified: pd.DataFrame | None) -> pd.DataFrame:
-    empty = pd.DataFrame({"message_id": pd.array([], "Int64"), "msisdn": pd.array([], "str")})
-    asked = empty if classified is None else classified[(classified["optout_tier"] <= 2).fillna(False)]
-    pairs = asked[["message_id", "msisdn"]].dropna().drop_duplicates()
-    return pairs.rename(columns={"message_id": "asked_send", "msisdn": "asked_number"})
+def _asked_to_stop(tables: Tables) -> Computed | pd.DataFrame:
+    if "replies" not in tables:
+        return pd.DataFrame({"asked_send": pd.array([], "Int64"), "asked_number": pd.array([], "str")})
+    pairs = '"message_id" AS "asked_send", "msisdn" AS "asked_number"'
+    return Computed(f'SELECT DISTINCT {pairs} FROM @replies WHERE "optout_tier" <= 2')

@@ -11,8 +11,9 @@ from datetime import timedelta
 
 import pandas as pd
 
+from smsdata.analysis.core.apart import each_account
 from smsdata.analysis.core.column_types import typed
-from smsdata.analysis.core.engine import Source, Tables, length, open_tables
+from smsdata.analysis.core.engine import Source, Tables, length, open_tables, owned
 from smsdata.analysis.core.provenance import TimeSpan, explained
 from smsdata.analysis.core.statistics import rate
 from smsdata.analysis.reply_words import NO_ENGAGEMENT, ReplyClass, classify_text
@@ -72,12 +73,13 @@ _CLASSIFIED = {
 # A reply's window touches two buckets of the window's length: a join on equal buckets finds every candidate.
 _TOUCHES = """
     WITH probes AS (
-        SELECT "id" AS "reply", "msisdn", "longcode", unix_micros("received_at") AS "at",
+        SELECT {whose} AS "whose", "id" AS "reply", "msisdn", "longcode", unix_micros("received_at") AS "at",
             unix_micros("received_at") - unix_micros("received_at") % :window - "back" * :window AS "bucket"
         FROM @replies CROSS JOIN (SELECT 0 AS "back" UNION ALL SELECT 1 AS "back") AS b
     ),
     sent AS (
-        SELECT "id" AS "answered_id", "message_id", "msisdn", "sender", unix_micros("sent_at") AS "sent_at",
+        SELECT {whose} AS "whose", "id" AS "answered_id", "message_id", "msisdn", "sender",
+            unix_micros("sent_at") AS "sent_at",
             unix_micros("sent_at") - unix_micros("sent_at") % :window AS "bucket"
         FROM @messages
     ),
@@ -87,13 +89,15 @@ _TOUCHES = """
             row_number() OVER (latest_first) AS "back",
             lead(s."sent_at") OVER (latest_first) AS "earlier"
         FROM probes AS p JOIN sent AS s
-            ON p."msisdn" = s."msisdn" AND p."longcode" = s."sender" AND p."bucket" = s."bucket"
+            ON p."whose" = s."whose" AND p."msisdn" = s."msisdn" AND p."longcode" = s."sender"
+            AND p."bucket" = s."bucket"
         WHERE s."sent_at" <= p."at" AND s."sent_at" >= p."at" - :window
         WINDOW latest_first AS (PARTITION BY p."reply" ORDER BY s."sent_at" DESC, s."answered_id" DESC)
     )
 """
 
 
+@each_account
 def attribute_replies(messages: Source, replies: Source, *, window: str | timedelta = "72h") -> pd.DataFrame:
     """Tell which message each reply answers: the last one sent to that number from the number it replied to.
 
@@ -166,6 +170,7 @@ def attribute_replies(messages: Source, replies: Source, *, window: str | timede
         )
 
 
+@each_account
 def reply_windows(
     messages: Source, replies: Source, *, windows: Sequence[str] = ("4h", "24h", "72h", "8d")
 ) -> pd.DataFrame:
@@ -235,6 +240,7 @@ def reply_windows(
         )
 
 
+@each_account
 def classify_replies(
     replies: Source, *, messages: Source | None = None, window: str | timedelta = "72h"
 ) -> pd.DataFrame:
@@ -374,7 +380,7 @@ def attributed(tables: Tables, within: int) -> pd.DataFrame:
     require_pair(tables)
     frame = tables.query(
         f"""
-        {_TOUCHES}
+        {_TOUCHES.format(whose='"account"' if owned(tables, "replies", "messages") else "''")}
         SELECT r."id", r."msisdn", r."longcode", r."received_at", r."response", r."answered", r."told",
             r."gateway_message_id", t."message_id", t."answered_id", t."sent_at", t."earlier",
             coalesce(t."outbound", 0) AS "outbound",

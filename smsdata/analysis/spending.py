@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from smsdata.analysis.core.apart import each_account
 from smsdata.analysis.core.column_types import typed
-from smsdata.analysis.core.engine import MATURE, Source, Tables, length, open_tables
+from smsdata.analysis.core.engine import MATURE, Source, Tables, length, open_tables, owned
 from smsdata.analysis.core.grouping import PERIODS, By, Keys, group_keys, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained, scope
 from smsdata.analysis.core.statistics import rate
@@ -322,6 +323,7 @@ def _partial(
     return partial_periods(keys, counts, counts, present=tables.now(now, table), tz=tz)
 
 
+@each_account
 def segments(messages: Source) -> pd.DataFrame:
     """Tell in which encoding and how many SMS parts each text travels, and which characters are to blame.
 
@@ -394,6 +396,7 @@ def segments(messages: Source) -> pd.DataFrame:
         )
 
 
+@each_account
 def avoidable_parts(campaigns: Source, *, currency: str | None = None) -> pd.DataFrame:
     """List campaigns that paid for more parts because of a few characters: the emoji that doubled the bill.
 
@@ -505,10 +508,12 @@ def _prices(tables: Tables) -> pd.DataFrame:
 
 def _sent_to_dead(tables: Tables, lag: int) -> pd.DataFrame:
     """Give send and number of every message to a number that was known to be dead."""
+    whose = '"account", ' if owned(tables, "dlrs") else ""
+    number = f'PARTITION BY {whose}"msisdn" ORDER BY "at"'
     return tables.query(
         f"""
         WITH rows_of_bounced AS (
-            SELECT d."message_id", d."msisdn", d."status", unix_micros(d."sent_at") AS "at"
+            SELECT {whose}d."message_id", d."msisdn", d."status", unix_micros(d."sent_at") AS "at"
             FROM @dlrs AS d
             JOIN (SELECT DISTINCT "msisdn" FROM @dlrs WHERE "status" = 'hard-bounce') AS b
                 ON d."msisdn" = b."msisdn"
@@ -516,10 +521,10 @@ def _sent_to_dead(tables: Tables, lag: int) -> pd.DataFrame:
         history AS (
             SELECT "message_id", "msisdn",
                 max(CASE WHEN "status" = 'hard-bounce' THEN "at" END) OVER (
-                    PARTITION BY "msisdn" ORDER BY "at" RANGE BETWEEN UNBOUNDED PRECEDING AND {lag} PRECEDING
+                    {number} RANGE BETWEEN UNBOUNDED PRECEDING AND {lag} PRECEDING
                 ) AS "bounced",
                 max(CASE WHEN "status" = 'delivered' THEN "at" END) OVER (
-                    PARTITION BY "msisdn" ORDER BY "at" RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                    {number} RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                 ) AS "delivered"
             FROM rows_of_bounced
         )

@@ -6,6 +6,7 @@ Imports `account_file`, `store`, `cli.app` and `cli.many`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
@@ -113,10 +114,11 @@ def _add_clients(common: CommonOptions, *, keyring: bool) -> int:
 def _free_name(name: str, client_id: int, taken: Collection[str]) -> str:
     """A name for an account that says whose it is; what a client calls itself is anybody's text.
 
-    >>> _free_name("Smith & Sons, Pty Ltd", 7, []), _free_name("Acme", 8, ["acme"]), _free_name("東京", 9, [])
-    ('smith-sons-pty-ltd', 'acme-8', 'client-9')
+    >>> _free_name("Smith & Söhne", 7, []), _free_name("Acme", 8, ["acme"]), _free_name("東京", 9, [])
+    ('smith-sohne', 'acme-8', 'client-9')
     """
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-") or f"client-{client_id}"
+    letters = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name.lower()))  # an o of an ö
+    plain = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-") or f"client-{client_id}"
     return plain if plain not in {one.lower() for one in taken} else f"{plain}-{client_id}"
 
 

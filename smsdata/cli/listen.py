@@ -169,9 +169,10 @@ def ingest_callbacks_command(
     now = instant(common.now, "now") if common.now else None
     store, secret = common.existing_store(), common.settings().secret
     counts, report = ingest_callbacks(store, secret=secret, now=now, wait=wait)
-    common.say(
-        *(f"note: {note}" for note in report.notes), *(f"needs a look: {line}" for line in report.attention)
-    )
+    common.say(*(f"note: {note}" for note in report.notes))
+    common.look(*(f"needs a look: {line}" for line in report.attention))
+    if not report.attention and (counts.odd or counts.refused):
+        common.say("note: those put aside before are no news: `smsdata listen --status` counts them, exit 3.")
     result = counts.as_json() | {"look": report.attention}
     common.show(
         result, f"{counts.merged.total():,} callbacks merged, {counts.waiting:,} wait, {counts.odd:,} odd"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,6 +24,8 @@ from smsdata.settings import Settings
 from smsdata.store.store import Store
 
 MOST_AT_ONCE = 32
+PATIENCE = 60.0
+"""How often those that are still at work are named, in seconds."""
 WORST_FIRST = (130, 1, 2, 5, 4, 3)
 """The exit code of many is the first of these that any of them had, else 0."""
 
@@ -67,13 +69,16 @@ def side_by_side(
     *,
     connect: Callable[[Settings, str | None], Client] = client_of,
     failed: Callable[[str, Outcome], None] = lambda _name, _outcome: None,
+    waits: Callable[[list[str], float], None] = lambda _names, _seconds: None,
+    patience: float = PATIENCE,
 ) -> dict[str, Outcome]:
     """Do the work of every account at once; gives what came of each, in the order of the file.
 
     `given` are settings that hold for all. Secrets are looked up one after the other, for a keyring or a
     command may ask a person; an account whose secret is there begins at once, and those that ask a command
     come last, so that one which hangs holds up nobody else. `failed` hears of each account that failed, at
-    once. Ctrl-C breaks off the calls of all. `connect` is for tests.
+    once, and `waits` every `patience` seconds of those that are still at work. Ctrl-C breaks off the calls of
+    all. `connect` is for tests.
     """
     os.environ["SMSDATA_PROGRESS"] = "0"  # twenty bars on one terminal could not be read
     outcomes: dict[str, Outcome] = {}
@@ -93,6 +98,11 @@ def side_by_side(
             waiting[name] = pool.submit(
                 _of_one, name, chosen, work, clients, partial(connect, chosen, now), failed
             )
+        began = time.monotonic()
+        while left := [name for name, future in waiting.items() if not future.done()]:
+            still = wait([waiting[name] for name in left], patience).not_done
+            if still:
+                waits([name for name in left if waiting[name] in still], time.monotonic() - began)
         outcomes |= {name: future.result() for name, future in waiting.items()}
     except BaseException:
         for client in clients:

@@ -47,7 +47,7 @@ def sync_command(
         bool, typer.Option("--replay-rejects", help="Try first to read the rows that were set aside.")
     ] = False,
     dismiss_rejects: Annotated[
-        bool, typer.Option("--dismiss-rejects", help="Remove the rows that were set aside.")
+        bool, typer.Option("--dismiss-rejects", help="Remove rows set aside, and let go of what runs said.")
     ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
     message_id: Annotated[int | None, typer.Option(help="Only this send (link_hits, dlrs, optouts).")] = None,
@@ -121,7 +121,11 @@ def _sync_all(common: CommonOptions, asked: Mapping[str, Any]) -> int:
             common.look(f"{name}: {outcome.error.text}", account=name)
 
     given = {"ca_bundle": common.ca_bundle, "proxy": common.proxy}
-    outcomes = side_by_side(entries, work, given, common.now, failed=failed)
+
+    def waits(names: list[str], seconds: float) -> None:
+        common.say(f"still at work after {seconds:.0f} s: {', '.join(names)}")
+
+    outcomes = side_by_side(entries, work, given, common.now, failed=failed, waits=waits)
     code = worst_of(outcome.exit_code for outcome in outcomes.values())
     results = [outcome.told for outcome in outcomes.values() if outcome.told]
     told = {

@@ -335,7 +335,7 @@ class Caller:
             raise ApiError(
                 f"no answer in time from {self.settings.base_url} ({type(error).__name__})",
                 code="TIMEOUT",
-                retryable=not isinstance(error, ConnectFaults) or self._worth_knocking(),
+                retryable=self._worth_knocking(),
             ) from None
         except NetworkFaults as error:
             again = not isinstance(error, ConnectFaults) or self._worth_knocking()
@@ -363,7 +363,7 @@ class Caller:
         return *without_secret_keys(answer, body), seen_at
 
     def _worth_knocking(self) -> bool:
-        """Whether to connect once more: a gateway that never answered is soon taken for a wrong address."""
+        """Whether to try once more: a gateway that never answered is soon taken for a wrong address."""
         with self._lock:
             self._knocks += 1
             return self._server is not None or self._knocks < _FIRST_TRIES

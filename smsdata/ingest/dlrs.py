@@ -139,6 +139,7 @@ class DlrRefresh:
         self.state.forget("dlrs", campaign.message_id)
         if borne_out:
             self._borne_out.add(campaign.message_id)
+            self.pipeline.report.settled.add(f"dlrs of campaign {campaign.message_id}")
         if self.pipeline.odd_rows.note_for_retry(drained) or borne_out or drained.resumed:
             return
         self.state.remember("dlrs", campaign.message_id, campaign.counters)
@@ -148,9 +149,10 @@ class DlrRefresh:
                 "in full once, and is read again when they move."
             )
         elif plan.is_quiet(campaign, self.pipeline.now()):  # else they just moved meanwhile
-            self.pipeline.report.attention.append(
-                f"dlrs of campaign {campaign.message_id}: a complete read does not add up to the report's "
-                "counters. It is read again when they move; `smsdata verify` lists it."
+            self.pipeline.report.tell_once(
+                f"dlrs of campaign {campaign.message_id}",
+                "a complete read does not add up to the report's counters. It is read again when they move; "
+                "`smsdata verify` lists it.",
             )
 
     def _remember_lower_ranks(self, campaigns: Sequence[Campaign]) -> None:
@@ -173,10 +175,10 @@ class DlrRefresh:
                 continue
             self.state.remember("dlrs", message_id, asked[message_id].counters)
             kept = ", ".join(f"{stored - due:,} {word}" for word, stored, due in wrong if stored > due)
-            self.pipeline.report.attention.append(
-                f"dlrs of campaign {message_id}: the gateway has taken back what it had said of some "
-                f"messages. The status that ranks higher stays ({kept}); `status_history` has both, and "
-                "`smsdata verify` lists it."
+            self.pipeline.report.tell_once(
+                f"dlrs of campaign {message_id}",
+                "the gateway has taken back what it had said of some messages. The status that ranks higher "
+                f"stays ({kept}); `status_history` has both, and `smsdata verify` lists it.",
             )
 
     def _take_parts(self, campaign: Campaign, drained: list[Drained]) -> bool:

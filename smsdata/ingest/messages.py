@@ -52,13 +52,15 @@ def _read_late_messages(pipeline: Pipeline, campaigns: Sequence[Campaign]) -> No
         pass
     if late:
         stored = _stored_messages(pipeline.store, campaigns, first, now)
+        came = [one.message_id for one in late if stored.get(one.message_id, 0) >= one.recipients]
+        pipeline.report.settled |= {f"messages of campaign {send}" for send in came}
         for campaign in plan.never_came(late, stored, now=now):
             pipeline.state.remember("messages", campaign.message_id, campaign.counters)
-            pipeline.report.attention.append(
-                f"messages of campaign {campaign.message_id}: its counters say {campaign.recipients:,}, "
-                f"{stored.get(campaign.message_id, 0):,} are listed, long after it was sent. They are asked "
-                "for again when the counters move, and weekly while it is younger than 30 days; "
-                "`smsdata verify` lists it."
+            pipeline.report.tell_once(
+                f"messages of campaign {campaign.message_id}",
+                f"its counters say {campaign.recipients:,}, {stored.get(campaign.message_id, 0):,} are "
+                "listed, long after it was sent. They are asked for again when the counters move, and weekly "
+                "while it is younger than 30 days; `smsdata verify` lists it.",
             )
         pipeline.store.save_state()
 

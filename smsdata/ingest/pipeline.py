@@ -415,9 +415,10 @@ def let_go_of_what_is_gone(pipeline: Pipeline, table: str, oldest: datetime) -> 
         if gone.end - gone.start > plan.LEEWAY
     )
     if spans:
-        pipeline.report.attention.append(
-            f"{table}: those of {spans} were never read and are gone: the gateway keeps 12 months. Run "
-            "`smsdata sync` more often."
+        pipeline.report.tell_once(
+            table,
+            f"those of {spans} were never read and are gone: the gateway keeps 12 months. Run "
+            "`smsdata sync` more often.",
         )
 
 

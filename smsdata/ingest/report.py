@@ -44,6 +44,12 @@ class Report:
     now: str = ""
     attention: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    lasting: dict[str, str] = field(default_factory=dict)
+    """Of `attention`, by what it is about, what no later run says again though it may stay so."""
+    settled: set[str] = field(default_factory=set)
+    """What such lines of earlier runs were about, and is well now."""
+    dismissed: bool = False
+    """Whether all that earlier runs said is let go of."""
 
     @shown_in_any_case
     def _repr_html_(self) -> str:
@@ -73,6 +79,11 @@ class Report:
         """The report of one table."""
         return self.tables.setdefault(table, TableReport())
 
+    def tell_once(self, about: str, text: str) -> None:
+        """Say what needs a person and is said by this run alone; the record of runs keeps it."""
+        self.attention.append(f"{about}: {text}")
+        self.lasting[about] = self.attention[-1]
+
     def note(self, text: str) -> None:
         """Say something once that is good to know."""
         if text not in self.notes:
@@ -81,6 +92,8 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values, as `smsdata sync --json` prints them: `attention` stands under ``look``."""
         values = asdict(self)
+        for name in ("lasting", "settled", "dismissed"):
+            del values[name]
         return values | {"look": values.pop("attention")}
 
 

@@ -123,6 +123,7 @@ def sync(
                 if replay_rejects:
                     pipeline.odd_rows.take_back()
                 if dismiss_rejects:
+                    pipeline.report.dismissed = True
                     pipeline.report.note(
                         f"{pipeline.odd_rows.dismiss():,} rows that were set aside are removed."
                     )
@@ -143,6 +144,9 @@ def _account_for(report: Report, run: RunRecord) -> None:
     """Tell the record of a run what it did."""
     run.as_of, run.calls, run.look = report.now, report.calls, list(report.attention)
     run.new = sum(table.new for table in report.tables.values())
+    earlier = {} if report.dismissed else run.lasting
+    kept = {about: text for about, text in earlier.items() if about not in report.settled}
+    run.lasting = kept | report.lasting
 
 
 def plan_sync(

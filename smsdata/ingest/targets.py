@@ -164,8 +164,9 @@ def _take_back_wrong_cursor(pipeline: Pipeline, table: str) -> None:
     """A cursor that lies ahead was set while a clock was wrong, nobody knows when: 30 days are read again."""
     cursor, until = pipeline.state.cursors.get(table), pipeline.until()
     if cursor and cursor > until:
-        pipeline.report.attention.append(
-            f"{table}: stored up to {cursor.isoformat()}, which is still to come: a clock was wrong, or is "
-            "now. Nothing after its time is read; 30 days are read again."
+        pipeline.report.tell_once(
+            table,
+            f"stored up to {cursor.isoformat()}, which is still to come: a clock was wrong, or is now. "
+            "Nothing after its time is read; 30 days are read again.",
         )
         pipeline.state.take_back_cursor(table, until - plan.LOOK_BACK)

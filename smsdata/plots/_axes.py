@@ -517,6 +517,23 @@ def whole_numbers(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
+def need_one_account(helper: str, frame: pd.DataFrame) -> None:
+    """Raise UsageError if a frame holds rows of several accounts, which would be drawn over each other."""
+    if "account" in frame.columns and frame["account"].nunique() > 1:
+        raise UsageError(
+            f"plots.{helper}: the frame has rows of several accounts: draw one at a time, such as "
+            f"frame[frame['account'] == {frame['account'].iloc[0]!r}]."
+        )
+
+
+def by_account_and_id(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Name lists of several accounts by account and id, since two accounts may use the same."""
+    if "account" not in frame.columns:
+        return frame
+    whole = {name: frame["account"] + ", " + frame[name].astype("str") for name in columns}
+    return frame.drop(columns="account").assign(**whole)
+
+
 def list_names(ids: Iterable[int], names: Mapping[int, str] | None) -> list[str]:
     """Name lists, by their ids where no names are known."""
     known = [(drawable(str((names or {}).get(list_id, list_id))), list_id) for list_id in ids]

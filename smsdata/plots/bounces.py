@@ -103,6 +103,7 @@ def bounce_history(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ['…156']
     """
     _axes.need("bounce_history", history, "msisdn", "streak", "first", "last")
+    _axes.need_one_account("bounce_history", history)
     bad = history.loc[history["status"] != "delivered"].groupby("msisdn")["messages"].sum()
     chosen = bad.sort_values(ascending=False, kind="stable").index[: _axes.ROWS]
     ax = _axes.axes_for(ax, rows=len(chosen))

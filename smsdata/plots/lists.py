@@ -52,6 +52,7 @@ def list_health(
     ['VIP', 'Staff']
     """
     _axes.need("list_health", health, "members", "active", "opted_out", "dead")
+    health = _axes.by_account_and_id(health, "list_id")
     shown, note = health, _axes.and_more(len(health), "lists")
     if note:
         shown = health.sort_values("members", ascending=False, kind="stable").head(_axes.ROWS)
@@ -116,6 +117,7 @@ def list_overlap(
     ('VIP', 'Staff', '1')
     """
     _axes.need("list_overlap", overlap, "list_a", "list_b", "common", "share_of_smaller")
+    overlap = _axes.by_account_and_id(overlap, "list_a", "list_b")
     ids, note = _that_share_most(overlap)
     pairs = overlap[overlap["list_a"].isin(ids) & overlap["list_b"].isin(ids)]
     across, down = {n: x for x, n in enumerate(ids[:-1])}, {n: y for y, n in enumerate(ids[1:])}
@@ -181,6 +183,7 @@ def list_growth(
     ['VIP', 'Staff']
     """
     _axes.need("list_growth", growth, "list_id", "joined", "left", "members")
+    growth = _axes.by_account_and_id(growth, "list_id")
     period = str(growth.columns[1])
     largest = growth.groupby("list_id")["members"].last().sort_values(ascending=False, kind="stable")
     ids = list(largest.index[: _axes.LINES])

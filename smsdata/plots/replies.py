@@ -47,6 +47,7 @@ def reply_windows(windows: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ['4h', '24h', '72h', '8d']
     """
     _axes.need("reply_windows", windows, "window", "attributed_share", "agreed_share")
+    _axes.need_one_account("reply_windows", windows)
     series = {
         "attributed_share": ("attributed", _axes.BLUE, "o"),
         "ambiguous_share": ("ambiguous, of those attributed", _axes.VIOLET, "s"),

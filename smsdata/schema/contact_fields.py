@@ -25,7 +25,8 @@ def with_contact_field(frame: pd.DataFrame, list_members: pd.DataFrame, field: s
         Messages, replies or another table with a column ``msisdn``.
     list_members : DataFrame
         The table of that name: ``msisdn``, ``fields`` (JSON) and, if there, ``gone_at``. A contact that has
-        vanished from a list counts only where the number is in no list any more.
+        vanished from a list counts only where the number is in no list any more. Where both have a column
+        ``account``, a number has the field of its contact in that account.
     field : str
         The name of the custom field, as in ``fields``.
 
@@ -68,9 +69,12 @@ def with_contact_field(frame: pd.DataFrame, list_members: pd.DataFrame, field: s
         raise UsageError(
             f"with_contact_field: the frame has a column {name} already; drop or rename it first."
         )
-    numbers = frame["msisdn"].dropna().unique()
-    one = value_by_number("with_contact_field", list_members, field, numbers, stacklevel=3)
-    return frame.assign(**{name: frame["msisdn"].map(one).astype("str")})
+    numbers = frame["msisdn"]
+    if "account" in frame.columns and "account" in list_members.columns:  # each has contacts of its own
+        numbers = frame["account"] + " " + numbers
+        list_members = list_members.assign(msisdn=list_members["account"] + " " + list_members["msisdn"])
+    one = value_by_number("with_contact_field", list_members, field, numbers.dropna().unique(), stacklevel=3)
+    return frame.assign(**{name: numbers.map(one).astype("str")})
 
 
 def value_by_number(

@@ -307,3 +307,15 @@ class Account:
     def duplicate(self, message_id: int, msisdn: int | str) -> None:
         """List a number once more in a send: one more message, ``copies`` one higher."""
         self.state.sent.duplicate(message_id, msisdn)
+
+
+def client_account(reseller: Account, client: seed_data.Record) -> Account:
+    """The account of a reseller's client: small, on the reseller's clock, and empty where the client is new.
+
+    Its lists are as many as the client's row says; what it sent is not made to add up to that row.
+    """
+    used = bool(client["total_sms"])
+    return Account(
+        seed=client["id"], now=reseller.time, days=30, campaigns=3 * used, recipients=20, singles=5 * used,
+        inbound=3 * used, lists=client["total_lists"], goo=reseller.contacts.goo, clients=0,
+    )  # fmt: skip

@@ -21,7 +21,7 @@ import numpy as np
 import orjson
 
 from smsdata.simulator import faults as fault
-from smsdata.simulator.account import Account
+from smsdata.simulator.account import Account, client_account
 from smsdata.simulator.calls import ANSWERS, CHANGES, LISTINGS, ORDERS, RESELLER
 from smsdata.simulator.clock import END
 from smsdata.simulator.contacts import Refused
@@ -236,6 +236,7 @@ class Gateway:
         self.applied: list[tuple[str, dict[str, str]]] = []
         self._mixups = MixUps(account.state, self.faults)
         self._credentials = f"{key}:{secret}".encode()
+        self.of_clients: dict[int, Gateway] = {}
         self._random = random.Random(seed)
         self._order = _Order(order, np.random.default_rng(seed))
         self._views: dict[tuple[str, Params], View] = {}
@@ -247,7 +248,7 @@ class Gateway:
     @property
     def authorization(self) -> dict[str, str]:
         """The request header that authenticates."""
-        return {"authorization": "Basic " + base64.b64encode(self._credentials).decode()}
+        return {"authorization": _basic(*self._credentials.decode().split(":", 1))}
 
     @property
     def throttled(self) -> int:
@@ -280,6 +281,9 @@ class Gateway:
         given = tuple(params)
         with self.account.state.clock.lock:
             at = self.tick()
+            client = None if PREFIX in path else _of_client(self, headers.get("authorization", ""))
+            if client is not None:
+                return client.respond(method, path, given, headers)
             answer = self._answer(method, path, given, headers, at)
             answer = _in_xml(answer) if path.endswith(".xml") else answer
             self.calls.append(Received(at, path, given, answer.status))
@@ -437,6 +441,30 @@ class Gateway:
 
 def _success() -> Record:
     return {"code": "SUCCESS", "description": "OK"}
+
+
+def _of_client(gateway: Gateway, header: str) -> Gateway | None:
+    """The gateway of a reseller's client whose key and secret these are, with an account of its own."""
+    if header == gateway.authorization["authorization"]:
+        return None
+    clients = gateway.account.state.clients
+    client = next((one for one in clients if header == _basic(one["apikey"], one["apisecret"])), None)
+    if client is None:
+        return None
+    if client["id"] not in gateway.of_clients:
+        limiter = gateway.limiter
+        gateway.of_clients[client["id"]] = Gateway(
+            client_account(gateway.account, client), key=client["apikey"], secret=client["apisecret"],
+            limiter=limiter.kind, rate=limiter.calls / limiter.period, clock=gateway.clock, reseller=False,
+        )  # fmt: skip
+    own = gateway.of_clients[client["id"]]
+    if passed := gateway.account.now - own.account.now:
+        own.account.advance(passed)
+    return own
+
+
+def _basic(key: str, secret: str) -> str:
+    return "Basic " + base64.b64encode(f"{key}:{secret}".encode()).decode()
 
 
 def _refuse_paging(query: Query, listing: Listing, *, reseller: bool) -> None:

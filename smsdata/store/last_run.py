@@ -57,6 +57,8 @@ class RunRecord:
     calls: int = 0
     new: int = 0
     """Rows that were not stored before."""
+    lasting: dict[str, str] = field(default_factory=dict)
+    """By what it is about, what this run or one before said needs a look, and none says again."""
 
     @property
     def under_way(self) -> bool | None:
@@ -104,6 +106,8 @@ def _run_of(facts: Any) -> RunRecord | None:
         raise TypeError
     known = {f.name for f in fields(RunRecord)}  # what a newer version adds is left alone
     run = RunRecord(**{name: value for name, value in facts.items() if name in known})
+    if not isinstance(run.lasting, dict):
+        raise TypeError
     for moment in filter(None, (run.started, run.ended)):
         instant(moment)
     return run
@@ -120,6 +124,7 @@ def recorded_run(
     """
     before = _readable(private)
     run = RunRecord(_now(), whole, socket.gethostname(), os.getpid(), birth(os.getpid()))
+    run.lasting = dict(before.run.lasting) if before.run else {}
 
     def write() -> None:
         ended_whole = run if whole and run.outcome in {"done", "look"} else before.whole

@@ -113,7 +113,7 @@ def store_status(
         "last_sync": _shown(runs.whole),
         "age_seconds": age,
         "under_way": runs.run.under_way if runs.run else False,
-        "complete": False if lacking else True if runs.whole and not runs.whole.look else None,
+        "complete": False if lacking else True if _said_nothing(runs) else None,
         "tables": [
             row
             for name in TABLES
@@ -137,7 +137,18 @@ def _about_runs(runs: LastRuns) -> Iterator[str]:
     elif run.outcome == "interrupted":
         yield f"the run of {run.started} was interrupted: run `smsdata sync`, it goes on from there."
     told = runs.whole if not run.outcome or run.outcome in {"failed", "interrupted"} else run
-    yield from (f"the last sync said: {line}" for line in (told.look if told else ()))
+    said = told.look if told else []
+    yield from (f"the last sync said: {line}" for line in said)
+    earlier = [line for line in run.lasting.values() if line not in said]
+    yield from (
+        f"an earlier sync said: {line} `smsdata sync --dismiss-rejects` takes this line away."
+        for line in earlier
+    )
+
+
+def _said_nothing(runs: LastRuns) -> bool:
+    """Whether a sync of all tables said that nothing needs a look, and no earlier one what still may."""
+    return bool(runs.run and runs.whole and not runs.whole.look and not runs.run.lasting)
 
 
 def _about_age(age: int | None, max_age: timedelta | None, *, odd: bool) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -356,6 +357,32 @@ def test_clients_are_read_made_and_changed() -> None:
     assert edited == made | {"contact": "Ana", "timezone": "Europe/Berlin"}
     assert read(gateway, "get-clients")[-1]["contact"] == "Ana"
     assert read(gateway, "get-transactions", client_id=made["id"]) == []
+
+
+def test_a_client_logs_in_with_its_own_key_and_sees_its_own_account() -> None:
+    """Each has a throttle of its own, and none is a reseller; a new client has nothing yet."""
+    gateway = Gateway(small(), rate=2.0, clock=lambda: 0.0)
+    details = {"name": "Neu", "email": "neu@example.com", "msisdn": "61491570157"}
+    new = ask(gateway, "add-client", password="p", **details)[1]
+    first = read(gateway, "get-clients")[0]
+    assert ask(gateway, "get-balance")[0] == 429
+
+    def as_client(client: dict[str, Any], call: str) -> tuple[int, dict[str, Any]]:
+        word = base64.b64encode(f"{client['apikey']}:{client['apisecret']}".encode()).decode()
+        answer = gateway.respond("GET", f"/{call}.json", (), {"authorization": f"Basic {word}"})
+        return answer.status, json.loads(answer.body)
+
+    assert as_client(first, "get-lists")[1]["lists_total"] == first["total_lists"]
+    assert as_client(first, "get-clients")[1]["error"]["code"] == "NO_ACCESS"
+    assert as_client(first, "get-balance")[0] == 429
+    assert as_client(new, "get-lists")[1]["lists_total"] == 0
+    assert as_client(new | {"apisecret": "wrong"}, "get-lists")[1]["error"]["code"] == "AUTH_FAILED"
+    gateway.account.advance(hours=5)  # the clock is that of all
+    word = base64.b64encode(f"{new['apikey']}:{new['apisecret']}".encode()).decode()
+    added = gateway.respond(
+        "POST", "/add-list.json", [("name", "People")], {"authorization": f"Basic {word}"}
+    )
+    assert json.loads(added.body)["created"] == "2026-11-22 05:00:00"
 
 
 def test_get_transaction_is_a_row_of_get_transactions() -> None:

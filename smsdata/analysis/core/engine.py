@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from smsdata.analysis.core.accounts import ACCOUNT, with_own_ids
 from smsdata.analysis.core.column_types import (
     SPELLED,
     arrow_table,
@@ -132,6 +133,8 @@ class Tables:
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
     sql: list[str] = field(default_factory=list)
+    ids_moved: bool = False
+    """Whether ids are those of `with_own_ids`."""
 
     def __contains__(self, table: str) -> bool:
         return table in self._columns
@@ -181,16 +184,11 @@ class Tables:
         distinct = f"SELECT count(*) AS n FROM (SELECT {names} FROM @{table} GROUP BY {names}) AS k"
         extra = self.rows(table) - int(self.query(distinct)["n"].iloc[0])
         other = "" if key == keys[0] else f", or keep the column {keys[0][0]!r} that tells them apart"
-        if extra and self.has(table, "account"):
-            raise UsageError(
-                f"{self.helper}: {extra:,} rows of {table} repeat the key ({', '.join(key)}) and would count "
-                f"twice. Where they are of two accounts whose ids meet, give it one account at a time; else "
-                f"drop them: {table}.drop_duplicates({['account', *key]})."
-            )
+        whole = [ACCOUNT, *key] if owned(self, table) else list(key)
         if extra:
             raise UsageError(
                 f"{self.helper}: {extra:,} rows of {table} repeat the key ({', '.join(key)}) and would count "
-                f"twice. Drop them: {table}.drop_duplicates({list(key)}){other}."
+                f"twice. Drop them: {table}.drop_duplicates({whole}){other}."
             )
 
     def require_amounts(self, table: str, column: str) -> None:
@@ -365,6 +363,11 @@ class Tables:
         raise UsageError(f"{self.helper}: {table}.{column} is {todo}.")
 
 
+def owned(tables: Tables, *names: str) -> bool:
+    """Tell whether all tables of these names say whose each row is."""
+    return all(name in tables and tables.kinds(name).get(ACCOUNT) == "text" for name in names)
+
+
 @contextmanager
 def open_tables(helper: str, **given: Source | None) -> Iterator[Tables]:
     """Hand tables to the engine that suits them, for the length of a ``with``.
@@ -381,9 +384,11 @@ def open_tables(helper: str, **given: Source | None) -> Iterator[Tables]:
     with _spill_folder() as folder:
         engine = _DuckRun(folder) if spark is None else SparkRun(spark)
         try:
-            tables = Tables(helper, engine, given=frozenset(sources))
             for table, source in sources.items():
                 _accept(helper, table, source)
+            sources, moved = with_own_ids(helper, sources)
+            tables = Tables(helper, engine, given=frozenset(sources), ids_moved=moved)
+            for table, source in sources.items():
                 tables.add(table, source)
             yield tables
         finally:
@@ -482,8 +487,6 @@ def _surely_unique(source: Source, key: tuple[str, ...]) -> bool:
         return False
     if isinstance(source, pd.DataFrame):
         return len(key) == 1 and _all_differ(source[key[0]])
-    if not getattr(source, "keys_unique", True):  # stores of several gateways, whose ids may meet
-        return False
     kept = _store_table(source)
     return kept is None or set(TABLES[kept].key) <= set(key)
 

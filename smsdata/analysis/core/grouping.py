@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import numpy as np
 import pandas as pd
 
+from smsdata.analysis.core.accounts import ACCOUNT, APART, IDS
 from smsdata.analysis.core.column_types import instants
 from smsdata.analysis.core.countries import countries_of
 from smsdata.analysis.core.dialect import quoted
-from smsdata.analysis.core.engine import DAY_MICROS, MICROS, Tables, levels_to_the_caller
+from smsdata.analysis.core.engine import DAY_MICROS, MICROS, Tables, levels_to_the_caller, owned
 from smsdata.errors import UsageError
 from smsdata.schema.contact_fields import value_by_number
 from smsdata.schema.kinds import TYPES
@@ -74,19 +75,26 @@ _OCCASIONS = {
 }
 """Groups that are an occasion themselves: of their days nothing can vary."""
 
+_WHOSE_NUMBER = """("account" || ' ' || "msisdn")"""
 _CONTACT = "contact:"
 """What stands before the name of a custom field of contacts."""
 
 _NEVER_NULL = {"id", "message_id", "campaign"}
+_OF_ONE_ACCOUNT = {*IDS, "campaign", "list"}
+"""Groups that are an id, which says nothing without the account whose it is."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """One column to group by: its name in the result, the SQL that makes it, the kind that comes back."""
+    """One column to group by: its name in the result, the SQL that makes it, the kind that comes back.
+
+    `moved` says that it is an id as `with_own_ids` gives it.
+    """
 
     name: str
     sql: str
     kind: str
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,8 @@ def group_keys(
         If a grouping or a time zone is unknown, or the column it needs is not there.
     """
     names = [by] if isinstance(by, str) else list(by or ())
+    if owned(tables, table) and ACCOUNT not in names and not _OF_ONE_ACCOUNT.isdisjoint(names):
+        names = [ACCOUNT, *names]
     kinds = _groupable(tables, table, at)
     local = _local(tables, table, tz, at) if _timed(names, kinds) else ""
     keys = tuple(_group_key(tables, table, kinds, name, local) for name in names)
@@ -283,8 +293,9 @@ def _group_key(tables: Tables, table: str, kinds: dict[str, str], name: str, loc
         known = ", ".join([*times, *_ALIASES, "country", "contact:FIELD", *kinds])
         raise UsageError(f"{tables.helper}: by={name!r} is unknown; {table} can be grouped by {known}.")
     tables.require(table, column)
-    kind = kinds[column]
-    return Key(name, f"unix_micros({quoted(column)})" if kind == "instant" else quoted(column), kind)
+    kind, moved = kinds[column], tables.ids_moved and owned(tables, table) and column in IDS
+    sql = f"unix_micros({quoted(column)})" if kind == "instant" else quoted(column)
+    return Key(name, sql, kind, moved)
 
 
 def _with_columns(tables: Tables, table: str, names: list[str]) -> str:
@@ -292,22 +303,27 @@ def _with_columns(tables: Tables, table: str, names: list[str]) -> str:
     added = [name for name in dict.fromkeys(names) if name == "country" or name.startswith(_CONTACT)]
     if not added:
         return f"@{table}"
-    distinct = tables.query(f'SELECT DISTINCT "msisdn" FROM @{table} WHERE "msisdn" IS NOT NULL')["msisdn"]
     columns, joins = "", ""
     for place, name in enumerate(added):
-        known = countries_of(distinct) if name == "country" else _contact_values(tables, name, distinct)
-        tables.add(f"known_{place}", known)
+        whose = name != "country" and owned(tables, table, "list_members")
+        number = _WHOSE_NUMBER if whose else '"msisdn"'
+        distinct = tables.query(
+            f'SELECT DISTINCT {number} AS "whose" FROM @{table} WHERE "msisdn" IS NOT NULL'
+        )["whose"]
+        contacts = name != "country"
+        known = _contact_values(tables, name, distinct, number) if contacts else countries_of(distinct)
+        tables.add(f"known_{place}", known.rename(columns={"msisdn": "whose"}))
         columns += f", k{place}.{quoted(name)}"
-        joins += f' LEFT JOIN @known_{place} k{place} ON t."msisdn" = k{place}."msisdn"'
+        joins += f' LEFT JOIN @known_{place} k{place} ON {number} = k{place}."whose"'
     return f"(SELECT t.*{columns} FROM @{table} t{joins})"
 
 
-def _contact_values(tables: Tables, name: str, numbers: pd.Series) -> pd.DataFrame:
+def _contact_values(tables: Tables, name: str, numbers: pd.Series, number: str) -> pd.DataFrame:
     """Give the value of a custom field of contacts by number, as `smsdata.with_contact_field` takes it."""
     tables.require("list_members", "msisdn", "fields")
     gone = ', "gone_at"' if tables.has("list_members", "gone_at") else ""
     contacts = tables.query(f"""
-        SELECT DISTINCT "msisdn", "fields"{gone} FROM @list_members WHERE "fields" IS NOT NULL
+        SELECT DISTINCT {number} AS "msisdn", "fields"{gone} FROM @list_members WHERE "fields" IS NOT NULL
     """)
     field = name.removeprefix(_CONTACT)
     level = levels_to_the_caller()
@@ -365,5 +381,6 @@ def _group_values(values: pd.Series, key: Key) -> Any:
         return instants(values).dt.tz_localize(None)
     if key.kind in ("text", "other", "null"):
         return values.astype("str")
+    values = values % APART if key.moved else values
     whole = key.kind == "int" and key.name in _NEVER_NULL and not values.isna().any()
     return values.astype("int64") if whole else values

@@ -6,7 +6,7 @@ Imports of smsdata only errors, `schema` (for the hash of a drain's keys) and, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -123,6 +123,70 @@ def scope(counts: pd.DataFrame, n: str = "n") -> dict[str, Any]:
     total = counts[n].sum()
     pending = float(counts["pending"].sum() / total) if total else None
     return {"window": TimeSpan(counts["first"].min(), counts["last"].max()), "pending": pending}
+
+
+def together(parts: Mapping[str, pd.DataFrame], tables: Mapping[str, Any]) -> pd.DataFrame:
+    """Put the results of several accounts into one frame, and what was written of how they were made.
+
+    Parameters
+    ----------
+    parts : mapping of str to DataFrame
+        What a helper gave for each account, by its name.
+    tables : mapping of str to table
+        What it was made from, all accounts together.
+
+    Returns
+    -------
+    DataFrame
+        ``account`` (str), then the columns of the results; the rows of one account after those of the other.
+    """
+    frames = []
+    for name, part in parts.items():
+        owners = pd.DataFrame({"account": pd.Series(name, index=part.index, dtype="str")})
+        frames.append(pd.concat([owners, part], axis=1))
+    made = [part.attrs["explain"] for part in parts.values()]
+    used = [name for name in tables if all(name in one["sources"] for one in made)]
+    sources = {name: _kept_of_source(origin(tables[name])) for name in used}
+    for name, source in sources.items():
+        if source["rows"] is None:
+            counted = [one["sources"][name]["rows"] for one in made]
+            source["rows"] = None if None in counted else sum(counted)
+    shares = [one["pending_share"] for one in made if one["pending_share"] is not None]
+    facts = {
+        **made[0],
+        **_span_facts(_span_of_all(made)),
+        "pending_share": max(shares, default=None),
+        "pending": _by_account(parts, [one["pending"] for one in made]),
+        "sources": sources,
+        "notes": [
+            f"each account by itself: {', '.join(parts)}; SQL of the first",
+            *(_by_account(parts, list(said)) for said in zip(*(one["notes"] for one in made), strict=False)),
+        ],
+    }
+    return _with_account(pd.concat(frames, ignore_index=True), facts)
+
+
+def _by_account(names: Iterable[str], said: list[str]) -> str:
+    """What is said of each account: once, where it is the same of all."""
+    if len(set(said)) == 1:
+        return said[0]
+    return "; ".join(f"{name}: {words}" for name, words in zip(names, said, strict=True))
+
+
+def _span_of_all(made: list[dict[str, Any]]) -> TimeSpan:
+    told = {end: [_micros_of_iso(one[end]) for one in made if one[end]] for end in ("first", "last", "as_of")}
+    why = made[0]["window"].partition("none: ")[2] or "nothing was counted"
+    return TimeSpan(
+        min(told["first"], default=None),
+        max(told["last"], default=None),
+        clock=made[0]["clock"],
+        as_of=min(told["as_of"], default=None),
+        why=why,
+    )
+
+
+def _micros_of_iso(stamp: str) -> int:
+    return (datetime.fromisoformat(stamp) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def derived(
