@@ -154,6 +154,8 @@ def time_to_deliver(
 def time_quantiles(curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.9, 0.95)) -> pd.DataFrame:
     """Tell within what time a share of all messages is delivered; some shares are never reached.
 
+    There is no ``mature_only``: `time_to_deliver` has it.
+
     Parameters
     ----------
     curve : DataFrame
@@ -210,6 +212,8 @@ def time_to_settle(
     list_members: Source | None = None,
     by: By = None,
     tz: str = "UTC",
+    now: datetime | str | None = None,
+    mature_only: bool = False,
 ) -> pd.DataFrame:
     """Tell within what time messages are delivered or bounce, where only polling shows it.
 
@@ -232,6 +236,8 @@ def time_to_settle(
         "campaign", "list". None is one group of all.
     tz : str
         IANA time zone in which hours, days, weeks and months begin.
+    now, mature_only
+        As for `delivery_rate`. Fresh messages may stay: the estimate knows until when each was followed.
 
     Returns
     -------
@@ -282,7 +288,8 @@ def time_to_settle(
         tables.require("status_history", "message_id", "msisdn", "status", "observed_at")
         tables.warn_unmatched("dlrs", "status_history", ("message_id", "message_id"))
         keys = group_keys(tables, "dlrs", by, tz=tz)
-        counts = keys.finish(tables.query(_intervals_sql(tables, keys)))
+        oldest = tables.now(now, "dlrs") - MATURE if mature_only else None
+        counts = keys.finish(tables.query(_intervals_sql(tables, keys, oldest)))
         groups = counts.groupby(keys.names, dropna=False) if keys.names else [((), counts)]
         curves = [_polled_curve(group, keys.names) for _, group in groups] or [
             _polled_curve(counts, keys.names)
@@ -442,7 +449,7 @@ def _time_notes(times: pd.DataFrame) -> tuple[str, ...]:
     return tuple(text.format(totals[kind]) for kind, text in notes.items() if kind in totals)
 
 
-def _intervals_sql(tables: Tables, keys: Keys) -> str:
+def _intervals_sql(tables: Tables, keys: Keys, oldest: int | None) -> str:
     """Reduce to how many messages have each outcome in each interval; no upper end where there is none."""
     names = "".join(f"{quoted(name)}, " for name in keys.names)
     final = " OR ".join(f"\"status\" = '{word}'" for word in _OUTCOMES)
@@ -468,6 +475,7 @@ def _intervals_sql(tables: Tables, keys: Keys) -> str:
                 {tables.copies("dlrs")} AS "weight"
             FROM {keys.source} AS d
             LEFT JOIN ends ON "message_id" = "of_message" AND "msisdn" = "of_number"
+            {"" if oldest is None else f'WHERE unix_micros("sent_at") <= {oldest}'}
         ),
         counted AS (
             SELECT {names} CASE WHEN "final" THEN "status" END AS "outcome",

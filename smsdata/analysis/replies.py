@@ -97,6 +97,8 @@ _TOUCHES = """
 def attribute_replies(messages: Source, replies: Source, *, window: str | timedelta = "72h") -> pd.DataFrame:
     """Tell which message each reply answers: the last one sent to that number from the number it replied to.
 
+    There is no ``mature_only``: a row is a reply, and one that was received is never pending.
+
     Parameters
     ----------
     messages : DataFrame, Scan or Spark DataFrame
@@ -171,6 +173,8 @@ def reply_windows(
 ) -> pd.DataFrame:
     """Tell how much the attribution of replies depends on the length of the window.
 
+    There is no ``mature_only``: replies are counted, and one that was received is never pending.
+
     Parameters
     ----------
     messages, replies : DataFrame, Scan or Spark DataFrame
@@ -239,6 +243,8 @@ def classify_replies(
     replies: Source, *, messages: Source | None = None, window: str | timedelta = "72h"
 ) -> pd.DataFrame:
     """Tell what each reply says: opt-out, opt-in, yes, no, question and other kinds.
+
+    There is no ``mature_only``: a row is a reply, and one that was received is never pending.
 
     Parameters
     ----------

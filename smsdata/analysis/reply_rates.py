@@ -214,6 +214,8 @@ def time_to_reply(
     by: By = None,
     window: str | timedelta = "72h",
     tz: str = "UTC",
+    now: datetime | str | None = None,
+    mature_only: bool = False,
 ) -> pd.DataFrame:
     """Tell how long the people who reply take.
 
@@ -230,6 +232,8 @@ def time_to_reply(
         As for `attribute_replies`; no time is longer than that.
     tz : str
         IANA time zone in which hours, days, weeks and months begin.
+    now, mature_only
+        As for `reply_rate`: of fresh messages only the quick replies are in, and times look too short.
 
     Returns
     -------
@@ -269,9 +273,13 @@ def time_to_reply(
     """
     people = from_people(attribute_replies(messages, replies, window=window).dropna(subset="message_id"))
     people = people.assign(sender=people["longcode"])
-    with open_tables("time_to_reply", replies=people, list_members=list_members) as tables:
-        keys = group_keys(tables, "replies", by, tz=tz)
-        rows = keys.finish(tables.query(f'SELECT {keys.select} "minutes" FROM {keys.source}'))
+    given = {"messages": messages} if mature_only else {}
+    with open_tables("time_to_reply", replies=people, list_members=list_members, **given) as tables:
+        keys, old = group_keys(tables, "replies", by, tz=tz), ""
+        if mature_only:
+            young = tables.now(now, "messages") - max(MATURE, length(window, "time_to_reply"))
+            old = f'WHERE unix_micros("sent_at") <= {young}'
+        rows = keys.finish(tables.query(f'SELECT {keys.select} "minutes" FROM {keys.source} {old}'))
         groups = rows.groupby(keys.names, dropna=False) if keys.names else [((), rows)]
         times = [[*group, *_quantiles_and_shares(members["minutes"])] for group, members in groups]
         summary = pd.DataFrame(times, columns=[*keys.names, *_REPLY_TIMES])

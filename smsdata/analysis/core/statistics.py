@@ -101,6 +101,16 @@ class Clusters:
     yn: Floats
     yy: Floats
 
+    @classmethod
+    def of_one_each(cls, successes: Numbers, trials: Numbers) -> Clusters:
+        """Every trial a cluster of its own.
+
+        >>> Clusters.of_one_each([1], [4]).m.tolist()
+        [4.0]
+        """
+        y, n = (np.nan_to_num(np.asarray(counts, dtype="float64")) for counts in (successes, trials))
+        return cls(n, np.minimum(n, 1.0), n, y, y)
+
 
 def effect_of_design(
     successes: Numbers, trials: Numbers, clusters: Mapping[str, Clusters]
