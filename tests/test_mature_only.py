@@ -35,7 +35,8 @@ def fresh_messages() -> pd.DataFrame:
         )
     )
     return rows.assign(
-        delivered_at=utc([FRESH + pd.Timedelta(40, "s"), None, None]).array, sender=["61491570006"] * 2 + ["ACME"]
+        delivered_at=utc([FRESH + pd.Timedelta(40, "s"), None, None]).array,
+        sender=["61491570006"] * 2 + ["ACME"],
     )
 
 

@@ -156,6 +156,8 @@ def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFr
         - ``share_of_smaller`` (float64, 0 to 1): common / the smaller of the two;
         - ``jaccard`` (float64, 0 to 1): common / contacts on either.
 
+        There is no interval: all contacts are counted.
+
     Raises
     ------
     UsageError

@@ -193,6 +193,8 @@ def reply_windows(
         - ``compared``, ``agreed`` (int64) with ``agreed_share`` (float64): replies for which the gateway
           names a send too, and names the same. Shares are 0 to 1, NaN where there is nothing to divide by.
 
+        There is no interval: it is about how these very replies are read, not about others.
+
     Raises
     ------
     UsageError

@@ -118,6 +118,8 @@ def costs(
         - ``currency`` (str): of the amounts, as given; missing where it was not; by a period also ``partial``
           (boolean), as for `delivery_rate`.
 
+        There is no interval: amounts and shares are of all that was sent, not of a sample.
+
     Raises
     ------
     UsageError
@@ -237,6 +239,8 @@ def spent_on_dead(
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
         - ``currency`` (str): of the amounts, as given; missing where it was not; by a period also ``partial``
           (boolean), as for `delivery_rate`.
+
+        There is no interval: amounts and shares are of all that was sent, not of a sample.
 
     Raises
     ------
