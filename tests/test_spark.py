@@ -157,14 +157,17 @@ CASES: dict[str, list[Case]] = {
     "threads": [lambda t: threads(t("messages"), t("replies"), gap="24h")],
     "time_to_deliver": [
         lambda t: time_to_deliver(t("receipts")),
+        lambda t: time_to_deliver(t("receipts"), by="country", tz=SYDNEY, mature_only=True),
         lambda t: time_to_deliver(t("receipts"), status_history=t("history"), by=["month", "country"]),
     ],
     "time_to_reply": [
         lambda t: time_to_reply(t("messages"), t("replies")),
+        lambda t: time_to_reply(t("messages"), t("replies"), mature_only=True),
         lambda t: time_to_reply(t("messages"), t("replies"), by=["sender", "month"], tz=SYDNEY),
     ],
     "time_to_settle": [
         lambda t: time_to_settle(t("dlrs"), t("status_history")),
+        lambda t: time_to_settle(t("dlrs"), t("status_history"), mature_only=True),
         lambda t: time_to_settle(t("dlrs"), t("status_history"), by=["month", "country"], tz=SYDNEY),
     ],
 }
