@@ -79,7 +79,17 @@ def independent(rng):
     return sends(rng.random(600) < TRUTH, np.arange(600), np.zeros(600), sender=np.tile(["A", "B"], 300))
 
 
-ACCOUNTS = [same_numbers, other_days, shared_numbers, shared_numbers_and_days, few_days, independent]
+def heavy_tail(rng):
+    """Both senders write to the same three hundred numbers: to some fifty times, to most once or twice."""
+    often = 1 / np.arange(1, 301) ** 0.8
+    number = rng.choice(300, 1200, p=often / often.sum())
+    delivered = rng.random(1200) < habits(rng, 300, spread=0.5)[number]
+    return sends(delivered, number, np.zeros(1200), sender=rng.choice(["A", "B"], 1200))
+
+
+ACCOUNTS = [
+    same_numbers, other_days, shared_numbers, shared_numbers_and_days, few_days, independent, heavy_tail,
+]  # fmt: skip
 
 
 def in_trials(account, rng):
@@ -115,7 +125,9 @@ def independent_numbers(data):
     return ("61491" + pd.Series(np.arange(len(data))).astype(str).str.zfill(6)).astype("str")
 
 
-@pytest.mark.parametrize("account", [same_numbers, other_days, shared_numbers, few_days, independent])
+@pytest.mark.parametrize(
+    "account", [same_numbers, other_days, shared_numbers, few_days, independent, heavy_tail]
+)
 def test_delivery_rate_covers_the_truth(account):
     rng = np.random.default_rng(7)
     rates = delivery_rate(in_trials(account, rng), by=["trial", "sender"], now=NOW)

@@ -24,6 +24,7 @@ from tests.support.pictures import (
     replies,
     settled,
     utc,
+    words,
 )
 
 NOW = "2026-11-22"
@@ -310,3 +311,57 @@ def test_periods_of_ones_own_are_charted_along_time(by: str) -> None:
     for ax in (rate, trend):
         assert "partial period" in legend(ax)
     assert growth.get_ylabel() == "contacts"
+
+
+def test_a_group_of_which_nothing_is_settled_does_not_stretch_the_axis() -> None:
+    """Its bounds reach from none to all: the groups that can be judged would shrink to points."""
+    rows = many_of({"A": 300, "B": 300, "C": 300})
+    rows["status"] = rows["status"].mask(rows["sender"] == "C", "pending")
+    ax = plots.delivery_rate(analysis.delivery_rate(rows, by="sender", now=NOW))
+    assert ax.get_xlim()[1] - ax.get_xlim()[0] < 0.3
+    assert "1 of under 30 reach beyond the axis" in ax.get_xlabel().replace("\n", " ")
+
+
+def test_six_numbers_in_a_legend_stay_in_the_figure() -> None:
+    rows = many_of({f"6149157000{n}": 60 for n in range(6)})
+    rows["delivered_at"] = (rows["sent_at"] + pd.Timedelta(9, "s")).where(rows["status"] == "delivered")
+    ax = plots.time_to_deliver(analysis.time_to_deliver(rows, by="sender", now=NOW))
+    figure = ax.figure
+    figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    assert box.x1 <= figure.bbox.x1
+    assert len(legend(ax)) == 6
+
+
+def test_ticks_of_one_week_name_the_month() -> None:
+    rows = many_of({"A": 100}, days=1)
+    ax = plots.delivery_rate(analysis.delivery_rate(rows, by="week", now=NOW))
+    ax.figure.canvas.draw()
+    ticks = [label.get_text() for label in ax.get_xticklabels()]
+    assert ticks
+    assert all(tick[-3:] in ("Oct", "Nov") for tick in ticks)
+
+
+def test_nothing_delivered_is_no_data_and_has_no_legend() -> None:
+    waiting = messages(status="pending", sender="61491570006")
+    ax = plots.reply_rate(analysis.reply_rate(waiting, replies("Yes"), by="campaign", now=NOW))
+    assert ax.get_legend() is None
+    assert "no data" in words(ax)
+    alone = plots.delivery_trend(analysis.delivery_trend(many_of({"A": 100}, days=1), now=NOW))
+    assert legend(alone) == ["not judged"]  # the centre of one day is a point without a mark
+
+
+def many_of(senders: dict[str, int], days: int = 6) -> pd.DataFrame:
+    """So many messages of each sender, four of five delivered, each to a number of its own."""
+    sender = np.repeat(list(senders), list(senders.values()))
+    place = np.arange(len(sender))
+    return pd.DataFrame(
+        {
+            "id": place,
+            "message_id": place % 50,
+            "msisdn": ("61491" + pd.Series(place).astype(str).str.zfill(6)).astype("str"),
+            "sender": pd.Series(sender, dtype="str"),
+            "sent_at": pd.Timestamp("2026-11-09T09:00", tz="UTC") + pd.to_timedelta(place % days, unit="D"),
+            "status": pd.Series(np.where(place % 5 > 0, "delivered", "soft-bounce"), dtype="str"),
+        }
+    )

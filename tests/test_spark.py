@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,18 @@ Case = Callable[[Read], pd.DataFrame]
 TAKE_NO_TABLES = {"alarms", "explain", "time_quantiles", "to_spark"}  # they take what a helper gave
 SPARK_TYPES = {str: "string", int: "bigint", float: "double"}
 PERIODS = ["hour", "hour_of_day", "day", "weekday", "week", "month"]
+CALENDAR = ["quarter", "year", "week_from_sunday", "quarter_from_february", "year_from_july"]
+
+
+def trend_by(t: Read, *, by: str) -> pd.DataFrame:
+    """The trend by a period that may begin on any weekday or in any month."""
+    return delivery_trend(t("dlrs"), by=by, tz=SYDNEY)
+
+
+def growth_by(t: Read, *, by: str) -> pd.DataFrame:
+    """The growth of lists by such a period, with those who opted out."""
+    return list_growth(t("list_members"), optouts(replies=t("replies"), dlrs=t("dlrs")), by=by, tz=SYDNEY)
+
 
 CASES: dict[str, list[Case]] = {
     "attribute_replies": [
@@ -87,6 +99,7 @@ CASES: dict[str, list[Case]] = {
     "delivery_trend": [
         lambda t: delivery_trend(t("messages"), tz="America/New_York"),
         lambda t: delivery_trend(t("dlrs"), by="month", count="hard_bounced"),
+        *(partial(trend_by, by=by) for by in CALENDAR),
     ],
     "hard_bounced": [
         lambda t: hard_bounced(t("dlrs"), t("replies")),
@@ -101,7 +114,10 @@ CASES: dict[str, list[Case]] = {
             soft_days=1,
         ),
     ],
-    "list_growth": [lambda t: list_growth(t("list_members"), by="week", tz=SYDNEY)],
+    "list_growth": [
+        lambda t: list_growth(t("list_members"), by="week", tz=SYDNEY),
+        *(partial(growth_by, by=by) for by in CALENDAR),
+    ],
     "list_health": [
         lambda t: list_health(t("list_members")),
         lambda t: list_health(t("list_members"), t("receipts"), t("replies"), stale_days=20),
@@ -141,14 +157,17 @@ CASES: dict[str, list[Case]] = {
     "threads": [lambda t: threads(t("messages"), t("replies"), gap="24h")],
     "time_to_deliver": [
         lambda t: time_to_deliver(t("receipts")),
+        lambda t: time_to_deliver(t("receipts"), by="country", tz=SYDNEY, mature_only=True),
         lambda t: time_to_deliver(t("receipts"), status_history=t("history"), by=["month", "country"]),
     ],
     "time_to_reply": [
         lambda t: time_to_reply(t("messages"), t("replies")),
+        lambda t: time_to_reply(t("messages"), t("replies"), mature_only=True),
         lambda t: time_to_reply(t("messages"), t("replies"), by=["sender", "month"], tz=SYDNEY),
     ],
     "time_to_settle": [
         lambda t: time_to_settle(t("dlrs"), t("status_history")),
+        lambda t: time_to_settle(t("dlrs"), t("status_history"), mature_only=True),
         lambda t: time_to_settle(t("dlrs"), t("status_history"), by=["month", "country"], tz=SYDNEY),
     ],
 }

@@ -109,12 +109,6 @@ def test_helpers_that_take_both_take_messages_before_replies() -> None:
             assert order[:2] == ["messages", "replies"], name
 
 
-@pytest.mark.parametrize("name", sorted(RESULTS))
-def test_whatever_tells_a_pending_share_can_leave_young_messages_out(name: str) -> None:
-    takes = {"now", "mature_only"} <= inspect.signature(getattr(analysis, name)).parameters.keys()
-    assert takes or "pending_share" not in RESULTS[name]().columns or name == "alarms"
-
-
 def test_costs_can_leave_out_campaigns_that_still_wait() -> None:
     spent = analysis.costs(campaigns(), now="2026-11-10", mature_only=True)
     assert spent["campaigns"].tolist() == [1]

@@ -4,7 +4,8 @@ Each helper takes a pandas DataFrame, a lazy scan of the store or a Spark DataFr
 `to_spark` gives that back to Spark. Owns every question asked of the tables; imports of smsdata only
 `schema`, `shown`, `times` and `errors`, and touches no network. One file per question, read in this order::
 
-    delivery  delivery_times  thresholds    what arrived, how fast, and what is alarming
+    delivery  delivery_times  polled_times  what arrived, and how fast
+    thresholds                              what is alarming
     bounces  bounce_evidence                which numbers are dead, and what stands against a contact
     replies  reply_rates  conversations     which message a reply answers, what it says, how many reply
     opt_outs  breaches                      who opted out, and what was sent to them afterwards
@@ -21,10 +22,11 @@ from smsdata.analysis.conversations import threads
 from smsdata.analysis.core.engine import to_spark
 from smsdata.analysis.core.provenance import explain
 from smsdata.analysis.delivery import compare_rates, delivery_rate, delivery_trend
-from smsdata.analysis.delivery_times import time_quantiles, time_to_deliver, time_to_settle
+from smsdata.analysis.delivery_times import time_quantiles, time_to_deliver
 from smsdata.analysis.lists import list_growth, list_health, list_overlap
 from smsdata.analysis.opt_outs import optout_rate, optouts
 from smsdata.analysis.phone_numbers import number_details
+from smsdata.analysis.polled_times import time_to_settle
 from smsdata.analysis.replies import attribute_replies, classify_replies, reply_windows
 from smsdata.analysis.reply_rates import reply_rate, time_to_reply
 from smsdata.analysis.spending import avoidable_parts, costs, segments, spent_on_dead

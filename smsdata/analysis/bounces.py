@@ -93,6 +93,8 @@ def hard_bounced(
     hard bounce. Only a receipt that says ``hard-bounce`` is evidence; ``bounced``, of unknown kind, is none
     unless the counters of its campaign decide it (see `bounce_kinds`).
 
+    There is no ``mature_only``: a hard bounce is final, however fresh its message.
+
     Parameters
     ----------
     dlrs : DataFrame, Scan or Spark DataFrame
@@ -200,6 +202,8 @@ def hard_bounced(
 def bounce_history(dlrs: Source, numbers: Sequence[str | float] | str | None = None) -> pd.DataFrame:
     """Tell the story of each number that ever bounced: its streaks of equal outcomes, in order of time.
 
+    There is no ``mature_only``: pending messages are left out as it is, and other outcomes are final.
+
     Parameters
     ----------
     dlrs : DataFrame, Scan or Spark DataFrame
@@ -263,6 +267,8 @@ def bounce_history(dlrs: Source, numbers: Sequence[str | float] | str | None = N
 @each_account
 def bounce_kinds(dlrs: Source, campaigns: Source) -> pd.DataFrame:
     """Tell what ``bounced``, a bounce of unknown kind, means where a campaign's counters decide it.
+
+    There is no ``mature_only``: bounces are final, and while messages pend counters only decide less.
 
     Parameters
     ----------

@@ -60,6 +60,8 @@ def sent_after_optout(
 ) -> pd.DataFrame:
     """List the messages sent to numbers that had opted out, and whether the deadline to stop had passed.
 
+    There is no ``mature_only``: sending is the breach, whatever became of the message.
+
     Parameters
     ----------
     messages : DataFrame, Scan or Spark DataFrame

@@ -56,6 +56,8 @@ _THREADED = """
 def threads(messages: Source, replies: Source, *, gap: str | timedelta = "72h") -> pd.DataFrame:
     """Lay out the conversations: messages and replies between two numbers, in order of time.
 
+    There is no ``mature_only``: a thread is what was said, whatever became of its last message.
+
     Parameters
     ----------
     messages, replies : DataFrame, Scan or Spark DataFrame

@@ -1,29 +1,34 @@
-"""Delivery times: within what time messages arrive or bounce, with receipts or without.
+"""Delivery times: within what time messages arrive, as receipts tell.
 
-Owns the curves, and the intervals that polling leaves where no receipt tells when an outcome came. Imports of
-smsdata only errors and analysis.core.
+Owns the curves of delivery and their quantiles. Imports of smsdata only errors and analysis.core.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from smsdata.analysis.core.clusters import RATE_COLUMNS, interval_words, running_clusters
 from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.dialect import quoted
 from smsdata.analysis.core.engine import MATURE, MICROS, Source, Tables, open_tables
 from smsdata.analysis.core.grouping import By, Keys, group_keys
 from smsdata.analysis.core.provenance import derived, explained, scope
-from smsdata.analysis.core.statistics import Floats, aalen_johansen, log_log, turnbull
+from smsdata.analysis.core.statistics import (
+    Clusters,
+    Floats,
+    aalen_johansen,
+    effect_of_design,
+    log_log,
+)
 from smsdata.errors import UsageError
 
-_OUTCOMES = ("delivered", "soft-bounce", "hard-bounce", "bounced")
 _BOUNCES = "('soft-bounce', 'hard-bounce', 'bounced')"
 _RECEIPT_CURVE = {
     "seconds": "int64",
@@ -36,20 +41,18 @@ _RECEIPT_CURVE = {
     "high": "float64",
     "impossible": "int64",
     "followed": "int64",
+    "n": "int64",
+    **RATE_COLUMNS,
 }
-_POLLED_CURVE = {
-    "outcome": "str",
-    "seconds": "int64",
-    "seconds_high": "int64",
+_QUANTILES = {
     "share": "float64",
-    "incidence": "float64",
-    "messages": "int64",
+    **dict.fromkeys(["seconds", "seconds_high", "low", "high"], "Int64"),
+    "n": "int64",
+    **RATE_COLUMNS,
 }
+_OF_A_CURVE = {"seconds", "seconds_high", "incidence", "low", "high", "n", *RATE_COLUMNS}
 _MOST_EARLY = 0.01
 """Above this share of receipts before the sending a clock is off: no receipt of the group is believed."""
-
-_LEAST = 1e-6
-"""Shares below it are what is left of the search, not data."""
 
 
 def time_to_deliver(
@@ -89,12 +92,17 @@ def time_to_deliver(
         - ``at_risk`` (float64): messages neither delivered, bounced nor out of sight just before;
         - ``delivered``, ``bounced`` (int64): what happened then, where its time is known;
         - ``incidence`` (float64, 0 to 1): share of all messages delivered up to then;
-        - ``low``, ``high`` (float64): its interval, the wider the fewer deliveries have a time; NaN at 0
-          and 1;
+        - ``low``, ``high`` (float64): its interval, which holds the share one would see had other people of
+          the same kind been written to, and by sender, country and the like on other days; the wider the
+          fewer deliveries have a time; NaN at 0 and 1;
         - ``impossible`` (int64): deliveries of the group whose receipt lies more than 60 s before the
           sending, which no cutting to the minute explains; they are taken as deliveries without a time;
         - ``followed`` (int64): seconds for which the message of the group was followed that was followed
-          longest; what comes after nobody has seen.
+          longest; what comes after nobody has seen;
+        - ``n`` (int64): messages of the group; ``numbers`` (Int64): distinct phone numbers of those that are
+          in the curve; ``design_effect`` (float64): how many of them tell as much as one independent message
+          of the share delivered by then; ``interval`` (str): "Aalen-Johansen", and what it is clustered by,
+          in the words of `delivery_rate`. NaN and missing where there is no interval.
 
         No rows for a group without a single known time, or with more than 1% of its receipts impossible: then
         a clock or a time zone is wrong, and the other receipts are too.
@@ -113,7 +121,8 @@ def time_to_deliver(
     ----------
     Aalen & Johansen 1978. Counting bounces as censored (Kaplan-Meier) would overstate delivery. Variance of
     Greenwood's type; what deliveries without a time add to it, that of a share seen in a sample of them, is
-    our own choice.
+    our own choice. Numbers and days that repeat: times the design effect of the share delivered by then
+    (Kish 1965; Rao & Scott 1992), see `docs/intervals.md`.
 
     Examples
     --------
@@ -138,7 +147,7 @@ def time_to_deliver(
         times = keys.finish(
             tables.query(_times_sql(tables, keys, mature_only), present=present, oldest=oldest)
         )
-        frame = _receipt_curves(times, keys.names, level)
+        frame = _receipt_curves(times, keys.names, level, _shared_by(tables, keys))
         _warn_of_clocks(times, keys.names)
         return explained(
             frame,
@@ -147,12 +156,14 @@ def time_to_deliver(
             numerator="messages delivered within the time",
             denominator="all messages, also those pending or bounced",
             **scope(times, n="total"),
-            notes=_time_notes(times),
+            notes=(f"interval: log(-log), clustered, {level:.0%}; see design_effect", *_time_notes(times)),
         )
 
 
 def time_quantiles(curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.9, 0.95)) -> pd.DataFrame:
     """Tell within what time a share of all messages is delivered; some shares are never reached.
+
+    There is no ``mature_only``: `time_to_deliver` has it.
 
     Parameters
     ----------
@@ -164,8 +175,16 @@ def time_quantiles(curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.9, 0.9
     Returns
     -------
     DataFrame
-        One row per group and share: the groups; ``share`` (float64); ``seconds``, ``seconds_high`` (Int64):
-        the earliest and latest time by which that share was delivered; NA where so many never were.
+        One row per group and share:
+
+        - the groups; ``share`` (float64);
+        - ``seconds``, ``seconds_high`` (Int64): the earliest and latest time by which that share was
+          delivered; NA where so many never were;
+        - ``low``, ``high`` (Int64): the interval of that time, in seconds: where the upper and the lower end
+          of the curve's own interval first reach the share; NA where they never do, as ``high`` where the
+          time is not bounded from above. It allows for numbers and days that repeat, as the curve does;
+        - ``n`` (int64), ``numbers`` (Int64), ``design_effect`` (float64), ``interval`` (str): of the curve
+          where it reaches the share, see `time_to_deliver`; where it never does, of its last point.
 
     Raises
     ------
@@ -175,26 +194,43 @@ def time_quantiles(curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.9, 0.9
     References
     ----------
     The curve is that of Aalen & Johansen 1978, see `time_to_deliver`; a quantile is where it first
-    reaches the share.
+    reaches the share. Interval: Brookmeyer & Crowley 1982, "A Confidence Interval for the Median Survival
+    Time", Biometrics 38(1), on the log(-log) scale, with clustered variances as in Woodruff 1952.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> curve = pd.DataFrame({"seconds": [5, 90], "seconds_high": [5, 150], "incidence": [0.25, 0.5]})
-    >>> time_quantiles(curve, [0.5, 0.9])
-       share  seconds  seconds_high
-    0    0.5       90           150
-    1    0.9     <NA>          <NA>
+    >>> sent = pd.Timestamp("2026-11-01", tz="UTC")
+    >>> dlrs = pd.DataFrame({
+    ...     "message_id": 1, "msisdn": ["61491570156", "61491570157", "61491570158", "61491570159"],
+    ...     "sent_at": sent, "status": ["delivered", "delivered", "hard-bounce", "pending"],
+    ...     "delivered_at": [sent + pd.Timedelta(5, "s"), sent + pd.Timedelta(90, "s"), None, None],
+    ... })
+    >>> time_quantiles(time_to_deliver(dlrs, now="2026-11-22"), [0.5, 0.9])[["share", "seconds", "low"]]
+       share  seconds   low
+    0    0.5       90     5
+    1    0.9     <NA>  <NA>
     """
-    if not {"seconds", "seconds_high", "incidence"} <= set(curve.columns):
+    if not set(curve.columns) >= _OF_A_CURVE:
         raise UsageError("time_quantiles: give the frame that time_to_deliver returned.")
     names = list(curve.columns[: list(curve.columns).index("seconds")])
-    groups = list(curve.groupby(names, dropna=False)) if names else [((), curve)]
-    rows = [(*key, share, *_reached(group, share)) for key, group in groups for share in shares]
-    frame = pd.DataFrame(rows, columns=[*names, "share", "seconds", "seconds_high"])
-    times = {"share": "float64", "seconds": "Int64", "seconds_high": "Int64"}
+    rows = curve.reset_index(drop=True)
+    parts = _rows_of_curves(rows, names)
+    places = [_reached(rows, part, share) for part in parts for share in shares]
+    here, early, late, told = (rows.reindex(at) for at in np.reshape(places, (-1, 4)).T)
+    frame = pd.concat(
+        [one.reset_index(drop=True) for one in (told[names], told[["n", *RATE_COLUMNS]])], axis=1
+    )
+    frame = frame.assign(
+        share=np.tile(np.asarray(shares, dtype="float64"), len(parts)),
+        seconds=here["seconds"].array,
+        seconds_high=here["seconds_high"].array,
+        low=early["seconds"].array,
+        high=late["seconds_high"].array,
+        n=frame["n"].fillna(0),
+    )[[*names, *_QUANTILES]]
     return derived(
-        frame.astype({**{name: curve[name].dtype for name in names}, **times}),
+        frame.astype({**{name: curve[name].dtype for name in names}, **_QUANTILES}),
         curve,
         helper="time_quantiles",
         formula="the first time at which the curve reaches the share",
@@ -203,118 +239,37 @@ def time_quantiles(curve: pd.DataFrame, shares: Sequence[float] = (0.5, 0.9, 0.9
     )
 
 
-def time_to_settle(
-    dlrs: Source,
-    status_history: Source,
-    *,
-    list_members: Source | None = None,
-    by: By = None,
-    tz: str = "UTC",
-) -> pd.DataFrame:
-    """Tell within what time messages are delivered or bounce, where only polling shows it.
-
-    No report tells when a message arrived; a row of ``status_history`` tells when its status was first seen.
-    So its outcome came after the last time it was seen otherwise, and at or before the first time it was seen
-    as it is. Where receipts have times, `time_to_deliver` knows more.
-
-    Parameters
-    ----------
-    dlrs : DataFrame, Scan or Spark DataFrame
-        ``message_id``, ``msisdn``, ``status``, ``sent_at``, ``synced_at``: when the row was last read.
-    status_history : DataFrame, Scan or Spark DataFrame
-        ``message_id``, ``msisdn``, ``status``, ``observed_at``. A status is there when it was first seen, not
-        each time: of a message that stayed pending through many runs the first of them counts, which widens
-        the interval and does not bias it.
-    list_members : DataFrame, Scan, Spark DataFrame or None
-        As for `delivery_rate`.
-    by : str, sequence of str or None
-        Groups: column names, or "hour", "day", "week", "month", "hour_of_day", "weekday", "country",
-        "campaign", "list". None is one group of all.
-    tz : str
-        IANA time zone in which hours, days, weeks and months begin.
-
-    Returns
-    -------
-    DataFrame
-        One row per group, outcome and interval in which the data place any of it, in that order:
-
-        - the groups, named as asked;
-        - ``outcome`` (str): "delivered", "soft-bounce", "hard-bounce" or "bounced" (kind unknown);
-        - ``seconds``, ``seconds_high`` (int64): after the first and at or before the second, counted from
-          sending; where within is not known;
-        - ``share`` (float64, 0 to 1): of all messages of the group, those with that outcome in it;
-        - ``incidence`` (float64, 0 to 1): those with that outcome by ``seconds_high``. At times inside an
-          interval the curve is only known to lie between two rows;
-        - ``messages`` (int64): of the group, pending and unknown ones too.
-
-        No rows for a group without any outcome.
-
-    Raises
-    ------
-    UsageError
-        If a column is missing, an instant is naive, a grouping or time zone is unknown, or rows repeat a key.
-
-    References
-    ----------
-    Turnbull 1976; for competing outcomes Hudgens, Satten & Longini 2001, Biometrics 57.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> sent, run = pd.Timestamp("2026-11-01", tz="UTC"), pd.Timedelta(1, "h")
-    >>> dlrs = pd.DataFrame({
-    ...     "message_id": 1, "msisdn": ["61491570156", "61491570157", "61491570158", "61491570159"],
-    ...     "status": ["delivered", "delivered", "hard-bounce", "pending"], "sent_at": sent,
-    ...     "synced_at": sent + 2 * run,
-    ... })
-    >>> pending = dlrs.assign(status="pending", observed_at=sent + run).iloc[1:]
-    >>> final = dlrs.assign(observed_at=[sent + run, *[sent + 2 * run] * 3]).iloc[:3]
-    >>> time_to_settle(dlrs, pd.concat([pending, final]))[["outcome", "seconds", "seconds_high", "incidence"]]
-           outcome  seconds  seconds_high  incidence
-    0    delivered        0          3600       0.25
-    1    delivered     3600          7200       0.50
-    2  hard-bounce     3600          7200       0.25
-    """
-    given = {"status_history": status_history, "list_members": list_members}
-    with open_tables("time_to_settle", dlrs=dlrs, **given) as tables:
-        tables.require("dlrs", "message_id", "msisdn", "status", "sent_at", "synced_at")
-        tables.require_keys("dlrs", ("message_id", "msisdn"))
-        tables.require("status_history", "message_id", "msisdn", "status", "observed_at")
-        tables.warn_unmatched("dlrs", "status_history", ("message_id", "message_id"))
-        keys = group_keys(tables, "dlrs", by, tz=tz)
-        counts = keys.finish(tables.query(_intervals_sql(tables, keys)))
-        groups = counts.groupby(keys.names, dropna=False) if keys.names else [((), counts)]
-        curves = [_polled_curve(group, keys.names) for _, group in groups] or [
-            _polled_curve(counts, keys.names)
-        ]
-        frame = pd.concat([curve for curve, _ in curves], ignore_index=True)
-        gap = max(gap for _, gap in curves)
-        return explained(
-            frame,
-            tables,
-            formula="Turnbull's estimate from (last seen otherwise, first seen so]; outcomes compete",
-            numerator="messages with the outcome by then",
-            denominator="all messages, also those pending",
-            **scope(counts, n="total"),
-            notes=(f"the log-likelihood per message is within {max(gap, 1e-8):.0e} of the greatest",),
-        )
-
-
 def _time_keys(tables: Tables, by: By, tz: str) -> Keys:
     tables.require("dlrs", "message_id", "msisdn", "status", "sent_at", "delivered_at")
     tables.require_keys("dlrs", ("message_id", "msisdn"))
     if "status_history" in tables:
         tables.require("status_history", "message_id", "msisdn", "status", "observed_at")
-    return group_keys(tables, "dlrs", by, tz=tz)
+    return group_keys(tables, "dlrs", by, tz=tz, days=True)
+
+
+def _shared_by(tables: Tables, keys: Keys) -> dict[str, str]:
+    """Name what messages of a group may share, and its SQL; a send has each number once."""
+    if {"campaign", "message_id"} & set(keys.names) and not tables.has("dlrs", "copies"):
+        return {}
+    return {"number": '"msisdn"'} | ({"day": keys.day} if keys.day else {})
 
 
 def _times_sql(tables: Tables, keys: Keys, mature_only: bool) -> str:
     """Reduce to how many were delivered, bounced or last seen open at each second after sending."""
     seen = '"seen"' if "status_history" in tables else "CAST(NULL AS BIGINT)"
     names = "".join(f"{quoted(name)}, " for name in keys.names)
+    shared = _shared_by(tables, keys)
+    columns = "".join(f'{sql} AS "cluster_{kind}", ' for kind, sql in shared.items())
+    windows, sums = running_clusters(
+        {kind: f'"cluster_{kind}"' for kind in shared},
+        keys.names,
+        hit="\"kind\" = 'delivered'",
+        weight='"known"',
+        at='"seconds"',
+    )
     return f"""
         WITH timed AS (
-            SELECT {keys.select}
+            SELECT {keys.select} {columns}
                 CASE WHEN "status" = 'delivered'
                         AND unix_micros("delivered_at") < unix_micros("sent_at") - {60 * MICROS} THEN 'early'
                     WHEN "status" = 'delivered' AND "delivered_at" IS NOT NULL THEN 'delivered'
@@ -329,17 +284,21 @@ def _times_sql(tables: Tables, keys: Keys, mature_only: bool) -> str:
                 {tables.copies("dlrs")} AS "weight"
             FROM {keys.source} AS d {_first_bounces(tables)}
             {'WHERE unix_micros("sent_at") <= :oldest' if mature_only else ""}
-        )
-        SELECT {names} "kind",
-            CASE WHEN "until" > "sent" THEN CAST(floor(("until" - "sent") / {MICROS}) AS BIGINT) ELSE 0 END
-                AS "seconds",
+        ),
+        placed AS (
+            SELECT *, CASE WHEN "kind" IN ('untimed', 'early') THEN 0 ELSE "weight" END AS "known",
+                CASE WHEN "until" > "sent" THEN CAST(floor(("until" - "sent") / {MICROS}) AS BIGINT)
+                    ELSE 0 END AS "seconds"
+            FROM timed
+        ),
+        beside AS (SELECT * {windows} FROM placed)
+        SELECT {names} "kind", "seconds",
             max(CASE WHEN "kind" = 'delivered' AND "until" % {60 * MICROS} = 0 THEN 60 ELSE 0 END) AS "slack",
             CAST(sum("weight") AS BIGINT) AS "total",
             CAST(coalesce(sum("weight") FILTER (WHERE "status" = 'pending'), 0) AS BIGINT) AS "pending",
-            min("sent") AS "first", max("sent") AS "last"
-        FROM timed
-        GROUP BY {names} "kind",
-            CASE WHEN "until" > "sent" THEN CAST(floor(("until" - "sent") / {MICROS}) AS BIGINT) ELSE 0 END
+            min("sent") AS "first", max("sent") AS "last" {sums}
+        FROM beside
+        GROUP BY {names} "kind", "seconds"
     """
 
 
@@ -355,7 +314,9 @@ def _first_bounces(tables: Tables) -> str:
     """
 
 
-def _receipt_curves(times: pd.DataFrame, names: list[str], level: float) -> pd.DataFrame:
+def _receipt_curves(
+    times: pd.DataFrame, names: list[str], level: float, shared: Iterable[str]
+) -> pd.DataFrame:
     """Estimate the curve of each group from its counts by kind and second; all groups in the same arrays."""
     group = times.groupby(names, dropna=False).ngroup() if names else pd.Series(0, index=times.index)
     codes, totals = group.to_numpy("int64"), times["total"].to_numpy("float64", na_value=0.0)
@@ -377,14 +338,59 @@ def _receipt_curves(times: pd.DataFrame, names: list[str], level: float) -> pd.D
     np.maximum.at(slack, place, times["slack"].to_numpy("int64")[used])
     curve = pd.DataFrame({"group": cells[:, 0], "seconds": cells[:, 1], **counted})
     curve = curve.assign(seconds_high=curve["seconds"] + slack, **_estimates(curve, timed, untimed))
-    low, high = log_log(curve["incidence"].to_numpy(), curve["variance"].to_numpy(), level=level)
+    sums = _running_sums(times, shared, codes, used, place)
+    curve = curve.assign(**_curve_intervals(curve, sums, level), n=np.bincount(codes, totals)[curve["group"]])
     followed = curve.groupby("group")["seconds_high"].transform("max")
-    curve = curve.assign(low=low, high=high, impossible=early[curve["group"]], followed=followed)[
+    curve = curve.assign(impossible=early[curve["group"]], followed=followed)[
         curve["delivered"] + curve["bounced"] > 0
     ]
     first = pd.Series(np.arange(len(times))).groupby(codes).first().to_numpy()
     labels = times.iloc[first[curve["group"]]][names].reset_index(drop=True)
     return pd.concat([labels, typed(curve, _RECEIPT_CURVE)], axis=1)
+
+
+def _running_sums(
+    times: pd.DataFrame, shared: Iterable[str], codes: Any, used: Any, place: Any
+) -> dict[str, dict[str, Floats]]:
+    """Give for each kind of cluster what the whole group has, and what each moment of the curve adds."""
+    kinds = list(shared)
+    found = {}
+    for kind in [*kinds, "both"] if len(kinds) > 1 else kinds:
+        columns = {name: times[f"{name}_{kind}"].to_numpy("float64") for name in ("m", "nn", "yn", "yy")}
+        most = np.zeros(int(codes.max(initial=-1)) + 1)
+        np.maximum.at(most, codes, times[f"most_{kind}"].to_numpy("float64"))
+        whole = {name: _summed(codes, columns[name], len(most)) for name in ("m", "nn")}
+        moments = {name: _summed(place, columns[name][used], 0) for name in ("yn", "yy")}
+        found[kind] = {"most": most, **whole, **moments}
+    return found
+
+
+def _summed(places: Any, values: Any, count: int) -> Floats:
+    return np.asarray(np.bincount(places, values, count), dtype="float64")
+
+
+def _curve_intervals(curve: pd.DataFrame, sums: dict[str, dict[str, Floats]], level: float) -> dict[str, Any]:
+    """Give the interval of each point, with the design effect of the share delivered by then."""
+    group, by_group = curve["group"].to_numpy("int64"), curve.groupby("group")
+    hits = by_group["delivered"].cumsum().to_numpy("float64")
+    everyone = curve["delivered"] + curve["bounced"] + curve["kept"] + curve["open"]
+    trials = everyone.groupby(curve["group"]).transform("sum").to_numpy("float64")
+    clusters = {"number": Clusters.of_one_each(hits, trials)} if not sums else {}
+    for kind, found in sums.items():
+        added = (pd.Series(found[name]).groupby(group).cumsum().to_numpy() for name in ("yn", "yy"))
+        clusters[kind] = Clusters(*(found[name][group] for name in ("m", "most", "nn")), *added)
+    effect, freedom = effect_of_design(hits, trials, clusters)
+    variance = curve["variance"].to_numpy() * effect
+    low, high = log_log(curve["incidence"].to_numpy(), variance, level=level, freedom=freedom)
+    known = ~np.isnan(low)
+    words = interval_words("Aalen-Johansen", np.where(known, trials, 0), clusters, flat=~known)
+    return {
+        "low": low,
+        "high": high,
+        "numbers": pd.Series(clusters["number"].m, dtype="Int64").array,
+        "design_effect": np.where(known, effect, np.nan),
+        "interval": words.array,
+    }
 
 
 def _warn_of_clocks(times: pd.DataFrame, names: list[str]) -> None:
@@ -427,9 +433,23 @@ def _unseen_variance(incidence: Floats, timed: float, untimed: float) -> Floats:
     return spread
 
 
-def _reached(curve: pd.DataFrame, share: float) -> tuple[Any, Any]:
-    there = curve[curve["incidence"] >= share - 1e-12]
-    return (pd.NA, pd.NA) if there.empty else (there["seconds"].iloc[0], there["seconds_high"].iloc[0])
+def _rows_of_curves(rows: pd.DataFrame, names: list[str]) -> list[Any]:
+    """Give the places of the rows of each group."""
+    if not names:
+        return [np.arange(len(rows))]
+    codes = rows.groupby(names, dropna=False).ngroup().to_numpy()
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1) if len(rows) else []
+
+
+def _reached(rows: pd.DataFrame, part: Any, share: float) -> list[int]:
+    """Give where a curve and the ends of its interval first reach a share (-1: never), and what to tell."""
+    found = []
+    for column in ("incidence", "high", "low"):
+        there = part[rows[column].to_numpy()[part] >= share - 1e-12]
+        found.append(int(there[0]) if len(there) else -1)
+    last = int(part[-1]) if len(part) else -1
+    return [*found, found[0] if found[0] >= 0 else last]
 
 
 def _time_notes(times: pd.DataFrame) -> tuple[str, ...]:
@@ -440,64 +460,3 @@ def _time_notes(times: pd.DataFrame) -> tuple[str, ...]:
         "kept": "bounced at an unknown time: {:,}, kept at risk until now",
     }
     return tuple(text.format(totals[kind]) for kind, text in notes.items() if kind in totals)
-
-
-def _intervals_sql(tables: Tables, keys: Keys) -> str:
-    """Reduce to how many messages have each outcome in each interval; no upper end where there is none."""
-    names = "".join(f"{quoted(name)}, " for name in keys.names)
-    final = " OR ".join(f"\"status\" = '{word}'" for word in _OUTCOMES)
-    # An outcome that the history lacks was seen when its row was read.
-    return f"""
-        WITH looks AS (
-            SELECT h."message_id", h."msisdn", h."status" = x."status" AS "same",
-                unix_micros(h."observed_at") AS "at",
-                min(CASE WHEN h."status" = x."status" THEN unix_micros(h."observed_at") END)
-                    OVER (PARTITION BY h."message_id", h."msisdn") AS "seen"
-            FROM @status_history AS h JOIN @dlrs AS x
-                ON h."message_id" = x."message_id" AND h."msisdn" = x."msisdn"
-        ),
-        ends AS (
-            SELECT "message_id" AS "of_message", "msisdn" AS "of_number", max("seen") AS "seen",
-                max(CASE WHEN NOT "same" AND ("seen" IS NULL OR "at" < "seen") THEN "at" END) AS "before"
-            FROM looks GROUP BY 1, 2
-        ),
-        timed AS (
-            SELECT {keys.select} "status", {final} AS "final", unix_micros("sent_at") AS "sent",
-                CASE WHEN {final} THEN coalesce("before", 0) ELSE unix_micros("synced_at") END AS "low",
-                CASE WHEN {final} THEN coalesce("seen", unix_micros("synced_at")) END AS "high",
-                {tables.copies("dlrs")} AS "weight"
-            FROM {keys.source} AS d
-            LEFT JOIN ends ON "message_id" = "of_message" AND "msisdn" = "of_number"
-        ),
-        counted AS (
-            SELECT {names} CASE WHEN "final" THEN "status" END AS "outcome",
-                greatest(CAST(floor(("low" - "sent") / {MICROS}) AS BIGINT), 0) AS "low",
-                CAST(ceil(("high" - "sent") / {MICROS}) AS BIGINT) AS "high",
-                "weight", "sent", "status" = 'pending' AS "waits"
-            FROM timed
-        )
-        SELECT {names} "outcome", "low", "high", CAST(sum("weight") AS BIGINT) AS "total",
-            CAST(coalesce(sum("weight") FILTER (WHERE "waits"), 0) AS BIGINT) AS "pending",
-            min("sent") AS "first", max("sent") AS "last"
-        FROM counted GROUP BY {names} "outcome", "low", "high"
-    """
-
-
-def _polled_curve(counts: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, float]:
-    """Estimate one group's curves, and tell how near the search for them came.
-
-    The rows come in one order, so that every engine gives the same digits.
-    """
-    counts = counts.sort_values(["low", "high", "outcome"])
-    cause = counts["outcome"].map({word: n for n, word in enumerate(_OUTCOMES)}).fillna(0)
-    low = counts["low"].to_numpy("float64")
-    high = counts["high"].to_numpy("float64", na_value=np.inf)
-    high = np.where(np.isinf(high), high, np.maximum(high, low + 1))
-    masses = turnbull(low, high, cause, counts["total"])
-    rows = pd.DataFrame({"cause": masses.cause, "seconds": masses.low, "seconds_high": masses.high})
-    rows = rows.assign(share=masses.mass, messages=counts["total"].sum())
-    rows["incidence"] = rows.groupby("cause")["share"].cumsum()
-    rows["outcome"] = [_OUTCOMES[n] for n in masses.cause]
-    rows = rows[rows["share"] > _LEAST]
-    groups = counts.iloc[[0] * len(rows)][names].reset_index(drop=True)
-    return pd.concat([groups, typed(rows, cast(Any, _POLLED_CURVE))], axis=1), masses.gap

@@ -13,16 +13,19 @@ import pandas as pd
 
 from smsdata.analysis.bounces import arrived_sql, hard_bounced
 from smsdata.analysis.core.apart import each_account
+from smsdata.analysis.core.clusters import RATE_COLUMNS, rate_intervals
 from smsdata.analysis.core.column_types import instants, typed
-from smsdata.analysis.core.engine import DAY_MICROS, Source, Tables, open_tables
+from smsdata.analysis.core.engine import DAY_MICROS, MATURE, Source, Tables, open_tables
 from smsdata.analysis.core.grouping import LENGTHS, group_keys, length_of, one_of, partial_periods
 from smsdata.analysis.core.provenance import TimeSpan, explained
-from smsdata.analysis.core.statistics import rate, wilson
+from smsdata.analysis.core.statistics import Clusters, rate
 
 _HEALTH = {
     **dict.fromkeys(["list_id", "members", "active", "inactive", "opted_out", "other", "gone"], "int64"),
     **dict.fromkeys(["messaged", "delivered", "never_messaged", "stale", "dead"], "Int64"),
     **dict.fromkeys(["active_share", "dead_share", "low", "high"], "float64"),
+    "n": "Int64",
+    **RATE_COLUMNS,
 }
 _OVERLAP = {
     **dict.fromkeys(["list_a", "list_b", "members_a", "members_b", "common"], "int64"),
@@ -38,6 +41,7 @@ def list_health(
     replies: Source | None = None,
     *,
     now: datetime | str | None = None,
+    mature_only: bool = False,
     stale_days: int = 180,
 ) -> pd.DataFrame:
     """Tell how many contacts of each list can be reached.
@@ -52,6 +56,9 @@ def list_health(
         As for `hard_bounced`.
     now : aware datetime, ISO text (UTC where it names no zone) or None
         The present, for ``stale``; default: the latest ``synced_at`` of the members, else the clock.
+    mature_only : bool
+        Take for messaged, and so for delivered or dead, only contacts whose first message was sent more than
+        73 hours ago: of the others a bounce may still come.
     stale_days : int
         A contact is stale if its first message is older than that and none arrived since.
 
@@ -65,8 +72,12 @@ def list_health(
         - of the active, NA without dlrs (Int64): ``messaged``; ``delivered``: at least once;
           ``never_messaged``; ``stale``; ``dead``: with a hard bounce that nothing clears (tiers "remove" and
           "exclude" of `hard_bounced`, those held back left out);
-        - ``active_share`` (float64): active / members; ``dead_share``: dead / messaged, with its 95% Wilson
-          interval ``low``, ``high`` (float64); NaN where there is nothing to divide by.
+        - ``active_share`` (float64): active / members, of all contacts there are and so without an interval;
+          ``dead_share``: dead / messaged, with its 95% interval ``low``, ``high`` (float64), which holds the
+          share one would see among other contacts of the same kind; NaN where there is nothing to divide by;
+        - ``n``, ``numbers`` (Int64): messaged, what dead_share divides by, each a number of its own;
+          ``design_effect`` (float64): 1, since a contact is on a list once; ``interval`` (str): "Wilson";
+          missing where nothing was messaged.
 
     Raises
     ------
@@ -101,17 +112,18 @@ def list_health(
             bounced = hard_bounced(dlrs, replies)
             sure = bounced["tier"].isin(["remove", "exclude"]) & ~bounced["held"]
             tables.add("dead", bounced.loc[sure, ["msisdn"]])
-        counts = tables.query(_health_sql(tables), fresh=present - stale_days * DAY_MICROS)
+        counts = tables.query(
+            _health_sql(tables, mature_only), fresh=present - stale_days * DAY_MICROS, old=present - MATURE
+        )
         if not counts["messaged"].sum():
             tables.warn_unmatched("list_members", "dlrs", ("msisdn", "msisdn"))
         sent, pending = tables.span("dlrs") if "dlrs" in tables else (TimeSpan(), "no receipts were given")
         dead, messaged = _float(counts, "dead"), _float(counts, "messaged")
-        low, high = wilson(dead, messaged)
         counts = counts.assign(
             active_share=rate(counts["active"], counts["members"]),
             dead_share=rate(dead, messaged),
-            low=low,
-            high=high,
+            n=counts["messaged"],
+            **rate_intervals(dead, messaged, {"number": Clusters.of_one_each(dead, messaged)}, level=0.95),
         )
         return explained(
             typed(counts, _HEALTH),
@@ -127,6 +139,8 @@ def list_health(
 @each_account
 def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFrame:
     """Tell which lists share contacts, who would get the same message twice.
+
+    There is no ``mature_only``: it counts contacts, not messages.
 
     Parameters
     ----------
@@ -144,6 +158,8 @@ def list_overlap(list_members: Source, *, active_only: bool = True) -> pd.DataFr
         - ``members_a``, ``members_b``, ``common`` (int64): contacts on each, and on both;
         - ``share_of_smaller`` (float64, 0 to 1): common / the smaller of the two;
         - ``jaccard`` (float64, 0 to 1): common / contacts on either.
+
+        There is no interval: all contacts are counted.
 
     Raises
     ------
@@ -185,6 +201,8 @@ def list_growth(
     list_members: Source, optouts: Source | None = None, *, by: str = "month", tz: str = "UTC"
 ) -> pd.DataFrame:
     """Tell how each list grew: who joined, who was deleted, who opted out.
+
+    There is no ``mature_only``: it counts contacts, not messages.
 
     Parameters
     ----------
@@ -317,19 +335,20 @@ def _require_members(tables: Tables) -> None:
         tables.require("dlrs", "message_id", "msisdn", "status", "sent_at")
 
 
-def _health_sql(tables: Tables) -> str:
+def _health_sql(tables: Tables, mature_only: bool) -> str:
     here = tables.here("list_members")
     active = f"{here} AND \"status\" = 'active'"
     joins = ""
     nothing = "CAST(NULL AS BIGINT)"
     columns = dict.fromkeys(["messaged", "delivered", "never_messaged", "stale", "dead"], nothing)
     if "dlrs" in tables:
+        messaged = '"first_sent" <= :old' if mature_only else '"sends" > 0'
         conditions = {
-            "messaged": '"sends" > 0',
-            "delivered": '"last_delivered" IS NOT NULL',
+            "messaged": messaged,
+            "delivered": f'{messaged} AND "last_delivered" IS NOT NULL',
             "never_messaged": '"sends" IS NULL',
             "stale": '"first_sent" < :fresh AND coalesce("last_delivered", 0) < :fresh',
-            "dead": '"dead_number" IS NOT NULL',
+            "dead": f'{messaged} AND "dead_number" IS NOT NULL',
         }
         columns = {name: f"count(*) FILTER (WHERE {active} AND {text})" for name, text in conditions.items()}
         joins = f"""

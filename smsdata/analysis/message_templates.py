@@ -42,6 +42,24 @@ _SPEAKS = (
 )
 """Where a message speaks to a person by name."""
 
+_ADDRESSED = re.compile(
+    r"\b(?:(?<!for )(?:you|u|yours?|ur|you['’](?:re|ve|ll))|du|(?<!für )(?:dich|dir|ihnen)|deine?[rmns]?"
+    r"|ihre?[rmns]?|(?<!pour )(?:vous|toi)|votre|vos|tu|tes|ton|(?<!para )(?:ti|usted|você)|tus|tú|te|seus?"
+    r"|suas?|tuo|tua|tuoi|je|jou|jouw|uw|dig|deg|din|ditt|dine|вы|вас|вам|ваш\w{0,3}|ты|тебя|тебе"
+    r"|тво\w{1,3})\b|[你您]|様|さん|\w{2}ك\b",
+    re.IGNORECASE,
+)
+"""What a sentence says to somebody; not "for you", which offers say of goods."""
+
+_HEADLINE = re.compile(
+    "reminder|notice|update|news|alert|warning|attention|important|urgent|sale|offers?|deals?|hurry"
+    "|last chance|erinnerung|achtung|wichtig|hinweis|angebot|rappel|promo|soldes|aviso|recordatorio|oferta"
+    "|atención|promemoria|avviso|offerta|lembrete|herinnering|aanbieding",
+    re.IGNORECASE,
+)
+"""Words that announce, and are nobody's name."""
+
+_SENTENCE_ENDS = re.compile(r"[.!?\n]")
 _SMALL = "van|von|der|den|de|la|las|los|del|della|di|da|dos|do|du|zu|ten|ter|bin|ibn|bint|al|el|le|y|e|af"
 """Words of a name that may be small: "van der Berg"."""
 
@@ -113,9 +131,11 @@ def templates_of(texts: Iterable[str]) -> list[str]:
     """Give for each text the template it is one of: its words, and `GAP` where texts like it have others.
 
     Texts are of one template if all that differs may have been filled in: the name of whom it speaks to, of
-    one word or four, or none; times, links, long numbers. Days, numbers and amounts count as filled in where
-    such a name differs too, other names where many do. Small words, percentages and round amounts never do:
-    two offers are two templates. A text that is like no other is its own template.
+    one word or four, or none; times, links, long numbers. It speaks to somebody if it greets them, or says
+    "you" in the sentence that their name begins or ends: "Shoes, now half price" does not. Days, numbers and
+    amounts count as filled in where such a name differs too, other names where many do. Small words,
+    percentages and round amounts never do: two offers are two templates. A text that is like no other is its
+    own template.
 
     Parameters
     ----------
@@ -161,14 +181,27 @@ def _spoken_to(text: str) -> list[tuple[int, int, str]]:
         greeted = place == 1
         for hit in pattern.finditer(text):
             start, stop = hit.span("who")
+            sure = greeted or not hit["who"].strip() or _speaks_to(text, start, stop)
             ends = not greeted or text[stop : stop + 1] in (*_STOP[:6], "\n")
             who = hit["who"].rstrip()
             name = _name_in(who, mixed=mixed or greeted, ends=ends)
             if name is None and greeted and ends and " " not in who:
                 found.append((start, start + len(who), LOOSE))  # "Hi there," or "Hi kim,"
             elif name is not None and not any(start < there[1] for there in found):
-                found.append((start, start + len(name), SURE))
+                found.append((start, start + len(name), SURE if sure else LOOSE))
     return sorted(found)
+
+
+def _speaks_to(text: str, start: int, stop: int) -> bool:
+    """Tell whether the sentence around a word set off by a comma says something to somebody.
+
+    "Kim, your order is ready" does; "Shoes, now half price" announces, as "Kim, now half price" may too:
+    there only many values make a field.
+    """
+    if _HEADLINE.fullmatch(text[start:stop].strip()):
+        return False
+    sentence = _SENTENCE_ENDS.split(text[stop:])[0] or _SENTENCE_ENDS.split(text[:start])[-1]
+    return _ADDRESSED.search(sentence) is not None
 
 
 def _name_in(who: str, *, mixed: bool, ends: bool) -> str | None:
@@ -258,11 +291,18 @@ def _of_one_template(members: list[_Member]) -> Iterator[list[_Member]]:
     columns = {place: [parts[place] for _, parts in members] for place in places}
     sure = {p: {f.text for f in column if f.kind == SURE} for p, column in columns.items()}  # type: ignore[union-attr]
     backed = any(len(values) > 1 for values in sure.values())
-    filled = {p for p, column in columns.items() if len(sure[p]) > 1 or _many(column, backed)}
+    filled = {
+        p for p, column in columns.items() if len(sure[p]) > 1 or _left_open(column) or _many(column, backed)
+    }
     groups: dict[tuple[str, ...], list[_Member]] = defaultdict(list)
     for member in members:
         groups[tuple(_as_written(member[1][p], backed) for p in places if p not in filled)].append(member)
     yield from (group for group in groups.values() if len(group) > 1)
+
+
+def _left_open(column: list[str | _Field]) -> bool:
+    """Tell whether nothing stands here once, or a placeholder: what else stands here was filled in."""
+    return any(isinstance(p, _Field) and (not p.text or _UNFILLED.fullmatch(p.text)) for p in column)
 
 
 def _many(column: list[str | _Field], backed: bool) -> bool:

@@ -108,6 +108,8 @@ def optouts(
 ) -> pd.DataFrame:
     """Tell who opted out and since when, from all the evidence there is.
 
+    There is no ``mature_only``: an opt-out counts whether its message arrived or not.
+
     Parameters
     ----------
     replies : DataFrame, Scan, Spark DataFrame or None
@@ -182,13 +184,8 @@ def optouts(
     1  61491570157  review    False        NaT
     """
     classified = None if replies is None else _classified(replies, messages)
-    given = {
-        "replies": classified,
-        "dlrs": dlrs,
-        "optouts": optouts,
-        "list_members": list_members,
-        "callbacks": callbacks,
-    }
+    given = {"replies": classified, "dlrs": dlrs, "optouts": optouts}
+    given |= {"list_members": list_members, "callbacks": callbacks}
     if all(source is None for source in given.values()):
         raise UsageError("optouts: no table given; give at least one of " + ", ".join(given) + ".")
     with open_tables("optouts", **given) as tables:

@@ -37,6 +37,8 @@ _NUMBER_DETAILS = {
 def number_details(numbers: Source | Iterable[str]) -> pd.DataFrame:
     """Tell what the digits of phone numbers say: valid, from which country, what kind of line.
 
+    There is no ``mature_only``: it tells what the digits say, not what became of messages.
+
     Parameters
     ----------
     numbers : DataFrame, Scan or Spark DataFrame with a column ``msisdn``, or texts

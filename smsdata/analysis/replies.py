@@ -101,6 +101,8 @@ _TOUCHES = """
 def attribute_replies(messages: Source, replies: Source, *, window: str | timedelta = "72h") -> pd.DataFrame:
     """Tell which message each reply answers: the last one sent to that number from the number it replied to.
 
+    There is no ``mature_only``: a row is a reply, and one that was received is never pending.
+
     Parameters
     ----------
     messages : DataFrame, Scan or Spark DataFrame
@@ -176,6 +178,8 @@ def reply_windows(
 ) -> pd.DataFrame:
     """Tell how much the attribution of replies depends on the length of the window.
 
+    There is no ``mature_only``: replies are counted, and one that was received is never pending.
+
     Parameters
     ----------
     messages, replies : DataFrame, Scan or Spark DataFrame
@@ -193,6 +197,8 @@ def reply_windows(
         - ``ambiguous`` (int64) with ``ambiguous_share`` (float64): of those attributed, with two or more;
         - ``compared``, ``agreed`` (int64) with ``agreed_share`` (float64): replies for which the gateway
           names a send too, and names the same. Shares are 0 to 1, NaN where there is nothing to divide by.
+
+        There is no interval: it is about how these very replies are read, not about others.
 
     Raises
     ------
@@ -245,6 +251,8 @@ def classify_replies(
     replies: Source, *, messages: Source | None = None, window: str | timedelta = "72h"
 ) -> pd.DataFrame:
     """Tell what each reply says: opt-out, opt-in, yes, no, question and other kinds.
+
+    There is no ``mature_only``: a row is a reply, and one that was received is never pending.
 
     Parameters
     ----------

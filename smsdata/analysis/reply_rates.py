@@ -55,6 +55,7 @@ _REPLY_TIMES = {
     "p90": "float64",
     "within_1h": "float64",
     "within_24h": "float64",
+    "numbers": "Int64",
 }
 
 
@@ -214,6 +215,8 @@ def time_to_reply(
     by: By = None,
     window: str | timedelta = "72h",
     tz: str = "UTC",
+    now: datetime | str | None = None,
+    mature_only: bool = False,
 ) -> pd.DataFrame:
     """Tell how long the people who reply take.
 
@@ -230,6 +233,8 @@ def time_to_reply(
         As for `attribute_replies`; no time is longer than that.
     tz : str
         IANA time zone in which hours, days, weeks and months begin.
+    now, mature_only
+        As for `reply_rate`: of fresh messages only the quick replies are in, and times look too short.
 
     Returns
     -------
@@ -239,9 +244,12 @@ def time_to_reply(
         - the groups, named as asked;
         - ``replies`` (int64): those attributed to a message, without tapbacks and automatic replies;
         - ``p10``, ``median``, ``p90`` (float64): minutes from sending to reply; NaN without replies;
-        - ``within_1h``, ``within_24h`` (float64, 0 to 1): their share; NaN without replies.
+        - ``within_1h``, ``within_24h`` (float64, 0 to 1): their share; NaN without replies;
+        - ``numbers`` (Int64): the people who wrote them.
 
-        It describes those who replied: people who never reply are not in it (see `reply_rate`).
+        It describes those who replied: people who never reply are not in it (see `reply_rate`). There is no
+        interval: these are all the replies there are, and who answers often weighs more; compare ``replies``
+        with ``numbers``.
 
     Raises
     ------
@@ -269,11 +277,15 @@ def time_to_reply(
     """
     people = from_people(attribute_replies(messages, replies, window=window).dropna(subset="message_id"))
     people = people.assign(sender=people["longcode"])
-    with open_tables("time_to_reply", replies=people, list_members=list_members) as tables:
-        keys = group_keys(tables, "replies", by, tz=tz)
-        rows = keys.finish(tables.query(f'SELECT {keys.select} "minutes" FROM {keys.source}'))
+    given = {"messages": messages} if mature_only else {}
+    with open_tables("time_to_reply", replies=people, list_members=list_members, **given) as tables:
+        keys, old = group_keys(tables, "replies", by, tz=tz), ""
+        if mature_only:
+            young = tables.now(now, "messages") - max(MATURE, length(window, "time_to_reply"))
+            old = f'WHERE unix_micros("sent_at") <= {young}'
+        rows = keys.finish(tables.query(f'SELECT {keys.select} "minutes", "msisdn" FROM {keys.source} {old}'))
         groups = rows.groupby(keys.names, dropna=False) if keys.names else [((), rows)]
-        times = [[*group, *_quantiles_and_shares(members["minutes"])] for group, members in groups]
+        times = [[*group, *_quantiles_and_shares(members)] for group, members in groups]
         summary = pd.DataFrame(times, columns=[*keys.names, *_REPLY_TIMES])
         summary = summary.astype({name: rows[name].dtype for name in keys.names})
         return explained(
@@ -297,10 +309,11 @@ def _answers_by_row(replies: pd.DataFrame) -> pd.DataFrame:
     return counts.set_axis(["answered_row", "answers", "asks_out"], axis=1).astype("int64")
 
 
-def _quantiles_and_shares(minutes: pd.Series) -> list[float]:
-    """Give what `_TIMES` names."""
+def _quantiles_and_shares(replies: pd.DataFrame) -> list[float]:
+    """Give what `_REPLY_TIMES` names."""
+    minutes = replies["minutes"]
     p10, median, p90 = minutes.quantile([0.1, 0.5, 0.9])
     shares = [
         float((minutes <= hours * _HOUR_MINUTES).mean()) if len(minutes) else np.nan for hours in (1, 24)
     ]
-    return [len(minutes), p10, median, p90, *shares]
+    return [len(minutes), p10, median, p90, *shares, replies["msisdn"].nunique()]

@@ -119,6 +119,8 @@ def costs(
         - ``currency`` (str): of the amounts, as given; missing where it was not; by a period also ``partial``
           (boolean), as for `delivery_rate`.
 
+        There is no interval: amounts and shares are of all that was sent, not of a sample.
+
     Raises
     ------
     UsageError
@@ -192,6 +194,8 @@ def spent_on_dead(
     by: By = None,
     known_after: str | timedelta = "73h",
     tz: str = "UTC",
+    now: datetime | str | None = None,
+    mature_only: bool = False,
     currency: str | None = None,
 ) -> pd.DataFrame:
     """Tell how much money went to numbers that were known to be dead when the message was sent.
@@ -215,6 +219,8 @@ def spent_on_dead(
         in.
     tz : str
         IANA time zone in which hours, days, weeks and months begin.
+    now, mature_only
+        As for `delivery_rate`: only messages sent more than 73 hours ago are counted.
     currency : str or None
         What the amounts are in, such as "AUD": get-balance tells (``client.balance()``), the reports do not.
 
@@ -234,6 +240,8 @@ def spent_on_dead(
         - ``first``, ``last`` (datetime64[us, UTC]): when the first and the last was sent;
         - ``currency`` (str): of the amounts, as given; missing where it was not; by a period also ``partial``
           (boolean), as for `delivery_rate`.
+
+        There is no interval: amounts and shares are of all that was sent, not of a sample.
 
     Raises
     ------
@@ -276,6 +284,7 @@ def spent_on_dead(
         tables.add("dead", _sent_to_dead(tables, lag))
         tables.add("prices", _prices(tables))
         keys = group_keys(tables, "dlrs", by, tz=tz)
+        old = f'WHERE unix_micros("sent_at") <= {tables.now(now, "dlrs") - MATURE}' if mature_only else ""
         copies = tables.copies("dlrs")
         is_dead = '"dead_number" IS NOT NULL'
         counts = keys.finish(
@@ -293,12 +302,13 @@ def spent_on_dead(
                 FROM {keys.source}
                 LEFT JOIN @prices ON "message_id" = "priced_send"
                 LEFT JOIN @dead ON "message_id" = "dead_send" AND "msisdn" = "dead_number"
+                {old}
                 {keys.group}
             """)
         )
         nothing = counts["dead_recipients"].eq(0) & counts["spend"].notna()
         dead_spend = counts["dead_priced"].astype("float64").mask(nothing, 0.0)
-        partial = _partial(tables, "dlrs", keys, counts, tz)
+        partial = _partial(tables, "dlrs", keys, counts, tz, now)
         full = counts.assign(
             dead_spend=dead_spend,
             dead_share=rate(dead_spend, counts["spend"].where(counts["spend"] != 0)),
@@ -326,6 +336,8 @@ def _partial(
 @each_account
 def segments(messages: Source) -> pd.DataFrame:
     """Tell in which encoding and how many SMS parts each text travels, and which characters are to blame.
+
+    There is no ``mature_only``: it is about texts, not about what became of them.
 
     Parameters
     ----------
@@ -399,6 +411,8 @@ def segments(messages: Source) -> pd.DataFrame:
 @each_account
 def avoidable_parts(campaigns: Source, *, currency: str | None = None) -> pd.DataFrame:
     """List campaigns that paid for more parts because of a few characters: the emoji that doubled the bill.
+
+    There is no ``mature_only``: parts are billed whatever becomes of a message.
 
     Parameters
     ----------

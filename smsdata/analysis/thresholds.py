@@ -68,6 +68,9 @@ rate is that of the others, and may look perfect."""
 def alarms(rates: pd.DataFrame, presets: Sequence[Alarm] = ALARMS) -> pd.DataFrame:
     """Tell which groups are beyond the thresholds the field uses, by more than chance.
 
+    There is no ``mature_only``: `delivery_rate` has it. Of fresh groups only the alarm of receipts rings,
+    which counts mature messages alone.
+
     Parameters
     ----------
     rates : DataFrame

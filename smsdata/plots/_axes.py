@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.container import BarContainer
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -112,16 +112,17 @@ def fit_to_judged(
     large = (shown[of] >= _JUDGED).to_numpy(bool) & ~np.isnan(rates)
     if not large.any():
         return ""
-    low, high = shown["low"].to_numpy("float64"), shown["high"].to_numpy("float64")
-    least, most = np.nanmin([low[large], rates[large]]), np.nanmax([high[large], rates[large]])
-    if "bound_low" in shown:
-        least = min(least, np.nanmin(shown["bound_low"].to_numpy("float64")[large]))
-        most = max(most, np.nanmax(shown["bound_high"].to_numpy("float64")[large]))
+    ends = ("low", "bound_low"), ("high", "bound_high")
+    low, high = (
+        fit([rates, *(shown[name].to_numpy("float64") for name in names if name in shown)], axis=0)
+        for fit, names in zip((np.fmin.reduce, np.fmax.reduce), ends, strict=True)
+    )
+    least, most = low[large].min(), high[large].max()
     if beside is not None:
         least = np.nanmin([least, *beside.to_numpy("float64")[large]])
     room = 0.06 * max(most - least, 0.005)
     least, most = least - room, most + room
-    if np.nanmin([low, rates]) >= least and np.nanmax([high, rates]) <= most:
+    if np.nanmin(low) >= least and np.nanmax(high) <= most:
         return ""
     (ax.set_ylim if upright else ax.set_xlim)(least, most)
     place = shown.iloc[:, 0] if upright else pd.Series(np.arange(len(shown)))
@@ -132,7 +133,7 @@ def fit_to_judged(
         at = np.full(len(along), edge)
         x, y = (along, at) if upright else (at, along)
         ax.plot(x, y, ls="", marker=mark[not upright], color=BLUE, ms=6, clip_on=False)
-    beyond = int(((low < least) | (high > most) | (rates < least) | (rates > most)).sum())
+    beyond = int(((low < least) | (high > most)).sum())
     return f"{beyond:,} of under {_JUDGED} reach beyond the axis"
 
 
@@ -288,7 +289,10 @@ def _says_something(artist: Any) -> bool:
     if isinstance(artist, Rectangle):
         return bool(artist.get_width() and artist.get_height())
     if isinstance(artist, Line2D):
-        return bool(np.isfinite(np.asarray(artist.get_ydata(orig=False), float)).any())
+        known = np.isfinite(np.asarray(artist.get_xydata(), float)).all(axis=1).sum()
+        return bool(known > (artist.get_marker() in ("", " ", "None", None)))  # one point makes no line
+    if isinstance(artist, PathCollection):
+        return bool(np.isfinite(np.ma.filled(artist.get_offsets(), np.nan)).all(axis=1).any())
     if isinstance(artist, LineCollection):
         return any(np.size(one) and np.isfinite(one).all() for one in artist.get_segments())
     if isinstance(artist, PolyCollection):
@@ -302,7 +306,7 @@ def _legend(ax: Axes, room: int) -> int:
     if not told:
         return 0
     handles, labels = [handle for handle, _ in told], [cut(label, 76) for _, label in told]
-    fits = sum(map(len, labels)) + 5 * len(labels) <= room
+    fits = sum(map(len, labels)) + 8 * len(labels) <= room
     columns = len(labels) if fits else max(1, room // (max(map(len, labels)) + 9))
     legend = ax.legend(
         handles, labels, loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=columns, frameon=False,
@@ -573,6 +577,7 @@ def date_axis(ax: Axes, period: str = "day", places: pd.Series | None = None) ->
     locator = mdates.AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
     short = mdates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    short.formats[2] = "%d %b"  # a day says its month: a picture of one week has no tick that would
     ax.xaxis.set_major_formatter(short)
 
 

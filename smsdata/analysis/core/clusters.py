@@ -7,6 +7,7 @@ engine, statistics and, for its types, grouping.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -119,9 +120,7 @@ def cluster_counts(tables: Tables, keys: Keys, trials: Trials) -> dict[str, Clus
         return {}
     names = "".join(f"{quoted(name)}, " for name in keys.names)
     group = "GROUP BY " + names.rstrip(", ") if names else ""
-    kinds: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in trials.clusters}
-    if len(kinds) > 1:
-        kinds["both"] = trials.clusters
+    kinds = _kinds_of({kind: kind for kind in trials.clusters})
     parts = [
         f"""
         SELECT {names} '{kind}' AS "cluster", count(*) FILTER (WHERE "trials" > 0) AS "m",
@@ -140,6 +139,52 @@ def cluster_counts(tables: Tables, keys: Keys, trials: Trials) -> dict[str, Clus
         counts = (rows[column].to_numpy("float64") for column in ("m", "most", "nn", "yn", "yy"))
         result[kind] = Clusters(*counts)
     return result
+
+
+def running_clusters(
+    clusters: Mapping[str, str], names: list[str], *, hit: str, weight: str, at: str
+) -> tuple[str, str]:
+    """Write the SQL that counts, for each moment of a curve, how the hits so far lie in clusters.
+
+    Parameters
+    ----------
+    clusters : mapping of str to str
+        The column of each kind of cluster.
+    names : list of str
+        The columns of the groups.
+    hit, weight, at : str
+        A condition on a row; how often it counts; the column of its moment.
+
+    Returns
+    -------
+    windows, sums : str
+        Columns to add to each row; and what to sum up of them per group and moment: of each kind ``m_``,
+        ``most_`` and ``nn_``, which are of the group once they are summed (the greatest taken), ``yn_`` and
+        ``yy_``, which are of all up to a moment once they are added up in order.
+    """
+    windows, sums = "", ""
+    for kind, columns in _kinds_of(clusters).items():
+        within = "PARTITION BY " + ", ".join([*map(quoted, names), *columns])
+        order = f"{within} ORDER BY {at} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+        windows += f""",
+            sum({weight}) OVER ({within}) AS "n_{kind}",
+            sum(CASE WHEN {hit} THEN {weight} ELSE 0 END) OVER ({order}) AS "y_{kind}",
+            row_number() OVER ({within} ORDER BY {at}) AS "place_{kind}" """
+        parts = {
+            "m": f'CASE WHEN "place_{kind}" = 1 AND "n_{kind}" > 0 THEN 1 ELSE 0 END',
+            "nn": f'{weight} * "n_{kind}"',
+            "yn": f'CASE WHEN {hit} THEN {weight} * "n_{kind}" ELSE 0 END',
+            "yy": f'CASE WHEN {hit} THEN {weight} * (2 * "y_{kind}" - {weight}) ELSE 0 END',
+        }
+        sums += "".join(f', CAST(sum({sql}) AS BIGINT) AS "{name}_{kind}"' for name, sql in parts.items())
+        sums += f', CAST(max("n_{kind}") AS BIGINT) AS "most_{kind}"'
+    return windows, sums
+
+
+def _kinds_of(clusters: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Give the columns of each kind of cluster, and of both together where there are two."""
+    kinds: dict[str, tuple[str, ...]] = {kind: (column,) for kind, column in clusters.items()}
+    return kinds | ({"both": tuple(clusters.values())} if len(clusters) > 1 else {})
 
 
 def rate_intervals(hits: Any, trials: Any, clusters: dict[str, Clusters], *, level: float) -> dict[str, Any]:

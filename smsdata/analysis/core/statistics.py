@@ -19,6 +19,7 @@ import numpy.typing as npt
 from smsdata.errors import UsageError
 
 _MOST_STEPS, _NEAR = 20_000, 1e-8
+_FAR = 700.0
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Numbers: TypeAlias = npt.ArrayLike | Any
@@ -100,6 +101,16 @@ class Clusters:
     nn: Floats
     yn: Floats
     yy: Floats
+
+    @classmethod
+    def of_one_each(cls, successes: Numbers, trials: Numbers) -> Clusters:
+        """Every trial a cluster of its own.
+
+        >>> Clusters.of_one_each([1], [4]).m.tolist()
+        [4.0]
+        """
+        y, n = (np.nan_to_num(np.asarray(counts, dtype="float64")) for counts in (successes, trials))
+        return cls(n, np.minimum(n, 1.0), n, y, y)
 
 
 def effect_of_design(
@@ -439,18 +450,24 @@ def _self_consistent(ranges: Any, weights: Floats, count: int) -> tuple[Floats, 
     return mass, max(gap, 0.0)
 
 
-def log_log(incidence: Floats, variance: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
+def log_log(
+    incidence: Floats, variance: Floats, *, level: float = 0.95, freedom: Numbers = np.inf
+) -> tuple[Floats, Floats]:
     """Give the interval of an incidence on the log(-log) scale, which keeps it within 0 and 1.
+
+    With few clusters of Student's t, by the degrees of ``freedom``.
 
     >>> low, high = log_log(np.array([0.5]), np.array([0.01]))
     >>> low.round(3).tolist(), high.round(3).tolist()
     ([0.295], [0.675])
     """
-    z = _quantile(level)
+    z = _student(level, freedom)
     inside = np.where((incidence > 0) & (incidence < 1), incidence, np.nan)
     error = np.sqrt(variance) / (inside * np.abs(np.log(inside)))
     base = np.log(-np.log(inside))
-    return np.exp(-np.exp(base + z * error)), np.exp(-np.exp(base - z * error))
+    # So far out both ends are 0 and 1 to the last digit; further, exp would overflow.
+    below, above = (np.clip(end, -_FAR, _FAR) for end in (base + z * error, base - z * error))
+    return np.exp(-np.exp(below)), np.exp(-np.exp(above))
 
 
 def _variance(n: Floats, d1: Floats, events: Floats, before: Floats, incidence: Floats) -> Floats:
