@@ -403,3 +403,12 @@ def test_a_store_is_not_forgotten_in_as_if_it_were_a_folder_of_files(tmp_path: P
     for place in (store.path, other, other.parent, other / ".smsdata"):
         with pytest.raises(UsageError, match="is a store"):
             forget(store, SOMEBODY, apply=True, also=[place])
+
+
+def test_a_store_within_the_store_is_not_taken_for_files_of_it(tmp_path: Path) -> None:
+    store = Store(small_and_synced(tmp_path / "store")[1])
+    within = tmp_path / "store" / "clients" / "b"
+    (within / ".smsdata").mkdir(parents=True)
+    for apply in (False, True):
+        with pytest.raises(UsageError, match=r"clients/b is a store within .* move it beside"):
+            forget(store, SOMEBODY, apply=apply)

@@ -171,6 +171,7 @@ def forget(
             f"that is no phone number that can be forgotten ({why}): give it in full, or --country."
         )
     store = existing_store(store)
+    _refuse_stores_within(store)
     roots = _roots(also)
     spellings = spellings_of(msisdn)
     said = _said_by(store, spellings)
@@ -193,6 +194,16 @@ def forget(
         whole = not done.searched.found and not done.searched.not_judged
         store.forgotten.write(facts | {"done_at": _this_second() if whole else None})
     return done
+
+
+def _refuse_stores_within(store: Store) -> None:
+    """A store that lies in this one is sealed file by file: it is another's, and forgets by itself."""
+    within = next((one.parent for one in store.path.rglob(".smsdata") if one != store.private), None)
+    if within is not None:
+        raise UsageError(
+            f"{within} is a store within the store {store.path}: move it beside that one, then run smsdata "
+            "forget for each."
+        )
 
 
 def _without_names(told: Searched, gone: Forgotten) -> Searched:

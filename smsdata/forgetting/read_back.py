@@ -101,10 +101,34 @@ _APART = (
 """What may stand between two digits, in UTF-8, JSON, HTML and links; `_is_it` leaves out letters."""
 
 
+_CHINESE = "\u3007\u96f6\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d"
+
+
+def _value_of(one: str) -> int | None:
+    """The number of a sign below 100 that is a digit, a Roman number, or circled or bracketed; else None."""
+    if (digit := unicodedata.digit(one, None)) is not None:
+        return digit
+    number = unicodedata.numeric(one, 100.0)
+    is_sign = unicodedata.category(one) in ("No", "Nl") and one < "\u3400"
+    return int(number) if number < 100 and number.is_integer() and (is_sign or one in _CHINESE) else None
+
+
+_FROM_TEN = {
+    written.encode(): b"%d" % value
+    for one in map(chr, range(0x80, 0x3400))
+    if (value := _value_of(one)) is not None and value >= 10
+    for written in (one, f"\\u{ord(one):04x}", f"&#{ord(one)};", f"&#x{ord(one):x};")
+}
+_ANY_FROM_TEN = re.compile(
+    b"|".join(one for one in sorted(_FROM_TEN) if one[0] > 0x7F)
+    + rb"|\\u[0-9a-fA-F]{4}|&#[xX]?[0-9a-fA-F]{1,6};"
+)
+
+
 @lru_cache
 def _digit(digit: str) -> bytes:
     """A digit in every script there is, raised and circled too, and how JSON and HTML write those."""
-    ways = [one for one in map(chr, range(0x80, 0x20000)) if unicodedata.digit(one, None) == int(digit)]
+    ways = [one for one in map(chr, range(0x80, 0x20000)) if _value_of(one) == int(digit)]
     coded = [
         rf"\\u{ord(digit):04x}",
         rf"&\#{ord(digit)};",
@@ -128,10 +152,11 @@ def _needle(digits: str) -> re.Pattern[bytes]:
 def _is_it(found: re.Match[bytes]) -> bool:
     """Whether no letter stands between the digits, of those scripts that take more than one byte."""
     plain = re.sub(_CODE, b"", found[0]).decode(errors="replace")
-    return not any(one.isalnum() and unicodedata.digit(one, None) is None for one in plain)
+    return not any(one.isalnum() and _value_of(one) is None for one in plain)
 
 
 def _how_often(needles: Iterable[re.Pattern[bytes]], piece: bytes) -> int:
+    piece = _ANY_FROM_TEN.sub(lambda sign: _FROM_TEN.get(sign[0].lower(), sign[0]), piece)
     return sum(_is_it(found) for needle in needles for found in needle.finditer(piece))
 
 
