@@ -8,11 +8,13 @@ nothing of smsdata.
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import io
 import json
 import lzma
+import quopri
 import re
 import sqlite3
 import struct
@@ -20,10 +22,11 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,7 +38,11 @@ import pyarrow.parquet as pq
 
 _CODECS = {0: None, 1: "snappy", 2: "gzip", 3: "lzo", 4: "brotli", 5: "lz4", 6: "zstd", 7: "lz4_raw"}
 _ZIPPED = {".xlsx", ".zip", ".docx"}
-_SHUT = (b"7z\xbc\xaf\x27\x1c", b"Rar!")
+_SHUT = (
+    b"7z\xbc\xaf\x27\x1c", b"Rar!", b"MSCF", b"\x04\x22\x4d\x18", b"\x1f\x9d", b"LZIP", b"%PDF-",
+    b"\xd0\xcf\x11\xe0", b"{\\rtf", b"FEA1", b"ORC", b"Obj\x01", b"\x89HDF", b"PARE",
+    b"-----BEGIN PGP MESSAGE", b"age-encryption.org",
+)  # fmt: skip
 _TOO_MUCH = 2**30
 _SHORTEST, _SURELY_NO_ID = 10**7, 10**10
 _TOO_DEEP = 8
@@ -72,9 +79,7 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
         its first 0, by itself. They are found also with anything but letters between them, in digits of other
         scripts, raised and circled ones, and in UTF-16.
     """
-    spellings = list(spellings)
-    needles = [_needle(digits) for digits in spellings]
-    needles += [_by_itself(digits) for digits in _bare(spellings)]
+    needles = _needles_of(list(spellings))
     told = Searched()
     for path, name in _files(roots):
         told.files += 1
@@ -89,6 +94,29 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
         if count:
             told.found[str(path)] = count
     return told
+
+
+def look_for(spellings: Iterable[str]) -> Callable[[PurePath, bytes], int | None]:
+    """The same search of one file by its content: how often the number is there; None: nobody can tell."""
+    needles = _needles_of(list(spellings))
+
+    def look(path: PurePath, content: bytes) -> int | None:
+        count = 0
+        try:
+            for piece in _pieces(path, content, Searched()):
+                count += _how_often(needles, piece)
+        except _UNREADABLE:
+            return count or None
+        return count
+
+    return look
+
+
+def _needles_of(spellings: list[str]) -> list[re.Pattern[bytes]]:
+    return [
+        *(_needle(digits) for digits in spellings),
+        *(_by_itself(digits) for digits in _bare(spellings)),
+    ]
 
 
 _CODE = rb"\\[nrt]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|&#?[0-9A-Za-z]{1,8};"
@@ -188,17 +216,23 @@ def _pieces(path: PurePath, content: bytes, told: Searched, depth: int = 0) -> I
         for page in _parquet_pages(content):
             told.pages += 1
             yield page
-        file = pq.ParquetFile(pa.BufferReader(content))
-        yield from _numbers_of(file.read([one.name for one in file.schema_arrow if _is_number(one.type)]))
-    elif content[:6] == b"ARROW1":
-        yield from _arrow_buffers(content)
-        yield from _numbers_of(pa.ipc.open_file(pa.BufferReader(content)).read_all())
+        yield from _parquet_values(content)
     elif content[:15] == b"SQLite format 3":
         yield from _sqlite_values(content)
     elif path.suffix == ".duckdb" or content[8:12] == b"DUCK":
         yield from _duckdb_values(content)
     else:
-        yield from _pieces_within(path, content, told, depth + 1)
+        yield from _arrow_values(path, content) or _pieces_within(path, content, told, depth + 1)
+
+
+def _arrow_values(path: PurePath, content: bytes) -> Iterator[bytes] | None:
+    if content[:6] == b"ARROW1":
+        return chain(
+            _arrow_buffers(content), _values_of(pa.ipc.open_file(pa.BufferReader(content)).read_all())
+        )
+    if content[:4] == b"\xff\xff\xff\xff" and path.suffix in {".arrows", ".arrow", ".ipc"}:
+        return _values_of(pa.ipc.open_stream(pa.BufferReader(content)).read_all())
+    return None
 
 
 def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -> Iterator[bytes]:
@@ -208,16 +242,55 @@ def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -
     elif content[:4] == b"PK\x03\x04" or path.suffix in _ZIPPED:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
-                yield info.filename.encode() + b"\n" + info.comment
+                yield b"\n".join([info.filename.encode(), info.comment, info.extra])
                 with archive.open(info) as file:
                     yield from _pieces(PurePath(info.filename), _no_more_than_fits(file), told, depth)
     elif content[257:262] == b"ustar":
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             for member in tar:
+                yield "\n".join(
+                    [member.name, member.linkname, member.uname, *member.pax_headers.values()]
+                ).encode()
                 if (body := tar.extractfile(member)) is not None:
                     yield from _pieces(PurePath(member.name), _no_more_than_fits(body), told, depth)
-    elif content.lstrip()[:1] == b"<":
+    else:
+        yield from _as_it_reads(content, told, depth)
+
+
+_SOFT = re.compile(rb"=\r?\n|=[0-9A-F]{2}")
+_CODED_RUN = re.compile(rb"[A-Za-z0-9+/\\%]{12,}(?:\r?\n[ \t]?[A-Za-z0-9+/]+)*")
+_NO_PART = re.compile(rb"%3[Dd]|[^A-Za-z0-9+/]")
+_LONG = 64
+
+
+def _as_it_reads(content: bytes, told: Searched, depth: int) -> Iterator[bytes]:
+    """Texts as they read: without tags, of two bytes a letter, quoted-printable, base64 and what is in it."""
+    if content.lstrip()[:1] == b"<":
         yield from _without_tags(content)
+    if content.count(0) * 4 > len(content):
+        yield content.replace(b"\0", b"")
+    if b"\0" in content[:4096]:
+        return
+    if _SOFT.search(content):
+        plain = quopri.decodestring(content)
+        yield plain
+        yield from _without_tags(plain)
+    short = []
+    for run in _CODED_RUN.findall(content):
+        head, _, rest = run.partition(b"\n")
+        for coded in (run, rest) if rest else (head,):  # a word may stand on the line before
+            raw = _from_base64(coded)
+            if len(raw) > _LONG:
+                yield from _pieces(PurePath("within"), raw, told, depth + 1)
+            else:
+                short.append(raw)
+    yield b"\n".join(short)
+
+
+def _from_base64(coded: bytes) -> bytes:
+    plain = coded.replace(b"%2B", b"+").replace(b"%2b", b"+").replace(b"%2F", b"/").replace(b"%2f", b"/")
+    plain = _NO_PART.sub(b"", plain)
+    return base64.b64decode(plain[: len(plain) - (len(plain) % 4 == 1)] + b"==")
 
 
 def _stream_in(content: bytes) -> Any:
@@ -229,7 +302,7 @@ def _stream_in(content: bytes) -> Any:
         return pa.CompressedInputStream(pa.BufferReader(content), "zstd")
     if content[:3] == b"BZh" and content[4:10] == b"1AY&SY":
         return bz2.BZ2File(raw)
-    if content[:6] == b"\xfd7zXZ\0":
+    if content[:6] == b"\xfd7zXZ\0" or content[:3] == b"\x5d\0\0":
         return lzma.LZMAFile(raw)
     return None
 
@@ -257,6 +330,8 @@ def _sqlite_values(content: bytes) -> Iterator[bytes]:
             quoted = name.replace('"', '""')
             for row in connection.execute(f'SELECT * FROM "{quoted}"'):
                 yield "\n".join(map(str, row)).encode(errors="replace")
+        for row in connection.execute("SELECT name, sql FROM sqlite_master"):
+            yield "\n".join(map(str, row)).encode(errors="replace")
 
 
 def _duckdb_values(content: bytes) -> Iterator[bytes]:
@@ -283,8 +358,59 @@ def _duckdb_values(content: bytes) -> Iterator[bytes]:
                 ).fetchall()  # fmt: skip
                 if facts != [(seen,)]:
                     raise ValueError("it holds rows that were deleted")
+            yield from _duckdb_says(connection)
             if any(free for (free,) in sizes):
                 raise ValueError("it has blocks that were freed")
+
+
+_AS_THEY_ARE = {"PLAIN", "RLE", "PLAIN_DICTIONARY", "RLE_DICTIONARY", "BIT_PACKED"}
+
+
+def _parquet_values(content: bytes) -> Iterator[bytes]:
+    """The values of columns whose pages do not show them: numbers, nested ones, texts that share letters."""
+    file = pq.ParquetFile(pa.BufferReader(content))
+    groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
+    chunks = [group.column(n) for group in groups for n in range(group.num_columns)]
+    packed = {one.path_in_schema.split(".")[0] for one in chunks if not {*one.encodings} <= _AS_THEY_ARE}
+    asked = [
+        one.name
+        for one in file.schema_arrow
+        if one.name in packed or _is_number(one.type) or pa.types.is_nested(one.type)
+    ]
+    yield from _values_of(file.read(asked))
+
+
+def _values_of(table: pa.Table) -> Iterator[bytes]:
+    """Numbers, and all other values as text; with what the schema says."""
+    yield from _numbers_of(table)
+    for column, values in zip(table.schema, table.columns, strict=True):
+        if pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type) or _is_said(column.type):
+            yield "\n".join(map(str, values.to_pylist())).encode(errors="replace")
+    for one in (table.schema, *table.schema):
+        yield b"\n".join(b"%b %b" % pair for pair in (one.metadata or {}).items())
+
+
+def _is_said(arrow: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(arrow) or pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow)
+    )
+
+
+_SAYS = (
+    "SELECT sql, comment FROM duckdb_tables()",
+    "SELECT sql, comment FROM duckdb_views() WHERE NOT internal",
+    "SELECT sql FROM duckdb_indexes()",
+    "SELECT column_name, comment FROM duckdb_columns() WHERE NOT internal",
+    "SELECT macro_definition, comment FROM duckdb_functions() WHERE NOT internal",
+    "SELECT type_name, labels::VARCHAR FROM duckdb_types() WHERE NOT internal",
+)
+
+
+def _duckdb_says(connection: duckdb.DuckDBPyConnection) -> Iterator[bytes]:
+    """How tables, views, macros and types were made, and the remarks on them."""
+    for query in _SAYS:
+        for row in connection.execute(query).fetchall():
+            yield "\n".join(map(str, row)).encode(errors="replace")
 
 
 def _numbers_of(table: pa.Table) -> Iterator[bytes]:
@@ -300,7 +426,7 @@ def _numbers_of(table: pa.Table) -> Iterator[bytes]:
 
 
 def _is_number(arrow: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow))
+    return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_decimal(arrow))
 
 
 def _arrow_buffers(content: bytes) -> Iterator[bytes]:

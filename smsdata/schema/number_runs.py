@@ -30,7 +30,7 @@ _SPELLED_FROM_TEN = (
     "\u2169-\u216b\u2179-\u217b\u2469-\u2473\u247d-\u2487\u2491-\u249b\u24eb-\u24f4\u24fe\u277f\u2789\u2793"
     "\u3038-\u303a\u3229\u3248-\u324f\u3251-\u325f\u3289\u32b1-\u32bf"
 )
-"""Signs of two digits: circled, bracketed and Roman numbers from ten up. A Chinese ten is a word, and none."""
+"""Signs of two digits: circled, bracketed and Roman numbers from ten up. A Chinese ten is a word."""
 _ALL_OTHERS = OTHER_DIGITS + _SPELLED + _SPELLED_FROM_TEN
 _CODED = (
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[nrt]|%[0-9a-fA-F]{2}"
