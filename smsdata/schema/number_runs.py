@@ -83,6 +83,26 @@ def _any_way(digit: str) -> str:
     return f"(?:[{''.join(ways)}]|{_CODED_IN_COLUMNS})"
 
 
+def plain_signs(text: str, *, without: tuple[str, ...] = ("Cf",)) -> str:
+    r"""A text with plain digits and hyphens, and without signs of some kinds (of Unicode: Cf are not seen).
+
+    >>> plain_signs("\uff10\u0664\u2011\u200b\u2460"), plain_signs("04 91\t5", without=("C", "Z"))
+    ('04-1', '04915')
+    """
+    kept = (
+        one
+        for one in unicodedata.normalize("NFKC", text)
+        if not unicodedata.category(one).startswith(without)
+    )
+    return "".join(_plain_sign(one) for one in kept)
+
+
+def _plain_sign(sign: str) -> str:
+    if unicodedata.category(sign) == "Nd":
+        return str(unicodedata.decimal(sign))
+    return "-" if unicodedata.category(sign) == "Pd" or sign == "\u2212" else sign
+
+
 def may_hold_a_number(text: str) -> bool:
     """Whether a closer look at a text is worth its time."""
     if text.isascii():
