@@ -298,6 +298,7 @@ def test_texts_of_wide_letters_are_put_right(encoding: str, tmp_path: Path) -> N
     [
         ("a.pdf", b"%PDF-1.7\n" + zlib.compress(SOMEBODY.encode()), "cannot be searched"),
         ("a.msg", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + SOMEBODY.encode("utf-16-le"), "cannot be searched"),
+        ("a.orc", b"ORC\x0a\x0bORC\x17", "make it anew from the store"),
         ("a.7z", b"7z\xbc\xaf\x27\x1c", "unpack it"),
         ("a.gz", gzip.compress(TABLE)[:-9], "damaged, locked or cut off"),
         ("a.parquet", b"PAR1 no more", "damaged or encrypted"),
@@ -320,6 +321,14 @@ def test_whatever_is_left_says_why_and_what_to_do(
         assert any(why in line for line in lines), told.lines()
         assert told.exit_code == 3
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("begins", ["PARENT", "ORCID", "FEA1", "Rar!", "LZIP", "MSCF"])
+def test_a_table_that_begins_like_a_format_is_a_table(begins: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{begins},msisdn\n1,{SOMEBODY}\n")
+    assert put_right(path) == [("", 1, WHOLE)]
+    assert clean(path)
 
 
 def test_archives_say_nothing_of_the_person_in_their_heads(tmp_path: Path) -> None:
@@ -352,6 +361,12 @@ def test_the_list_that_is_written_first_says_what_the_search_finds_at_the_end(tm
     assert done.searched is not None
     assert list(done.searched.found) == [str(exports / "odd.html")]
     assert "remove it, or make it anew" in "\n".join(done.lines())
+
+
+def test_wide_letters_among_other_bytes_are_read_by_the_search(tmp_path: Path) -> None:
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY" + b" " * 500 + SOMEBODY.encode("utf-32-le"))
+    assert not clean(tmp_path / "a.npy")
+    assert [what for _, _, what in put_right(tmp_path / "a.npy")] == [LEFT]
 
 
 def test_quoted_printable_is_read_by_the_search(tmp_path: Path) -> None:

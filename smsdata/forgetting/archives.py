@@ -104,9 +104,8 @@ def _taken_apart(
     """What is left of a file, and whether it is one by itself: what lies within another was looked at."""
     if depth > _DEEPEST:
         raise _CannotTell(reasons.TOO_DEEP)
-    for begins, why in reasons.SEALED.items():
-        if content.startswith(begins):
-            raise _CannotTell(why)
+    if why := reasons.why_sealed(content):
+        raise _CannotTell(why)
     packed = next((how for begins, how in _PACKED.items() if content.startswith(begins)), None)
     if packed is not None:
         return _packed_left(path, content, packed, gone, look, depth), False

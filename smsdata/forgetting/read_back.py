@@ -38,11 +38,12 @@ import pyarrow.parquet as pq
 
 _CODECS = {0: None, 1: "snappy", 2: "gzip", 3: "lzo", 4: "brotli", 5: "lz4", 6: "zstd", 7: "lz4_raw"}
 _ZIPPED = {".xlsx", ".zip", ".docx"}
-_SHUT = (
-    b"7z\xbc\xaf\x27\x1c", b"Rar!", b"MSCF", b"\x04\x22\x4d\x18", b"\x1f\x9d", b"LZIP", b"%PDF-",
-    b"\xd0\xcf\x11\xe0", b"{\\rtf", b"FEA1", b"ORC", b"Obj\x01", b"\x89HDF", b"PARE",
-    b"-----BEGIN PGP MESSAGE", b"age-encryption.org",
-)  # fmt: skip
+_SHUT = re.compile(
+    rb"7z\xbc\xaf\x27\x1c|Rar!\x1a|MSCF\0\0\0\0|\x04\x22\x4d\x18|\x1f\x9d|LZIP\x01|%PDF-|\xd0\xcf\x11\xe0|\{\\rtf"
+    rb"|Obj\x01|\x89HDF|-----BEGIN PGP MESSAGE|age-encryption\.org/"
+    rb"|(?s:FEA1.*FEA1\Z|PARE.*PARE\Z|ORC.*ORC.\Z)"
+)
+"""How a file begins, or begins and ends, into which nobody can see."""
 _TOO_MUCH = 2**30
 _SHORTEST, _SURELY_NO_ID = 10**7, 10**10
 _TOO_DEEP = 8
@@ -210,7 +211,7 @@ def _pieces(path: PurePath, content: bytes, told: Searched, depth: int = 0) -> I
     yield content
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         yield content.decode("utf-16", errors="replace").encode()
-    if depth > _TOO_DEEP or content.startswith(_SHUT):
+    if depth > _TOO_DEEP or _SHUT.match(content):
         raise ValueError("nobody can tell what it holds")
     if content[:4] == b"PAR1" or path.suffix == ".parquet":
         for page in _parquet_pages(content):
@@ -257,6 +258,7 @@ def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -
         yield from _as_it_reads(content, told, depth)
 
 
+_WIDE = re.compile(rb"[0-9]\0{1,3}[0-9]\0{1,3}[0-9]")
 _SOFT = re.compile(rb"=\r?\n|=[0-9A-F]{2}")
 _CODED_RUN = re.compile(rb"[A-Za-z0-9+/\\%]{12,}(?:\r?\n[ \t]?[A-Za-z0-9+/]+)*")
 _NO_PART = re.compile(rb"%3[Dd]|[^A-Za-z0-9+/]")
@@ -267,7 +269,7 @@ def _as_it_reads(content: bytes, told: Searched, depth: int) -> Iterator[bytes]:
     """Texts as they read: without tags, of two bytes a letter, quoted-printable, base64 and what is in it."""
     if content.lstrip()[:1] == b"<":
         yield from _without_tags(content)
-    if content.count(0) * 4 > len(content):
+    if _WIDE.search(content):
         yield content.replace(b"\0", b"")
     if b"\0" in content[:4096]:
         return
@@ -280,7 +282,7 @@ def _as_it_reads(content: bytes, told: Searched, depth: int) -> Iterator[bytes]:
         head, _, rest = run.partition(b"\n")
         for coded in (run, rest) if rest else (head,):  # a word may stand on the line before
             raw = _from_base64(coded)
-            if len(raw) > _LONG:
+            if len(raw) > _LONG and (raw[0] != 0x1F or raw[:3] == b"\x1f\x8b\x08"):  # by chance it is one
                 yield from _pieces(PurePath("within"), raw, told, depth + 1)
             else:
                 short.append(raw)
