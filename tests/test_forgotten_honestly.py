@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import quopri
+import random
 import sqlite3
 import zipfile
 import zlib
@@ -321,6 +322,24 @@ def test_whatever_is_left_says_why_and_what_to_do(
         assert any(why in line for line in lines), told.lines()
         assert told.exit_code == 3
     assert path.read_bytes() == content
+
+
+def test_no_damage_to_a_file_stops_it_or_makes_it_dishonest(tmp_path: Path) -> None:
+    """Each of some files with bytes changed, lost and added: it is clean then, or told as left."""
+    rows = io.BytesIO()
+    pq.write_table(nested(), rows)
+    files = {"a.eml": mail("base64"), "a.parquet": rows.getvalue(), "a.zip": zipped(a_csv=TABLE)}
+    draw = random.Random(7)
+    for name in draw.choices(sorted(files), k=300):
+        content = bytearray(files[name])
+        for _ in range(draw.randrange(1, 6)):
+            at = draw.randrange(len(content) - 40)
+            content[at : at + draw.choice((0, 1, 1, 30))] = draw.choices(
+                b"=?\n:;<\0ab09\x18\xff", k=draw.randrange(3)
+            )
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert LEFT in {what for _, _, what in put_right(path)} or clean(path)
 
 
 @pytest.mark.parametrize("begins", ["PARENT", "ORCID", "FEA1", "Rar!", "LZIP", "MSCF"])

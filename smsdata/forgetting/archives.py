@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from email.errors import MessageError
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
@@ -52,7 +53,7 @@ class _CannotTell(ValueError):
 
 _NO_SUCH_FILE = (
     ValueError, RuntimeError, LookupError, OSError, EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError,
-    tarfile.TarError, pa.ArrowException,
+    tarfile.TarError, pa.ArrowException, MessageError, TypeError, ArithmeticError,
 )  # fmt: skip
 _Packing = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
 _PACKED: dict[tuple[bytes, ...], _Packing] = {

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from email import message_from_bytes
+from email.errors import MessageError
 from email.generator import BytesGenerator
 from email.header import Header, decode_header, make_header
 from email.message import Message
@@ -102,7 +103,7 @@ def _heads_changed(part: Message, gone: Forgotten) -> int:
 def _decoded_head(value: Any) -> str:
     try:
         return str(make_header(decode_header(value)))
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, MessageError):
         return str(value)
 
 

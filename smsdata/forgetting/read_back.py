@@ -50,6 +50,7 @@ _TOO_DEEP = 8
 _UNREADABLE = (
     OSError, ValueError, LookupError, RuntimeError, struct.error, pa.ArrowException, zipfile.BadZipFile,
     tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, sqlite3.Error, duckdb.Error,
+    TypeError, AttributeError, ArithmeticError,  # of a footer whose fields have changed their types
 )  # fmt: skip
 
 
