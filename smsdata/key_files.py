@@ -42,6 +42,8 @@ def key_in_file(path: Path, what: str, variable: str, *, make: bool = True) -> b
             f"the key of {what} must not lie in the store {folder}, which would be shared with it: "
             f"set {variable} to a file elsewhere."
         )
+    elsewhere = "another file, which is then made" if make else "where it lies"
+    advice = f"put it back from a backup, or set {variable} to {elsewhere}."
     try:
         if make:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -54,14 +56,22 @@ def key_in_file(path: Path, what: str, variable: str, *, make: bool = True) -> b
     except OSError as error:
         how = "made or read" if make else "read"
         raise StoreError(
-            f"the key of {what} at {path} cannot be {how} ({error.strerror}): set {variable} to another file."
+            f"the key of {what} at {path} cannot be {how} ({error.strerror}): {advice}"
         ) from None
-    if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077 or facts.st_uid != os.geteuid():
-        raise StoreError(f"{path} may be read by others, or is not yours: chmod 600 it, or make another key.")
+    _refuse_shared(path, facts, variable)
     word = written.strip()
     if not re.fullmatch(rb"[0-9a-f]{64}", word) or not is_random(key := bytes.fromhex(word.decode())):
-        raise UsageError(f"{path} holds no key of {what}: name another file, which is then made.")
+        raise UsageError(f"{path} holds no key of {what}, it may be damaged: {advice}")
     return key
+
+
+def _refuse_shared(path: Path, facts: os.stat_result, variable: str) -> None:
+    if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
+        raise StoreError(
+            f"{path} is no file of yours: copy the key to one that is, and set {variable} to that."
+        )
+    if facts.st_mode & 0o077:
+        raise StoreError(f"{path} may be read by others: run `chmod 600 {path}`.")
 
 
 def is_random(key: bytes) -> bool:

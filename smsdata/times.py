@@ -61,6 +61,24 @@ def instant(value: str | datetime, name: str = "time") -> datetime:
         ) from None
 
 
+def refuse_backwards(since: str | datetime | None, until: str | datetime | None) -> None:
+    """Refuse a span that ends before it begins, which holds no row whatever is stored.
+
+    Raises
+    ------
+    UsageError
+        `until` is before `since`, or one of them is no time.
+    """
+    if since is None or until is None:
+        return
+    first, end = instant(since, "since"), instant(until, "until")
+    if end < first:
+        raise UsageError(
+            f"until={end:%Y-%m-%dT%H:%M:%SZ} is before since={first:%Y-%m-%dT%H:%M:%SZ}, so no row can be "
+            "between them: exchange the two, or leave one out."
+        )
+
+
 def last_second(value: str | datetime, name: str = "end") -> datetime:
     """Read an end that is included: a day without a time means all of that day.
 

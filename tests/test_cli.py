@@ -418,6 +418,11 @@ def test_an_option_that_would_do_nothing_is_refused(run, tmp_path, words, option
     assert not list(tmp_path.iterdir())
 
 
+def test_sync_of_one_number_says_which_table_it_is_of(run):
+    done = run("sync", "--msisdn", "61491570156")
+    assert "write it with --tables contact_history" in done.stderr
+
+
 def test_a_number_is_read_in_any_spelling_or_refused_with_advice(run, gateway, tmp_path):
     number = str(gateway.account.truth("list_members")[0]["msisdn"])
     assert number.startswith("61")

@@ -407,15 +407,16 @@ def test_forget_finds_whole_numbers_in_sqlite_and_leaves_what_it_cannot_change(
     with contextlib.closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE people (mobile INTEGER, name TEXT)")
         connection.executemany("INSERT INTO people VALUES (?, ?)", [(int(msisdn), "A"), (61491570156, "B")])
-        connection.execute("CREATE TRIGGER t AFTER UPDATE ON people BEGIN DELETE FROM people; END")
+        connection.execute("CREATE VIRTUAL TABLE t USING fts5(words)")
         connection.commit()
     left = forget(store, msisdn, apply=True, also=[file])
     assert [place.what for place in left.places if place.kind == "file"] == ["left"]
+    assert f"left {file}: it is damaged or encrypted, or the number stands where" in "\n".join(left.lines())
     assert left.searched is not None
     assert list(left.searched.found) == [str(file)]
     assert left.exit_code == 3
     with contextlib.closing(sqlite3.connect(file)) as connection:
-        connection.execute("DROP TRIGGER t")
+        connection.execute("DROP TABLE t")
         connection.commit()
     done = forget(store, msisdn, apply=True, also=[file])
     assert done.exit_code == 0

@@ -21,10 +21,10 @@ import pytest
 import xlsxwriter
 
 from smsdata.errors import UsageError
-from smsdata.forgetting.archives import LEFT, left_of_file
+from smsdata.forgetting.archives import left_of_file
 from smsdata.forgetting.person import _one_person, forget, spellings_of
-from smsdata.forgetting.read_back import Searched, searched
-from smsdata.forgetting.text_files import NUMBER, WHOLE
+from smsdata.forgetting.read_back import Searched, look_for, searched
+from smsdata.forgetting.text_files import LEFT, NUMBER, WHOLE
 from smsdata.store.store import Store
 from tests.support.sync_world import small_and_synced
 
@@ -42,13 +42,15 @@ def looked_for(path: Path) -> Searched:
 def put_right(path: Path) -> Found:
     """Take the person out of a file; gives where that person was found. A second time finds nobody."""
     gone = _one_person(b"k" * 32, SOMEBODY, SPELLINGS, {})
-    left = left_of_file(path, path.read_bytes(), gone)
+    look = look_for(SPELLINGS[:2])
+    left = left_of_file(path, path.read_bytes(), gone, look)
     if left.content is not None:
         path.write_bytes(left.content)
-        again = left_of_file(path, left.content, gone)
+        again = left_of_file(path, left.content, gone, look)
         assert again.content is None
-        assert [one for one in again.found if one[2] != LEFT] == []
-    return left.found
+        assert [one for one in again.found if one.what != LEFT] == []
+    assert all(bool(one.why) == (one.what == LEFT) for one in left.found)  # whatever is left says why
+    return [(one.place, one.count, one.what) for one in left.found]
 
 
 def clean(path: Path) -> bool:
@@ -403,3 +405,12 @@ def test_a_store_is_not_forgotten_in_as_if_it_were_a_folder_of_files(tmp_path: P
     for place in (store.path, other, other.parent, other / ".smsdata"):
         with pytest.raises(UsageError, match="is a store"):
             forget(store, SOMEBODY, apply=True, also=[place])
+
+
+def test_a_store_within_the_store_is_not_taken_for_files_of_it(tmp_path: Path) -> None:
+    store = Store(small_and_synced(tmp_path / "store")[1])
+    within = tmp_path / "store" / "clients" / "b"
+    (within / ".smsdata").mkdir(parents=True)
+    for apply in (False, True):
+        with pytest.raises(UsageError, match=r"clients/b is a store within .* move it beside"):
+            forget(store, SOMEBODY, apply=apply)

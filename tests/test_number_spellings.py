@@ -15,6 +15,7 @@ import pytest
 import smsdata
 from smsdata.analysis import delivery_rate, number_details, reply_rate
 from smsdata.errors import UsageError
+from smsdata.schema.kinds import CONVERT
 from smsdata.schema.number_spellings import REASONS, exists, read_number
 
 FULL = [
@@ -224,3 +225,16 @@ def test_reply_rate_refuses_replies_that_could_match_nothing() -> None:
     })  # fmt: skip
     with pytest.raises(UsageError, match="rows of replies have an msisdn"):
         reply_rate(MESSAGES, replies)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["61491\u2011570\u2011156", "61491\u2013570\u2013156", "\u0666\u0661491570156", "61491570156.0"],
+)
+def test_the_door_of_the_store_reads_the_same_signs(written: str) -> None:
+    assert CONVERT["phone"](written) == smsdata.to_msisdn([written])["msisdn"][0] == "61491570156"
+
+
+def test_the_door_of_the_store_takes_zeros_at_the_end_that_a_spreadsheet_may_have_made() -> None:
+    assert CONVERT["phone"]("61491500000.0") == "61491500000"
+    assert smsdata.to_msisdn(["61491500000.0"])["reason"][0] == "digits lost"

@@ -225,3 +225,13 @@ def test_two_users_of_a_group_write_and_read_one_store(
     assert not _as_user(SOMEBODY, lambda: _use_all(Store(store)))
     with pytest.raises(SmsDataError, match="belongs to "):
         Store(store).read("messages")
+
+
+def test_a_store_is_not_made_in_another_one(tmp_path: Path) -> None:
+    outer = Store(tmp_path / "data")
+    with outer.writing():
+        pass
+    with pytest.raises(UsageError, match=r"lies in the store .*data.*a --store beside it"):
+        _write(Store(tmp_path / "data" / "clients" / "b"))
+    assert [one.name for one in outer.path.iterdir()] == [".smsdata"]
+    _write(outer)

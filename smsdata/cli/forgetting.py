@@ -20,7 +20,7 @@ from smsdata.times import instant
 def forget_command(
     common: CommonOptions,
     *,
-    msisdn: Annotated[str, typer.Argument(help="The number; - reads it from stdin.")],
+    msisdn: Annotated[str | None, typer.Argument(help="The number; - reads it from stdin.")] = None,
     country: Annotated[str | None, typer.Option(help="Country of a number without one, such as AU.")] = None,
     also: Annotated[
         list[str] | None,
@@ -29,14 +29,32 @@ def forget_command(
     apply: Annotated[
         bool, typer.Option("--apply", help="Do it; without it only the places are shown.")
     ] = False,
+    key_lost: Annotated[
+        bool, typer.Option("--key-lost", help="Go on in a store whose key of forgotten numbers is lost.")
+    ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
 ) -> int:
     """List every place that holds a person's number, and take it out of them for good."""
     common.refuse_ignored("only the store is changed", *ACCOUNT)
+    if key_lost:
+        return _go_on_without_key(common, msisdn, apply=apply, wait=wait)
     from smsdata.forgetting.person import forget
 
+    if msisdn is None:
+        raise UsageError("forget takes a number, as in `smsdata forget NUMBER`, or - for stdin.")
     number = sys.stdin.readline() if msisdn == "-" else msisdn
     done = forget(common.existing_store(), number, country=country, apply=apply, also=also or (), wait=wait)
+    common.show(done.as_json(), *done.lines())
+    return done.exit_code
+
+
+def _go_on_without_key(common: CommonOptions, msisdn: str | None, *, apply: bool, wait: float) -> int:
+    common.refuse_ignored("it goes on without the key of all who are forgotten", "country", "also")
+    if msisdn is not None:
+        raise UsageError("--key-lost is about all who are forgotten in a store: leave the number out.")
+    from smsdata.forgetting.lost_key import give_up_key
+
+    done = give_up_key(common.existing_store(), apply=apply, wait=wait)
     common.show(done.as_json(), *done.lines())
     return done.exit_code
 

@@ -185,12 +185,21 @@ def _refuse_ignored_by_sync(common: CommonOptions, tables: list[str] | None, msi
     for option, takers in _TAKEN_BY.items():
         if not named & takers:
             common.refuse_ignored(
-                f"name a table that it is for with --tables ({', '.join(sorted(takers))})", option
+                f"it narrows down what is read of one table, so write it with {_that_takes(takers)}", option
             )
     if msisdn is None:
         common.refuse_ignored("it says what country the number of --msisdn is of", "country")
     if named and named <= _WITHOUT_SPAN:
         common.refuse_ignored(f"{', '.join(sorted(named))}: always read whole", "since", "deep")
+
+
+def _that_takes(takers: set[str]) -> str:
+    """How to name one of some tables.
+
+    >>> _that_takes({"link_hits", "dlrs"})
+    '--tables dlrs or --tables link_hits'
+    """
+    return " or ".join(f"--tables {name}" for name in sorted(takers))
 
 
 def _international_number(msisdn: str | None, country: str | None) -> str | None:

@@ -1,7 +1,7 @@
-"""Any file without somebody, and whatever is packed in it: zip, tar, gzip, bzip2, xz, zstd, workbooks.
+"""Any file without somebody, and whatever is packed in it: zip, tar, gzip, bzip2, xz, zstd, workbooks, mails.
 
-Owns how files that hold files are taken apart and packed again. Imports `workbooks`, `file_formats`,
-`text_files` and `store.forgotten`.
+Owns how files that hold files are taken apart and packed again, and why one is left. Imports `workbooks`,
+`file_formats`, `databases`, `mails`, `text_files` and `store.forgotten`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,31 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import PurePath
+from dataclasses import replace
+from email.errors import MessageError
+from functools import partial
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
 
-from smsdata.forgetting.file_formats import without
-from smsdata.forgetting.text_files import WHOLE, without_in_text
+from smsdata.forgetting import reasons
+from smsdata.forgetting.databases import database_without
+from smsdata.forgetting.file_formats import bytes_or_text_left, without
+from smsdata.forgetting.mails import is_mail, mail_left, with_coded_files_left
+from smsdata.forgetting.text_files import (
+    LEFT,
+    WHOLE,
+    Found,
+    Left,
+    without_in_text,
+)
 from smsdata.forgetting.workbooks import is_workbook, sheets_without
 from smsdata.store.forgotten import Forgotten
 
-LEFT = "left"
-"""What is done with a file that cannot be put right: nothing."""
+Look = Callable[[PurePath, bytes], int | None]
+"""A search of a file that shares nothing with what rewrites it: how often somebody stands in it, None where
+nobody can tell."""
 _MOST_BYTES = 2**30
 """Bytes that a file may hold once it is unpacked."""
 _DEEPEST = 6
@@ -35,24 +47,16 @@ _TAGS = re.compile(r"<[^>]*>")
 _STORE = ".smsdata"
 
 
+class _CannotTell(ValueError):
+    """Why a file is left."""
+
+
 _NO_SUCH_FILE = (
     ValueError, RuntimeError, LookupError, OSError, EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError,
-    tarfile.TarError, pa.ArrowException,
+    tarfile.TarError, pa.ArrowException, MessageError, TypeError, ArithmeticError,
 )  # fmt: skip
-
-
-@dataclass
-class Left:
-    """A file without somebody: its content, None where nothing changes; and where that person stood.
-
-    `found` has the name within the file (empty for the file itself), how often, and what is done.
-    """
-
-    content: bytes | None = None
-    found: list[tuple[str, int, str]] = field(default_factory=list)
-
-
-_PACKED: dict[tuple[bytes, ...], tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
+_Packing = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]
+_PACKED: dict[tuple[bytes, ...], _Packing] = {
     (b"\x1f\x8b",): (
         lambda raw: _read_whole(gzip.GzipFile(fileobj=io.BytesIO(raw))),
         lambda new: gzip.compress(new, mtime=0),
@@ -61,7 +65,7 @@ _PACKED: dict[tuple[bytes, ...], tuple[Callable[[bytes], bytes], Callable[[bytes
         lambda raw: _read_whole(bz2.BZ2File(io.BytesIO(raw))),
         bz2.compress,
     ),
-    (b"\xfd7zXZ\0",): (
+    (b"\xfd7zXZ\0", b"\x5d\0\0"): (
         lambda raw: _read_whole(lzma.LZMAFile(io.BytesIO(raw))),  # noqa: SIM115 - it holds no file open
         lzma.compress,
     ),
@@ -71,25 +75,64 @@ _PACKED: dict[tuple[bytes, ...], tuple[Callable[[bytes], bytes], Callable[[bytes
     ),
 }
 """By how a packed file begins: how it is unpacked and packed."""
-_SEALED = (b"7z\xbc\xaf\x27\x1c", b"Rar!")
 
 
-def left_of_file(path: PurePath, content: bytes, gone: Forgotten, depth: int = 0) -> Left:
-    """What is left of a file of any kind, without somebody."""
+def left_of_file(
+    path: PurePath, content: bytes, gone: Forgotten, look: Look | None = None, depth: int = 0
+) -> Left:
+    """What is left of a file of any kind, without somebody.
+
+    With `look`, a file in which that search finds somebody all the same is told as left: so nothing is called
+    rewritten that is not.
+    """
     try:
-        if depth > _DEEPEST or content.startswith(_SEALED):
-            raise ValueError("nobody can tell what it holds")
-        for begins, (unpacked, packed) in _PACKED.items():
-            if content.startswith(begins):
-                inner = left_of_file(_unpacked_name(path), unpacked(content), gone, depth + 1)
-                return inner if inner.content is None else Left(packed(inner.content), inner.found)
-        if content[:4] == b"PK\x03\x04":
-            return _zip_left(content, gone, depth)
-        if content[257:262] == b"ustar":
-            return _tar_left(content, gone, depth)
+        left, whole = _taken_apart(path, content, gone, look, depth)
+    except _CannotTell as told:
+        return Left(None, [Found("", 1, LEFT, str(told))])
     except _NO_SUCH_FILE:
-        return Left(None, [("", 1, LEFT)])
-    return _plain_left(path, content, gone)
+        return Left(None, [Found("", 1, LEFT, reasons.DAMAGED)])
+    if look is not None and (whole or depth == 0) and not any(one.what == LEFT for one in left.found):
+        count = look(path, content if left.content is None else left.content)
+        if count is None or count:
+            why = reasons.UNSEEN if count is None else reasons.STILL
+            left.found = [one for one in left.found if one.place] + [Found("", count or 1, LEFT, why)]
+    return left
+
+
+def _taken_apart(
+    path: PurePath, content: bytes, gone: Forgotten, look: Look | None, depth: int
+) -> tuple[Left, bool]:
+    """What is left of a file, and whether it is one by itself: what lies within another was looked at."""
+    if depth > _DEEPEST:
+        raise _CannotTell(reasons.TOO_DEEP)
+    if why := reasons.why_sealed(content):
+        raise _CannotTell(why)
+    packed = next((how for begins, how in _PACKED.items() if content.startswith(begins)), None)
+    if packed is not None:
+        return _packed_left(path, content, packed, gone, look, depth), False
+    if content[:4] == b"PK\x03\x04":
+        return _zip_left(content, gone, look, depth), False
+    if content[257:262] == b"ustar":
+        return _tar_left(content, gone, look, depth), False
+    if is_mail(path, content):
+        return mail_left(content, gone, partial(_left_within, gone=gone, look=look, depth=depth + 1)), False
+    return _plain_left(path, content, gone, look, depth), True
+
+
+def _packed_left(
+    path: PurePath, content: bytes, how: _Packing, gone: Forgotten, look: Look | None, depth: int
+) -> Left:
+    unpacked, packed = how
+    whole = unpacked(content)
+    inner = left_of_file(_unpacked_name(path), whole, gone, look, depth + 1)
+    head = content[:300].decode("latin-1")  # where gzip keeps the name that a file had
+    if inner.content is None and not inner.found and gone.text(head) != head:
+        return Left(packed(whole), [Found("", 1, WHOLE)])
+    return inner if inner.content is None else Left(packed(inner.content), inner.found)
+
+
+def _left_within(path: PurePath, content: bytes, gone: Forgotten, look: Look | None, depth: int) -> Left:
+    return left_of_file(path, content, gone, look, depth)
 
 
 def _unpacked_name(path: PurePath) -> PurePath:
@@ -99,41 +142,56 @@ def _unpacked_name(path: PurePath) -> PurePath:
 def _read_whole(stream: Any) -> bytes:
     content: bytes = stream.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
-        raise ValueError("it holds too much")
+        raise _CannotTell(reasons.TOO_MUCH)
     return content
 
 
-def _plain_left(path: PurePath, content: bytes, gone: Forgotten) -> Left:
-    made, count, what = (
-        (*known, WHOLE) if (known := without(path, content, gone)) else without_in_text(path, content, gone)
-    )
-    if not count:
-        return Left()
-    return Left(made, [("", count, LEFT if made is None else what)])
+def _plain_left(
+    path: PurePath, content: bytes, gone: Forgotten, look: Look | None = None, depth: int = 0
+) -> Left:
+    known = without(path, content, gone) or database_without(path, content, gone)
+    if known is not None:
+        made, count = known
+        if made is None:
+            is_open = any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal", ".wal"))
+            return Left(None, [Found("", count, LEFT, reasons.OPEN if is_open else reasons.NO_PLACE)])
+        return Left(made, [Found("", count, WHOLE)]) if count else Left()
+    inner = partial(_left_within, gone=gone, look=look, depth=depth + 1)
+    decoded, told = with_coded_files_left(content, inner)
+    made, count, what = without_in_text(path, decoded, gone)
+    if count and made is None:
+        return Left(None, [*told, Found("", count, LEFT, reasons.NO_TEXT)])
+    if decoded != content and made is None:
+        made = decoded
+    return Left(made, [*told, *([Found("", count, what)] if count else [])])
 
 
 # ---- archives --------------------------------------------------------------------------------------
 
 
-def _zip_left(content: bytes, gone: Forgotten, depth: int) -> Left:
+def _zip_left(content: bytes, gone: Forgotten, look: Look | None, depth: int) -> Left:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         infos = archive.infolist()
         _refuse_stores([info.filename for info in infos])
         if sum(info.file_size for info in infos) > _MOST_BYTES:
-            raise ValueError("it holds too much")
+            raise _CannotTell(reasons.TOO_MUCH)
         parts = {info.filename: archive.read(info) for info in infos}
         if len(parts) < len(infos):
-            raise ValueError("it holds two files of one name")
+            raise _CannotTell(reasons.TWICE)
         if is_workbook(list(parts)):
             made, left = _workbook_left(parts, gone)
         else:
-            made, left = _members_left(parts, gone, depth)
-        if not made:
+            made, left = _members_left(parts, gone, look, depth)
+        comment = bytes_or_text_left(archive.comment, gone)
+        if comment != archive.comment:
+            left.found.append(Found("its comment", 1, WHOLE))
+        elif not made:
             return left
         sink = io.BytesIO()
         with zipfile.ZipFile(sink, "w") as new:
-            new.comment = archive.comment
+            new.comment = comment
             for info in infos:
+                info.comment = bytes_or_text_left(info.comment, gone)
                 name, part = made.get(info.filename, (info.filename, parts[info.filename]))
                 if name != info.filename:
                     info.filename, info.extra = name, b""  # where the name may stand once more
@@ -141,15 +199,15 @@ def _zip_left(content: bytes, gone: Forgotten, depth: int) -> Left:
     return Left(sink.getvalue(), left.found)
 
 
-def _tar_left(content: bytes, gone: Forgotten, depth: int) -> Left:
+def _tar_left(content: bytes, gone: Forgotten, look: Look | None, depth: int) -> Left:
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         members = archive.getmembers()
         _refuse_stores([member.name for member in members])
         bodies = [file.read() if (file := archive.extractfile(one)) else b"" for one in members]
         if len({one.name for one in members}) < len(members):
-            raise ValueError("it holds two files of one name")
+            raise _CannotTell(reasons.TWICE)
         parts = {one.name: body for one, body in zip(members, bodies, strict=True)}
-        made, left = _members_left(parts, gone, depth)
+        made, left = _members_left(parts, gone, look, depth)
         if not made:
             return left
         sink = io.BytesIO()
@@ -165,22 +223,24 @@ def _tar_left(content: bytes, gone: Forgotten, depth: int) -> Left:
 def _refuse_stores(names: list[str]) -> None:
     """A packed store is sealed file by file: it is a copy, which is named and left."""
     if any(_STORE in PurePath(name).parts for name in names):
-        raise ValueError("it holds a store")
+        raise _CannotTell(reasons.A_STORE)
 
 
 Members = dict[str, tuple[str, bytes]]
 """By the name of each member that changes: its new name and content."""
 
 
-def _members_left(parts: dict[str, bytes], gone: Forgotten, depth: int) -> tuple[Members, Left]:
+def _members_left(
+    parts: dict[str, bytes], gone: Forgotten, look: Look | None, depth: int
+) -> tuple[Members, Left]:
     """Each member by itself: one that cannot be put right keeps none of the others from it."""
     made: Members = {}
     told = Left()
     for name, part in parts.items():
-        inner, renamed = left_of_file(PurePath(name), part, gone, depth + 1), gone.text(name)
+        inner, renamed = left_of_file(PurePath(name), part, gone, look, depth + 1), gone.text(name)
         if renamed != name and not inner.found:
-            inner.found = [("", 1, WHOLE)]
-        told.found += [(_place_within(renamed, place), count, what) for place, count, what in inner.found]
+            inner.found = [Found("", 1, WHOLE)]
+        told.found += [replace(one, place=_place_within(renamed, one.place)) for one in inner.found]
         if inner.content is not None or renamed != name:
             made[name] = renamed, part if inner.content is None else inner.content
     return made, told
@@ -195,20 +255,20 @@ def _workbook_left(parts: dict[str, bytes], gone: Forgotten) -> tuple[Members, L
     told = Left()
     for name, (part, count, what) in (sheets := sheets_without(parts, gone)).items():
         made[name] = name, part
-        told.found.append((name, count, what))
+        told.found.append(Found(name, count, what))
     for name, part in parts.items():
         if name not in sheets:
             other = _plain_left(PurePath(name), part, gone)
-            told.found += [(name, count, what) for _, count, what in other.found]
+            told.found += [replace(one, place=name) for one in other.found]
             if other.content is not None:
                 made[name] = name, other.content
     told.found += list(_still_in(parts | {name: part for name, (_, part) in made.items()}, gone))
     return made, told
 
 
-def _still_in(parts: dict[str, bytes], gone: Forgotten) -> Iterator[tuple[str, int, str]]:
+def _still_in(parts: dict[str, bytes], gone: Forgotten) -> Iterator[Found]:
     """Parts in which the number stands all the same, such as parted by marks of its format."""
     for name, part in parts.items():
         text = part.decode(errors="replace")
         if any(gone.text(plain) != plain for plain in (_TAGS.sub("", text), _TAGS.sub("|", text))):
-            yield name, 1, LEFT
+            yield Found(name, 1, LEFT, reasons.STILL)

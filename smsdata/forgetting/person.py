@@ -21,8 +21,9 @@ import phonenumbers
 from smsdata.analysis.replies import classify_replies, reply_classes
 from smsdata.analysis.reply_words import left_of_class, left_of_reply
 from smsdata.errors import UsageError
+from smsdata.forgetting.archives import Look
 from smsdata.forgetting.places import BY_NAME, Place, places, places_in, without_numbers
-from smsdata.forgetting.read_back import Searched, searched
+from smsdata.forgetting.read_back import Searched, look_for, searched
 from smsdata.forgetting.text_files import NUMBER
 from smsdata.key_files import key_fingerprint, store_around
 from smsdata.schema.number_runs import in_columns
@@ -110,6 +111,7 @@ class Forgetting:
             for one in self.places
             if one.kind == BY_NAME
         ]
+        lines += [f"left {one.place}: {one.why}." for one in self.places if one.why and one.kind != BY_NAME]
         if any(one.what == NUMBER for one in self.places):
             lines.append(_NUMBER_ALONE)
         lines += ["Out of reach:", *(f"  {line}" for line in OUT_OF_REACH)]
@@ -171,28 +173,44 @@ def forget(
             f"that is no phone number that can be forgotten ({why}): give it in full, or --country."
         )
     store = existing_store(store)
+    _refuse_stores_within(store)
     roots = _roots(also)
     spellings = spellings_of(msisdn)
     said = _said_by(store, spellings)
+    look = look_for(spellings[:2])
     if not apply:
         gone = _one_person(secrets.token_bytes(32), msisdn, spellings, said)
-        return Forgetting("", [*places(store, gone, apply=False), *places_in(roots, gone, apply=False)])
+        return Forgetting("", _all_places(store, roots, gone, look))
     with store.writing(wait=wait), _without_receiver(store):
         store.forgotten.now()  # raises where its key is another one
         key = forget_key(make=True)
         gone = _one_person(key, msisdn, spellings, said)
         done = Forgetting(stand_in_of(key, msisdn), applied=True)
-        done.places = [*places(store, gone, apply=False), *places_in(roots, gone, apply=False)]
+        done.places = _all_places(store, roots, gone, look)
         facts = _written_first(store, key, spellings, done, gone)
-        for _ in places(store, gone, apply=True):
+        for _ in places(store, gone, None, apply=True):
             pass
         store.save_state()
-        for _ in places_in(roots, gone, apply=True):
+        for _ in places_in(roots, gone, None, apply=True):
             pass
         done.searched = _without_names(searched([store.path, *roots], spellings[:2]), gone)
         whole = not done.searched.found and not done.searched.not_judged
         store.forgotten.write(facts | {"done_at": _this_second() if whole else None})
     return done
+
+
+def _all_places(store: Store, roots: list[Path], gone: Forgotten, look: Look) -> list[Place]:
+    return [*places(store, gone, look, apply=False), *places_in(roots, gone, look, apply=False)]
+
+
+def _refuse_stores_within(store: Store) -> None:
+    """A store that lies in this one is sealed file by file: it is another's, and forgets by itself."""
+    within = next((one.parent for one in store.path.rglob(".smsdata") if one != store.private), None)
+    if within is not None:
+        raise UsageError(
+            f"{within} is a store within the store {store.path}: move it beside that one, then run smsdata "
+            "forget for each."
+        )
 
 
 def _without_names(told: Searched, gone: Forgotten) -> Searched:

@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smsdata.errors import StoreError
-from smsdata.forgetting.archives import LEFT, Left, left_of_file
-from smsdata.forgetting.text_files import WHOLE
+from smsdata.forgetting import reasons
+from smsdata.forgetting.archives import Look, left_of_file
+from smsdata.forgetting.text_files import LEFT, WHOLE, Found, Left
 from smsdata.hygiene.run_journal import RunJournal, runs
 from smsdata.schema.frames import Reject, with_column
 from smsdata.schema.tables import TABLES
@@ -47,19 +48,21 @@ class Place:
     """A place that holds a number: its name below the store, or its path, and in how many rows or values.
 
     `what` is what is done with it: ``"rewritten"``, ``"number only"`` (a text in which nobody can tell what
-    else is said of the person), ``"removed"`` (made again by its command), or ``"left"`` where it is in a
-    format that smsdata cannot put right.
+    else is said of the person), ``"removed"`` (made again by its command), or ``"left"`` where smsdata cannot
+    put it right; `why` says then why, and what to do.
     """
 
     place: str
     kind: str
     count: int
     what: str = "rewritten"
+    why: str = ""
 
 
-def places(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
+def places(store: Store, gone: Forgotten, look: Look | None, *, apply: bool) -> Iterator[Place]:
     """The places of a store that hold the number of somebody in `gone`; with `apply` they are put right.
 
+    `look` searches the other files there for what would be left in them; None where that was told before.
     With `apply` the store is open for writing, and nobody receives callbacks.
     """
     yield from _tables(store, gone, apply=apply)
@@ -70,7 +73,7 @@ def places(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
     yield from _damaged(store, gone, apply=apply)
     yield from _runs(store, gone, apply=apply)
     yield from _plans(store, gone, apply=apply)
-    yield from _other_files(store, gone, apply=apply)
+    yield from _other_files(store, gone, look, apply=apply)
 
 
 def _name(store: Store, path: Path) -> str:
@@ -247,7 +250,7 @@ def _plans(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
                 store.disk.remove(path)
 
 
-def _other_files(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Place]:
+def _other_files(store: Store, gone: Forgotten, look: Look | None, *, apply: bool) -> Iterator[Place]:
     """All other files below the store: records with a checksum, texts; others are named and left."""
     done = {part for table in TABLES for part in store.parts(table)}
     done |= {*store.rejects.all(), *store.private.glob("journal-*.log"), *store.private.glob("runs/*/row-*")}
@@ -255,20 +258,23 @@ def _other_files(store: Store, gone: Forgotten, *, apply: bool) -> Iterator[Plac
     folder = spool_folder(store.private)
     done |= {path for path in folder.glob("*") if path.suffix in {*_SEGMENTS, ".damaged"}}
     for path in sorted(path for path in store.path.rglob("*") if path.is_file() and path not in done):
-        yield from _file(path, _name(store, path), gone, store.disk, apply=apply)
+        name = _name(store, path)
+        if gone.text(name) != name:
+            yield Place(without_numbers(name, gone), BY_NAME, 1, LEFT, reasons.BY_NAME)
+        yield from _file(path, without_numbers(name, gone), gone, look, store.disk, apply=apply)
 
 
 # ---- files elsewhere -------------------------------------------------------------------------------
 
 
-def places_in(paths: Iterable[Path], gone: Forgotten, *, apply: bool) -> Iterator[Place]:
+def places_in(paths: Iterable[Path], gone: Forgotten, look: Look | None, *, apply: bool) -> Iterator[Place]:
     """The files that hold the number, of those that were named or lie below a folder that was named."""
     for root in paths:
         for path in sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]:
             name = without_numbers(str(path), gone)
             if gone.text(own := str(path.relative_to(root.parent))) != own:
-                yield Place(name, BY_NAME, 1, LEFT)
-            yield from _file(path, name, gone, Disk(path.parent), apply=apply)
+                yield Place(name, BY_NAME, 1, LEFT, reasons.BY_NAME)
+            yield from _file(path, name, gone, look, Disk(path.parent), apply=apply)
 
 
 def without_numbers(name: str, gone: Forgotten) -> str:
@@ -277,15 +283,17 @@ def without_numbers(name: str, gone: Forgotten) -> str:
     return name if left == name else re.sub(r"forgotten-[a-p]{24}", "...", left)
 
 
-def _file(path: Path, name: str, gone: Forgotten, disk: Disk, *, apply: bool) -> Iterator[Place]:
+def _file(
+    path: Path, name: str, gone: Forgotten, look: Look | None, disk: Disk, *, apply: bool
+) -> Iterator[Place]:
     content = read_plain(path)
     if path.suffix == ".json" and (record := _record(path)) is not None:
         kept = gone.value(record)
-        left = Left(record_bytes(kept), [("", 1, WHOLE)]) if kept != record else Left()
+        left = Left(record_bytes(kept), [Found("", 1, WHOLE)]) if kept != record else Left()
     else:
-        left = left_of_file(path, content, gone)
-    for within, count, what in left.found:
-        yield Place(f"{name}: {within}" if within else name, "file", count, what)
+        left = left_of_file(path, content, gone, look)
+    for one in left.found:
+        yield Place(f"{name}: {one.place}" if one.place else name, "file", one.count, one.what, one.why)
     if apply and left.content is not None:
         disk.replace(path, left.content)
 

@@ -8,11 +8,13 @@ nothing of smsdata.
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import io
 import json
 import lzma
+import quopri
 import re
 import sqlite3
 import struct
@@ -20,10 +22,11 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,13 +38,19 @@ import pyarrow.parquet as pq
 
 _CODECS = {0: None, 1: "snappy", 2: "gzip", 3: "lzo", 4: "brotli", 5: "lz4", 6: "zstd", 7: "lz4_raw"}
 _ZIPPED = {".xlsx", ".zip", ".docx"}
-_SHUT = (b"7z\xbc\xaf\x27\x1c", b"Rar!")
+_SHUT = re.compile(
+    rb"7z\xbc\xaf\x27\x1c|Rar!\x1a|MSCF\0\0\0\0|\x04\x22\x4d\x18|\x1f\x9d|LZIP\x01|%PDF-|\xd0\xcf\x11\xe0|\{\\rtf"
+    rb"|Obj\x01|\x89HDF|-----BEGIN PGP MESSAGE|age-encryption\.org/"
+    rb"|(?s:FEA1.*FEA1\Z|PARE.*PARE\Z|ORC.*ORC.\Z)"
+)
+"""How a file begins, or begins and ends, into which nobody can see."""
 _TOO_MUCH = 2**30
 _SHORTEST, _SURELY_NO_ID = 10**7, 10**10
 _TOO_DEEP = 8
 _UNREADABLE = (
     OSError, ValueError, LookupError, RuntimeError, struct.error, pa.ArrowException, zipfile.BadZipFile,
     tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, sqlite3.Error, duckdb.Error,
+    TypeError, AttributeError, ArithmeticError,  # of a footer whose fields have changed their types
 )  # fmt: skip
 
 
@@ -72,9 +81,7 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
         its first 0, by itself. They are found also with anything but letters between them, in digits of other
         scripts, raised and circled ones, and in UTF-16.
     """
-    spellings = list(spellings)
-    needles = [_needle(digits) for digits in spellings]
-    needles += [_by_itself(digits) for digits in _bare(spellings)]
+    needles = _needles_of(list(spellings))
     told = Searched()
     for path, name in _files(roots):
         told.files += 1
@@ -91,6 +98,29 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
     return told
 
 
+def look_for(spellings: Iterable[str]) -> Callable[[PurePath, bytes], int | None]:
+    """The same search of one file by its content: how often the number is there; None: nobody can tell."""
+    needles = _needles_of(list(spellings))
+
+    def look(path: PurePath, content: bytes) -> int | None:
+        count = 0
+        try:
+            for piece in _pieces(path, content, Searched()):
+                count += _how_often(needles, piece)
+        except _UNREADABLE:
+            return count or None
+        return count
+
+    return look
+
+
+def _needles_of(spellings: list[str]) -> list[re.Pattern[bytes]]:
+    return [
+        *(_needle(digits) for digits in spellings),
+        *(_by_itself(digits) for digits in _bare(spellings)),
+    ]
+
+
 _CODE = rb"\\[nrt]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|&#?[0-9A-Za-z]{1,8};"
 _APART = (
     rb"(?:"
@@ -101,10 +131,34 @@ _APART = (
 """What may stand between two digits, in UTF-8, JSON, HTML and links; `_is_it` leaves out letters."""
 
 
+_CHINESE = "\u3007\u96f6\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d"
+
+
+def _value_of(one: str) -> int | None:
+    """The number of a sign below 100 that is a digit, a Roman number, or circled or bracketed; else None."""
+    if (digit := unicodedata.digit(one, None)) is not None:
+        return digit
+    number = unicodedata.numeric(one, 100.0)
+    is_sign = unicodedata.category(one) in ("No", "Nl") and one < "\u3400"
+    return int(number) if number < 100 and number.is_integer() and (is_sign or one in _CHINESE) else None
+
+
+_FROM_TEN = {
+    written.encode(): b"%d" % value
+    for one in map(chr, range(0x80, 0x3400))
+    if (value := _value_of(one)) is not None and value >= 10
+    for written in (one, f"\\u{ord(one):04x}", f"&#{ord(one)};", f"&#x{ord(one):x};")
+}
+_ANY_FROM_TEN = re.compile(
+    b"|".join(one for one in sorted(_FROM_TEN) if one[0] > 0x7F)
+    + rb"|\\u[0-9a-fA-F]{4}|&#[xX]?[0-9a-fA-F]{1,6};"
+)
+
+
 @lru_cache
 def _digit(digit: str) -> bytes:
     """A digit in every script there is, raised and circled too, and how JSON and HTML write those."""
-    ways = [one for one in map(chr, range(0x80, 0x20000)) if unicodedata.digit(one, None) == int(digit)]
+    ways = [one for one in map(chr, range(0x80, 0x20000)) if _value_of(one) == int(digit)]
     coded = [
         rf"\\u{ord(digit):04x}",
         rf"&\#{ord(digit)};",
@@ -128,10 +182,11 @@ def _needle(digits: str) -> re.Pattern[bytes]:
 def _is_it(found: re.Match[bytes]) -> bool:
     """Whether no letter stands between the digits, of those scripts that take more than one byte."""
     plain = re.sub(_CODE, b"", found[0]).decode(errors="replace")
-    return not any(one.isalnum() and unicodedata.digit(one, None) is None for one in plain)
+    return not any(one.isalnum() and _value_of(one) is None for one in plain)
 
 
 def _how_often(needles: Iterable[re.Pattern[bytes]], piece: bytes) -> int:
+    piece = _ANY_FROM_TEN.sub(lambda sign: _FROM_TEN.get(sign[0].lower(), sign[0]), piece)
     return sum(_is_it(found) for needle in needles for found in needle.finditer(piece))
 
 
@@ -157,23 +212,29 @@ def _pieces(path: PurePath, content: bytes, told: Searched, depth: int = 0) -> I
     yield content
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         yield content.decode("utf-16", errors="replace").encode()
-    if depth > _TOO_DEEP or content.startswith(_SHUT):
+    if depth > _TOO_DEEP or _SHUT.match(content):
         raise ValueError("nobody can tell what it holds")
     if content[:4] == b"PAR1" or path.suffix == ".parquet":
         for page in _parquet_pages(content):
             told.pages += 1
             yield page
-        file = pq.ParquetFile(pa.BufferReader(content))
-        yield from _numbers_of(file.read([one.name for one in file.schema_arrow if _is_number(one.type)]))
-    elif content[:6] == b"ARROW1":
-        yield from _arrow_buffers(content)
-        yield from _numbers_of(pa.ipc.open_file(pa.BufferReader(content)).read_all())
+        yield from _parquet_values(content)
     elif content[:15] == b"SQLite format 3":
         yield from _sqlite_values(content)
     elif path.suffix == ".duckdb" or content[8:12] == b"DUCK":
         yield from _duckdb_values(content)
     else:
-        yield from _pieces_within(path, content, told, depth + 1)
+        yield from _arrow_values(path, content) or _pieces_within(path, content, told, depth + 1)
+
+
+def _arrow_values(path: PurePath, content: bytes) -> Iterator[bytes] | None:
+    if content[:6] == b"ARROW1":
+        return chain(
+            _arrow_buffers(content), _values_of(pa.ipc.open_file(pa.BufferReader(content)).read_all())
+        )
+    if content[:4] == b"\xff\xff\xff\xff" and path.suffix in {".arrows", ".arrow", ".ipc"}:
+        return _values_of(pa.ipc.open_stream(pa.BufferReader(content)).read_all())
+    return None
 
 
 def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -> Iterator[bytes]:
@@ -183,16 +244,56 @@ def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -
     elif content[:4] == b"PK\x03\x04" or path.suffix in _ZIPPED:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
-                yield info.filename.encode() + b"\n" + info.comment
+                yield b"\n".join([info.filename.encode(), info.comment, info.extra])
                 with archive.open(info) as file:
                     yield from _pieces(PurePath(info.filename), _no_more_than_fits(file), told, depth)
     elif content[257:262] == b"ustar":
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             for member in tar:
+                yield "\n".join(
+                    [member.name, member.linkname, member.uname, *member.pax_headers.values()]
+                ).encode()
                 if (body := tar.extractfile(member)) is not None:
                     yield from _pieces(PurePath(member.name), _no_more_than_fits(body), told, depth)
-    elif content.lstrip()[:1] == b"<":
+    else:
+        yield from _as_it_reads(content, told, depth)
+
+
+_WIDE = re.compile(rb"[0-9]\0{1,3}[0-9]\0{1,3}[0-9]")
+_SOFT = re.compile(rb"=\r?\n|=[0-9A-F]{2}")
+_CODED_RUN = re.compile(rb"[A-Za-z0-9+/\\%]{12,}(?:\r?\n[ \t]?[A-Za-z0-9+/]+)*")
+_NO_PART = re.compile(rb"%3[Dd]|[^A-Za-z0-9+/]")
+_LONG = 64
+
+
+def _as_it_reads(content: bytes, told: Searched, depth: int) -> Iterator[bytes]:
+    """Texts as they read: without tags, of two bytes a letter, quoted-printable, base64 and what is in it."""
+    if content.lstrip()[:1] == b"<":
         yield from _without_tags(content)
+    if _WIDE.search(content):
+        yield content.replace(b"\0", b"")
+    if b"\0" in content[:4096]:
+        return
+    if _SOFT.search(content):
+        plain = quopri.decodestring(content)
+        yield plain
+        yield from _without_tags(plain)
+    short = []
+    for run in _CODED_RUN.findall(content):
+        head, _, rest = run.partition(b"\n")
+        for coded in (run, rest) if rest else (head,):  # a word may stand on the line before
+            raw = _from_base64(coded)
+            if len(raw) > _LONG and (raw[0] != 0x1F or raw[:3] == b"\x1f\x8b\x08"):  # by chance it is one
+                yield from _pieces(PurePath("within"), raw, told, depth + 1)
+            else:
+                short.append(raw)
+    yield b"\n".join(short)
+
+
+def _from_base64(coded: bytes) -> bytes:
+    plain = coded.replace(b"%2B", b"+").replace(b"%2b", b"+").replace(b"%2F", b"/").replace(b"%2f", b"/")
+    plain = _NO_PART.sub(b"", plain)
+    return base64.b64decode(plain[: len(plain) - (len(plain) % 4 == 1)] + b"==")
 
 
 def _stream_in(content: bytes) -> Any:
@@ -204,7 +305,7 @@ def _stream_in(content: bytes) -> Any:
         return pa.CompressedInputStream(pa.BufferReader(content), "zstd")
     if content[:3] == b"BZh" and content[4:10] == b"1AY&SY":
         return bz2.BZ2File(raw)
-    if content[:6] == b"\xfd7zXZ\0":
+    if content[:6] == b"\xfd7zXZ\0" or content[:3] == b"\x5d\0\0":
         return lzma.LZMAFile(raw)
     return None
 
@@ -232,6 +333,8 @@ def _sqlite_values(content: bytes) -> Iterator[bytes]:
             quoted = name.replace('"', '""')
             for row in connection.execute(f'SELECT * FROM "{quoted}"'):
                 yield "\n".join(map(str, row)).encode(errors="replace")
+        for row in connection.execute("SELECT name, sql FROM sqlite_master"):
+            yield "\n".join(map(str, row)).encode(errors="replace")
 
 
 def _duckdb_values(content: bytes) -> Iterator[bytes]:
@@ -258,8 +361,59 @@ def _duckdb_values(content: bytes) -> Iterator[bytes]:
                 ).fetchall()  # fmt: skip
                 if facts != [(seen,)]:
                     raise ValueError("it holds rows that were deleted")
+            yield from _duckdb_says(connection)
             if any(free for (free,) in sizes):
                 raise ValueError("it has blocks that were freed")
+
+
+_AS_THEY_ARE = {"PLAIN", "RLE", "PLAIN_DICTIONARY", "RLE_DICTIONARY", "BIT_PACKED"}
+
+
+def _parquet_values(content: bytes) -> Iterator[bytes]:
+    """The values of columns whose pages do not show them: numbers, nested ones, texts that share letters."""
+    file = pq.ParquetFile(pa.BufferReader(content))
+    groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
+    chunks = [group.column(n) for group in groups for n in range(group.num_columns)]
+    packed = {one.path_in_schema.split(".")[0] for one in chunks if not {*one.encodings} <= _AS_THEY_ARE}
+    asked = [
+        one.name
+        for one in file.schema_arrow
+        if one.name in packed or _is_number(one.type) or pa.types.is_nested(one.type)
+    ]
+    yield from _values_of(file.read(asked))
+
+
+def _values_of(table: pa.Table) -> Iterator[bytes]:
+    """Numbers, and all other values as text; with what the schema says."""
+    yield from _numbers_of(table)
+    for column, values in zip(table.schema, table.columns, strict=True):
+        if pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type) or _is_said(column.type):
+            yield "\n".join(map(str, values.to_pylist())).encode(errors="replace")
+    for one in (table.schema, *table.schema):
+        yield b"\n".join(b"%b %b" % pair for pair in (one.metadata or {}).items())
+
+
+def _is_said(arrow: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(arrow) or pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow)
+    )
+
+
+_SAYS = (
+    "SELECT sql, comment FROM duckdb_tables()",
+    "SELECT sql, comment FROM duckdb_views() WHERE NOT internal",
+    "SELECT sql FROM duckdb_indexes()",
+    "SELECT column_name, comment FROM duckdb_columns() WHERE NOT internal",
+    "SELECT macro_definition, comment FROM duckdb_functions() WHERE NOT internal",
+    "SELECT type_name, labels::VARCHAR FROM duckdb_types() WHERE NOT internal",
+)
+
+
+def _duckdb_says(connection: duckdb.DuckDBPyConnection) -> Iterator[bytes]:
+    """How tables, views, macros and types were made, and the remarks on them."""
+    for query in _SAYS:
+        for row in connection.execute(query).fetchall():
+            yield "\n".join(map(str, row)).encode(errors="replace")
 
 
 def _numbers_of(table: pa.Table) -> Iterator[bytes]:
@@ -275,7 +429,7 @@ def _numbers_of(table: pa.Table) -> Iterator[bytes]:
 
 
 def _is_number(arrow: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow))
+    return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_decimal(arrow))
 
 
 def _arrow_buffers(content: bytes) -> Iterator[bytes]:

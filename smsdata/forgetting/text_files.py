@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from smsdata.store.forgotten import WHOSE, Forgotten, column_named
@@ -15,9 +16,30 @@ from smsdata.store.forgotten import WHOSE, Forgotten, column_named
 _HEAD = 65_536
 _ROWS = frozenset({".csv", ".tsv"})
 _TEXTS = _ROWS | {".txt", ".log", ".md", ".html", ".htm", ".json", ".jsonl", ".ndjson", ".xml"}
-WHOLE, NUMBER = "rewritten", "number only"
-"""What is done with a file: all that it says of the person goes; or the number alone, for whose row a line is
-cannot be told."""
+WHOLE, NUMBER, LEFT = "rewritten", "number only", "left"
+"""What is done with a file: all that it says of the person goes; the number alone, for whose row a line is
+cannot be told; or nothing, for it cannot be put right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where somebody stood in a file: the place within it, how often, what is done, and of what is left why.
+
+    `why` says what to do too; `place` is empty for the file itself.
+    """
+
+    place: str
+    count: int
+    what: str
+    why: str = ""
+
+
+@dataclass
+class Left:
+    """A file without somebody: its content, None where nothing changes; and where that person stood."""
+
+    content: bytes | None = None
+    found: list[Found] = field(default_factory=list)
 
 
 def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[bytes | None, int, str]:
@@ -32,15 +54,28 @@ def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[by
 
 def _decoded(path: PurePath, content: bytes) -> tuple[str, str]:
     """The text, and how it is written; no encoding for what is no text."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    wide = _wide_encoding(content)
+    if wide:
         try:
-            return content.decode("utf-16"), "utf-16"
+            return content.decode(wide), wide
         except UnicodeDecodeError:
             return content.decode("latin-1"), ""
     try:
         return content.decode(), "utf-8"
     except UnicodeDecodeError:
         return content.decode("latin-1"), "latin-1" if path.suffix in _TEXTS else ""
+
+
+def _wide_encoding(content: bytes) -> str:
+    """The encoding of a text whose characters take two bytes or four, with a mark at its start or without."""
+    if content[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return "utf-32"
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    head = content[:_HEAD]
+    if head.count(0) * 3 < len(head) or len(content) % 2:
+        return ""
+    return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
 
 
 def _left_of(path: PurePath, text: str, gone: Forgotten) -> tuple[str, str]:

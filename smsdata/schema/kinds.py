@@ -1,13 +1,12 @@
 """Kinds of values: how one is read from the wire, and its type in Arrow, pandas, DuckDB and Spark.
 
 The only place where types are decided; engines and files ask here. A value that does not fit its kind raises
-ValueError with a reason that does not show the value. Imports `status`.
+ValueError with a reason that does not show the value. Imports `status` and `number_runs`.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import orjson
 import pyarrow as pa
 
+from smsdata.schema.number_runs import plain_signs
 from smsdata.schema.status import fold_status
 
 Kind = Literal[
@@ -164,8 +164,7 @@ def _bare_number(value: Any) -> str | None:
     text = _str(value).removeprefix("+")
     if text.isascii() and text.isdigit():
         return text
-    shown = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c)[0] not in "CZ")
-    written = _WRITTEN.fullmatch("".join(shown))
+    written = _WRITTEN.fullmatch(plain_signs(text, without=("C", "Z")))
     return re.sub(r"\D", "", written[1]) if written else None
 
 

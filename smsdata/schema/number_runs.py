@@ -17,32 +17,59 @@ from urllib.parse import unquote
 OTHER_DIGITS = (
     "\u00b2\u00b3\u00b9\u1369-\u1371\u19da\u2070\u2074-\u2079\u2080-\u2089\u2460-\u2468\u2474-\u247c\u2488-\u2490\u24ea"
     "\u24f5-\u24fd\u24ff\u2776-\u277e\u2780-\u2788\u278a-\u2792\U00010a40-\U00010a43\U00010e60-\U00010e68"
-    "\U00011052-\U0001105a\U0001f100-\U0001f10a"
+    "\U00011052-\U0001105a\U0001f100-\U0001f10c"
 )
 r"""Raised, lowered and circled digits and those of scripts without a zero, which ``\d`` leaves out."""
+_CHINESE = "\u3007\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d"
+_SPELLED = (
+    _CHINESE
+    + "\u96f6\u17f0-\u17f9\u2160-\u2168\u2170-\u2178\u3021-\u3029\u3192-\u3195\u3220-\u3228\u3280-\u3288"
+)
+"""Chinese digits, and signs of one digit that are no digits to Unicode, such as Roman ones."""
+_SPELLED_FROM_TEN = (
+    "\u2169-\u216b\u2179-\u217b\u2469-\u2473\u247d-\u2487\u2491-\u249b\u24eb-\u24f4\u24fe\u277f\u2789\u2793"
+    "\u3038-\u303a\u3229\u3248-\u324f\u3251-\u325f\u3289\u32b1-\u32bf"
+)
+"""Signs of two digits: circled, bracketed and Roman numbers from ten up. A Chinese ten is a word."""
+_ALL_OTHERS = OTHER_DIGITS + _SPELLED + _SPELLED_FROM_TEN
 _CODED = (
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[nrt]|%[0-9a-fA-F]{2}"
     r"|&#?\w{1,8};"
 )
 """How JSON, links and HTML write what is no plain letter: a digit, or what stands between two."""
 _KEYCAP = "(?:\ufe0f?\u20e3)?"
-_DIGITS = rf"[\d{OTHER_DIGITS}]+{_KEYCAP}"
+_DIGITS = rf"[\d{_ALL_OTHERS}]+{_KEYCAP}"
 _BETWEEN = rf"(?:(?!{_CODED})[\W_]){{0,8}}"
 _PIECE = re.compile(rf"{_CODED}|\+?{_DIGITS}")
 _NEXT = re.compile(rf"{_BETWEEN}({_CODED}|{_DIGITS})")
-_UNIT = rf"(?:{_CODED}|[\d{OTHER_DIGITS}]{_KEYCAP})"
+_UNIT = rf"(?:{_CODED}|[\d{_ALL_OTHERS}]{_KEYCAP})"
 _MAY_HOLD_ONE = re.compile(rf"{_UNIT}(?:[\W_]{{0,8}}{_UNIT}){{6}}")
-_RUN = re.compile(rf"\+?{_UNIT}(?:{_BETWEEN}{_UNIT}){{6,}}")
-_NO_LETTERS = re.compile(rf"(?:{_CODED}|[\W\d_{OTHER_DIGITS}])*+")
+_MAY_HOLD_ONE_IN_ASCII = re.compile(rf"(?:{_CODED}|[0-9])(?:[\W_]{{0,8}}(?:{_CODED}|[0-9])){{6}}", re.ASCII)
+_FIRST = re.compile(rf"[\d{_ALL_OTHERS}\\%&]")
+_HAS_ONE_FROM_TEN = re.compile(f"[{_SPELLED_FROM_TEN}]")
+_RUN = re.compile(rf"\+?{_UNIT}(?:{_BETWEEN}{_UNIT}){{3,}}")
+"""Four signs or more: that many may be seven digits."""
+_RUN_IN_ASCII = re.compile(rf"\+?(?:{_CODED}|[0-9])(?:{_BETWEEN}(?:{_CODED}|[0-9])){{6,}}", re.ASCII)
+_NO_LETTERS = re.compile(rf"(?:{_CODED}|[\W\d_{_ALL_OTHERS}])*+")
+_DIGITS_OF = {
+    one: str(int(unicodedata.numeric(one)))
+    for one in map(chr, range(0x80, 0x20000))
+    if re.match(f"[{_ALL_OTHERS}]", one)
+}
+"""The digits of each sign, in ASCII."""
 FEWEST, _MOST = 7, 19
 
-IN_COLUMNS = r"\p{N}(?:\P{N}*\p{N}){6}|\\u[0-9a-fA-F]{4}"
+_IN_COLUMNS = rf"\p{{N}}\x{{96f6}}{_CHINESE}"
+IN_COLUMNS = (
+    rf"[{_IN_COLUMNS}](?:[^{_IN_COLUMNS}]*[{_IN_COLUMNS}]){{6}}|[{_SPELLED_FROM_TEN}]|\\u[0-9a-fA-F]{{4}}"
+)
 """A pattern (RE2) that every text with a number fits, and many others."""
 
 
 def in_columns(numbers: Iterable[str]) -> str:
     """A pattern (RE2) that every text with one of these numbers fits, and few others."""
-    return "|".join(_BETWEEN_IN_COLUMNS.join(_any_way(digit) for digit in digits) for digits in numbers)
+    plain = [_BETWEEN_IN_COLUMNS.join(_any_way(digit) for digit in digits) for digits in numbers]
+    return "|".join([*plain, f"[{_SPELLED_FROM_TEN}]"])
 
 
 _CODED_IN_COLUMNS = r"\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|&#?[0-9a-zA-Z]{1,8};"
@@ -52,20 +79,45 @@ _BETWEEN_IN_COLUMNS = rf"(?:\P{{N}}|{_CODED_IN_COLUMNS})*"
 @lru_cache
 def _any_way(digit: str) -> str:
     """A pattern for one digit in every script, and for any that JSON, links or HTML may write in code."""
-    ways = (one for one in map(chr, range(0x20000)) if str(unicodedata.digit(one, "")) == digit)
+    ways = (one for one in map(chr, range(0x20000)) if _digits_of_sign(one) == digit)
     return f"(?:[{''.join(ways)}]|{_CODED_IN_COLUMNS})"
+
+
+def plain_signs(text: str, *, without: tuple[str, ...] = ("Cf",)) -> str:
+    r"""A text with plain digits and hyphens, and without signs of some kinds (of Unicode: Cf are not seen).
+
+    >>> plain_signs("\uff10\u0664\u2011\u200b\u2460"), plain_signs("04 91\t5", without=("C", "Z"))
+    ('04-1', '04915')
+    """
+    kept = (
+        one
+        for one in unicodedata.normalize("NFKC", text)
+        if not unicodedata.category(one).startswith(without)
+    )
+    return "".join(_plain_sign(one) for one in kept)
+
+
+def _plain_sign(sign: str) -> str:
+    if unicodedata.category(sign) == "Nd":
+        return str(unicodedata.decimal(sign))
+    return "-" if unicodedata.category(sign) == "Pd" or sign == "\u2212" else sign
 
 
 def may_hold_a_number(text: str) -> bool:
     """Whether a closer look at a text is worth its time."""
-    return _MAY_HOLD_ONE.search(text) is not None
+    if text.isascii():
+        return _MAY_HOLD_ONE_IN_ASCII.search(text) is not None
+    first = _FIRST.search(text)
+    if first is None:
+        return False
+    return (_MAY_HOLD_ONE.search(text, first.start()) or _HAS_ONE_FROM_TEN.search(text)) is not None
 
 
 def digits_of(piece: str) -> str:
     """The digits of a text in ASCII, in their order; nothing else of it.
 
-    >>> digits_of("[0491] 570-①56"), digits_of("%2B61 &#52;")
-    ('0491570156', '614')
+    >>> digits_of("[0491] 570-①56"), digits_of("%2B61 &#52;"), digits_of("⑩ 〇四 Ⅸ")
+    ('0491570156', '614', '10049')
     """
     return "".join(_in_ascii(one[0]) for one in _PIECE.finditer(piece))
 
@@ -73,7 +125,12 @@ def digits_of(piece: str) -> str:
 def _in_ascii(piece: str) -> str:
     if piece[0] in "\\%&":
         piece = _uncoded(piece)
-    return "".join(str(unicodedata.digit(one)) for one in piece if unicodedata.digit(one, None) is not None)
+    return "".join(map(_digits_of_sign, piece))
+
+
+def _digits_of_sign(sign: str) -> str:
+    """The digits of one sign; empty for what is no digit."""
+    return _DIGITS_OF.get(sign) or str(unicodedata.decimal(sign, ""))
 
 
 def _uncoded(piece: str) -> str:
@@ -142,4 +199,4 @@ def with_numbers_masked(text: str, mask: Callable[[str], str]) -> str:
         digits = digits_of(run[0])
         return mask(digits) if len(digits) >= FEWEST else run[0]
 
-    return _RUN.sub(masked, text)
+    return (_RUN_IN_ASCII if text.isascii() else _RUN).sub(masked, text)

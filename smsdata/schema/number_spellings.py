@@ -1,12 +1,12 @@
 """How people, spreadsheets and other systems spell phone numbers, and the digits that the gateway knows.
 
-Owns the one reading of numbers that come from outside; knows no table. Imports of smsdata only `errors`.
+Owns the one reading of numbers that come from outside; knows no table. Imports of smsdata only `errors`
+and `number_runs`.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from numbers import Integral, Real
@@ -16,6 +16,7 @@ import pandas as pd
 import phonenumbers
 
 from smsdata.errors import UsageError
+from smsdata.schema.number_runs import plain_signs
 
 _Pattern = re.Pattern[str]
 _Region = tuple[_Pattern | None, _Pattern, list[tuple[frozenset[int], _Pattern]]]
@@ -207,18 +208,11 @@ def looks_like_number(text: str) -> bool:
 def _without_ornaments(text: str) -> str:
     """Plain digits, hyphens and spaces, without the marks that a spreadsheet or a phone puts around them."""
     if not text.isascii():
-        kept = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
-        text = "".join(_plain_character(character) for character in kept)
+        text = plain_signs(text)
     text = text.strip()
     if (quoted := _TEXT_FORMULA.match(text)) is not None:
         text = quoted[1]
     return text.strip("'\"` \t\r\n")
-
-
-def _plain_character(character: str) -> str:
-    if unicodedata.category(character) == "Nd":
-        return str(unicodedata.decimal(character))
-    return "-" if unicodedata.category(character) == "Pd" or character == "\u2212" else character
 
 
 def _written_out(first: str, fraction: str, exponent: str) -> str:

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlencode
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smsdata.errors import StoreError
+from smsdata.errors import SmsDataError, StoreError
 from smsdata.key_files import key_fingerprint, key_in_file
 from smsdata.schema.callback_marks import without_people
 from smsdata.schema.callbacks import own_parameters, parameters
@@ -71,6 +71,12 @@ _KEPT = (
 _LINKS = frozenset({"link", "url", "link_url", "target_url"})
 _SURELY_NO_ID = 10**10
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+KEY_LOST_AT = "key_lost_at"
+"""Since when the key of somebody's hashes is given up, in what is kept of that person."""
+_NO_KEY = (
+    "Without it the next sync would bring people back who were forgotten, so nothing is stored. If it is "
+    "lost for good, `smsdata forget --key-lost` says what that costs, and goes on."
+)
 _ADVICE = "Restore it from a backup: without it the next sync would bring a person back who was forgotten."
 
 
@@ -386,7 +392,7 @@ class ForgottenPeople:
         Raises
         ------
         StoreError
-            The key is not there, or is another one: nothing may be stored without it.
+            The key is not there, is none, or is another one: nothing may be stored without it.
         """
         try:
             changed = self.folder.stat().st_mtime_ns
@@ -394,15 +400,29 @@ class ForgottenPeople:
             return self._nobody
         if self._read[0] != changed:
             records = self.records()
-            key = forget_key(make=False) if records else b""
-            if any(facts["key"] != key_fingerprint(key) for facts in records):
-                raise StoreError(
-                    f"{self.folder} was made with another key than that of SMSDATA_FORGET_KEY: give that "
-                    "one back. Without it the next sync would bring people back who were forgotten."
-                )
-            people = {one: facts["stand_in"] for facts in records for one in facts["hashes"]}
+            key = _key_of(records, self.folder)
+            known = [facts for facts in records if facts["key"] == key_fingerprint(key)]
+            people = {one: facts["stand_in"] for facts in known for one in facts["hashes"]}
             self._read = changed, Forgotten(key, people, self._left_of_reply)
         return self._read[1]
+
+
+def _key_of(records: list[dict[str, Any]], folder: Path) -> bytes:
+    """The key of those who are forgotten; of no use where the keys of all of them were given up."""
+    under = [facts for facts in records if not facts.get(KEY_LOST_AT)]
+    try:
+        key = forget_key(make=False) if records else b""
+    except SmsDataError as error:
+        if not under:
+            return b""
+        raise StoreError(f"{error} {_NO_KEY}") from None
+    if any(facts["key"] != key_fingerprint(key) for facts in under):
+        raise StoreError(
+            f"{folder} was made with another key than that of SMSDATA_FORGET_KEY: put that one back from a "
+            "backup, or set SMSDATA_FORGET_KEY to where it lies. "
+            f"{_NO_KEY}"
+        )
+    return key
 
 
 def forget_key(*, make: bool) -> bytes:

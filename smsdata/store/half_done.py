@@ -33,7 +33,7 @@ def half_done(people: ForgottenPeople, state: State) -> Iterator[HalfDone]:
     """Name the people who are forgotten in part, and the tables of which not all has gone that was to go."""
     left = 0
     try:
-        left = sum(facts["done_at"] is None for facts in people.records())
+        left = sum(facts["done_at"] is None and not facts.get("key_lost_at") for facts in people.records())
     except StoreError as error:
         yield HalfDone("store", "damaged", ".smsdata/forgotten", str(error))
     if left:

@@ -1,7 +1,8 @@
 """Whose folders a store's are: yours or an accepted owner's, shared with a group only where somebody said so.
 
 Where others could write, they could put another store in the place of yours, or links to your files; so such
-folders are refused, before anything in them is believed. Imports `disk`, `settings`, `machine` and `errors`.
+folders are refused, before anything in them is believed. Imports `disk`, `settings`, `machine`,
+`key_files` and `errors`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from smsdata.errors import StoreError, UsageError
+from smsdata.key_files import store_around
 from smsdata.machine import posix_locks
 from smsdata.settings import store_sharing
 from smsdata.store.disk import Disk, is_shared, said
@@ -27,11 +29,18 @@ def make_store_folders(disk: Disk, store: Path) -> None:
     ------
     StoreError
         A folder is another user's, everybody's, a link where none may be, or not shared with that group.
+    UsageError
+        A new store would lie in another one.
     """
     posix_locks()
     private = store / ".smsdata"
     _, group = _accepted()
     new = not os.path.lexists(private)
+    if new and (around := store_around(store)) is not None:
+        raise UsageError(
+            f"{store} lies in the store {around}, whose rows and files it would be taken for: give a --store "
+            "beside it. Nothing was made."
+        )
     if not store.exists():
         disk.folder(store)
         if is_shared(store):

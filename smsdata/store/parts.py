@@ -31,6 +31,7 @@ from smsdata.store.files import (
 )
 from smsdata.store.inventory import Inventory, part_number
 from smsdata.store.seal import footer_of
+from smsdata.times import refuse_backwards
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,11 +239,12 @@ class StoredTables:
             yield self.path / table / f"month={month}", rows.filter(pa.array(months == month))
 
 
-def time_of(table: str, since: object, until: object) -> str:
-    """The column that orders a table in time, empty without one; bounds are refused then."""
+def time_of(table: str, since: str | datetime | None, until: str | datetime | None) -> str:
+    """The column that orders a table in time, empty without one; refuses bounds then, or if they cross."""
     time = table_of(table).time
     if not time and (since is not None or until is not None):
         raise UsageError(f"{table} is not ordered in time: leave out since and until.")
+    refuse_backwards(since, until)
     return time
 
 

@@ -190,7 +190,8 @@ class Store:
         Raises
         ------
         UsageError
-            Unknown table or column; bounds on a table without time; there is no store at this path.
+            Unknown table or column; bounds on a table without time, or `until` before `since`; there is no
+            store at this path.
         StoreError
             A file is damaged.
         """

@@ -37,5 +37,10 @@ WRITTEN = {
     **{f"digits from {zero:x}": digits_from(zero) for zero in (0xE50, 0x9E6, 0x1D7CE, 0x966, 0x6F0, 0x2080)},
     "raised": "\u2070\u2074\u2079\u00b9\u2075\u2077\u2070\u00b9\u2075\u2076",
     "circled": "0491570156".translate({48: 0x24EA, **{48 + n: 0x245F + n for n in range(1, 10)}}),
+    "circled from ten up": "0\u32be\u2460\u2464\u2466\u24ea\u246e\u2465",
+    "bracketed from ten up": "0\u32be \u2482\u324e \u2496\u2465",
+    "Roman": "0\u2163\u2168\u2160\u2164\u2166\u24ea\u2160\u2164\u2165",
+    "Chinese": "\u3007\u56db\u4e5d\u4e00\u4e94\u4e03\u96f6\u4e00\u4e94\u516d",
+    "Hangzhou": "\u3007\u3024\u3029\u3021\u3025 \u3027\u3007\u3021\u3025\u3026",
     "keycaps": "".join(f"{one}\ufe0f\u20e3" for one in "0491570156"),
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import random
 import shutil
+import sqlite3
 import tempfile
+import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +55,23 @@ def prepare(folder: Path) -> Template:
         store.save_state()
     put(store, ("dlr", dlr(7, int(WHO), AT)), ("reply", reply(9, 7, int(WHO), AT)))
     (store.private / "notes.log").write_text(f"+{WHO}\n")
+    _write_files_of_others(store.path / "others")
     return world, plan
+
+
+def _write_files_of_others(folder: Path) -> None:
+    """A mail, an archive and a database that lie in the store's folder."""
+    folder.mkdir()
+    table = f"msisdn,name\n{WHO},Ann\n".encode()
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.writestr("a.csv.gz", gzip.compress(table))
+    coded = base64.encodebytes(table).decode()
+    head = "Subject: a\nMIME-Version: 1.0\nContent-Type: text/csv\nContent-Transfer-Encoding: base64\n\n"
+    (folder / "a.eml").write_text(head + coded)
+    with closing(sqlite3.connect(folder / "a.db")) as connection:
+        connection.execute(f"CREATE TABLE people (mobile INTEGER DEFAULT {WHO})")
+        connection.execute(f"INSERT INTO people VALUES ({WHO})")
+        connection.commit()
 
 
 def _forget(store: Path, disk: Disk | None = None) -> person.Forgetting:

@@ -1,0 +1,39 @@
+"""Why a file is left as it is, and what its owner can do about it. Imports nothing."""
+
+from __future__ import annotations
+
+DAMAGED = "it is damaged, locked or cut off, so nobody can tell what it says: remove it, or make it anew"
+ENCRYPTED = "it is encrypted, and nobody can tell what it says: decrypt it and put that right, or remove it"
+NO_TEXT = "it holds the number and is in no format that can be rewritten: remove it, or make it anew"
+TOO_MUCH = "it holds more than 1 GiB unpacked: unpack it, and name what it holds with --also"
+TOO_DEEP = "archives lie too deep within each other: unpack it, and name what it holds with --also"
+TWICE = "it holds two files of one name: unpack it, and name what it holds with --also"
+A_STORE = "it holds a store, which is sealed file by file: unpack it, forget in that store, and pack it again"
+OPEN = "another program has it open, or did not close it: end that program, then run this again"
+NO_PLACE = (
+    "it is damaged or encrypted, or the number stands where nothing else may stand (a key, a full-text "
+    "table, a column of a strict type): delete those rows with its own program, or remove the file"
+)
+STILL = (
+    "the number stands in it where smsdata cannot rewrite it, such as a name, a freed page or a text in "
+    "pieces: remove it, or make it anew without that person"
+)
+UNSEEN = "it could not be searched, so nobody can tell what it says: look yourself, then remove or keep it"
+BY_NAME = "its name or that of its folder holds the number: rename or delete it"
+_BEGINS: dict[str, tuple[bytes, ...]] = {
+    "nobody can tell what such an archive holds: unpack it, name that with --also, and remove it": (
+        b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a", b"MSCF\0\0\0\0", b"\x04\x22\x4d\x18", b"\x1f\x9d", b"LZIP\1",
+    ),
+    "such a document (PDF, rich text, Office of before 2007, a mail of Outlook) cannot be searched: look "
+    "yourself, then make it anew or remove it": (b"%PDF-", b"\xd0\xcf\x11\xe0", b"{\\rtf"),
+    ENCRYPTED: (b"-----BEGIN PGP MESSAGE", b"age-encryption.org/"),
+}  # fmt: skip
+_FORMAT = "nobody can tell what is packed in this format: make it anew from the store, or remove it"
+
+
+def why_sealed(content: bytes) -> str:
+    """Why nobody can tell what a file holds, by how it begins and ends; empty for any other."""
+    rows = content[:3] == b"ORC" == content[-4:-1] or content[:4] in (b"Obj\1", b"\x89HDF")
+    if rows or (content[:4] in (b"FEA1", b"PARE") and content[-4:] == content[:4]):
+        return _FORMAT
+    return next((why for why, begins in _BEGINS.items() if content.startswith(begins)), "")
