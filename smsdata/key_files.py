@@ -10,14 +10,16 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from smsdata.errors import StoreError, UsageError
 
 KEY_BYTES = 32
 _FEWEST_BYTES = 10
-"""Different bytes of a key; that 32 random ones have fewer happens once in 10^24."""
+"""Different bytes of a key, and steps between them; that 32 random ones have fewer happens once in 10^22."""
 
 
 def key_in_file(path: Path, what: str, variable: str, *, make: bool = True) -> bytes:
@@ -75,15 +77,40 @@ def _refuse_shared(path: Path, facts: os.stat_result, variable: str) -> None:
 
 
 def is_random(key: bytes) -> bool:
-    """Whether a key may be random bytes, or such bytes in hexadecimal: no word, no pattern of a few bytes.
+    """Whether a key may be random bytes, or such bytes in hexadecimal: no word, no pattern, no progression.
 
     >>> is_random(secrets.token_bytes(32)), is_random(b"0" * 32), is_random(b"correct horse battery staple")
     (True, False, False)
+    >>> is_random(bytes(range(32))), is_random(bytes(range(16)) * 2), is_random(secrets.token_bytes(16) * 2)
+    (False, False, False)
     """
-    is_text = key.isascii() and key.decode().isprintable()
-    return len(set(key)) >= _FEWEST_BYTES and (
-        not is_text or re.fullmatch(rb"[0-9a-fA-F]{64,}", key) is not None
+    if re.fullmatch(rb"(?:[0-9a-fA-F]{2}){32,}", key):
+        return is_random(bytes.fromhex(key.decode()))
+    steps = _byte_steps(key)
+    varied = all(len(set(values)) >= _FEWEST_BYTES for values in (key, steps, _byte_steps(steps)))
+    return (
+        varied
+        and not _reads_as_words(key)
+        and not any(_repeats(key, period) for period in range(1, len(key) // 2 + 1))
     )
+
+
+def _byte_steps(values: Sequence[int]) -> list[int]:
+    """From each value to the next; in a progression few differ."""
+    return [(after - before) % 256 for before, after in pairwise(values)]
+
+
+def _repeats(key: bytes, period: int) -> bool:
+    """Whether half of the bytes are as those a period before; by chance one in 256 is."""
+    alike = sum(before == after for before, after in zip(key, key[period:], strict=False))
+    return alike * 2 >= len(key) - period
+
+
+def _reads_as_words(key: bytes) -> bool:
+    try:
+        return key.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _make_key(path: Path) -> None:

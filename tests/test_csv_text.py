@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 import pytest
 
-from smsdata.schema.csv_text import csv_text, guarded
+from smsdata.schema.csv_text import csv_text, guarded, unguarded
 
 
 def characters(fits: Callable[[str], bool]) -> Iterator[str]:
@@ -76,11 +76,50 @@ def test_what_is_not_seen_hides_no_formula(char: str) -> None:
         "1\u20132",
         "",
         "x" * 50,
-        "a:-)",
+        "me@shop.example https://shop.example/@me?a=-1",
+        "(+61 491 570 156)",
+        "e\u0301=1",
+        "\u0915\u0940=1",
+        "Sale! -50% today... -Ann",
     ],
 )
 def test_what_is_no_formula_stays_as_it_is(text: str) -> None:
     assert guarded(text) == text
+
+
+IN_ORDINARY_TEXT = set(".!?()[]{}<>/\\&%$#*_")
+BLANK_LETTERS = set("\u115f\u1160\u3164\uffa0")
+ORNAMENTS = [
+    char
+    for char in characters(lambda char: not char.isalnum() or char in BLANK_LETTERS)
+    if char not in IN_ORDINARY_TEXT
+    and (unicodedata.category(char) not in ("Cn", "Co", "Cs") or ord(char) % 499 == 0)
+]
+"""All of Unicode that is no letter, no digit and no mark of ordinary text; some of what is not assigned."""
+
+
+def test_no_ornament_hides_a_formula() -> None:
+    texts = [way.format(char) for char in ORNAMENTS for way in ("{0}=1", "a;{0}=1", "a;{0}{0} -1")]
+    assert len(texts) > 3 * 10_000
+    assert [text for text in texts if "'" not in guarded(text)] == []
+
+
+@pytest.mark.parametrize("ornament", list("\u00a6\u2016:\u201a\u00b7\uff0f^~\x1f"), ids=ascii)
+def test_any_sign_may_part_cells(ornament: str) -> None:
+    assert guarded(f"a{ornament}=1") == f"a{ornament}'=1"
+
+
+@pytest.mark.parametrize("unseen", list("\u2800\u034f\u17b4\u0301\U000e0041\u3164"), ids=ascii)
+def test_unseen_signs_hide_no_formula(unseen: str) -> None:
+    assert guarded(f"{unseen}=1") == f"'{unseen}=1"
+    assert guarded(f"a;{unseen} -1") == f"a;'{unseen} -1"
+
+
+def test_unguarded_gives_every_text_back() -> None:
+    made = ("{0}=1", "a{0}=1", "'{0}=1", "a{0}'=1", "''{0}-1,'+1", "{0}\n'=1", "'{0}\n")
+    texts = [way.format(char) for char in ORNAMENTS if char != "\0" for way in made]
+    assert [text for text in texts if unguarded(guarded(text)) != text] == []
+    assert len({guarded(text) for text in texts}) == len(set(texts))
 
 
 def test_heads_are_guarded_too() -> None:

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 import smsdata
 from smsdata.cli.app import app
 from smsdata.errors import StoreError, UsageError
+from smsdata.schema.csv_text import unguarded
 from smsdata.sharing import workbook
 from smsdata.sharing.exporting import Exported
 from smsdata.sharing.formats import FORMATS
@@ -31,6 +32,7 @@ from smsdata.sharing.workbook import cut_to_fit
 from tests.support.schemas import misfits
 
 from .support.frames import utc
+from .test_csv_text import ORNAMENTS
 
 openpyxl = import_module("openpyxl")  # it has no types
 unescape = import_module("openpyxl.utils.escape").unescape
@@ -43,6 +45,15 @@ TEXTS = [
 ]  # fmt: skip
 INERT = str.maketrans("", "", '" \u00a0\u3000\u200b\ufeff\t\r\n')
 SIGNS = "=+-@＝＋－＠"
+
+
+def hidden() -> list[str]:
+    """A formula behind every sign of Unicode that is no letter, digit or mark of ordinary text."""
+    return [way.format(char) for char in ORNAMENTS for way in ("{0}=1", "a;{0} -1") if utf8(char)]
+
+
+def utf8(char: str) -> bool:
+    return not "\ud800" <= char <= "\udfff"
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +132,25 @@ def test_export_csv_reads_back_equal_and_runs_nothing(tmp_path: Path) -> None:
     assert duckdb.execute(f"SELECT count(*), sum(n) FROM read_csv('{path}')").fetchall() == [
         (len(frame), frame["n"].sum())
     ]
+
+
+def test_export_csv_with_any_ornament_reads_back_equal_without_the_guards(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": [text for text in hidden() if not set("\r\0") & set(text)]})
+    path = smsdata.export(frame, tmp_path / "hidden.csv").path
+    by_pandas = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")["text"]
+    read = f"SELECT * FROM read_csv('{path}', header = true, all_varchar = true, quote = '\"', escape = '\"')"
+    by_duckdb = duckdb.execute(read).df()["text"]
+    for found in (by_pandas, by_duckdb):
+        assert [text for text in found if "'" not in text] == []
+        assert found.map(unguarded).tolist() == frame["text"].tolist()
+
+
+def test_export_xlsx_holds_any_ornament_as_text(tmp_path: Path) -> None:
+    texts = hidden()
+    smsdata.export(pd.DataFrame({"text": texts}), tmp_path / "hidden.xlsx")
+    cells = openpyxl.load_workbook(tmp_path / "hidden.xlsx").active["A"][1:]
+    assert len(cells) == len(texts)
+    assert {(cell.data_type, bool(cell.quotePrefix)) for cell in cells} == {("s", True)}
 
 
 def test_export_xlsx_reads_back_equal_and_runs_nothing(tmp_path: Path) -> None:
@@ -455,3 +485,17 @@ def test_export_of_a_period_that_ends_before_it_begins_is_refused(
         assert done.exit_code == 2
         assert "not after it begins" in done.stderr
         assert not out.exists()
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_export_of_an_account_without_anything(name: str, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    options = {"compare_rates": {"by": "sender", "mature_only": "true"}}.get(name, {})
+    frame, _ = make_result(name, smsdata.Store(tmp_path / "store"), options=options)
+    for kind in FORMATS:
+        for without in (False, True):
+            done = smsdata.export(
+                frame, tmp_path / f"{without}.{kind}", pseudonymise=without, key=tmp_path / "my.key"
+            )
+            assert done.rows == len(frame)
+            assert done.columns

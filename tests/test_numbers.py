@@ -66,3 +66,9 @@ def test_countries_join_to_every_message():
     )
     found = delivery_rate(data, by="country", now="2026-11-22").set_index("country")["n"]
     assert found.to_dict() == {"AU": 6, "GB": 3, "SG": 3, "US": 3}
+
+
+def test_numbers_for_trials_are_of_their_country():
+    """The simulated account writes to British numbers that are set aside for drama."""
+    assert countries_of(["447700900000", "447700900999", "441632960123"])["country"].tolist() == ["GB"] * 3
+    assert countries_of(["440000000000"])["country"].isna().all()

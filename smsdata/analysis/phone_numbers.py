@@ -18,7 +18,7 @@ from smsdata.analysis.core.engine import Source, open_tables
 from smsdata.analysis.core.provenance import TimeSpan, explained
 from smsdata.errors import UsageError
 
-_LINES = {
+LINES = {
     phonenumbers.PhoneNumberType.FIXED_LINE: "landline",
     phonenumbers.PhoneNumberType.MOBILE: "mobile",
     phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: "landline or mobile",
@@ -106,5 +106,5 @@ def _details(number: str) -> tuple[str, bool, str | None, str | None, str | None
     parsed = read_digits(number)
     if parsed is None or not phonenumbers.is_valid_number(parsed):
         return number, False, country_of(number), None, None
-    line = _LINES.get(phonenumbers.number_type(parsed), "other")
+    line = LINES.get(phonenumbers.number_type(parsed), "other")
     return number, True, country_of(number), line, carrier.name_for_number(parsed, "en") or None

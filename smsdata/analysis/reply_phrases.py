@@ -172,7 +172,7 @@ def _entries() -> list[tuple[str, str, str]]:
     return entries
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)  # a word takes kilobytes
 def _begun_by(token: str, only: str) -> tuple[tuple[str, int, str, _Entry | None, str | None], ...]:
     """Give language, width and concept of the entries whose first word is, or begins, this token.
 

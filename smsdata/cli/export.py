@@ -94,6 +94,10 @@ def export_command(
     pseudonymise: Annotated[
         bool, typer.Option("--pseudonymise", help="Numbers become pseudonyms; names and texts go.")
     ] = False,
+    country: Annotated[
+        str | None,
+        typer.Option(help="With --pseudonymise: of numbers without one, such as AU; else that of yours."),
+    ] = None,
 ) -> int:
     """Write a table or a result to a file that others can open; changes nothing."""
     common.refuse_ignored("only the store is read", *(name for name in ACCOUNT if name != "now"))
@@ -119,6 +123,7 @@ def export_command(
     done = export(
         source, path, format=format, columns=chosen, where=where, name=name,
         force=force, pseudonymise=pseudonymise,
+        country=_country_of_ours(store, country, pseudonymise=pseudonymise),
     )  # fmt: skip
     complete, look = _completeness(store, tables, period["since"])
     told = {
@@ -129,6 +134,20 @@ def export_command(
     common.show(told, f"wrote {done.rows:,} rows to {done.path} ({done.format})", *done.notes, *complete)
     common.look(*look)
     return NEEDS_ATTENTION if look else 0
+
+
+def _country_of_ours(store: Store, named: str | None, *, pseudonymise: bool) -> str | None:
+    """The country of numbers without one: as named, else where all of one's own numbers are from."""
+    if not pseudonymise:
+        if named is not None:
+            raise UsageError("--country goes with --pseudonymise: add it, or leave --country out.")
+        return None
+    if named is not None:
+        return named
+    from smsdata.analysis.core.countries import country_of
+
+    countries = {country_of(number) for number in store.read("numbers", columns=["number"])["number"]}
+    return countries.pop() if len(countries) == 1 else None
 
 
 def _refuse_backwards(since: datetime | None, until: datetime | None) -> None:

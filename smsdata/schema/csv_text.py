@@ -7,35 +7,67 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
+import unicodedata
+from functools import cache
 
 import pandas as pd
 
 _SIGNS = (
     "=+@\\-\u2212\u207a-\u207c\u208a-\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20"
 )
-_SEPARATORS = (
-    ",;|\u037e\u055d\u060c\u061b\u07f8\u1363\u1364\u1802\u1808\u204f\u2e32\u2e34\u2e35\u2e41\u2e49\u2e4c\u3001"
-    "\ua4fe\ua60d\ua6f5\ua6f6\ufe10\ufe11\ufe14\ufe50\ufe51\ufe54\uff0c\uff1b\uff5c\uff64"
-    "\U0001144d\U0001145a\U00016e97\U0001da87\U0001da89"
-)
-"""Commas, semicolons and bars of all scripts: a program may take wide and small ones for the plain."""
-_BREAKS = r"\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029"
-_UNSEEN = (
-    '\u00a0\u3000"\uff02\uff07\u00ad\u061c\u115f\u1160\u1680\u180e\u2000-\u200f\u202a-\u202f\u205f-\u206f\u2400\u3164'
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\\x00-\\x08\\x0e-\\x1b\\x1f\\x7f-\\x84\\x86-\\x9f "
-)
-"""What stands before a sign and is not seen: spaces, quotes, controls, what only shapes a text."""
-_BEGINS = re.compile(rf"^(?=[{_UNSEEN}\s]*[{_SIGNS}\t\r\n])")
-_GOES_ON = re.compile(rf"(?<=[{_SEPARATORS}{_BREAKS}])(?=[{_UNSEEN}]*[{_SIGNS}])")
+"""What begins a formula, with its wide, small, raised and lowered forms."""
+_IN_ORDINARY_TEXT = r".!?()\[\]{}<>/\\&%$#*_"
+"""Marks that stand before a sign in prose, links and amounts, and at which nobody splits a line."""
+_BREAKS = r"\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029"
+_QUOTES = "\"'\uff02\uff07"
+_BLANK_LETTERS = "\u115f\u1160\u2400\u2800\u3164\uffa0"
+"""Letters and symbols that are not seen: Hangul fillers, the picture of NUL, Braille without a dot."""
+_NOT_SEEN = frozenset({"Zs", "Cf", "Cc", "Mn", "Mc", "Me"})
+_CLOSER_LOOK = re.compile(rf"(?<![0-9A-Za-z])[{_SIGNS}]|[\t\r\n]")
+
+
+@cache
+def _guard_places() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Where a guard belongs, and where one stands.
+
+    A sign is part of a text where a letter, a digit, another sign or an ordinary mark stands before it, with
+    nothing but what is not seen between. Anything else may be where a program begins a cell. Marks on letters
+    count as not seen.
+    """
+    breaks = re.compile(f"[{_BREAKS}]")
+    unseen = "".join(
+        char
+        for char in map(chr, range(sys.maxunicode + 1))
+        if unicodedata.category(char) in _NOT_SEEN and not breaks.match(char)
+    )
+    looked_through = _QUOTES + _BLANK_LETTERS + _ranges(unseen)
+    begins = rf"[^\w{looked_through}{_SIGNS}{_IN_ORDINARY_TEXT}]"
+    formula = rf"[{looked_through}]*[{_SIGNS}]"
+    first = rf"[{looked_through}\s]*[{_SIGNS}\t\r\n]"
+    bare, kept = (rf"(^(?={guard}{first})|{begins}(?={guard}{formula}))" for guard in ("", "'"))
+    return re.compile(bare), re.compile(f"{kept}'")
+
+
+def _ranges(characters: str) -> str:
+    """Sorted characters as the inside of a class of a pattern."""
+    runs: list[list[int]] = []
+    for code in map(ord, characters):
+        if runs and code == runs[-1][1] + 1:
+            runs[-1][1] = code
+        else:
+            runs.append([code, code])
+    return "".join(rf"\U{first:08x}-\U{last:08x}" for first, last in runs)
 
 
 def csv_text(frame: pd.DataFrame, *, header: bool = True, exact: bool = False) -> str:
     """Write a frame as CSV: every cell in quotes, and an apostrophe before what may be taken for a formula.
 
-    A cell may be taken for one at its beginning, and after any separator or line break in it, since a program
-    that splits by another separator begins a cell there; wide and small forms count as the plain ones. NUL,
-    which ends a text to some programs, becomes its picture. Without `header` the rows alone; `exact` writes
-    numbers with all their digits instead of two behind the point.
+    A cell may be taken for one at its beginning, and behind all in it that is no letter, no digit and no mark
+    of ordinary text, since a program that splits there begins a cell; wide and small forms count as the plain
+    ones. `unguarded` takes the apostrophes away again. NUL, which ends a text to some programs, becomes its
+    picture. Without `header` the rows alone; `exact` writes numbers with all their digits instead of two
+    behind the point.
 
     Examples
     --------
@@ -65,9 +97,21 @@ def csv_text(frame: pd.DataFrame, *, header: bool = True, exact: bool = False) -
 def guarded(text: str) -> str:
     """Put an apostrophe wherever a text may be taken for a formula.
 
-    >>> guarded("=1"), guarded("call me, +61"), guarded("a=b")
-    ("'=1", "call me,' +61", 'a=b')
+    >>> guarded("=1"), guarded("call me, +61"), guarded("a=b"), guarded("5 - 3")
+    ("'=1", "call me,' +61", 'a=b', '5 - 3')
     """
     if text.isalnum():  # most cells: no sign and no separator is a letter or a digit
         return text
-    return _BEGINS.sub("'", _GOES_ON.sub("'", text.replace("\0", "\u2400")))
+    text = text.replace("\0", "\u2400")
+    if not _CLOSER_LOOK.search(text):
+        return text
+    return _guard_places()[0].sub(r"\1'", text)
+
+
+def unguarded(text: str) -> str:
+    """Take the apostrophes of `guarded` away: the text as it was.
+
+    >>> unguarded("'=1"), unguarded("call me,' +61"), unguarded("it's 'fine'")
+    ('=1', 'call me, +61', "it's 'fine'")
+    """
+    return _guard_places()[1].sub(r"\1", text)

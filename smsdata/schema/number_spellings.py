@@ -54,7 +54,8 @@ _EXTENSION = re.compile(r"[\s,;(]*(?:ext(?:ensio)?n?|x|#)[\s.:=]*\d{1,6}[\s)]*",
 _ANOTHER = re.compile(r"\s*(?:[/,;&|+]|(?:or|and|und|oder|et)\b)", re.I)
 _TRUNK_ZERO = re.compile(r"(?<=\d)([\s.-]*)\(0\)")
 # Set aside for films and books, and so not valid to phonenumbers (Ofcom, numbers for drama use).
-_FOR_DRAMA = re.compile(r"44(?:7700900|1632960)\d{3}")
+FOR_DRAMA = re.compile(r"44(?:7700900|1632960)\d{3}")
+"""British numbers that are nobody's, and that examples and trials use."""
 _DATE = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{4})(?:[T\s].*)?")
 
 
@@ -366,7 +367,7 @@ def exists(digits: str) -> bool:
         )
         if fits or leading is not None:
             return bool(fits)
-    return _FOR_DRAMA.fullmatch(digits) is not None
+    return FOR_DRAMA.fullmatch(digits) is not None
 
 
 def country_code_of(digits: str) -> str | None:

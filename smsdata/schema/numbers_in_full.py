@@ -18,7 +18,7 @@ from smsdata.schema.number_spellings import country_code_of, exists, read_number
 
 
 @lru_cache(maxsize=100_000)
-def in_full(number: str, ours: str | None) -> str:
+def in_full(number: str, ours: str | None, country: str | None = None) -> str:
     """Give a number with its country where that is sure; else as it is.
 
     Parameters
@@ -28,6 +28,8 @@ def in_full(number: str, ours: str | None) -> str:
     ours
         Our number on the same row, which the person wrote to or was written to from; None, or a word, where
         there is none.
+    country
+        The country (two letters) to read it in where our number tells none.
 
     Examples
     --------
@@ -35,12 +37,14 @@ def in_full(number: str, ours: str | None) -> str:
     ('61491570156', '61491570156')
     >>> in_full("0061491570156", None), in_full("610491570156", None)
     ('61491570156', '61491570156')
+    >>> in_full("0491570156", "ACME", "AU")
+    '61491570156'
     >>> in_full("0491570156", "ACME"), in_full("447700900000", "61491570110")
     ('0491570156', '447700900000')
     """
     if not re.fullmatch(ODD_NUMBER, number) or exists(number):
         return number
-    region = _region_of(ours) if ours and ours.isascii() and ours.isdigit() else None
+    region = (_region_of(ours) if ours and ours.isascii() and ours.isdigit() else None) or country
     if number.startswith("0"):
         read = read_number(number, region)[0]
     else:

@@ -77,6 +77,7 @@ def export(
     force: bool = False,
     pseudonymise: bool = False,
     key: bytes | str | Path | None = None,
+    country: str | None = None,
 ) -> Exported:
     """Write a frame or a scan to a file that others can open, piece by piece.
 
@@ -100,8 +101,9 @@ def export(
         ``rows``.
     force
         Whether a file that is there may be replaced.
-    pseudonymise, key
-        Whether people are taken out, and with which key; as `smsdata.pseudonymise`.
+    pseudonymise, key, country
+        Whether people are taken out, with which key, and where numbers without a country are from; as
+        `smsdata.pseudonymise`.
 
     Returns
     -------
@@ -127,7 +129,7 @@ def export(
     kind = format_of(target, format)
     refuse_existing(target, force)
     table = name or getattr(source, "table", None) or "rows"
-    pseudonyms = Pseudonyms(key_of(key)) if pseudonymise else None
+    pseudonyms = Pseudonyms(key_of(key), country=country) if pseudonymise else None
     try:
         with _beside(target, force) as (temporary, folder), _rows_of(source, folder) as rows:
             most = MOST_ROWS if kind == "xlsx" else None
@@ -140,10 +142,10 @@ def export(
         raise StoreError(
             f"{target} cannot be written ({error.strerror or error}): make room or name another file."
         ) from None
-    except (duckdb.IOException, sqlite3.Error) as error:
+    except (duckdb.IOException, duckdb.OutOfMemoryException, sqlite3.Error) as error:
         raise StoreError(
             f"{target} was not written ({type(error).__name__}): a file of the store was just replaced, or "
-            "there is no room. Run it again."
+            "there is no room on disk or in memory. Run it again."
         ) from None
     notes = [*(pseudonyms.notes() if pseudonyms else ()), *notes]
     return Exported(target, kind, written, tuple(schema.names), tuple(notes))
@@ -226,8 +228,9 @@ class _Rows:
             [(rows,)] = self.connection.execute(f"SELECT count(*) {fitting}", values).fetchall()
             refuse_more(rows, most)
         query = f"SELECT {listed} {fitting}"
-        if mixed:  # sorting needs memory of its own beside what is counted
-            self.connection.execute("SET memory_limit = '96MB'")
+        if mixed:  # sorting needs memory of its own beside what is counted, and each thread its share
+            self.connection.execute("SET threads = 1; SET memory_limit = '128MB'")
+            self.connection.execute("SET preserve_insertion_order = false")
             none = self.connection.sql(f"{query} LIMIT 0", params=values or None).to_arrow_table()
             query += f" {drawn_by_lot(none.schema)}"
         reader = self.connection.sql(query, params=values or None).to_arrow_reader(_PIECE)

@@ -9,9 +9,11 @@ counts of one person can be told from another's. Imports `analysis`, `schema`, `
 from __future__ import annotations
 
 import hmac
+import math
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -28,10 +30,11 @@ from smsdata.analysis.reply_words import classify_text
 from smsdata.errors import UsageError
 from smsdata.key_files import KEY_BYTES, is_random, key_in_file
 from smsdata.schema.kinds import ODD_NUMBER
-from smsdata.schema.number_spellings import read_number
-from smsdata.schema.numbers_in_full import in_full
+from smsdata.schema.number_spellings import exists, known_region, read_number
+from smsdata.schema.numbers_in_full import in_full, is_unclear
 from smsdata.schema.tables import TABLES
 from smsdata.settings import expanded, settings
+from smsdata.sharing.known_words import is_known_heading, is_known_word
 
 _PEOPLE = frozenset(
     {"msisdn", "number", "sender", "longcode", "baseline", "account", "keyword", "scope_sender"}
@@ -51,11 +54,12 @@ _WHOLE = frozenset({
 })  # fmt: skip
 """Ids that are whole numbers in some table, and so in all: tables join by them."""
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
-_OURS = frozenset(column.name for table in TABLES.values() for column in table.stored)
 _LARGEST = 10**7
 """A number of an unknown column may be somebody's from eight digits on."""
+_NEVER_A_COUNT = 10**8
 _MAY_BE_A_NUMBER = re.compile(r"(?:\d[^\d]{0,3}){6,}")
-_LONGEST_WORD = 60
+_NUMBERS = re.compile(r"\b\d+\b")
+"""They tell no language, and make a text of one template another each time."""
 _LOT = " lot"
 _OUR_NUMBERS = ("longcode", "sender")
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
@@ -65,7 +69,11 @@ Texts = Literal["reduce", "drop"]
 
 
 def pseudonymise(
-    source: Any, *, key: bytes | str | Path | None = None, texts: Texts = "reduce"
+    source: Any,
+    *,
+    key: bytes | str | Path | None = None,
+    texts: Texts = "reduce",
+    country: str | None = None,
 ) -> pd.DataFrame:
     """Give the rows of a frame or a scan without people, so that a colleague can work with them.
 
@@ -80,6 +88,9 @@ def pseudonymise(
     texts
         ``"reduce"`` leaves of a text its length in characters, the language that it seems to be in (two
         letters, empty where nothing tells) and, of a reply, what it says; ``"drop"`` leaves nothing.
+    country
+        The country (two letters, such as ``"AU"``) of numbers that are written without one, as a row's own
+        number does not tell it: so that a person has one pseudonym in all tables.
 
     Returns
     -------
@@ -93,19 +104,25 @@ def pseudonymise(
           equal; as text, pseudonyms;
         - texts: ``..._length`` (Int64), ``..._language`` (str); of ``response`` also
           ``response_class`` (str);
-        - words of a known kind such as ``status`` (str), instants, days, truth values, counts, amounts: as
-          they were; a word in which a number may stand is missing.
+        - words that the gateway and the helpers write, such as a ``status`` (str), instants, days, truth
+          values, counts, amounts: as they were; other words, and counts that may be a number, are missing.
 
         Names, custom fields, ``extra``, links, addresses and every column of text that is not known are
         dropped, and so are columns whose name may be a number, and unknown columns of numbers of eight digits
-        and more.
+        and more. Other headings that neither tables nor helpers have, which may name somebody, become
+        ``column_`` and the place of the column, counted from 1.
 
     Raises
     ------
     UsageError
-        The key is too short, can be guessed, or is no key; the source is none.
+        The key is too short, can be guessed, or is no key; the source is none; `country` is none.
     StoreError
         The key's file cannot be made or read, others may read it, or it lies in a store.
+
+    Warns
+    -----
+    UserWarning
+        If numbers without their country are left: how many.
 
     References
     ----------
@@ -114,13 +131,13 @@ def pseudonymise(
     Examples
     --------
     >>> rows = pd.DataFrame({"msisdn": ["61491570156"] * 2, "first_name": "Ann", "status": "delivered"})
-    >>> kept = pseudonymise(rows, key=bytes(range(32)))
-    >>> list(kept), kept["msisdn"].nunique(), kept["msisdn"].iloc[0]
-    (['msisdn', 'status'], 1, 'pboedjdjakgfnodhkeikoojkk')
+    >>> kept = pseudonymise(rows, key=secrets.token_bytes(32))
+    >>> list(kept), kept["msisdn"].nunique(), kept["msisdn"].str.len().tolist()
+    (['msisdn', 'status'], 1, [25, 25])
     """
     if texts not in ("reduce", "drop"):
         raise UsageError(f"texts={texts!r} is neither 'reduce' nor 'drop'.")
-    pseudonyms = Pseudonyms(key_of(key), texts)
+    pseudonyms = Pseudonyms(key_of(key), texts, country)
     if isinstance(source, pd.DataFrame):
         table = whole_table(source)
         schema, pieces = pseudonyms.applied(table.schema, iter([table]), table)
@@ -134,6 +151,8 @@ def pseudonymise(
     else:
         raise UsageError(f"pseudonymise takes a DataFrame or a scan of a store, not {type(source).__name__}.")
     made = _mixed(pa.concat_tables([schema.empty_table(), *pieces]))
+    if pseudonyms.unclear:
+        warnings.warn(pseudonyms.unclear, UserWarning, stacklevel=2)
     frame: pd.DataFrame = made.to_pandas(types_mapper=pandas_type)
     if isinstance(source, pd.DataFrame) and len(schema):
         frame.index = pd.RangeIndex(len(frame))
@@ -190,12 +209,15 @@ def whole_table(frame: pd.DataFrame) -> pa.Table:
 class Pseudonyms:
     """Makes rows without people, piece by piece, under one key."""
 
-    def __init__(self, key: bytes, texts: Texts = "reduce") -> None:
+    def __init__(self, key: bytes, texts: Texts = "reduce", country: str | None = None) -> None:
         self._key = key
         self._texts = texts
+        self._country = known_region(country, "pseudonymise: country")
+        self._renamed = 0
+        self._unclear = 0
         self._dropped: list[str] = []
         self._blanked = 0
-        self._known = lru_cache(maxsize=200_000)(self._pseudonym)
+        self._known = lru_cache(maxsize=20_000)(self._pseudonym)
 
     def applied(
         self, schema: pa.Schema, pieces: Iterator[pa.Table], whole: pa.Table | None
@@ -204,6 +226,9 @@ class Pseudonyms:
         makers: list[tuple[int, list[tuple[str, pa.DataType, Callable[[Any], Any]]]]] = []
         for at, column in enumerate(schema):
             left = self._left_of(column, whole)
+            if left and not is_known_heading(column.name):
+                left = [(f"column_{at + 1}", arrow, make) for _, arrow, make in left]
+                self._renamed += 1
             if not left:
                 hidden = _MAY_BE_A_NUMBER.search(column.name)
                 self._dropped.append("a column whose name may be a number" if hidden else column.name)
@@ -213,13 +238,9 @@ class Pseudonyms:
         after = pa.schema([(name, arrow) for _, left in makers for name, arrow, _ in left])
 
         def made(piece: pa.Table) -> pa.Table:
-            piece = _with_countries(piece)
+            piece = _with_countries(piece, self._country)
             arrays = [
-                pa.chunked_array([make(piece.column(at))], type=arrow)
-                if not isinstance(values := make(piece.column(at)), pa.ChunkedArray)
-                else values.cast(arrow)
-                for at, left in makers
-                for _, arrow, make in left
+                _column_of(make(piece.column(at)), arrow) for at, left in makers for _, arrow, make in left
             ]
             return pa.Table.from_arrays(arrays, schema=after)
 
@@ -232,9 +253,22 @@ class Pseudonyms:
         )
         if self._blanked:
             notes.append(
-                f"{self._blanked:,} words in which a number may stand, or ids that are none, are missing."
+                f"{self._blanked:,} words that are not known, counts that may be a number, or ids that are "
+                "none, are missing."
             )
-        return notes
+        if self._renamed:
+            notes.append(f"{self._renamed:,} headings that may name somebody became column_ and a place.")
+        return [*notes, self.unclear] if self._unclear else notes
+
+    @property
+    def unclear(self) -> str:
+        """What is to be said of numbers without their country; empty where all have one."""
+        if not self._unclear:
+            return ""
+        return (
+            f"{self._unclear:,} numbers lack their country: their person may have another pseudonym in other "
+            "tables. Name the country: country=, or --country, such as AU."
+        )
 
     def _left_of(
         self, column: pa.Field, whole: pa.Table | None
@@ -252,10 +286,10 @@ class Pseudonyms:
                 return [(name, pa.int64(), self._ids)]
             return [(name, pa.string(), self._whoever)]
         if _is_text(arrow):
-            return [(name, pa.string(), self._words)] if name in _WORDS else []
-        if whole is not None and name not in _OURS and _may_hold_numbers(whole, name):
+            return [(name, pa.string(), lambda values: self._words(name, values))] if name in _WORDS else []
+        if whole is not None and not is_known_heading(name) and _may_hold_numbers(whole, name):
             return []
-        return [(name, arrow, lambda values: values)]
+        return [(name, arrow, self._counts if _holds_numbers(arrow) else lambda values: values)]
 
     def _of_text(self, name: str) -> list[tuple[str, pa.DataType, Callable[[Any], Any]]]:
         if self._texts == "drop":
@@ -275,7 +309,9 @@ class Pseudonyms:
         return "p" + digest.translate(_LETTERS)
 
     def _whoever(self, values: Any) -> Any:
-        return pa.array([self._known(value) for value in _spelled(values)], pa.string())
+        spelled = [_one_spelling(value, self._country) for value in values.to_pylist()]
+        self._unclear += sum(map(is_unclear, spelled))
+        return pa.array([self._known(value) for value in spelled], pa.string())
 
     def _ids(self, values: Any) -> Any:
         def other(value: Any) -> int | None:
@@ -289,19 +325,37 @@ class Pseudonyms:
         self._blanked += made.null_count - values.null_count
         return made
 
-    def _words(self, values: Any) -> Any:
-        def word(value: str) -> str | None:
-            if len(value) > _LONGEST_WORD or _MAY_BE_A_NUMBER.search(value):
-                return None
-            return value
-
-        kept = _each(values, word)
+    def _words(self, column: str, values: Any) -> Any:
+        kept = _each(values, lambda word: word if word is not None and is_known_word(column, word) else None)
         self._blanked += kept.null_count - values.null_count
         return kept
+
+    def _counts(self, values: Any) -> Any:
+        large = pc.greater_equal(pc.abs(values.cast(pa.float64(), safe=False)), float(_LARGEST))
+        if not pc.any(large).as_py():
+            return values
+        kept = _each(values, lambda value: None if self._may_be_somebodys(value) else value, values.type)
+        self._blanked += kept.null_count - values.null_count
+        return kept
+
+    def _may_be_somebodys(self, value: float | None) -> bool:
+        if value is None or abs(value) < _LARGEST or not math.isfinite(value):
+            return False
+        digits = str(int(abs(value)))
+        return abs(value) >= _NEVER_A_COUNT or exists(in_full(digits, None, self._country))
+
+
+def _column_of(values: Any, arrow: pa.DataType) -> pa.ChunkedArray:
+    whole = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+    return whole.cast(arrow)
 
 
 def _is_text(arrow: pa.DataType) -> bool:
     return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow) or pa.types.is_null(arrow))
+
+
+def _holds_numbers(arrow: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow))
 
 
 def _is_odd(arrow: pa.DataType) -> bool:
@@ -329,7 +383,7 @@ def _all_whole(whole: pa.Table, name: str) -> bool:
 
 def _may_hold_numbers(whole: pa.Table, name: str) -> bool:
     values = whole.column(name)
-    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+    if not _holds_numbers(values.type):
         return False
     most = pc.min_max(values.cast(pa.float64(), safe=False)).as_py()
     return any(end is not None and abs(end) >= _LARGEST for end in most.values())
@@ -344,21 +398,17 @@ def _each(values: Any, make: Callable[[Any], Any], arrow: Any = None) -> Any:
     return made.take(coded.indices)
 
 
-def _spelled(values: Any) -> Iterable[str | None]:
-    """Numbers in their one spelling, so that a person has one pseudonym however the number came."""
-    return (_one_spelling(value) for value in values.to_pylist())
-
-
-def _one_spelling(value: Any) -> str | None:
+def _one_spelling(value: Any, country: str | None) -> str | None:
+    """A number in its one spelling, so that a person has one pseudonym however the number came."""
     if value is None:
         return None
     text = str(int(value)) if isinstance(value, float) and value == value and value % 1 == 0 else str(value)
     if not (text.isascii() and text.isdigit()):
-        text = read_number(text, None)[0] or text
-    return in_full(text, None)
+        text = read_number(text, country)[0] or text
+    return in_full(text, None, country)
 
 
-def _with_countries(rows: pa.Table) -> pa.Table:
+def _with_countries(rows: pa.Table, country: str | None) -> pa.Table:
     """Rows with their numbers in full where our own number beside one tells its country."""
     ours = next((name for name in _OUR_NUMBERS if name in rows.column_names), None)
     if ours is None or "msisdn" not in rows.column_names or not _is_text(rows.schema.field("msisdn").type):
@@ -367,18 +417,22 @@ def _with_countries(rows: pa.Table) -> pa.Table:
     if not pc.any(pc.match_substring_regex(numbers.cast(pa.string()), f"^(?:{ODD_NUMBER})$")).as_py():
         return rows
     pairs = zip(numbers.to_pylist(), rows.column(ours).cast(pa.string()).to_pylist(), strict=True)
-    full = [number and in_full(number, beside) for number, beside in pairs]
+    full = [number and in_full(number, beside, country) for number, beside in pairs]
     return rows.set_column(rows.column_names.index("msisdn"), "msisdn", pa.array(full, pa.string()))
 
 
-@lru_cache(maxsize=65_536)
 def language_of(text: str) -> str:
     """The language whose words a text holds most of, by the lexicon for replies; empty where none is known.
 
     >>> language_of("please stop sending me messages"), language_of("12345")
     ('en', '')
     """
-    known = {language: len(code) - code.count(".") for language, code in concepts(normal(text[:500])).items()}
+    return _language_of_words(_NUMBERS.sub("0", text[:500]))
+
+
+@lru_cache(maxsize=4_096)
+def _language_of_words(text: str) -> str:
+    known = {language: len(code) - code.count(".") for language, code in concepts(normal(text)).items()}
     most = max(known.values(), default=0)
     best = sorted(language for language, count in known.items() if count == most)
     return "en" if "en" in best else best[0] if len(best) == 1 else ""

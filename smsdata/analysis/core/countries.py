@@ -1,7 +1,7 @@
 """The country a phone number belongs to, for grouping and for what else its digits say.
 
 Owns the reading of international digits. A lookup takes 30 microseconds, so callers hand over distinct
-numbers. Imports nothing of smsdata.
+numbers. Imports of smsdata only `schema`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 import phonenumbers
+
+from smsdata.schema.number_spellings import FOR_DRAMA
 
 
 def countries_of(numbers: Iterable[str]) -> pd.DataFrame:
@@ -37,9 +39,11 @@ def read_digits(number: str) -> Any:
 def country_of(number: str) -> str | None:
     """Give the two letters (ISO 3166) of a number's country; None where unknown, or where it has none.
 
-    >>> country_of("61491570156"), country_of("999")
-    ('AU', None)
+    >>> country_of("61491570156"), country_of("447700900123"), country_of("999")
+    ('AU', 'GB', None)
     """
+    if FOR_DRAMA.fullmatch(number):  # four countries share the code: the library knows allotted numbers alone
+        return "GB"
     parsed = read_digits(number)
     region: str | None = phonenumbers.region_code_for_number(parsed) if parsed else None
     return None if region == "001" else region
