@@ -354,6 +354,9 @@ def test_classify_text_has_a_person_read_who_would_be_rid_of_texts_and_does_not_
 
 def test_classify_text_knows_a_colloquial_request_with_a_number_cut_short() -> None:
     assert classify_text("scoateti-mi nr din lista").optout_tier == 1
+
+
+@pytest.mark.parametrize(
     "text",
     ["kindly unenrolled me from whatever this be", "me tienen harto con tantas promociones"],
 )
