@@ -259,7 +259,7 @@ def test_key_is_made_once_private_and_outside_the_store(
     [b"0" * 32, bytes(64), b"ab" * 20, b"hunter2" * 6, b"correct horse battery staple, and more",
      bytes(range(32)), bytes(range(32)).hex().encode(), bytes(range(131, 99, -1)),
      bytes(7 * n % 256 for n in range(32)), bytes(n * n % 256 for n in range(32)), bytes(range(16)) * 2,
-     b"\x15\xa5\x84\x0eR~2x\xb4jJ" * 3, ("\u0441\u0442\u043e\u043f" * 5).encode(),
+     secrets.token_bytes(11) * 3, ("\u0441\u0442\u043e\u043f" * 5).encode(),
      "hunter2", "00" * 32, "tr0ub4dor&3/of the sea", "no such folder/my.key"],
 )  # fmt: skip
 def test_a_key_that_can_be_guessed_or_is_a_password_is_refused(
