@@ -62,7 +62,7 @@ def _without(own: set[Entry]) -> None:
     """Take entries from the lexicon, and let the model say yes: "model" is then what it is asked of."""
     kept = [entry for entry in ENTRIES() if entry not in own]
     reply_phrases._entries = lambda: kept
-    reply_words.likely_optout = lambda folded, marks: True
+    reply_words.likely = lambda folded, marks: (True, False)
 
 
 def _read(frame: pd.DataFrame) -> pd.DataFrame:
@@ -75,15 +75,16 @@ def _read(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.join(pd.DataFrame(rows, columns=columns, index=frame.index))
 
 
-# What the words of a concept are to one who has nothing else to go by: leaving, or something else.
-LEAVING, STAYING = "AXUCFKSD", "OoGJBmaTYj"
+# What the words of a concept are to one who has nothing else to go by: leaving, coming back, something else.
+LEAVING, RETURNING, STAYING = "AXUCFKSD", "BJmt", "OoGaTYj"
 
 
 def lexicon_read(own: set[Entry]) -> pd.DataFrame:
     """Read the words of the lexicon, less some entries, as if they were replies of which it knows nothing."""
-    entries = [e for e in ENTRIES() if e[1] in LEAVING + STAYING and e not in own]
-    said = [(concept in LEAVING, buckets_of(word.rstrip("*"), ())) for _, concept, word in entries]
-    return pd.DataFrame(said, columns=["leaves", "buckets"])
+    kinds = dict.fromkeys(LEAVING, "optout") | dict.fromkeys(RETURNING, "optin") | dict.fromkeys(STAYING, "")
+    entries = [e for e in ENTRIES() if e[1] in kinds and e not in own]
+    said = [(kinds[concept], buckets_of(word.rstrip("*"), ())) for _, concept, word in entries]
+    return pd.DataFrame(said, columns=["label", "buckets"])
 
 
 def own_entries(frame: pd.DataFrame) -> dict[str, set[Entry]]:

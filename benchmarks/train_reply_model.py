@@ -6,8 +6,9 @@ there for the words that the lexicon does not know. It learns from the words of 
 replies of which no rule knows anything, so that other forms and spellings of them count. What no rule decides
 weighs more, for only of that it is asked. The limit is chosen on the hands left out in turn, with the words
 that only they use: the score at which REVIEW of the other replies are in review, by rules and model, in the
-mean of the hands that had not read the rules. Prints what other shares would see, and how each hand fares,
-read so, with a model that has not learned from it.
+mean of the hands that had not read the rules. A second model, of opt-ins, is learned and limited likewise: at
+its limit FALSE_OPTINS of the replies that are none are taken for one. Prints what other shares would see, and
+how each hand fares, read so, with a model that has not learned from it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from smsdata.analysis import reply_model
 from smsdata.analysis.reply_model import BUCKETS
 
 WEIGHTS = Path(reply_model.__file__).with_name("reply_model.npz")
-PENALTY, UNDECIDED, LEXICON, REVIEW = 0.33, 6.0, 0.3, 0.10
+PENALTY, UNDECIDED, LEXICON, REVIEW, FALSE_OPTINS = 0.33, 6.0, 0.3, 0.10, 0.005
 NOT_LEARNED = ["tapback", "empty", "wrong_person"]
 KNEW_THE_RULES = ["hand4", "hand5", "hand8", "hand10", "older"]
 
@@ -59,20 +60,20 @@ def fitted(x: sparse.csr_matrix, y: np.ndarray, weigh: np.ndarray) -> np.ndarray
     return w
 
 
-def learned_from(frame: pd.DataFrame, without: set[Entry]) -> np.ndarray:
-    """Weights learned from these replies and from the lexicon without some of its entries."""
+def learned_from(frame: pd.DataFrame, without: set[Entry], label: str) -> np.ndarray:
+    """Weights for a label, learned from these replies and from the lexicon without some of its entries."""
     frame, words = frame[~frame["label"].isin(NOT_LEARNED)], lexicon_read(without)
-    y = np.concatenate([frame["label"].eq("optout"), words["leaves"]]).astype("float64")
+    y = np.concatenate([frame["label"].eq(label), words["label"].eq(label)]).astype("float64")
     weigh = np.concatenate([np.where(frame["sign"] == "model", UNDECIDED, 1.0), np.full(len(words), LEXICON)])
     return fitted(sparse.vstack([features(frame["buckets"]), features(words["buckets"])]).tocsr(), y, weigh)
 
 
-def left_out_scores(frame: pd.DataFrame, gone: dict[str, set[Entry]]) -> np.ndarray:
-    """The score of each reply by a model that has read nothing of its author."""
+def left_out_scores(frame: pd.DataFrame, gone: dict[str, set[Entry]], label: str) -> np.ndarray:
+    """The score of each reply for a label, by a model that has read nothing of its author."""
     left_out = np.zeros(len(frame))
     for hand, without in gone.items():
         own = frame["hand"].eq(hand).to_numpy()
-        w = learned_from(frame[~own], without)
+        w = learned_from(frame[~own], without, label)
         left_out[own] = features(frame.loc[own, "buckets"]) @ w[:-1] + w[-1]
     return left_out
 
@@ -108,33 +109,62 @@ def limit_for(frame: pd.DataFrame, share: float) -> float:
     return low / 100
 
 
+def optin_limit(frame: pd.DataFrame) -> float:
+    """The least score at which FALSE_OPTINS of the replies that are none are taken for opt-ins."""
+    asked = frame[frame["sign"].eq("model") & ~frame["hand"].isin(KNEW_THE_RULES)]
+    others = frame[~frame["hand"].isin(KNEW_THE_RULES) & frame["label"].ne("optin")]
+    scored = asked.loc[asked["label"].ne("optin"), "back"].sort_values(ascending=False)
+    return float(scored.iloc[min(int(FALSE_OPTINS * len(others)), len(scored) - 1)])
+
+
+def with_optins(frame: pd.DataFrame, limit: float) -> pd.DataFrame:
+    """Take for opt-ins what the second model does."""
+    back = frame["sign"].eq("model") & (frame["back"] >= limit)
+    return frame.assign(kind=frame["kind"].mask(back, "optin"))
+
+
 def table_of_hands(frame: pd.DataFrame, limit: float) -> pd.DataFrame:
     """How each hand fares: its own words not in the lexicon, its replies not in the model."""
     rows = {}
     for hand, own in judged(frame, limit).groupby("hand"):
         rows[hand] = scores(own)
+        rows[hand]["others as opt-ins"] = own.loc[own["label"].ne("optin"), "kind"].eq("optin").mean()
         needless = own[own["label"] != "wrong_person"]
         rows[hand]["without wrong numbers"] = scores(needless)["others in review"]
     return pd.DataFrame(rows).T.round(3)
+
+
+def stored(w: np.ndarray, limit: float) -> dict[str, object]:
+    """Weights as small whole numbers, and what they were divided by."""
+    scale = float(np.abs(w[:-1]).max() / 127)
+    weights = np.round(w[:-1] / scale).astype("int8")
+    return {"weights": weights, "scale": scale, "bias": w[-1], "limit": limit}
 
 
 def main() -> None:
     frame = tuned()
     gone = own_entries(frame)
     frame = read_apart(frame, gone)
-    frame["score"] = left_out_scores(frame, gone)
+    frame["score"] = left_out_scores(frame, gone, "optout")
+    frame["back"] = left_out_scores(frame, gone, "optin")
     limits = {share: limit_for(frame, share) for share in (0.08, REVIEW, 0.12)}
+    back = optin_limit(frame)
     print(
         f"{len(frame)} replies, rules leave {frame['sign'].eq('model').mean():.0%}; hands left out in turn:"
     )
     curve = {share: mean_of_strangers(frame, limit) for share, limit in limits.items()}
     print(pd.DataFrame(curve).T.round(3).to_string())
     print(table_of_hands(frame, limits[REVIEW]).to_string())
-    w = learned_from(frame, set())
-    scale = float(np.abs(w[:-1]).max() / 127)
-    weights = np.round(w[:-1] / scale).astype("int8")
-    np.savez_compressed(WEIGHTS, weights=weights, scale=scale, bias=w[-1], limit=limits[REVIEW])
-    print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size:,} bytes, limit {limits[REVIEW]:.2f}")
+    print("with what the second model takes for opt-ins:")
+    print(table_of_hands(with_optins(frame, back), limits[REVIEW]).to_string())
+    models = {"optout": limits[REVIEW], "optin": back}
+    kept = {
+        f"{label}_{what}": value
+        for label, limit in models.items()
+        for what, value in stored(learned_from(frame, set(), label), limit).items()
+    }
+    np.savez_compressed(WEIGHTS, **kept)
+    print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size:,} bytes, limits {models}")
 
 
 if __name__ == "__main__":

@@ -114,7 +114,8 @@ def _stops(store: AuditedTables, classified: pd.DataFrame) -> pd.Series[pd.Times
     plain = classified[(classified["optout_tier"] == 1).fillna(False)].dropna(subset=key)
     read = plain.merge(flags.drop_duplicates().astype(plain[key].dtypes.to_dict()), on=key)
     first = read.groupby("msisdn")["received_at"].min()
-    back = classified[classified["kind"] == "optin"].groupby("msisdn")["received_at"].max()
+    asked_back = (classified["kind"] == "optin") & (classified["sign"] != "model")
+    back = classified[asked_back].groupby("msisdn")["received_at"].max()
     return first[~(back.reindex(first.index) > first)]
 
 

@@ -155,6 +155,16 @@ def test_optouts_lets_a_start_clear_a_list_status_read_before_it() -> None:
     assert optouts(replies=heard, list_members=listed("2026-11-20T00:00"))["cleared_at"].notna().all()
 
 
+@pytest.mark.parametrize(("sign", "cleared"), [("keyword", True), ("put back", True), ("model", False)])
+def test_optouts_lets_no_opt_in_that_is_only_likely_undo_a_stop(sign: str, cleared: bool) -> None:
+    heard = replies_of((A, "2026-11-01T10:00", "STOP"), (A, "2026-11-05T10:00", "miss those deals of yours"))
+    told = classify_replies(heard).assign(sign=["keyword", sign])
+    told["kind"], told["optout_tier"] = ["optout", "optin"], pd.array([1, None], dtype="Int64")
+    assert optouts(replies=told)["cleared_at"].notna().tolist() == [cleared]
+    unsigned = optouts(replies=told.drop(columns="sign"))
+    assert unsigned["cleared_at"].notna().tolist() == [True]
+
+
 def test_sent_after_optout_lists_no_message_twice_where_a_list_status_follows_a_start() -> None:
     heard = replies_of((A, "2026-11-01T10:00", "STOP"), (A, "2026-11-05T10:00", "START"))
     gone = optouts(replies=heard, list_members=listed("2026-11-20T00:00"))

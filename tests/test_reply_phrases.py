@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from smsdata.analysis import reply_words
 from smsdata.analysis.reply_asked import words_asked
 from smsdata.analysis.reply_model import buckets_of
 from smsdata.analysis.reply_phrases import normal, read_phrases, told_in
-from smsdata.analysis.reply_words import classify_text
+from smsdata.analysis.reply_words import classify_text, left_of_class
 
 GONE = "You are now unsubscribed from Ridgeway Tyres. Reply START to resubscribe."
 
@@ -376,3 +377,21 @@ def test_buckets_of_counts_words_in_a_row_and_marks_beside_letters() -> None:
     assert letters == buckets_of("leave  me", ())[0][0]
     turned = buckets_of("me leave", ())[1][0]
     assert len(words & turned) == 4
+
+
+@pytest.mark.parametrize(("models", "kind", "tier"), [
+    ((True, False), "optout", 4), ((False, True), "optin", None), ((True, True), "optin", 4),
+    ((False, False), "other", None),
+])  # fmt: skip
+def test_classify_text_lets_models_prove_nothing(
+    monkeypatch: pytest.MonkeyPatch, models: tuple[bool, bool], kind: str, tier: int | None
+) -> None:
+    monkeypatch.setattr(reply_words, "likely", lambda folded, marks: models)
+    found = classify_text("the purple bicycle was rather heavy")
+    assert (found.kind, found.optout_tier, found.certain_optin) == (kind, tier, False)
+    assert left_of_class(found) == ("" if tier is None else "maybe STOP")
+
+
+def test_an_opt_in_by_a_rule_is_certain() -> None:
+    assert classify_text("START").certain_optin
+    assert left_of_class(classify_text("START")) == "START"

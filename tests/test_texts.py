@@ -84,7 +84,7 @@ def test_classify_text_reads_the_corpus_of_many_languages(part: str, seen: float
         ("S T O P", "", "optout", 1, "keyword"),
         ("Love your food but please stop texting me", "", "optout", 1, "whole request"),
         ("Hören Sie auf mir zu schreiben, danke", "", "optout", 1, "whole request"),
-        ("Не присылайте мне больше сообщения", "", "optout", 1, "whole request"),
+        ("Не присылайте мне больше сообщения", "", "optout", 1, "do not send"),
         (
             "QUIT",
             "Reply QUIT to begin your quit-smoking programme",

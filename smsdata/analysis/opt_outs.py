@@ -423,12 +423,14 @@ def _events(tables: Tables) -> pd.DataFrame:
 def _reply_events(tables: Tables, table: str) -> pd.DataFrame:
     tables.require(table, "msisdn", "received_at")
     send = _answered_send(tables, table)
+    # What only the model takes for an opt-in undoes no opt-out.
+    by_rule = """ AND "sign" <> 'model'""" if tables.has(table, "sign") else ""
+    back = f"""("kind" = 'optin'{by_rule})"""
     return tables.query(f"""
         SELECT "msisdn", unix_micros("received_at") AS "at", unix_micros("received_at") AS "known", {send},
             {_written_to(tables, table)} AS "sender", {_says_all(tables, table)} AS "whole",
-            CASE WHEN "kind" = 'optin' THEN 'start' WHEN "optout_tier" <= 2 THEN 'reply' ELSE 'review' END
-                AS "source"
-        FROM @{table} WHERE "kind" = 'optin' OR "optout_tier" IS NOT NULL
+            CASE WHEN {back} THEN 'start' WHEN "optout_tier" <= 2 THEN 'reply' ELSE 'review' END AS "source"
+        FROM @{table} WHERE {back} OR "optout_tier" IS NOT NULL
     """)
 
 

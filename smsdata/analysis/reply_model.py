@@ -1,7 +1,7 @@
-"""How likely a reply is an opt-out, by its letters and words: a linear model that sends replies to a person.
+"""Whether a reply looks like an opt-out or an opt-in, by its letters and words: two linear models.
 
 Owns reply_model.npz, weights that benchmarks/train_reply_model.py makes from the labelled replies of the
-tests and from the lexicon; it never decides that a reply is an opt-out. Imports nothing of smsdata.
+tests and from the lexicon; they prove neither, and undo no opt-out. Imports nothing of smsdata.
 """
 
 from __future__ import annotations
@@ -82,15 +82,15 @@ def _with_pairs(folded: str, marks: Iterable[str]) -> set[str]:
 
 
 @cache
-def _weights() -> tuple[list[int], float]:
-    """Give the weights, and the least sum of them that sends a reply to a person."""
+def _weights(of: str) -> tuple[list[int], float]:
+    """Give the weights for "optout" or "optin", and the least sum of them that says so."""
     with np.load(_WEIGHTS) as stored:
-        least = (float(stored["limit"]) - float(stored["bias"])) / float(stored["scale"])
-        return stored["weights"].tolist(), least
+        bias, limit, scale = (float(stored[f"{of}_{what}"]) for what in ("bias", "limit", "scale"))
+        return stored[f"{of}_weights"].tolist(), (limit - bias) / scale
 
 
-def likely_optout(folded: str, marks: Iterable[str]) -> bool:
-    """Tell whether a person should read this reply because its letters and words look like an opt-out's.
+def likely(folded: str, marks: Iterable[str]) -> tuple[bool, bool]:
+    """Tell whether the letters and words of a reply look like an opt-out's, and like an opt-in's.
 
     Parameters
     ----------
@@ -99,14 +99,18 @@ def likely_optout(folded: str, marks: Iterable[str]) -> bool:
 
     Returns
     -------
-    bool
-        Whether the score of the linear model reaches the limit that was set in training.
+    tuple of bool
+        Whether the score of each linear model reaches the limit that was set in training.
 
     Examples
     --------
-    >>> likely_optout("see you at five", ())
-    False
+    >>> likely("see you at five", ())
+    (False, False)
     """
-    weights, least = _weights()
     parts = buckets_of(folded, marks)
+    return _reaches("optout", parts), _reaches("optin", parts)
+
+
+def _reaches(of: str, parts: list[tuple[set[int], float]]) -> bool:
+    weights, least = _weights(of)
     return sum(sum(map(weights.__getitem__, found)) * counts for found, counts in parts) >= least

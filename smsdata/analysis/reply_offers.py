@@ -33,6 +33,8 @@ _UNSPACED_YES = ("是", "好", "要", "はい", "ใช่", "เอา", "👍"
 _UNSPACED_NO = ("不", "否", "いいえ", "ไม่")
 # A request to leave, a refusal, a complaint: no opt-in whatever it begins with.
 _AGAINST = frozenset("AXUSDFC")
+_ENOUGH_WORDS = 6
+_AT_AN_HOUR = re.compile(r"\d ?(?:am|pm|h|uhr)\b|\d[.:]\d\d\b")
 _STAYS = re.compile(
     r"\b(?:do ?n'?t|do not) (?:remove|delete|drop|stop|take me off)\b|\bkeep (?:me|us|sending|them|em)\b"
     r"|\bstill (?:want|here|interested|like|love)\b"
@@ -97,3 +99,10 @@ def _takes(folded: str, join: frozenset[str]) -> bool:
     """Tell whether a reply begins with the word to send: "BABY 14 June", "I'm ready"."""
     said = [word for word in words_of(folded) if word not in {"i'm", "im", "i", "am", "we're"}]
     return bool(said) and any(named_in(word, join) for word in (said[0], " ".join(said[:2])))
+
+
+def may_come_back(folded: str, asked: WordsAsked) -> bool:
+    """Tell whether an opt-in that is only likely can be meant: of few words only where texts are offered."""
+    if asked.gone or asked.join or asked.stays:
+        return True
+    return len(words_of(folded)) >= _ENOUGH_WORDS and not _AT_AN_HOUR.search(folded)

@@ -22,8 +22,8 @@ from smsdata.analysis.reply_asked import (
     words_asked,
 )
 from smsdata.analysis.reply_english import leaves_in_english, leaves_plainly
-from smsdata.analysis.reply_model import likely_optout
-from smsdata.analysis.reply_offers import answer_to_offer
+from smsdata.analysis.reply_model import likely
+from smsdata.analysis.reply_offers import answer_to_offer, may_come_back
 from smsdata.analysis.reply_otherwise import asks_when, means_else, wants_no_thing
 from smsdata.analysis.reply_phrases import (
     Reading,
@@ -100,6 +100,11 @@ class ReplyClass:
     kind: str
     optout_tier: int | None = None
     sign: str = field(default="", repr=False)
+
+    @property
+    def certain_optin(self) -> bool:
+        """Whether a rule says that it asks to be put back: an opt-in by the model undoes no opt-out."""
+        return self.kind == "optin" and self.sign != "model"
 
     @property
     def review(self) -> bool:
@@ -306,7 +311,7 @@ def _doubtful_class(text: str, folded: str, answered: str, reading: Reading) -> 
             return unkind
     if leaves_in_english(normal(text), normal(answered)):
         return ReplyClass("optout", 4, "refusal in English")
-    return ReplyClass("optout", 4, "model") if _model_says(folded, normal(text), answered, reading) else None
+    return _likely_class(folded, normal(text), answered, reading)
 
 
 def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
@@ -326,8 +331,8 @@ def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> Re
     return None
 
 
-def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> bool:
-    """Tell whether the linear model would have a person read it; of a bare yes or no it is not asked."""
+def _likely_class(folded: str, plain: str, answered: str, reading: Reading) -> ReplyClass | None:
+    """Give the class that the linear models hold likely; of a bare yes or no they are not asked."""
     answers = bool(_NO.search(folded) or _YES.search(folded))
     brief = len(_without_politeness(_tokens(folded))) < 3
     if (
@@ -336,10 +341,13 @@ def _model_says(folded: str, plain: str, answered: str, reading: Reading) -> boo
         or _NO_IDIOM.search(folded)
         or _MEANT_KINDLY.search(folded)
     ):
-        return False
+        return None
     if len(_tokens(folded)) < 2 and not hinted(reading):
-        return False
-    return likely_optout(plain, reading.marks | marks_of_message(answered))
+        return None
+    leaves, returns = likely(plain, reading.marks | marks_of_message(answered))
+    if returns and may_come_back(plain, words_asked(answered)):
+        return ReplyClass("optin", 4 if leaves else None, "model")
+    return ReplyClass("optout", 4, "model") if leaves else None
 
 
 # -- everything else a reply can be --
@@ -516,7 +524,7 @@ def left_of_reply(text: str, answered: str = "") -> str:
 
 def left_of_class(said: ReplyClass) -> str:
     """What `left_of_reply` leaves of a reply that was classified already."""
-    if said.kind == "optin":
+    if said.certain_optin:
         return "START"
     return "" if said.optout_tier is None else "maybe STOP" if said.review else "STOP"
 

@@ -102,8 +102,10 @@ class SecondLook:
         """A later delivery is no reason: it is what the opt-out forbids. Another STOP is none either."""
         opted_out_at = _opted_out_at(row)
         said = [(at, classify_text(text)) for at, text in sorted(self.replies.of(row["msisdn"]))]
-        asked = [kind for at, kind in said if at > opted_out_at and kind.kind in {"optin", "optout"}]
-        if asked and asked[-1].kind == "optin":
+        asked = [
+            kind for at, kind in said if (at > opted_out_at and kind.certain_optin) or kind.kind == "optout"
+        ]
+        if asked and asked[-1].certain_optin:
             return "it asked for messages again (START)"
         since = [kind for at, kind in said if at >= self.made_at]
         if since and since[-1].optout_tier is None:
