@@ -246,7 +246,7 @@ def test_the_door_of_the_store_takes_zeros_at_the_end_that_a_spreadsheet_may_hav
     ("text", "country"), [("+999 123 4567", None), ("9991234567", None), ("0011999123456", "AU")]
 )
 def test_a_number_that_cannot_be_read_holds_on_to_no_rows(text: str, country: str | None) -> None:
-    """Within phonenumbers an error refers to its own frame, and so to all that led there and what they hold."""
+    """Within phonenumbers an error refers to its own frame, and so to all that led to it."""
 
     class Rows:
         pass

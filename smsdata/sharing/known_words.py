@@ -38,7 +38,8 @@ _CURRENCIES = _listed_words("""
 """)
 _PATTERN = re.compile(
     r"\d{1,4}[smhdw]"  # windows
-    r"|(?:Laney p'|Newcombe|Wilson)(?:, (?:by )?(?:numbers? unknown|number and day|number|day|few))*"
+    r"|(?:Aalen-Johansen|Laney p'|Newcombe|Wilson)"
+    r"(?:, (?:by )?(?:numbers? unknown|number and day|number|day|few))*"
 )
 _RESULT_COLUMNS = _listed_words("""
     active active_share aged agreed agreed_share agrees alarm ambiguous ambiguous_share answered
