@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
+import weakref
 from decimal import Decimal
 from typing import Any
 
@@ -238,3 +240,24 @@ def test_the_door_of_the_store_reads_the_same_signs(written: str) -> None:
 def test_the_door_of_the_store_takes_zeros_at_the_end_that_a_spreadsheet_may_have_made() -> None:
     assert CONVERT["phone"]("61491500000.0") == "61491500000"
     assert smsdata.to_msisdn(["61491500000.0"])["reason"][0] == "digits lost"
+
+
+@pytest.mark.parametrize(
+    ("text", "country"), [("+999 123 4567", None), ("9991234567", None), ("0011999123456", "AU")]
+)
+def test_a_number_that_cannot_be_read_holds_on_to_no_rows(text: str, country: str | None) -> None:
+    """Within phonenumbers an error refers to its own frame, and so to all that led to it."""
+
+    class Rows:
+        pass
+
+    def read() -> weakref.ref[Rows]:
+        rows = Rows()
+        assert read_number(text, country)[0] is None
+        return weakref.ref(rows)
+
+    gc.disable()
+    try:
+        assert read()() is None
+    finally:
+        gc.enable()

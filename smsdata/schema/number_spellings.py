@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from numbers import Integral, Real
+from traceback import clear_frames
 from typing import Any
 
 import pandas as pd
@@ -312,9 +313,8 @@ def _international(digits: str) -> tuple[str | None, str]:
 
 def _dialled_abroad(digits: str, region: str) -> str | None:
     """A number after the prefix with which a country dials abroad, such as 0011 in Australia."""
-    try:
-        parsed = phonenumbers.parse(digits, region, keep_raw_input=True)
-    except phonenumbers.NumberParseException:
+    parsed, _ = parsed_number(digits, region, keep_raw_input=True)
+    if parsed is None:
         return None
     dialled = parsed.country_code_source == phonenumbers.CountryCodeSource.FROM_NUMBER_WITH_IDD
     return _e164(parsed) if dialled and _is_possible(parsed) else None
@@ -322,14 +322,26 @@ def _dialled_abroad(digits: str, region: str) -> str | None:
 
 def _parsed(text: str, region: str | None, *, only_valid: bool = False) -> tuple[str | None, str]:
     """What phonenumbers makes of digits that `exists` does not settle."""
-    try:
-        parsed = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException as error:
-        unknown = error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE
+    parsed, error = parsed_number(text, region)
+    if parsed is None:
+        unknown = error == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE
         return None, "unknown country code" if unknown else "wrong length"
     if phonenumbers.is_valid_number(parsed) or (not only_valid and _is_possible(parsed)):
         return _e164(parsed), ""
     return None, "needs a country" if only_valid else "wrong length"
+
+
+def parsed_number(text: str, region: str | None, *, keep_raw_input: bool = False) -> tuple[Any, int | None]:
+    """A number as phonenumbers reads it, or None and the type of its error.
+
+    Within phonenumbers the error refers to its own frame, so that it would hold on to all frames that led
+    here, with the rows that they have at hand, until Python looks for cycles.
+    """
+    try:
+        return phonenumbers.parse(text, region, keep_raw_input=keep_raw_input), None
+    except phonenumbers.NumberParseException as error:
+        clear_frames(error.__traceback__)
+        return None, error.error_type
 
 
 def _is_possible(parsed: Any) -> bool:

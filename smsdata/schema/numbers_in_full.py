@@ -17,7 +17,7 @@ from smsdata.schema.kinds import ODD_NUMBER
 from smsdata.schema.number_spellings import country_code_of, exists, read_number
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def in_full(number: str, ours: str | None, country: str | None = None) -> str:
     """Give a number with its country where that is sure; else as it is.
 
@@ -57,6 +57,7 @@ def in_full(number: str, ours: str | None, country: str | None = None) -> str:
 _LONGEST_WITHIN = 10
 
 
+@lru_cache(maxsize=1_000)  # an account has few numbers, and they stand on all its rows
 def _region_of(number: str) -> str | None:
     """The country of a number in full."""
     if not exists(number):

@@ -394,7 +394,8 @@ def _each(values: Any, make: Callable[[Any], Any], arrow: Any = None) -> Any:
     whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     coded = pc.dictionary_encode(whole)
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    made = pa.array([make(value) for value in coded.dictionary.to_pylist()], arrow or pa.string())
+    one_by_one = (make(value.as_py()) for value in coded.dictionary)  # long texts are not all at hand at once
+    made = pa.array(one_by_one, arrow or pa.string())
     return made.take(coded.indices)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import phonenumbers
 
-from smsdata.schema.number_spellings import FOR_DRAMA
+from smsdata.schema.number_spellings import FOR_DRAMA, parsed_number
 
 
 def countries_of(numbers: Iterable[str]) -> pd.DataFrame:
@@ -29,10 +29,7 @@ def countries_of(numbers: Iterable[str]) -> pd.DataFrame:
 
 def read_digits(number: str) -> Any:
     """Read international digits, or give None."""
-    try:
-        return phonenumbers.parse(f"+{number}")
-    except phonenumbers.NumberParseException:
-        return None
+    return parsed_number(f"+{number}", None)[0]
 
 
 @lru_cache(maxsize=200_000)
