@@ -26,7 +26,7 @@ from smsdata.analysis import reply_model
 from smsdata.analysis.reply_model import BUCKETS
 
 WEIGHTS = Path(reply_model.__file__).with_name("reply_model.npz")
-PENALTY, UNDECIDED, LEXICON, REVIEW, FALSE_OPTINS = 0.33, 6.0, 0.3, 0.10, 0.005
+PENALTY, UNDECIDED, LEXICON, REVIEW, FALSE_OPTINS = 0.33, 6.0, 0.3, 0.085, 0.005
 NOT_LEARNED = ["tapback", "empty", "wrong_person"]
 KNEW_THE_RULES = ["hand4", "hand5", "hand8", "hand10", "older"]
 
@@ -147,7 +147,7 @@ def main() -> None:
     frame = read_apart(frame, gone)
     frame["score"] = left_out_scores(frame, gone, "optout")
     frame["back"] = left_out_scores(frame, gone, "optin")
-    limits = {share: limit_for(frame, share) for share in (0.08, REVIEW, 0.12)}
+    limits = {share: limit_for(frame, share) for share in (0.07, REVIEW, 0.10)}
     back = optin_limit(frame)
     print(
         f"{len(frame)} replies, rules leave {frame['sign'].eq('model').mean():.0%}; hands left out in turn:"

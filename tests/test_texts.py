@@ -63,7 +63,7 @@ def test_classify_text_sends_few_other_replies_to_review(labelled: pd.DataFrame)
         assert quality(rows)["review tiers caught"] > 0.9
 
 
-@pytest.mark.parametrize(("part", "seen", "optins"), [("tune", 0.98, 0.96), ("held", 0.93, 0.84)])
+@pytest.mark.parametrize(("part", "seen", "optins"), [("tune", 0.98, 0.96), ("held", 0.93, 0.85)])
 def test_classify_text_reads_the_corpus_of_many_languages(part: str, seen: float, optins: float) -> None:
     """A guard against falling back; of `held` no text was looked at. The goals stand in docs/replies.md."""
     frame = corpus(part)
