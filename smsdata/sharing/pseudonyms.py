@@ -41,18 +41,18 @@ _PEOPLE = frozenset(
 )
 _TEXTS = frozenset({"message", "response", "original_message", "answered", "text", "gsm_message", "template"})
 _REPLIES = frozenset({"response"})
-_IDS = frozenset({"campaign", "list_a", "list_b", "thread", "hit"})
+_IDS = frozenset({"campaign", "client", "list", "list_a", "list_b", "thread", "hit"})
 _WORDS = frozenset({
     "status", "type", "action", "rule", "source", "interval", "tier", "kind", "level", "alarm", "scope",
     "direction", "outcome", "encoding", "line_type", "country", "window", "breach", "currency", "outside",
-    "timezone", "message_status", "carrier_of_range",
+    "timezone", "message_status", "carrier_of_range", "why",
 })  # fmt: skip
 _NEVER = frozenset({"fields", "extra", "user_id"})
 _WHOLE = frozenset({
     column.name for table in TABLES.values() for column in table.stored
     if column.kind in ("int", "id") and column.name.endswith("id")
-})  # fmt: skip
-"""Ids that are whole numbers in some table, and so in all: tables join by them."""
+}) | {"campaign", "client", "list", "list_a", "list_b"}  # fmt: skip
+"""Ids that are whole numbers in some table, and so in all: tables join by them, and results with tables."""
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _LARGEST = 10**7
 """A number of an unknown column may be somebody's from eight digits on."""
