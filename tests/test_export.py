@@ -26,7 +26,7 @@ from smsdata.schema.csv_text import unguarded
 from smsdata.sharing import workbook
 from smsdata.sharing.exporting import Exported
 from smsdata.sharing.formats import FORMATS
-from smsdata.sharing.named_results import RESULTS, make_result
+from smsdata.sharing.named_results import RESULTS, groups_by_nothing, make_result
 from smsdata.sharing.row_filter import row_condition
 from smsdata.sharing.workbook import cut_to_fit
 from tests.support.schemas import misfits
@@ -444,6 +444,37 @@ def test_export_command_writes_a_result_by_name(store: smsdata.Store, tmp_path: 
     ):
         wrong = run(*wrong_words, "--store", str(store.path), "--out", str(tmp_path / "x.csv"))
         assert (wrong.exit_code, said in wrong.output) == (2, True), wrong.output
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--columns", "--where", "--by", "--tz", "--out", "--format", "--since", "--until", "--country"],
+)
+@pytest.mark.parametrize("value", ["", " ", " , "])
+def test_an_option_that_is_empty_is_refused(
+    option: str, value: str, store: smsdata.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell's variable that is not set must not hand out every column."""
+    monkeypatch.chdir(tmp_path)
+    done = run("delivery_rate", "--store", str(store.path), option, value)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{option} is empty" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_zone_that_does_nothing_is_refused(store: smsdata.Store, tmp_path: Path) -> None:
+    words = ("--store", str(store.path), "--out", str(tmp_path / "x.csv"), "--tz")
+    for name in RESULTS:
+        if groups_by_nothing(name):
+            done = run(name, *words, "Australia/Sydney")
+            assert (done.exit_code, "--tz does nothing here" in done.stderr) == (2, True), done.output
+            sydney = make_result(name, store, options={"tz": "Australia/Sydney"})[0]
+            pd.testing.assert_frame_equal(sydney, make_result(name, store)[0])
+    for zone in ("Mars", "../x"):
+        for by in ("sender", "week", "campaign"):
+            done = run("delivery_rate", *words, zone, "--by", by)
+            assert (done.exit_code, "is no time zone" in done.stderr) == (2, True), done.output
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", RESULTS)

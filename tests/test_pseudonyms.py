@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from importlib import import_module
@@ -227,10 +228,12 @@ def test_export_without_people_has_no_byte_of_them(
 def test_key_is_made_once_private_and_outside_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: smsdata.Store
 ) -> None:
-    place = tmp_path / "config" / "pseudonym.key"
-    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", str(place))
+    place = tmp_path / ".config" / "smsdata" / "pseudonym.key"
+    monkeypatch.delenv("SMSDATA_PSEUDONYM_KEY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
     frame = pd.DataFrame({"msisdn": ["61491570156"]})
-    first = smsdata.pseudonymise(frame)
+    with pytest.warns(UserWarning, match=f"made a new key at {place}"):
+        first = smsdata.pseudonymise(frame)
     assert place.stat().st_mode & 0o777 == 0o600
     assert place.parent.stat().st_mode & 0o777 == 0o700
     assert [path.name for path in place.parent.iterdir()] == ["pseudonym.key"]
@@ -284,6 +287,40 @@ def test_a_setting_that_is_a_password_is_refused(tmp_path: Path, monkeypatch: py
         key_of("zeros.key")
     assert len(key_of("team.key")) == 32
     assert key_of(secrets.token_hex(32).encode())
+
+
+def test_a_new_key_is_told_and_makes_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: smsdata.Store
+) -> None:
+    """A path with a slip of the pen would else give everybody another pseudonym, and nobody a hint."""
+    words = ["export", "lists", "--store", str(store.path), "--pseudonymise", "--out"]
+    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", str(tmp_path / "typo" / "my.key"))
+    refused = CliRunner().invoke(app, [*words, str(tmp_path / "a.csv")])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "its folder is not there" in refused.stderr
+    for key in (None, str(tmp_path / "typo" / "my.key"), tmp_path / "typo" / "my.key"):
+        with pytest.raises(UsageError, match="its folder is not there"):
+            smsdata.pseudonymise(store.scan("lists"), key=key)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", str(tmp_path / "my.key"))
+    without = CliRunner().invoke(app, [*words, str(tmp_path / "a.csv"), "--columns", "typo"])
+    assert (without.exit_code, list(tmp_path.iterdir())) == (2, [])
+    first = CliRunner().invoke(app, [*words, str(tmp_path / "b.csv"), "--json"])
+    said = f"made a new key at {tmp_path / 'my.key'}"
+    assert first.stderr.startswith(said)
+    assert json.loads(first.stdout)["notes"][0].startswith(said)
+    again = CliRunner().invoke(app, [*words, str(tmp_path / "c.csv")])
+    assert "made a new key" not in again.output
+
+
+def test_a_key_of_another_type_is_refused_or_works() -> None:
+    frame = pd.DataFrame({"msisdn": ["61491570156"]})
+    wanted = smsdata.pseudonymise(frame, key=KEY)
+    for key in (bytearray(KEY), memoryview(KEY)):
+        pd.testing.assert_frame_equal(smsdata.pseudonymise(frame, key=key), wanted)  # type: ignore[arg-type]
+    for odd in (5, 1.5, ["a"], object()):
+        with pytest.raises(UsageError, match="give 32 random bytes"):
+            smsdata.pseudonymise(frame, key=odd)  # type: ignore[arg-type]
 
 
 def test_ids_stay_ids_in_every_table(store: smsdata.Store) -> None:

@@ -115,14 +115,15 @@ def pseudonymise(
     Raises
     ------
     UsageError
-        The key is too short, can be guessed, or is no key; the source is none; `country` is none.
+        The key is too short, can be guessed, or is no key; its folder is not there; the source is none;
+        `country` is none.
     StoreError
         The key's file cannot be made or read, others may read it, or it lies in a store.
 
     Warns
     -----
     UserWarning
-        If numbers without their country are left: how many.
+        If numbers without their country are left: how many. If a key was made: where.
 
     References
     ----------
@@ -137,7 +138,10 @@ def pseudonymise(
     """
     if texts not in ("reduce", "drop"):
         raise UsageError(f"texts={texts!r} is neither 'reduce' nor 'drop'.")
-    pseudonyms = Pseudonyms(key_of(key), texts, country)
+    secret, new_key = key_and_news(key)
+    if new_key:
+        warnings.warn(new_key, UserWarning, stacklevel=2)
+    pseudonyms = Pseudonyms(secret, texts, country)
     if isinstance(source, pd.DataFrame):
         table = whole_table(source)
         schema, pieces = pseudonyms.applied(table.schema, iter([table]), table)
@@ -442,22 +446,46 @@ def _class_of(text: str) -> str:
     return classify_text(text).kind
 
 
-def key_of(key: bytes | str | Path | None) -> bytes:
+def key_of(key: Any) -> bytes:
     """The key itself: as given, or of the file that is named or set, which is made where there is none."""
-    if isinstance(key, bytes):
-        if len(key) < KEY_BYTES:
-            raise UsageError(
-                f"the key has {len(key)} bytes: give {KEY_BYTES} random ones, secrets.token_bytes(32)."
-            )
-        if not is_random(key):
-            raise UsageError(
-                "the key is a word or a pattern, which can be guessed: give random bytes, "
-                "secrets.token_bytes(32), or the path of a file, such as ./team.key, which is then made."
-            )
-        return key
-    path = expanded(key if key is not None else settings().pseudonym_key)
-    if isinstance(key, str) and not path.parent.is_dir():
+    return key_and_news(key)[0]
+
+
+def key_and_news(key: Any) -> tuple[bytes, str]:
+    """The key itself, and where its file was made just now; empty where it was there, or bytes were given."""
+    if isinstance(key, bytes | bytearray | memoryview):
+        return _checked_key(bytes(key)), ""
+    if key is not None and not isinstance(key, str | Path):
         raise UsageError(
-            "the key is no path of a file: its folder is not there. Correct it, or make the folder."
+            f"the key is {type(key).__name__}: give {KEY_BYTES} random bytes, secrets.token_bytes(32), or "
+            "the path of a file."
         )
-    return key_in_file(path, "pseudonyms", "SMSDATA_PSEUDONYM_KEY")
+    chosen = settings()
+    path = expanded(key if key is not None else chosen.pseudonym_key)
+    usual = key is None and chosen.sources["pseudonym_key"] == "default"
+    if not usual and not path.parent.exists():
+        raise UsageError(
+            "the key is no path of a file: its folder is not there. Correct it (key=, or "
+            "SMSDATA_PSEUDONYM_KEY), or make the folder."
+        )
+    new = not path.exists()
+    made = key_in_file(path, "pseudonyms", "SMSDATA_PSEUDONYM_KEY")
+    if not new:
+        return made, ""
+    return made, (
+        f"made a new key at {path}: what is made with it does not match what was made with another. Where "
+        "there is a key already, name its file: key=, or SMSDATA_PSEUDONYM_KEY."
+    )
+
+
+def _checked_key(key: bytes) -> bytes:
+    if len(key) < KEY_BYTES:
+        raise UsageError(
+            f"the key has {len(key)} bytes: give {KEY_BYTES} random ones, secrets.token_bytes(32)."
+        )
+    if not is_random(key):
+        raise UsageError(
+            "the key is a word or a pattern, which can be guessed: give random bytes, "
+            "secrets.token_bytes(32), or the path of a file, such as ./team.key, which is then made."
+        )
+    return key
