@@ -295,6 +295,23 @@ def test_export_refuses_what_it_cannot_do(tmp_path: Path) -> None:
             smsdata.export(frame, tmp_path / "closed" / "a.csv")
 
 
+def test_export_of_numbers_that_are_wide_or_narrow(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"n": pd.array([2**63, 2**64 - 1, None], "UInt64")})
+    for kind in FORMATS:
+        if kind == "sqlite":
+            with pytest.raises(UsageError, match="the largest that SQLite holds"):
+                exported(frame, tmp_path, kind)
+            continue
+        assert exported(frame, tmp_path, kind).rows == 3
+        half = pd.DataFrame({"n": np.array([1.5], "float16")})
+        assert smsdata.export(half, tmp_path / f"half.{kind}").rows == 1
+    assert pd.read_csv(tmp_path / "some.csv", dtype="UInt64")["n"].equals(frame["n"])
+    assert pd.read_parquet(tmp_path / "some.parquet", dtype_backend="numpy_nullable").equals(frame)
+    for without in (True, False):
+        with pytest.raises(UsageError, match="beyond 64 bits"):
+            smsdata.export(pd.DataFrame({"n": [2**70, 1]}), tmp_path / "a.csv", pseudonymise=without)
+
+
 @pytest.mark.parametrize(
     ("text", "rows"),
     [
@@ -336,7 +353,9 @@ def test_filter_picks_rows(text: str, rows: list[int], tmp_path: Path) -> None:
         ("colour = 'a'", "at character 1: there is no column 'colour'"),
         ("status = 5", "at character 10: status takes a text in single quotes"),
         ("id = '61491570156'", "at character 6: id takes a number"),
-        ("id = 99999999999999999999", "at character 6: id takes a number"),
+        ("id = 99999999999999999999", "at character 6: the number is too large"),
+        ("id in (1, 99999999999999999999999999)", "at character 11: the number is too large"),
+        ("id > 1e999", "at character 6: the number is too large"),
         ("status = status", "at character 10: status takes"),
         ("status = null", "at character 10: nothing equals null"),
         ("status not 'a'", "at character 12: expected"),

@@ -197,8 +197,14 @@ def whole_table(frame: pd.DataFrame) -> pa.Table:
             if twice
             else "the frame has no columns."
         )
+    halves = {name: "float32" for name, kind in frame.dtypes.items() if kind == "float16"}  # DuckDB has none
     try:
-        table = arrow_table(frame)
+        table = arrow_table(frame.astype(halves))
+    except OverflowError:
+        raise UsageError(
+            "the frame holds a whole number beyond 64 bits, which no file can hold as a number: make its "
+            "column text, .astype('str')."
+        ) from None
     except UnicodeEncodeError:
         raise UsageError(
             "the frame holds text with half of a character (a lone surrogate), which no file can hold. Mend "
