@@ -455,6 +455,7 @@ def test_export_command_writes_a_result_by_name(store: smsdata.Store, tmp_path: 
     same(found, asked[list(found)])
     for wrong_words, said in (
         (("colour",), "no table and no result 'colour'"),
+        ((), "say what to export, such as `smsdata export messages`. Tables: campaigns"),
         (("delivery_rate", "--option", "colour=1"), "no option 'colour'"),
         (("delivery_rate", "--option", "mature_only=perhaps"), "mature_only cannot be"),
         (("reply_rate", "--since", "30d"), "takes no --since"),

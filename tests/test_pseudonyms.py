@@ -19,6 +19,7 @@ import smsdata
 from smsdata.cli.app import app
 from smsdata.errors import StoreError, UsageError
 from smsdata.ingest.callbacks import ingest_callbacks
+from smsdata.key_files import is_random
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Secret
 from smsdata.sharing.formats import FORMATS
@@ -255,6 +256,36 @@ def test_key_is_made_once_private_and_outside_the_store(
         key_of(b"short")
     with pytest.raises(StoreError, match="cannot be made or read"):
         key_of(tmp_path / "words" / "below")
+
+
+HALF = secrets.token_bytes(16)
+
+
+def fibonacci() -> bytes:
+    made = [1, 1]
+    while len(made) < 32:
+        made.append((made[-1] + made[-2]) % 256)
+    return bytes(made)
+
+
+@pytest.mark.parametrize(
+    "key",
+    {
+        "Fibonacci": fibonacci(), "zeros behind": HALF + bytes(16),
+        "zeros between": bytes(8) + HALF + bytes(8),
+        "mirrored": HALF + HALF[::-1], "masked": HALF + bytes(byte ^ 255 for byte in HALF),
+        "one more": HALF + bytes((byte + 1) % 256 for byte in HALF),
+        "high ASCII": bytes(byte + 128 for byte in b"correct horse battery staple, and more"),
+    }.items(), ids=lambda item: item[0],
+)  # fmt: skip
+def test_a_key_made_from_half_a_key_is_refused(key: tuple[str, bytes]) -> None:
+    for spelled in (key[1], key[1].hex().encode()):
+        with pytest.raises(UsageError, match="which can be guessed"):
+            key_of(spelled)
+
+
+def test_no_random_key_is_refused() -> None:
+    assert all(is_random(secrets.token_bytes(size)) for size in (32, 33, 64) for _ in range(2_000))
 
 
 @pytest.mark.parametrize(

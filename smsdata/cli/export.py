@@ -78,7 +78,7 @@ _Zone = Annotated[
 def export_command(
     common: CommonOptions,
     *,
-    what: _What,
+    what: _What = "",
     out: Annotated[str | None, typer.Option(help="The file; its name says the format.")] = None,
     format: _Format = None,
     since: Annotated[str | None, typer.Option(help="Rows from then on: 30d, or 2026-11-01.")] = None,
@@ -191,8 +191,10 @@ def _result(
 
     name = what.removeprefix("analysis.")
     if name not in RESULTS:
-        tables, results = ", ".join(TABLES), ", ".join(RESULTS)
-        raise UsageError(f"there is no table and no result {what!r}. Tables: {tables}. Results: {results}.")
+        known = f"Tables: {', '.join(TABLES)}. Results: {', '.join(RESULTS)}."
+        if not what:
+            raise UsageError(f"say what to export, such as `smsdata export messages`. {known}")
+        raise UsageError(f"there is no table and no result {what!r}. {known}")
     if "by" not in options and groups_by_nothing(name):
         common.refuse_ignored(f"without --by, {name} has no days and weeks", "tz")
     if "tz" in options:

@@ -95,8 +95,8 @@ class _SqliteWriter:
             self._connection.executemany(self._insert, zip(*columns, strict=True))
         except OverflowError:
             raise UsageError(
-                f"a whole number is beyond {2**63 - 1:,}, the largest that SQLite holds: make its column text, "
-                ".astype('str'), or write parquet."
+                f"a whole number is beyond {2**63 - 1:,}, the largest that SQLite holds: make its column "
+                "text, .astype('str'), or write parquet."
             ) from None
         self._connection.commit()
 
