@@ -233,7 +233,7 @@ def test_key_is_made_once_private_and_outside_the_store(
     monkeypatch.delenv("SMSDATA_PSEUDONYM_KEY", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     frame = pd.DataFrame({"msisdn": ["61491570156"]})
-    with pytest.warns(UserWarning, match=f"made a new key at {place}"):
+    with pytest.warns(UserWarning, match=r"made a new key at ~/\.config/smsdata/pseudonym\.key"):
         first = smsdata.pseudonymise(frame)
     assert place.stat().st_mode & 0o777 == 0o600
     assert place.parent.stat().st_mode & 0o777 == 0o700

@@ -467,7 +467,8 @@ def key_and_news(key: Any) -> tuple[bytes, str]:
             "the path of a file."
         )
     chosen = settings()
-    path = expanded(key if key is not None else chosen.pseudonym_key)
+    named = key if key is not None else chosen.pseudonym_key
+    path = expanded(named)
     usual = key is None and chosen.sources["pseudonym_key"] == "default"
     if not usual and not path.parent.exists():
         raise UsageError(
@@ -479,8 +480,8 @@ def key_and_news(key: Any) -> tuple[bytes, str]:
     if not new:
         return made, ""
     return made, (
-        f"made a new key at {path}: what is made with it does not match what was made with another. Where "
-        "there is a key already, name its file: key=, or SMSDATA_PSEUDONYM_KEY."
+        f"made a new key at {named}: pseudonyms of another key do not match. Where you have a key, name its "
+        "file: key=, or SMSDATA_PSEUDONYM_KEY."
     )
 
 
