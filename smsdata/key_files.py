@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import stat
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -79,18 +80,30 @@ def _refuse_shared(path: Path, facts: os.stat_result, variable: str) -> None:
 def is_random(key: bytes) -> bool:
     """Whether a key may be random bytes, or such bytes in hexadecimal: no word, no pattern, no progression.
 
+    Nobody can see of bytes that they are random: this refuses what people write, and no random key (one in
+    10^12).
+
     >>> is_random(secrets.token_bytes(32)), is_random(b"0" * 32), is_random(b"correct horse battery staple")
     (True, False, False)
     >>> is_random(bytes(range(32))), is_random(bytes(range(16)) * 2), is_random(secrets.token_bytes(16) * 2)
     (False, False, False)
+    >>> half = secrets.token_bytes(16)
+    >>> is_random(half + bytes(16)), is_random(half + half[::-1])
+    (False, False)
     """
     if re.fullmatch(rb"(?:[0-9a-fA-F]{2}){32,}", key):
         return is_random(bytes.fromhex(key.decode()))
     steps = _byte_steps(key)
-    varied = all(len(set(values)) >= _FEWEST_BYTES for values in (key, steps, _byte_steps(steps)))
+    sums = [
+        (third - second - first) % 256 for first, second, third in zip(key, key[1:], key[2:], strict=False)
+    ]
+    varied = all(len(set(values)) >= _FEWEST_BYTES for values in (key, steps, _byte_steps(steps), sums))
     return (
         varied
+        and max(Counter(key).values()) * 3 < len(key)
         and not _reads_as_words(key)
+        and not (min(key) > 127 and _reads_as_words(bytes(byte - 128 for byte in key)))
+        and not _half_follows(key)
         and not any(_repeats(key, period) for period in range(1, len(key) // 2 + 1))
     )
 
@@ -104,6 +117,18 @@ def _repeats(key: bytes, period: int) -> bool:
     """Whether half of the bytes are as those a period before; by chance one in 256 is."""
     alike = sum(before == after for before, after in zip(key, key[period:], strict=False))
     return alike * 2 >= len(key) - period
+
+
+def _half_follows(key: bytes) -> bool:
+    """Whether the second half is the first, forwards or backwards, but for one sum or one mask."""
+    half = len(key) // 2
+    first, second = key[:half], key[-half:]
+    for other in (second, second[::-1]):
+        pairs = list(zip(first, other, strict=True))
+        for differing in ([(b - a) % 256 for a, b in pairs], [a ^ b for a, b in pairs]):
+            if max(Counter(differing).values()) * 8 >= half * 5:
+                return True
+    return False
 
 
 def _reads_as_words(key: bytes) -> bool:

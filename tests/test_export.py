@@ -26,7 +26,7 @@ from smsdata.schema.csv_text import unguarded
 from smsdata.sharing import workbook
 from smsdata.sharing.exporting import Exported
 from smsdata.sharing.formats import FORMATS
-from smsdata.sharing.named_results import RESULTS, make_result
+from smsdata.sharing.named_results import RESULTS, groups_by_nothing, make_result
 from smsdata.sharing.row_filter import row_condition
 from smsdata.sharing.workbook import cut_to_fit
 from tests.support.schemas import misfits
@@ -295,6 +295,23 @@ def test_export_refuses_what_it_cannot_do(tmp_path: Path) -> None:
             smsdata.export(frame, tmp_path / "closed" / "a.csv")
 
 
+def test_export_of_numbers_that_are_wide_or_narrow(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"n": pd.array([2**63, 2**64 - 1, None], "UInt64")})
+    for kind in FORMATS:
+        if kind == "sqlite":
+            with pytest.raises(UsageError, match="the largest that SQLite holds"):
+                exported(frame, tmp_path, kind)
+            continue
+        assert exported(frame, tmp_path, kind).rows == 3
+        half = pd.DataFrame({"n": np.array([1.5], "float16")})
+        assert smsdata.export(half, tmp_path / f"half.{kind}").rows == 1
+    assert pd.read_csv(tmp_path / "some.csv", dtype="UInt64")["n"].equals(frame["n"])
+    assert pd.read_parquet(tmp_path / "some.parquet", dtype_backend="numpy_nullable").equals(frame)
+    for without in (True, False):
+        with pytest.raises(UsageError, match="beyond 64 bits"):
+            smsdata.export(pd.DataFrame({"n": [2**70, 1]}), tmp_path / "a.csv", pseudonymise=without)
+
+
 @pytest.mark.parametrize(
     ("text", "rows"),
     [
@@ -336,7 +353,9 @@ def test_filter_picks_rows(text: str, rows: list[int], tmp_path: Path) -> None:
         ("colour = 'a'", "at character 1: there is no column 'colour'"),
         ("status = 5", "at character 10: status takes a text in single quotes"),
         ("id = '61491570156'", "at character 6: id takes a number"),
-        ("id = 99999999999999999999", "at character 6: id takes a number"),
+        ("id = 99999999999999999999", "at character 6: the number is too large"),
+        ("id in (1, 99999999999999999999999999)", "at character 11: the number is too large"),
+        ("id > 1e999", "at character 6: the number is too large"),
         ("status = status", "at character 10: status takes"),
         ("status = null", "at character 10: nothing equals null"),
         ("status not 'a'", "at character 12: expected"),
@@ -436,6 +455,7 @@ def test_export_command_writes_a_result_by_name(store: smsdata.Store, tmp_path: 
     same(found, asked[list(found)])
     for wrong_words, said in (
         (("colour",), "no table and no result 'colour'"),
+        ((), "say what to export, such as `smsdata export messages`. Tables: campaigns"),
         (("delivery_rate", "--option", "colour=1"), "no option 'colour'"),
         (("delivery_rate", "--option", "mature_only=perhaps"), "mature_only cannot be"),
         (("reply_rate", "--since", "30d"), "takes no --since"),
@@ -444,6 +464,37 @@ def test_export_command_writes_a_result_by_name(store: smsdata.Store, tmp_path: 
     ):
         wrong = run(*wrong_words, "--store", str(store.path), "--out", str(tmp_path / "x.csv"))
         assert (wrong.exit_code, said in wrong.output) == (2, True), wrong.output
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--columns", "--where", "--by", "--tz", "--out", "--format", "--since", "--until", "--country"],
+)
+@pytest.mark.parametrize("value", ["", " ", " , "])
+def test_an_option_that_is_empty_is_refused(
+    option: str, value: str, store: smsdata.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell's variable that is not set must not hand out every column."""
+    monkeypatch.chdir(tmp_path)
+    done = run("delivery_rate", "--store", str(store.path), option, value)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{option} is empty" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_zone_that_does_nothing_is_refused(store: smsdata.Store, tmp_path: Path) -> None:
+    words = ("--store", str(store.path), "--out", str(tmp_path / "x.csv"), "--tz")
+    for name in RESULTS:
+        if groups_by_nothing(name):
+            done = run(name, *words, "Australia/Sydney")
+            assert (done.exit_code, "--tz does nothing here" in done.stderr) == (2, True), done.output
+            sydney = make_result(name, store, options={"tz": "Australia/Sydney"})[0]
+            pd.testing.assert_frame_equal(sydney, make_result(name, store)[0])
+    for zone in ("Mars", "../x"):
+        for by in ("sender", "week", "campaign"):
+            done = run("delivery_rate", *words, zone, "--by", by)
+            assert (done.exit_code, "is no time zone" in done.stderr) == (2, True), done.output
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", RESULTS)

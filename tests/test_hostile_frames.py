@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +16,9 @@ import pytest
 from typer.testing import CliRunner
 
 import smsdata
+from smsdata.analysis.core.clusters import interval_words
+from smsdata.analysis.core.grouping import GROUPINGS
+from smsdata.analysis.core.statistics import Clusters
 from smsdata.cli.app import app
 from smsdata.errors import UsageError
 from smsdata.schema.frames import schema
@@ -154,6 +159,12 @@ def test_what_the_gateway_and_the_helpers_write_stays(tmp_path: Path) -> None:
     for name in RESULTS:
         options = {"by": "sender", "mature_only": "true"} if name == "compare_rates" else {}
         frames += [make_result(name, store, options=options)[0], SAMPLES[name]()]
+    helpers, dlrs = smsdata.analysis, store.scan("dlrs")
+    lasting = [by for by in GROUPINGS if by not in ("campaign", "list")]
+    frames.append(helpers.delivery_rate(store.scan("messages"), by=[by for by in GROUPINGS if by != "list"]))
+    frames += [helpers.delivery_rate(store.scan("messages"), by=by) for by in lasting[::7]]
+    frames += [helpers.time_to_deliver(dlrs, by=by) for by in ("hour_of_day", "list", "country")]
+    assert {*lasting, "campaign", "list"} <= {str(name) for frame in frames for name in frame}
     assert {str(name) for frame in frames for name in frame if not is_known_heading(str(name))} == set()
     lost = {
         (name, word)
@@ -164,6 +175,40 @@ def test_what_the_gateway_and_the_helpers_write_stays(tmp_path: Path) -> None:
         if not is_known_word(name, word)
     }
     assert lost == set()
+
+
+@pytest.mark.parametrize("formula", ["Aalen-Johansen", "Laney p'", "Newcombe", "Wilson"])
+def test_every_word_of_an_interval_stays(formula: str) -> None:
+    words = set()
+    for n, numbers, days, most, flat in itertools.product((1, 9), (1, 12), (1, 12), (1, 2), (True, False)):
+        each = {"number": numbers, "day": days}
+        found = {kind: Clusters(*np.array([[m], [most], [n], [n], [n]], float)) for kind, m in each.items()}
+        for known in ({}, {"number": found["number"]}, {"day": found["day"]}, found):
+            words |= set(interval_words(formula, np.array([float(n)]), known, flat=flat))
+    assert len(words) > 8
+    assert {word for word in words if not is_known_word("interval", word)} == set()
+    assert not is_known_word("interval", f"{formula}, by Zebulon")
+
+
+def test_ids_in_results_are_those_of_the_tables(tmp_path: Path) -> None:
+    store = smsdata.demo_store(tmp_path / "store")
+    lists, sends = (
+        {str(one) for one in store.read(table)[column]}
+        for table, column in (("lists", "list_id"), ("campaigns", "message_id"))
+    )
+    kept = {str(one) for one in smsdata.pseudonymise(store.scan("lists"), key=KEY)["list_id"]}
+    for name in ("optout_rate", "spent_on_dead", "time_to_settle"):
+        for by in ("list", "campaign"):
+            result = make_result(name, store, options={"by": by})[0]
+            left = smsdata.pseudonymise(result, key=KEY)
+            shown = {str(value) for column in left for value in left[column].dropna()}
+            assert shown & (lists | sends) == set()
+            assert by == "campaign" or {str(one) for one in left["list"].dropna()} <= kept
+            assert left[by].nunique() == result[by].nunique() > 1
+    clients = pd.DataFrame({"client_id": [70001], "client": ["70001"], "list": [7.0]})
+    [[one, same, other]] = smsdata.pseudonymise(clients, key=KEY).to_numpy().tolist()
+    assert one == same != 70001
+    assert other != 7
 
 
 def test_a_country_gives_a_person_one_pseudonym_in_all_tables() -> None:

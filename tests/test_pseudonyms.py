@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from importlib import import_module
@@ -18,6 +19,7 @@ import smsdata
 from smsdata.cli.app import app
 from smsdata.errors import StoreError, UsageError
 from smsdata.ingest.callbacks import ingest_callbacks
+from smsdata.key_files import is_random
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Secret
 from smsdata.sharing.formats import FORMATS
@@ -227,10 +229,12 @@ def test_export_without_people_has_no_byte_of_them(
 def test_key_is_made_once_private_and_outside_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: smsdata.Store
 ) -> None:
-    place = tmp_path / "config" / "pseudonym.key"
-    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", str(place))
+    place = tmp_path / ".config" / "smsdata" / "pseudonym.key"
+    monkeypatch.delenv("SMSDATA_PSEUDONYM_KEY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
     frame = pd.DataFrame({"msisdn": ["61491570156"]})
-    first = smsdata.pseudonymise(frame)
+    with pytest.warns(UserWarning, match=r"made a new key at ~/\.config/smsdata/pseudonym\.key"):
+        first = smsdata.pseudonymise(frame)
     assert place.stat().st_mode & 0o777 == 0o600
     assert place.parent.stat().st_mode & 0o777 == 0o700
     assert [path.name for path in place.parent.iterdir()] == ["pseudonym.key"]
@@ -252,6 +256,36 @@ def test_key_is_made_once_private_and_outside_the_store(
         key_of(b"short")
     with pytest.raises(StoreError, match="cannot be made or read"):
         key_of(tmp_path / "words" / "below")
+
+
+HALF = secrets.token_bytes(16)
+
+
+def fibonacci() -> bytes:
+    made = [1, 1]
+    while len(made) < 32:
+        made.append((made[-1] + made[-2]) % 256)
+    return bytes(made)
+
+
+@pytest.mark.parametrize(
+    "key",
+    {
+        "Fibonacci": fibonacci(), "zeros behind": HALF + bytes(16),
+        "zeros between": bytes(8) + HALF + bytes(8),
+        "mirrored": HALF + HALF[::-1], "masked": HALF + bytes(byte ^ 255 for byte in HALF),
+        "one more": HALF + bytes((byte + 1) % 256 for byte in HALF),
+        "high ASCII": bytes(byte + 128 for byte in b"correct horse battery staple, and more"),
+    }.items(), ids=lambda item: item[0],
+)  # fmt: skip
+def test_a_key_made_from_half_a_key_is_refused(key: tuple[str, bytes]) -> None:
+    for spelled in (key[1], key[1].hex().encode()):
+        with pytest.raises(UsageError, match="which can be guessed"):
+            key_of(spelled)
+
+
+def test_no_random_key_is_refused() -> None:
+    assert all(is_random(secrets.token_bytes(size)) for size in (32, 33, 64) for _ in range(2_000))
 
 
 @pytest.mark.parametrize(
@@ -284,6 +318,40 @@ def test_a_setting_that_is_a_password_is_refused(tmp_path: Path, monkeypatch: py
         key_of("zeros.key")
     assert len(key_of("team.key")) == 32
     assert key_of(secrets.token_hex(32).encode())
+
+
+def test_a_new_key_is_told_and_makes_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: smsdata.Store
+) -> None:
+    """A path with a slip of the pen would else give everybody another pseudonym, and nobody a hint."""
+    words = ["export", "lists", "--store", str(store.path), "--pseudonymise", "--out"]
+    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", str(tmp_path / "typo" / "my.key"))
+    refused = CliRunner().invoke(app, [*words, str(tmp_path / "a.csv")])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "its folder is not there" in refused.stderr
+    for key in (None, str(tmp_path / "typo" / "my.key"), tmp_path / "typo" / "my.key"):
+        with pytest.raises(UsageError, match="its folder is not there"):
+            smsdata.pseudonymise(store.scan("lists"), key=key)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("SMSDATA_PSEUDONYM_KEY", str(tmp_path / "my.key"))
+    without = CliRunner().invoke(app, [*words, str(tmp_path / "a.csv"), "--columns", "typo"])
+    assert (without.exit_code, list(tmp_path.iterdir())) == (2, [])
+    first = CliRunner().invoke(app, [*words, str(tmp_path / "b.csv"), "--json"])
+    said = f"made a new key at {tmp_path / 'my.key'}"
+    assert first.stderr.startswith(said)
+    assert json.loads(first.stdout)["notes"][0].startswith(said)
+    again = CliRunner().invoke(app, [*words, str(tmp_path / "c.csv")])
+    assert "made a new key" not in again.output
+
+
+def test_a_key_of_another_type_is_refused_or_works() -> None:
+    frame = pd.DataFrame({"msisdn": ["61491570156"]})
+    wanted = smsdata.pseudonymise(frame, key=KEY)
+    for key in (bytearray(KEY), memoryview(KEY)):
+        pd.testing.assert_frame_equal(smsdata.pseudonymise(frame, key=key), wanted)  # type: ignore[arg-type]
+    for odd in (5, 1.5, ["a"], object()):
+        with pytest.raises(UsageError, match="give 32 random bytes"):
+            smsdata.pseudonymise(frame, key=odd)  # type: ignore[arg-type]
 
 
 def test_ids_stay_ids_in_every_table(store: smsdata.Store) -> None:

@@ -78,7 +78,7 @@ _Zone = Annotated[
 def export_command(
     common: CommonOptions,
     *,
-    what: _What,
+    what: _What = "",
     out: Annotated[str | None, typer.Option(help="The file; its name says the format.")] = None,
     format: _Format = None,
     since: Annotated[str | None, typer.Option(help="Rows from then on: 30d, or 2026-11-01.")] = None,
@@ -101,6 +101,10 @@ def export_command(
 ) -> int:
     """Write a table or a result to a file that others can open; changes nothing."""
     common.refuse_ignored("only the store is read", *(name for name in ACCOUNT if name != "now"))
+    _refuse_empty(
+        out=out, format=format, since=since, until=until, columns=columns, where=where, by=by, tz=tz,
+        country=country,
+    )  # fmt: skip
     from smsdata.sharing.exporting import export, format_of, refuse_existing
 
     store = common.existing_store()
@@ -108,18 +112,13 @@ def export_command(
     path = expanded(out) if out else Path(f"{name}.{format or 'csv'}")
     format_of(path, format)
     refuse_existing(path, force)
-    now = instant(common.now, "now") if common.now else datetime.now(UTC)
-    period = {
-        "since": begin(since, now) if since is not None else None,
-        "until": instant(until, "until") if until is not None else None,
-    }
-    _refuse_backwards(period["since"], period["until"])
+    period = _period(since, until, common.now)
     if what in TABLES:
         common.refuse_ignored(f"{what} is a table and has no helper", "by", "tz", "option")
         source, tables = store.scan(what, **period), {what}
     else:
-        source, tables = _result(store, what, name, period, _options(by, tz, option))
-    chosen = [name.strip() for name in columns.split(",")] if columns else None
+        source, tables = _result(common, store, what, period, _options(by, tz, option))
+    chosen = [name.strip() for name in columns.split(",")] if columns is not None else None
     done = export(
         source, path, format=format, columns=chosen, where=where, name=name,
         force=force, pseudonymise=pseudonymise,
@@ -131,9 +130,20 @@ def export_command(
         "notes": list(done.notes), "complete": complete, "look": look,
         "exit_code": NEEDS_ATTENTION if look else 0,
     }  # fmt: skip
-    common.show(told, f"wrote {done.rows:,} rows to {done.path} ({done.format})", *done.notes, *complete)
-    common.look(*look)
+    notes = [note for note in done.notes if note != done.new_key]
+    common.show(told, f"wrote {done.rows:,} rows to {done.path} ({done.format})", *notes, *complete)
+    common.look(*filter(None, [done.new_key]), *look)
     return NEEDS_ATTENTION if look else 0
+
+
+def _refuse_empty(**given: str | None) -> None:
+    """Refuse options without a value, as a variable of a shell that is not set gives them."""
+    for name, value in given.items():
+        if value is not None and not value.strip(" ,"):
+            raise UsageError(
+                f"--{name} is empty, as a shell's variable that is not set makes it: set the variable, or "
+                f"leave --{name} out."
+            )
 
 
 def _country_of_ours(store: Store, named: str | None, *, pseudonymise: bool) -> str | None:
@@ -150,9 +160,13 @@ def _country_of_ours(store: Store, named: str | None, *, pseudonymise: bool) -> 
     return countries.pop() if len(countries) == 1 else None
 
 
-def _refuse_backwards(since: datetime | None, until: datetime | None) -> None:
-    if since is not None and until is not None and until <= since:
-        raise UsageError(f"the period ends at {until:%Y-%m-%d %H:%M} UTC, not after it begins.")
+def _period(since: str | None, until: str | None, at: str | None) -> dict[str, datetime | None]:
+    now = instant(at, "now") if at else datetime.now(UTC)
+    first = begin(since, now) if since is not None else None
+    last = instant(until, "until") if until is not None else None
+    if first is not None and last is not None and last <= first:
+        raise UsageError(f"the period ends at {last:%Y-%m-%d %H:%M} UTC, not after it begins.")
+    return {"since": first, "until": last}
 
 
 def _options(by: str | None, tz: str | None, more: list[str] | None) -> dict[str, str]:
@@ -166,13 +180,25 @@ def _options(by: str | None, tz: str | None, more: list[str] | None) -> dict[str
 
 
 def _result(
-    store: Store, what: str, name: str, period: dict[str, datetime | None], options: dict[str, str]
+    common: CommonOptions,
+    store: Store,
+    what: str,
+    period: dict[str, datetime | None],
+    options: dict[str, str],
 ) -> tuple[Any, set[str]]:
-    from smsdata.sharing.named_results import RESULTS, make_result
+    from smsdata.analysis.core.grouping import check_zone
+    from smsdata.sharing.named_results import RESULTS, groups_by_nothing, make_result
 
+    name = what.removeprefix("analysis.")
     if name not in RESULTS:
-        tables, results = ", ".join(TABLES), ", ".join(RESULTS)
-        raise UsageError(f"there is no table and no result {what!r}. Tables: {tables}. Results: {results}.")
+        known = f"Tables: {', '.join(TABLES)}. Results: {', '.join(RESULTS)}."
+        if not what:
+            raise UsageError(f"say what to export, such as `smsdata export messages`. {known}")
+        raise UsageError(f"there is no table and no result {what!r}. {known}")
+    if "by" not in options and groups_by_nothing(name):
+        common.refuse_ignored(f"without --by, {name} has no days and weeks", "tz")
+    if "tz" in options:
+        check_zone(name, options["tz"])
     return make_result(name, store, options=options, **period)
 
 

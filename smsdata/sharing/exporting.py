@@ -25,7 +25,7 @@ from smsdata.errors import StoreError, UsageError
 from smsdata.key_files import store_around
 from smsdata.settings import expanded
 from smsdata.sharing.formats import FORMATS
-from smsdata.sharing.pseudonyms import Pseudonyms, drawn_by_lot, key_of, whole_table
+from smsdata.sharing.pseudonyms import Pseudonyms, drawn_by_lot, key_and_news, whole_table
 from smsdata.sharing.row_filter import row_condition
 from smsdata.sharing.workbook import MOST_ROWS, refuse_more
 
@@ -57,6 +57,8 @@ class Exported:
         Its columns.
     notes : tuple of str
         What a reader of the file must know: columns that were dropped, texts that were cut.
+    new_key : str
+        The one of them that says where a key was made; empty where none was.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class Exported:
     rows: int
     columns: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    new_key: str = ""
 
 
 def export(
@@ -129,12 +132,14 @@ def export(
     kind = format_of(target, format)
     refuse_existing(target, force)
     table = name or getattr(source, "table", None) or "rows"
-    pseudonyms = Pseudonyms(key_of(key), country=country) if pseudonymise else None
+    pseudonyms, new_key = None, ""
     try:
         with _beside(target, force) as (temporary, folder), _rows_of(source, folder) as rows:
             most = MOST_ROWS if kind == "xlsx" else None
             schema, pieces = rows.selected(columns, where, most, mixed=pseudonymise)
-            if pseudonyms:
+            if pseudonymise:
+                secret, new_key = key_and_news(key)
+                pseudonyms = Pseudonyms(secret, country=country)
                 wide = whole_table(source) if isinstance(source, pd.DataFrame) else None
                 schema, pieces = pseudonyms.applied(schema, pieces, wide)
             written, notes = _write(FORMATS[kind], temporary, schema, pieces, table)
@@ -147,8 +152,8 @@ def export(
             f"{target} was not written ({type(error).__name__}): a file of the store was just replaced, or "
             "there is no room on disk or in memory. Run it again."
         ) from None
-    notes = [*(pseudonyms.notes() if pseudonyms else ()), *notes]
-    return Exported(target, kind, written, tuple(schema.names), tuple(notes))
+    notes = [*filter(None, [new_key]), *(pseudonyms.notes() if pseudonyms else ()), *notes]
+    return Exported(target, kind, written, tuple(schema.names), tuple(notes), new_key)
 
 
 def format_of(path: Path, named: str | None) -> str:

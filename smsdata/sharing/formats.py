@@ -1,7 +1,7 @@
 """One writer per format: takes rows piece by piece, so that a file may be larger than memory.
 
-Owns how values are spelled in each; Excel has a module of its own. Imports `workbook`, `analysis.core` and
-`schema`.
+Owns how values are spelled in each; Excel has a module of its own. Imports `workbook`, `analysis.core`,
+`schema` and `errors`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
 import numpy as np
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from smsdata.analysis.core.column_types import pandas_type
 from smsdata.analysis.core.dialect import quoted
+from smsdata.errors import UsageError
 from smsdata.schema.csv_text import csv_text
 from smsdata.sharing.workbook import XlsxWriter
 
@@ -45,7 +46,7 @@ class _CsvWriter:
         self._file.write(b"\xef\xbb\xbf" + csv_text(columns.empty_table().to_pandas()).encode())
 
     def write(self, rows: pa.Table) -> None:
-        frame = with_times_as_text(rows).to_pandas(types_mapper=pandas_type)
+        frame = with_times_as_text(rows).to_pandas(types_mapper=_wide_type)
         self._file.write(csv_text(frame, header=False, exact=True).encode())
 
     def close(self) -> None:
@@ -90,7 +91,13 @@ class _SqliteWriter:
 
     def write(self, rows: pa.Table) -> None:
         columns = [column.to_pylist() for column in with_times_as_text(rows).columns]
-        self._connection.executemany(self._insert, zip(*columns, strict=True))
+        try:
+            self._connection.executemany(self._insert, zip(*columns, strict=True))
+        except OverflowError:
+            raise UsageError(
+                f"a whole number is beyond {2**63 - 1:,}, the largest that SQLite holds: make its column "
+                "text, .astype('str'), or write parquet."
+            ) from None
         self._connection.commit()
 
     def close(self) -> None:
@@ -123,6 +130,10 @@ FORMATS: dict[str, Callable[[Path, pa.Schema, str], FileWriter]] = {
     "duckdb": _DuckDbWriter,
 }
 """The writers by format, which is what a file's name ends in."""
+
+
+def _wide_type(arrow: pa.DataType) -> Any:
+    return pd.UInt64Dtype() if pa.types.is_uint64(arrow) else pandas_type(arrow)
 
 
 def _sqlite_type(arrow: pa.DataType) -> str:

@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 import phonenumbers
 
 from smsdata.analysis.bounces import TIERS
+from smsdata.analysis.core.grouping import GROUPINGS
 from smsdata.analysis.phone_numbers import LINES
 from smsdata.analysis.reply_words import REPLY_KINDS
 from smsdata.analysis.thresholds import ALARMS
@@ -31,15 +32,17 @@ _WORDS = frozenset({*STATUSES, *REPLY_KINDS, *TIERS, *LINES.values(), *_ALARMS, 
     review account sender client add remove removed delete added join leave subscribe unsubscribe opt-in
     opt-out update in out inbound outbound inside above below other unknown re-joined undated stopped
     joined counters-differ too-few-days unjudged-days GSM-7 UCS-2
-"""), "too few", "before the deadline", "past deadline", ""})  # fmt: skip
+"""), "too few", "before the deadline", "past deadline", "",
+    "scope not known", "another sender", "another list", "may have been sent before", "for review",
+})  # fmt: skip
 _CURRENCIES = _listed_words("""
     AED AUD BRL CAD CHF CNY CZK DKK EUR FJD GBP HKD HUF IDR ILS INR JPY KRW MXN MYR NOK NZD PGK PHP PLN RON
     SAR SEK SGD THB TRY TWD USD VND ZAR
 """)
 _PATTERN = re.compile(
     r"\d{1,4}[smhdw]"  # windows
-    r"|(?:Aalen-Johansen|Brookmeyer-Crowley|Laney p'|Newcombe|Wilson)"
-    r"(?:, (?:by )?(?:numbers? unknown|number and day|number|day|few))*"
+    r"|(?:Aalen-Johansen|Laney p'|Newcombe|Wilson)"
+    r"(?:, (?:numbers unknown|by number and day|by number|by day|one day|few))*"
 )
 _RESULT_COLUMNS = _listed_words("""
     active active_share aged agreed agreed_share agrees alarm ambiguous ambiguous_share answered
@@ -60,7 +63,9 @@ _RESULT_COLUMNS = _listed_words("""
     threshold tier undated units unjudged unpriced valid value wasted week weekday why window within_1h
     within_24h working_days year account proved judged index
 """)
-_COLUMNS = _RESULT_COLUMNS | {column.name for table in TABLES.values() for column in table.stored}
+_COLUMNS = frozenset({
+    *_RESULT_COLUMNS, *GROUPINGS, *(column.name for table in TABLES.values() for column in table.stored),
+})  # fmt: skip
 
 
 def is_known_heading(name: str) -> bool:

@@ -94,6 +94,16 @@ def make_result(
     return frame, made.tables
 
 
+def groups_by_nothing(name: str) -> bool:
+    """Whether a helper groups only where it is told to, and else has no use for a time zone.
+
+    >>> groups_by_nothing("delivery_rate"), groups_by_nothing("delivery_trend")
+    (True, False)
+    """
+    parameters = inspect.signature(getattr(analysis, name)).parameters
+    return "by" in parameters and parameters["by"].default is None
+
+
 class _Asked:
     """One question to a store: the tables it took, and the options that nobody has taken yet."""
 

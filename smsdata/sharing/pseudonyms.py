@@ -41,18 +41,18 @@ _PEOPLE = frozenset(
 )
 _TEXTS = frozenset({"message", "response", "original_message", "answered", "text", "gsm_message", "template"})
 _REPLIES = frozenset({"response"})
-_IDS = frozenset({"campaign", "list_a", "list_b", "thread", "hit"})
+_IDS = frozenset({"campaign", "client", "list", "list_a", "list_b", "thread", "hit"})
 _WORDS = frozenset({
     "status", "type", "action", "rule", "source", "interval", "tier", "kind", "level", "alarm", "scope",
     "direction", "outcome", "encoding", "line_type", "country", "window", "breach", "currency", "outside",
-    "timezone", "message_status", "carrier_of_range",
+    "timezone", "message_status", "carrier_of_range", "why",
 })  # fmt: skip
 _NEVER = frozenset({"fields", "extra", "user_id"})
 _WHOLE = frozenset({
     column.name for table in TABLES.values() for column in table.stored
     if column.kind in ("int", "id") and column.name.endswith("id")
-})  # fmt: skip
-"""Ids that are whole numbers in some table, and so in all: tables join by them."""
+}) | {"campaign", "client", "list", "list_a", "list_b"}  # fmt: skip
+"""Ids that are whole numbers in some table, and so in all: tables join by them, and results with tables."""
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _LARGEST = 10**7
 """A number of an unknown column may be somebody's from eight digits on."""
@@ -115,14 +115,15 @@ def pseudonymise(
     Raises
     ------
     UsageError
-        The key is too short, can be guessed, or is no key; the source is none; `country` is none.
+        The key is too short, can be guessed, or is no key; its folder is not there; the source is none;
+        `country` is none.
     StoreError
         The key's file cannot be made or read, others may read it, or it lies in a store.
 
     Warns
     -----
     UserWarning
-        If numbers without their country are left: how many.
+        If numbers without their country are left: how many. If a key was made: where.
 
     References
     ----------
@@ -137,7 +138,10 @@ def pseudonymise(
     """
     if texts not in ("reduce", "drop"):
         raise UsageError(f"texts={texts!r} is neither 'reduce' nor 'drop'.")
-    pseudonyms = Pseudonyms(key_of(key), texts, country)
+    secret, new_key = key_and_news(key)
+    if new_key:
+        warnings.warn(new_key, UserWarning, stacklevel=2)
+    pseudonyms = Pseudonyms(secret, texts, country)
     if isinstance(source, pd.DataFrame):
         table = whole_table(source)
         schema, pieces = pseudonyms.applied(table.schema, iter([table]), table)
@@ -193,8 +197,14 @@ def whole_table(frame: pd.DataFrame) -> pa.Table:
             if twice
             else "the frame has no columns."
         )
+    halves = {name: "float32" for name, kind in frame.dtypes.items() if kind == "float16"}  # DuckDB has none
     try:
-        table = arrow_table(frame)
+        table = arrow_table(frame.astype(halves))
+    except OverflowError:
+        raise UsageError(
+            "the frame holds a whole number beyond 64 bits, which no file can hold as a number: make its "
+            "column text, .astype('str')."
+        ) from None
     except UnicodeEncodeError:
         raise UsageError(
             "the frame holds text with half of a character (a lone surrogate), which no file can hold. Mend "
@@ -443,22 +453,47 @@ def _class_of(text: str) -> str:
     return classify_text(text).kind
 
 
-def key_of(key: bytes | str | Path | None) -> bytes:
+def key_of(key: Any) -> bytes:
     """The key itself: as given, or of the file that is named or set, which is made where there is none."""
-    if isinstance(key, bytes):
-        if len(key) < KEY_BYTES:
-            raise UsageError(
-                f"the key has {len(key)} bytes: give {KEY_BYTES} random ones, secrets.token_bytes(32)."
-            )
-        if not is_random(key):
-            raise UsageError(
-                "the key is a word or a pattern, which can be guessed: give random bytes, "
-                "secrets.token_bytes(32), or the path of a file, such as ./team.key, which is then made."
-            )
-        return key
-    path = expanded(key if key is not None else settings().pseudonym_key)
-    if isinstance(key, str) and not path.parent.is_dir():
+    return key_and_news(key)[0]
+
+
+def key_and_news(key: Any) -> tuple[bytes, str]:
+    """The key itself, and where its file was made just now; empty where it was there, or bytes were given."""
+    if isinstance(key, bytes | bytearray | memoryview):
+        return _checked_key(bytes(key)), ""
+    if key is not None and not isinstance(key, str | Path):
         raise UsageError(
-            "the key is no path of a file: its folder is not there. Correct it, or make the folder."
+            f"the key is {type(key).__name__}: give {KEY_BYTES} random bytes, secrets.token_bytes(32), or "
+            "the path of a file."
         )
-    return key_in_file(path, "pseudonyms", "SMSDATA_PSEUDONYM_KEY")
+    chosen = settings()
+    named = key if key is not None else chosen.pseudonym_key
+    path = expanded(named)
+    usual = key is None and chosen.sources["pseudonym_key"] == "default"
+    if not usual and not path.parent.exists():
+        raise UsageError(
+            "the key is no path of a file: its folder is not there. Correct it (key=, or "
+            "SMSDATA_PSEUDONYM_KEY), or make the folder."
+        )
+    new = not path.exists()
+    made = key_in_file(path, "pseudonyms", "SMSDATA_PSEUDONYM_KEY")
+    if not new:
+        return made, ""
+    return made, (
+        f"made a new key at {named}: pseudonyms of another key do not match. Where you have a key, name its "
+        "file: key=, or SMSDATA_PSEUDONYM_KEY."
+    )
+
+
+def _checked_key(key: bytes) -> bytes:
+    if len(key) < KEY_BYTES:
+        raise UsageError(
+            f"the key has {len(key)} bytes: give {KEY_BYTES} random ones, secrets.token_bytes(32)."
+        )
+    if not is_random(key):
+        raise UsageError(
+            "the key is a word or a pattern, which can be guessed: give random bytes, "
+            "secrets.token_bytes(32), or the path of a file, such as ./team.key, which is then made."
+        )
+    return key

@@ -190,7 +190,9 @@ class _Parser:
             self.refuse(f"{column} takes {_SPELLED[family if family in _VALUES else 'text']}")
         try:
             self.values.append(read(token.text[1:-1].replace("''", "'") if wanted == "text" else token.text))
-        except (ValueError, OverflowError, UsageError):
+        except OverflowError:
+            self.refuse(f"the number is too large: {column} holds numbers below {2**63:,}")
+        except (ValueError, UsageError):
             self.refuse(f"{column} takes {_SPELLED[family]}")
         self.at += 1
         return "?"
@@ -199,7 +201,7 @@ class _Parser:
 def _bound_number(text: str) -> int | float:
     number = int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
     if abs(number) >= 2**63:
-        raise ValueError
+        raise OverflowError
     return number
 
 

@@ -67,6 +67,9 @@ def _calendar() -> dict[str, tuple[str, str]]:
 
 _TIMES = _calendar()
 _ALIASES = {"campaign": "message_id", "list": "list_id", "sender": "sender"}
+GROUPINGS = (*_TIMES, *_ALIASES, "country")
+"""What every table with the columns for it can be grouped by, beside the columns themselves."""
+
 _OCCASIONS = {
     *(name for name, (_, kind) in _TIMES.items() if kind in PERIODS),
     "campaign",
