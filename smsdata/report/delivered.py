@@ -1,6 +1,6 @@
 """What was sent and what arrived: headline numbers, by sender, country and campaign, along time, alarms.
 
-Imports of smsdata only `analysis`, `plots` and, within report, `periods`, `pieces`, `pictures`
+Imports of smsdata only `analysis`, `plots` and, within report, `periods`, `pieces`, `pictures`, `reach`
 and, for its type, `sources`.
 """
 
@@ -25,6 +25,7 @@ from smsdata.report.pieces import (
     percent,
     table_of_frame,
 )
+from smsdata.report.reach import read_spans
 
 if TYPE_CHECKING:
     from smsdata.report.sources import Sources
@@ -101,7 +102,7 @@ def alarm_section(sources: Sources) -> Section:
     section = Section("alarms", "Alarms", how=list(_HOW_ALARMS))
     row = sources.rates.iloc[0]
     if not int(row["n"]):
-        section.lines.append("Nothing was sent, so that no threshold could be judged.")
+        section.lines.append("No message of the period is known, so that no threshold could be judged.")
         return section
     section.lines.append(
         f"Judged over {int(row['n']):,} messages of the period, {percent(row['pending_share'])} of them "
@@ -200,6 +201,17 @@ def _campaign_texts(sources: Sources) -> pd.Series[Any]:
 
 
 def _nothing_sent(sources: Sources) -> str:
-    if not sources.has("messages"):
+    period, spans = sources.period, read_spans(sources.store.state, "messages")
+    if not period.begun:
+        return f"The period has not begun: it begins {period.local(period.since)} ({period.tz})."
+    held = sources.has("messages")
+    if not spans and not held:
         return "The store holds no messages at all: `smsdata sync` has not read them yet."
-    return f"No message was sent from {sources.period.words}, as far as the store knows."
+    if spans and not any(span.start < period.until and span.end > period.since for span in spans):
+        return f"Whether messages were sent from {period.words} is not known: nothing of it was read."
+    if spans and not held:
+        return (
+            f"The account has sent no message: `smsdata sync` has read {period.local(spans[0].start)} to "
+            f"{period.local(spans[-1].end)} ({period.tz}), and nothing was there."
+        )
+    return f"No message was sent from {period.words}, as far as the store knows."
