@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from smsdata import SafetyError, Store, UsageError, demo_store, sync
+from smsdata import Store, UsageError, demo_store, sync
 from smsdata.report.page import report_page, write_report
 from smsdata.report.people import cost_of
 from smsdata.report.periods import period_of
@@ -366,7 +366,7 @@ def test_write_report_replaces_its_own_and_nothing_else(store: Store, tmp_path: 
     assert write_report(page, path).read_text() == page.html
     other = tmp_path / "thesis.html"
     other.write_text("mine")
-    with pytest.raises(SafetyError, match="is no report"):
+    with pytest.raises(UsageError, match="is no report"):
         write_report(page, other)
     assert other.read_text() == "mine"
     write_report(page, other, force=True)
@@ -487,3 +487,48 @@ def test_report_tells_an_account_without_messages_from_one_never_synced(tmp_path
     assert "The account has sent no message: `smsdata sync` has read 2026-" in page.html
     assert "has not read them yet" not in page.html
     assert page.look == ()
+
+
+def test_report_shows_the_rates_that_its_changes_compare(tmp_path: Path) -> None:
+    """Of 40 older than 73 hours none replied and 10 bounced; of 10 of yesterday all arrived, five replied."""
+    store, count = Store(tmp_path / "store"), 90
+    day = ["2026-10-15"] * 40 + ["2026-11-15"] * 40 + ["2026-11-21"] * 10
+    people = [f"61491570{n:03d}" for n in [*range(40), *range(40), *range(50, 60)]]
+    same: dict[str, Any] = {
+        "message_id": [1] * 40 + [2] * 40 + [3] * 10, "msisdn": people, "synced_at": [NOW] * count,
+        "sent_at": [instant(f"{one}T03:00") for one in day], "sender": ["61491570006"] * count,
+        "status": ["delivered"] * 40 + ["hard-bounce"] * 10 + ["delivered"] * 40,
+    }  # fmt: skip
+    heard: dict[str, Any] = {
+        "id": range(5), "msisdn": people[80:85], "longcode": ["61491570006"] * 5, "message_id": [3] * 5,
+        "received_at": [instant("2026-11-21T04:00")] * 5, "response": ["yes"] * 5, "synced_at": [NOW] * 5,
+    }  # fmt: skip
+    with store.writing():
+        store.merge("messages", rows("messages", count, id=range(count), **same))
+        store.merge("replies", rows("replies", 5, **heard))
+    html = report_page(store, period_of(since="2026-10-25", until="2026-11-22", now=NOW)).html
+    for told in (
+        "of those older than 73 hours: 75.0% against 100.0% before, -25.0 points",
+        "of those older than 73 hours: 25.0% against 0.0% before, +25.0 points",
+        "of those older than 73 hours: 0.0% against 0.0% before, +0.0 points",
+    ):
+        assert told in changes(html)
+    values = dict(re.findall(r"<dt>([^<]+)</dt><dd class=\"value\">([^<]+)</dd>", html))
+    assert [values[name] for name in ("Delivery rate", "Hard bounces", "Reply rate")] == [
+        "80.0%", "20.0%", "12.5%",
+    ]  # fmt: skip
+
+
+def test_write_report_refuses_a_place_that_is_not_there_as_export_does(store: Store, tmp_path: Path) -> None:
+    page = report_page(store, october(), compare=False)
+    with pytest.raises(UsageError, match=r"there is no folder .*gone: make it") as caught:
+        write_report(page, tmp_path / "gone" / "page.html")
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "gone").exists()
+
+
+def test_exit_codes_of_the_report_are_on_their_page() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "exit-codes.md").read_text()
+    (row,) = re.findall(r"^\| `smsdata report` \| (.*) \|$", page, re.MULTILINE)
+    assert row.startswith("3 where ")
+    assert "2 also where `--out`" in row

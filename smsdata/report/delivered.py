@@ -6,6 +6,7 @@ and, for its type, `sources`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -157,7 +158,7 @@ def _headlines(section: Section, sources: Sources, row: Any) -> None:
     out_of = f"of {int(row['settled']):,} with a final status; {pending}"
     interval = f"95%: {interval_text(row['low'], row['high'])}"
     hard = float(row["hard_bounced"]) / float(row["settled"]) if row["settled"] else float("nan")
-    changes = _changes(sources, ("delivered", "hard_bounced"))
+    changes = _changes(sources, {"delivered": row["rate"], "hard_bounced": hard})
     section.headlines = [
         Headline("Messages sent", f"{int(row['n']):,}", pending, change),
         Headline("Delivery rate", percent(row["rate"]), f"{out_of}; {interval}", *changes[0]),
@@ -165,15 +166,18 @@ def _headlines(section: Section, sources: Sources, row: Any) -> None:
     ]
 
 
-def _changes(sources: Sources, counts: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The change of the share of each status since the period before, in words."""
+def _changes(sources: Sources, counts: Mapping[str, float]) -> list[tuple[str, str]]:
+    """The change of the share of each status since the period before, in words; by status what is shown."""
     if not sources.compare:
         return [("", "")] * len(counts)
     if why := sources.not_comparable("messages"):
         return [("not compared", why)] * len(counts)
     both = sources.both("messages")
     asked: Any = {"by": "reported", "baseline": BEFORE, "mature_only": True}
-    return [change_of_rate(compare_rates(both, count=count, **asked).iloc[0]) for count in counts]
+    return [
+        change_of_rate(compare_rates(both, count=count, **asked).iloc[0], shown)
+        for count, shown in counts.items()
+    ]
 
 
 def _rates_table(title: str, by: str, frame: pd.DataFrame, texts: pd.Series[Any] | None = None) -> Any:

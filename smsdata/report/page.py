@@ -18,7 +18,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from smsdata.errors import SafetyError, StoreError, UsageError
+from smsdata.errors import StoreError, UsageError
 from smsdata.report.certified import certificate_section
 from smsdata.report.delivered import alarm_section, delivery_section
 from smsdata.report.people import bounce_section, click_section, optout_section, reply_section
@@ -120,15 +120,17 @@ def write_report(page: Written, out: str | Path, *, force: bool = False) -> Path
 
     Raises
     ------
-    SafetyError
-        There is something of that name which is no report of ours, and `force` is not set.
+    UsageError
+        There is something of that name which is no report of ours, and `force` is not set; or no folder.
     StoreError
         It cannot be written.
     """
     path = expanded(out)
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}: make it, or name another file.")
     try:
         if not force and not _is_ours(path):
-            raise SafetyError(f"{path} is there and is no report: choose another --out, or give --force.")
+            raise UsageError(f"{path} is there and is no report: choose another --out, or give --force.")
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}. Choose another --out.") from None
     Disk(path.parent).replace(path, page.html.encode("utf-8", "replace"))
