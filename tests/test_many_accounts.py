@@ -377,7 +377,11 @@ class TwoSilent(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.named.wait(30)
-        self.send_error(401)
+        body = json.dumps({"error": {"code": "AUTH_FAILED", "description": "no"}}).encode()
+        self.send_response(401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     do_POST = do_GET
 
