@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from typer.testing import CliRunner, Result
 
 from smsdata import Client, Store, Stores, sync
 from smsdata.account_file import AccountEntry, read_accounts
-from smsdata.cli.app import app
+from smsdata.cli.accounts import _check
+from smsdata.cli.app import CommonOptions, app
 from smsdata.cli.log_lines import log_to_stderr
 from smsdata.cli.many import Outcome, side_by_side, worst_of
 from smsdata.errors import StoreError
@@ -366,3 +368,46 @@ def test_accounts_that_are_still_at_work_are_named(tmp_path: Path, monkeypatch: 
     outcomes = side_by_side(world.entries, work, {}, connect=world.connect, waits=waits, patience=0.01)
     assert told[-1] == ["slow"]
     assert {one.exit_code for one in outcomes.values()} == {0}
+
+
+class TwoSilent(BaseHTTPRequestHandler):
+    """A gateway that answers nothing until somebody was named, and then lets nobody in."""
+
+    named = threading.Event()
+
+    def do_GET(self) -> None:
+        self.named.wait(30)
+        body = json.dumps({"error": {"code": "AUTH_FAILED", "description": "no"}}).encode()
+        self.send_response(401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_accounts_check_names_who_is_still_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer comes only when its account was named: with nobody named it would take half a minute."""
+    monkeypatch.setenv("ALL_SECRET", "demo")
+    told: list[str] = []
+
+    class Heard(CommonOptions):
+        def say(self, *lines: str, account: str = "") -> None:
+            told.extend(lines)
+            TwoSilent.named.set()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), TwoSilent) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        entries = {
+            name: AccountEntry(name, {
+                "key": "demo", "secret_env": "ALL_SECRET", "store": str(tmp_path / name),
+                "base_url": f"http://127.0.0.1:{server.server_port}/", "rate": 2, "share": 1,
+            })
+            for name in ("sydney", "perth")
+        }  # fmt: skip
+        assert _check(Heard(), entries, patience=0.1) == 1
+        server.shutdown()
+    assert re.fullmatch(r"still at work after \d+ s: sydney, perth", told[0])

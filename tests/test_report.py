@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -14,13 +15,14 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from smsdata import SafetyError, Store, UsageError, sync
+from smsdata import Store, UsageError, demo_store, sync
 from smsdata.report.page import report_page, write_report
 from smsdata.report.people import cost_of
 from smsdata.report.periods import period_of
 from smsdata.report.pieces import masked_text
 from smsdata.report.sources import Sources
 from smsdata.simulator import Account, Gateway
+from smsdata.store.coverage import Span
 from smsdata.times import instant
 from tests.support.clients import connected
 from tests.support.report_store import NOW, PAYLOADS, hostile, october, rows
@@ -332,8 +334,9 @@ def test_report_of_next_to_nothing_computes_all_there_is(
 
 
 def test_report_of_a_period_without_messages_and_of_one_not_over(store: Store) -> None:
-    empty = report_page(store, period_of("2020-01", now=NOW)).html
-    assert "No message was sent from 2020-01-01" in empty
+    hour = {"since": "2026-11-20T01:00", "until": "2026-11-20T01:01"}
+    empty = report_page(store, period_of(**hour, now=NOW)).html
+    assert "No message was sent from 2026-11-20 01:00" in empty
     assert "not over yet" in report_page(store, period_of("2026-11", now=NOW), compare=False).html
 
 
@@ -363,7 +366,7 @@ def test_write_report_replaces_its_own_and_nothing_else(store: Store, tmp_path: 
     assert write_report(page, path).read_text() == page.html
     other = tmp_path / "thesis.html"
     other.write_text("mine")
-    with pytest.raises(SafetyError, match="is no report"):
+    with pytest.raises(UsageError, match="is no report"):
         write_report(page, other)
     assert other.read_text() == "mine"
     write_report(page, other, force=True)
@@ -375,3 +378,157 @@ def test_write_report_replaces_its_own_and_nothing_else(store: Store, tmp_path: 
 def test_a_period_at_the_beginning_of_dates_is_refused(asked: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="begin later"):
         period_of(**asked)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store as `smsdata demo` makes it: messages from 2026-08-24 up to 2026-11-21 23:50."""
+    return demo_store(tmp_path_factory.mktemp("demo") / "demo")
+
+
+LATER = instant("2026-11-27T20:00")
+
+
+def changes(html: str) -> list[str]:
+    return re.findall(r'<dd class="change">([^<]+)</dd>', html)
+
+
+@pytest.mark.parametrize("name", ["2026-08", "2026-09"])
+def test_report_compares_with_no_period_that_begins_before_the_store(demo: Store, name: str) -> None:
+    page = report_page(demo, period_of(name, now=NOW))
+    assert "Not compared: the period before begins before the store does" in page.html
+    assert page.not_compared.startswith("the period before begins before the store does: messages, dlrs of")
+    assert changes(page.html) == []
+    assert " before</dd>" not in page.html
+    assert "chance" not in re.sub(r'<p class="dim">.*?</p>', "", page.html, flags=re.DOTALL)
+
+
+def test_report_compares_two_periods_that_were_read_in_full(demo: Store) -> None:
+    page = report_page(demo, period_of("2026-10", now=NOW))
+    assert page.not_compared == ""
+    assert "Not compared:" not in page.html
+    assert len(changes(page.html)) >= 5
+    assert " against 746 before" in page.html
+
+
+def test_report_compares_with_no_period_that_has_a_gap(demo: Store, tmp_path: Path) -> None:
+    copy = Store(shutil.copytree(demo.path, tmp_path / "demo"))
+    spans = [Span(instant("2026-08-24"), instant("2026-09-10")), Span(instant("2026-09-11"), NOW)]
+    copy.state.coverage["messages"] = spans
+    page = report_page(copy, period_of("2026-10", now=NOW))
+    assert page.not_compared == "the period before was not read in full"
+    assert changes(page.html) == []
+
+
+FINE = "Nothing of what is looked at here needs a look"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (
+            {"name": "2020-10"},
+            "2020-10-01 00:00 to 2020-11-01 00:00 (UTC); `smsdata sync --since 2020-10-01`",
+        ),
+        ({"name": "2027-10"}, "The period has not begun: it begins 2027-10-01 00:00 (UTC)."),
+        (
+            {"since": "2026-11-15", "until": "2026-11-27"},
+            "messages, replies of 2026-11-21 23:50 to 2026-11-27",
+        ),
+        ({"since": "2026-11-15"}, "messages, replies of 2026-11-21 23:50 to 2026-11-27 20:00"),
+        (
+            {"since": "2026-11-27"},
+            "messages, dlrs, replies, campaigns of 2026-11-27 00:00 to 2026-11-27 20:00",
+        ),
+        ({"name": "2026-11"}, "messages, replies of 2026-11-21 23:50 to 2026-11-27 20:00"),
+    ],
+)
+def test_report_names_first_what_of_its_period_was_not_read(
+    demo: Store, asked: dict[str, str], told: str
+) -> None:
+    page = report_page(demo, period_of(**asked, now=LATER))
+    assert told in " ".join(page.look[:2])
+    look = re.search(r'<section class="look".*?</section>', page.html, re.DOTALL)
+    assert look
+    assert told in look[0]
+    assert FINE not in page.html
+    assert changes(page.html) == []
+
+
+def test_report_of_a_period_under_way_misses_no_hour_to_come(demo: Store) -> None:
+    """The store reaches to 2026-11-21 23:50: a night later that is all there can be; two nights later not."""
+    asked: dict[str, Any] = {"name": "2026-11"}
+    tonight, late = (
+        report_page(demo, period_of(**asked, now=instant(now)))
+        for now in ("2026-11-22T20:00", "2026-11-23T20:00")
+    )
+    assert [line for line in tonight.look if "ot read" in line] == []
+    assert "The period is not over: it ends 2026-12-01 00:00 (UTC)." in tonight.html
+    assert "The table messages reaches to 2026-11-21 23:50 (UTC) only." in tonight.html
+    assert "Not read of the period: messages, replies of 2026-11-21 23:50" in late.look[0]
+
+
+@pytest.mark.parametrize("name", ["2020-10", "2027-10"])
+def test_report_of_a_period_not_read_says_not_that_nothing_was_sent(demo: Store, name: str) -> None:
+    html = report_page(demo, period_of(name, now=LATER)).html
+    assert "No message was sent" not in html
+    assert "Nothing was sent" not in html
+    assert ("not begun yet" in html) == (name == "2027-10")
+    assert ("is not known: nothing of it was read" in html) == (name == "2020-10")
+
+
+def test_report_tells_an_account_without_messages_from_one_never_synced(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    account = Account(seed=3, campaigns=0, singles=0, lists=0, recipients=0)
+    with connected(Gateway(account, limiter=None)) as client:
+        sync(client, store)
+    assert store.count("messages") == 0
+    page = report_page(store, period_of("week", now=NOW))
+    assert "The account has sent no message: `smsdata sync` has read 2026-" in page.html
+    assert "has not read them yet" not in page.html
+    assert page.look == ()
+
+
+def test_report_shows_the_rates_that_its_changes_compare(tmp_path: Path) -> None:
+    """Of 40 older than 73 hours none replied and 10 bounced; of 10 of yesterday all arrived, five replied."""
+    store, count = Store(tmp_path / "store"), 90
+    day = ["2026-10-15"] * 40 + ["2026-11-15"] * 40 + ["2026-11-21"] * 10
+    people = [f"61491570{n:03d}" for n in [*range(40), *range(40), *range(50, 60)]]
+    same: dict[str, Any] = {
+        "message_id": [1] * 40 + [2] * 40 + [3] * 10, "msisdn": people, "synced_at": [NOW] * count,
+        "sent_at": [instant(f"{one}T03:00") for one in day], "sender": ["61491570006"] * count,
+        "status": ["delivered"] * 40 + ["hard-bounce"] * 10 + ["delivered"] * 40,
+    }  # fmt: skip
+    heard: dict[str, Any] = {
+        "id": range(5), "msisdn": people[80:85], "longcode": ["61491570006"] * 5, "message_id": [3] * 5,
+        "received_at": [instant("2026-11-21T04:00")] * 5, "response": ["yes"] * 5, "synced_at": [NOW] * 5,
+    }  # fmt: skip
+    with store.writing():
+        store.merge("messages", rows("messages", count, id=range(count), **same))
+        store.merge("replies", rows("replies", 5, **heard))
+    html = report_page(store, period_of(since="2026-10-25", until="2026-11-22", now=NOW)).html
+    for told in (
+        "of those older than 73 hours: 75.0% against 100.0% before, -25.0 points",
+        "of those older than 73 hours: 25.0% against 0.0% before, +25.0 points",
+        "of those older than 73 hours: 0.0% against 0.0% before, +0.0 points",
+    ):
+        assert told in changes(html)
+    values = dict(re.findall(r"<dt>([^<]+)</dt><dd class=\"value\">([^<]+)</dd>", html))
+    assert [values[name] for name in ("Delivery rate", "Hard bounces", "Reply rate")] == [
+        "80.0%", "20.0%", "12.5%",
+    ]  # fmt: skip
+
+
+def test_write_report_refuses_a_place_that_is_not_there_as_export_does(store: Store, tmp_path: Path) -> None:
+    page = report_page(store, october(), compare=False)
+    with pytest.raises(UsageError, match=r"there is no folder .*gone: make it") as caught:
+        write_report(page, tmp_path / "gone" / "page.html")
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "gone").exists()
+
+
+def test_exit_codes_of_the_report_are_on_their_page() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "exit-codes.md").read_text()
+    (row,) = re.findall(r"^\| `smsdata report` \| (.*) \|$", page, re.MULTILINE)
+    assert row.startswith("3 where ")
+    assert "2 also where `--out`" in row

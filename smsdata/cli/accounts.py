@@ -14,7 +14,7 @@ import typer
 
 from smsdata.account_file import AccountEntry, add_accounts, read_accounts
 from smsdata.cli.app import CommonOptions, command
-from smsdata.cli.many import Outcome, side_by_side, worst_of
+from smsdata.cli.many import PATIENCE, Outcome, naming_who_waits, side_by_side, worst_of
 from smsdata.gateway.client import Client
 from smsdata.settings import expanded
 from smsdata.store.store import Store
@@ -62,7 +62,7 @@ def _show(common: CommonOptions, entries: Mapping[str, AccountEntry]) -> int:
     return 0
 
 
-def _check(common: CommonOptions, entries: Mapping[str, AccountEntry]) -> int:
+def _check(common: CommonOptions, entries: Mapping[str, AccountEntry], *, patience: float = PATIENCE) -> int:
     """Ask the gateway something small as every account."""
 
     def ask(_name: str, client: Client, store: Store) -> tuple[int, dict[str, Any]]:
@@ -71,7 +71,9 @@ def _check(common: CommonOptions, entries: Mapping[str, AccountEntry]) -> int:
         return 0, {}
 
     given = {"ca_bundle": common.ca_bundle, "proxy": common.proxy}
-    outcomes = side_by_side(entries, ask, given, common.now)
+    outcomes = side_by_side(
+        entries, ask, given, common.now, waits=naming_who_waits(common), patience=patience
+    )
     code = worst_of(outcome.exit_code for outcome in outcomes.values())
     for name, outcome in outcomes.items():
         if outcome.error:

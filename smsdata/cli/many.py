@@ -113,6 +113,15 @@ def side_by_side(
     return {name: outcomes[name] for name in entries}
 
 
+def naming_who_waits(common: CommonOptions) -> Callable[[list[str], float], None]:
+    """Say from time to time whose work is still under way."""
+
+    def waits(names: list[str], seconds: float) -> None:
+        common.say(f"still at work after {seconds:.0f} s: {', '.join(names)}")
+
+    return waits
+
+
 def _of_one(
     name: str,
     chosen: Settings,

@@ -52,7 +52,9 @@ def report_command(
     path = write_report(page, out, force=force)
     if open_page:
         webbrowser.open(path.absolute().as_uri())
+    if page.not_compared:
+        common.say(f"not compared: {page.not_compared}.")
     told = {"file": str(path), "since": chosen.since.isoformat(), "until": chosen.until.isoformat()}
     lines = [f"wrote {path}: {chosen.words}", *(f"needs a look: {line}" for line in page.look)]
-    common.show(told | {"look": list(page.look)}, *lines)
+    common.show(told | {"look": list(page.look), "not_compared": page.not_compared}, *lines)
     return NEEDS_ATTENTION if page.look else 0

@@ -17,7 +17,7 @@ import typer
 from smsdata.cli.app import ACCOUNT, NEEDS_ATTENTION, CommonOptions, command
 from smsdata.cli.completing import list_ids, tables_to_sync
 from smsdata.cli.heartbeat import Heartbeat
-from smsdata.cli.many import Outcome, chosen_accounts, side_by_side, worst_of
+from smsdata.cli.many import Outcome, chosen_accounts, naming_who_waits, side_by_side, worst_of
 from smsdata.errors import UsageError
 from smsdata.gateway.client import Client
 from smsdata.ingest.reconcile import verify
@@ -121,10 +121,7 @@ def _sync_all(common: CommonOptions, asked: Mapping[str, Any]) -> int:
             common.look(f"{name}: {outcome.error.text}", account=name)
 
     given = {"ca_bundle": common.ca_bundle, "proxy": common.proxy}
-
-    def waits(names: list[str], seconds: float) -> None:
-        common.say(f"still at work after {seconds:.0f} s: {', '.join(names)}")
-
+    waits = naming_who_waits(common)
     outcomes = side_by_side(entries, work, given, common.now, failed=failed, waits=waits)
     code = worst_of(outcome.exit_code for outcome in outcomes.values())
     results = [outcome.told for outcome in outcomes.values() if outcome.told]

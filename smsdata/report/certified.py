@@ -1,6 +1,6 @@
 """How complete the numbers of a page are: from the store alone.
 
-Imports of smsdata only `store` and, within report, `pieces` and, for its type, `sources`.
+Imports of smsdata only `store` and, within report, `pieces`, `reach` and, for its type, `sources`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from smsdata.report.pieces import Section, masked_text, table_of_frame
+from smsdata.report.reach import unread
 from smsdata.store.status import readable_age, store_status, to_minute
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def certificate_section(sources: Sources) -> Section:
 def _reach(section: Section, sources: Sources) -> None:
     """Say where the period goes beyond what the store knows."""
     period, state = sources.period, sources.store.state
-    if period.partial:
+    if period.begun and period.partial:
         section.lines.append(f"The period is not over: it ends {period.local(period.until)} ({period.tz}).")
     for table in ("messages", "replies", "campaigns"):
         until = state.cursors.get(table)
@@ -75,9 +76,4 @@ def _reach(section: Section, sources: Sources) -> None:
             )
         elif until < min(period.until, period.now):
             section.lines.append(f"The table {table} reaches to {period.local(until)} ({period.tz}) only.")
-        begin = state.kept_from.get(table)
-        if begin is not None and begin > period.since:
-            section.lines.append(
-                f"The table {table} begins at {period.local(begin)} ({period.tz}), within or after the "
-                "period."
-            )
+    section.lines += unread(state, period)

@@ -1,11 +1,12 @@
 """What was sent and what arrived: headline numbers, by sender, country and campaign, along time, alarms.
 
-Imports of smsdata only `analysis`, `plots` and, within report, `periods`, `pieces`, `pictures`
+Imports of smsdata only `analysis`, `plots` and, within report, `periods`, `pieces`, `pictures`, `reach`
 and, for its type, `sources`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ from smsdata.report.pieces import (
     percent,
     table_of_frame,
 )
+from smsdata.report.reach import read_spans
 
 if TYPE_CHECKING:
     from smsdata.report.sources import Sources
@@ -101,7 +103,7 @@ def alarm_section(sources: Sources) -> Section:
     section = Section("alarms", "Alarms", how=list(_HOW_ALARMS))
     row = sources.rates.iloc[0]
     if not int(row["n"]):
-        section.lines.append("Nothing was sent, so that no threshold could be judged.")
+        section.lines.append("No message of the period is known, so that no threshold could be judged.")
         return section
     section.lines.append(
         f"Judged over {int(row['n']):,} messages of the period, {percent(row['pending_share'])} of them "
@@ -156,7 +158,7 @@ def _headlines(section: Section, sources: Sources, row: Any) -> None:
     out_of = f"of {int(row['settled']):,} with a final status; {pending}"
     interval = f"95%: {interval_text(row['low'], row['high'])}"
     hard = float(row["hard_bounced"]) / float(row["settled"]) if row["settled"] else float("nan")
-    changes = _changes(sources, ("delivered", "hard_bounced"))
+    changes = _changes(sources, {"delivered": row["rate"], "hard_bounced": hard})
     section.headlines = [
         Headline("Messages sent", f"{int(row['n']):,}", pending, change),
         Headline("Delivery rate", percent(row["rate"]), f"{out_of}; {interval}", *changes[0]),
@@ -164,15 +166,18 @@ def _headlines(section: Section, sources: Sources, row: Any) -> None:
     ]
 
 
-def _changes(sources: Sources, counts: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The change of the share of each status since the period before, in words."""
+def _changes(sources: Sources, counts: Mapping[str, float]) -> list[tuple[str, str]]:
+    """The change of the share of each status since the period before, in words; by status what is shown."""
     if not sources.compare:
         return [("", "")] * len(counts)
     if why := sources.not_comparable("messages"):
         return [("not compared", why)] * len(counts)
     both = sources.both("messages")
     asked: Any = {"by": "reported", "baseline": BEFORE, "mature_only": True}
-    return [change_of_rate(compare_rates(both, count=count, **asked).iloc[0]) for count in counts]
+    return [
+        change_of_rate(compare_rates(both, count=count, **asked).iloc[0], shown)
+        for count, shown in counts.items()
+    ]
 
 
 def _rates_table(title: str, by: str, frame: pd.DataFrame, texts: pd.Series[Any] | None = None) -> Any:
@@ -200,6 +205,17 @@ def _campaign_texts(sources: Sources) -> pd.Series[Any]:
 
 
 def _nothing_sent(sources: Sources) -> str:
-    if not sources.has("messages"):
+    period, spans = sources.period, read_spans(sources.store.state, "messages")
+    if not period.begun:
+        return f"The period has not begun: it begins {period.local(period.since)} ({period.tz})."
+    held = sources.has("messages")
+    if not spans and not held:
         return "The store holds no messages at all: `smsdata sync` has not read them yet."
-    return f"No message was sent from {sources.period.words}, as far as the store knows."
+    if spans and not any(span.start < period.until and span.end > period.since for span in spans):
+        return f"Whether messages were sent from {period.words} is not known: nothing of it was read."
+    if spans and not held:
+        return (
+            f"The account has sent no message: `smsdata sync` has read {period.local(spans[0].start)} to "
+            f"{period.local(spans[-1].end)} ({period.tz}), and nothing was there."
+        )
+    return f"No message was sent from {period.words}, as far as the store knows."

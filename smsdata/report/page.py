@@ -18,12 +18,13 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from smsdata.errors import SafetyError, StoreError, UsageError
+from smsdata.errors import StoreError, UsageError
 from smsdata.report.certified import certificate_section
 from smsdata.report.delivered import alarm_section, delivery_section
 from smsdata.report.people import bounce_section, click_section, optout_section, reply_section
 from smsdata.report.periods import Period
 from smsdata.report.pieces import Section, masked_text
+from smsdata.report.reach import unread, why_not_compared
 from smsdata.report.sources import Sources
 from smsdata.report.spent import spending_section
 from smsdata.settings import expanded
@@ -45,10 +46,11 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Sources], Section]], ...] = (
 
 @dataclass(frozen=True)
 class Written:
-    """A page: its HTML, and what of it needs a look."""
+    """A page: its HTML, what of it needs a look, and why it tells no change though that was asked for."""
 
     html: str
     look: tuple[str, ...]
+    not_compared: str = ""
 
 
 def report_page(store: Store | str | Path, period: Period, *, compare: bool = True) -> Written:
@@ -61,7 +63,7 @@ def report_page(store: Store | str | Path, period: Period, *, compare: bool = Tr
     period
         What `period_of` gives.
     compare
-        Whether to tell the change against the period before.
+        Whether to tell the change against the period before, where both were read in full.
 
     Returns
     -------
@@ -75,18 +77,21 @@ def report_page(store: Store | str | Path, period: Period, *, compare: bool = Tr
     StoreError
         A file of the store is damaged.
     """
-    sources = Sources(existing_store(store), period, compare)
+    opened = existing_store(store)
+    not_compared = why_not_compared(opened.state, period) if compare else ""
+    sources = Sources(opened, period, compare and not not_compared)
     sections = [_section_made(name, title, make, sources) for name, title, make in _SECTIONS]
     style, script = (_part(f"page.{kind}") for kind in ("css", "js"))
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    look = [*unread(opened.state, period), *(line for section in sections for line in section.look)]
     html = template.from_string(_part("page.html.jinja")).render(
         sections=sections, period=period, compare=compare, account=sources.store.state.base_url,
         headlines=[one for section in sections for one in section.headlines],
-        look=[line for section in sections for line in section.look],
+        look=look, not_compared=not_compared,
         style=Markup(style), script=Markup(script),  # noqa: S704 - files of this package
         policy=_policy(style, script), svg=Markup,
     )  # fmt: skip
-    return Written(html, tuple(line for section in sections for line in section.look))
+    return Written(html, tuple(look), not_compared)
 
 
 def _section_made(name: str, title: str, make: Callable[[Sources], Section], sources: Sources) -> Section:
@@ -115,15 +120,17 @@ def write_report(page: Written, out: str | Path, *, force: bool = False) -> Path
 
     Raises
     ------
-    SafetyError
-        There is something of that name which is no report of ours, and `force` is not set.
+    UsageError
+        There is something of that name which is no report of ours, and `force` is not set; or no folder.
     StoreError
         It cannot be written.
     """
     path = expanded(out)
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}: make it, or name another file.")
     try:
         if not force and not _is_ours(path):
-            raise SafetyError(f"{path} is there and is no report: choose another --out, or give --force.")
+            raise UsageError(f"{path} is there and is no report: choose another --out, or give --force.")
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}. Choose another --out.") from None
     Disk(path.parent).replace(path, page.html.encode("utf-8", "replace"))

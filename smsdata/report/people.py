@@ -187,7 +187,7 @@ def _reply_rate(section: Section, sources: Sources) -> None:
     change = ("", "")
     if sources.compare:
         why = sources.not_comparable("messages", answerable=True)
-        change = ("not compared", why) if why else _reply_change(sources, replies)
+        change = ("not compared", why) if why else _reply_change(sources, replies, rate["rate"])
     out_of = (
         f"of {int(rate['delivered']):,} delivered that can be answered; {percent(rate['pending_share'])} "
         f"pending; 95%: {interval_text(rate['low'], rate['high'])}"
@@ -195,15 +195,15 @@ def _reply_rate(section: Section, sources: Sources) -> None:
     section.headlines.append(Headline("Reply rate", percent(rate["rate"]), out_of, *change))
 
 
-def _reply_change(sources: Sources, replies: Any) -> tuple[str, str]:
+def _reply_change(sources: Sources, replies: Any, shown: float) -> tuple[str, str]:
     both = sources.both("messages")
-    return _change_of(reply_rate(both, replies, by="reported", baseline=BEFORE, mature_only=True))
+    return _change_of(reply_rate(both, replies, by="reported", baseline=BEFORE, mature_only=True), shown)
 
 
-def _change_of(rates: pd.DataFrame) -> tuple[str, str]:
+def _change_of(rates: pd.DataFrame, shown: float) -> tuple[str, str]:
     """The change of a rate that was asked for beside the period before."""
     changed = rates[rates["reported"] != BEFORE].iloc[0]
-    return change_of_rate(changed.drop(["low", "high"]).rename(_BOUNDS))
+    return change_of_rate(changed.drop(["low", "high"]).rename(_BOUNDS), shown)
 
 
 def _open_questions(section: Section, sources: Sources, classified: pd.DataFrame) -> None:
@@ -270,7 +270,7 @@ def _optout_rate(section: Section, sources: Sources) -> None:
     change = ("", "")
     if sources.compare:
         why = sources.not_comparable("dlrs")
-        change = ("not compared", why) if why else _optout_change(sources)
+        change = ("not compared", why) if why else _optout_change(sources, rate["rate"])
     out_of = f"{int(rate['optouts']):,} of {int(rate['delivered']):,} delivered"
     pending = f"{percent(rate['pending_share'])} pending"
     interval = f"95%: {interval_text(rate['low'], rate['high'])}"
@@ -280,9 +280,9 @@ def _optout_rate(section: Section, sources: Sources) -> None:
     section.lines.append(f"Opt-out rate {percent(rate['rate'])}: {out_of}, {pending}.")
 
 
-def _optout_change(sources: Sources) -> tuple[str, str]:
+def _optout_change(sources: Sources, shown: float) -> tuple[str, str]:
     asked: Any = {"by": "reported", "baseline": BEFORE, "mature_only": True}
-    return _change_of(optout_rate(sources.both("dlrs"), replies=sources.heard, **asked))
+    return _change_of(optout_rate(sources.both("dlrs"), replies=sources.heard, **asked), shown)
 
 
 def _breaches(section: Section, sources: Sources, breaches: pd.DataFrame) -> None:

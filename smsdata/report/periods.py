@@ -33,6 +33,11 @@ class Period:
     now: datetime
 
     @property
+    def begun(self) -> bool:
+        """Whether any of it is over."""
+        return self.since < self.now
+
+    @property
     def partial(self) -> bool:
         """Whether it is not over yet."""
         return self.until > self.now

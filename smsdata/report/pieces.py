@@ -140,14 +140,18 @@ def change_of_count(now: float, before: float, places: int = 0) -> str:
     return f"{now - before:+,.{places}f} against {before:,.{places}f} before"
 
 
-def change_of_rate(row: Any) -> tuple[str, str]:
+def change_of_rate(row: Any, shown: Any) -> tuple[str, str]:
     """A rate against that of the period before, and whether the change is more than chance.
 
-    `row` is one of a helper that compares: baseline_rate, difference, low, high, differs, interval.
+    `row` is one of a helper that compares: rate, baseline_rate, difference, low, high, differs, interval.
+    Its rate is that of messages older than 73 hours; where the one `shown` beside it is another, it is told.
     """
     if row["difference"] != row["difference"]:
         return "not compared", _NOT_JUDGED
-    change = f"{100 * row['difference']:+.1f} points against {percent(row['baseline_rate'])} before"
+    points, before = f"{100 * row['difference']:+.1f} points", f"{percent(row['baseline_rate'])} before"
+    change = f"{points} against {before}"
+    if percent(row["rate"]) != percent(shown):
+        change = f"of those older than 73 hours: {percent(row['rate'])} against {before}, {points}"
     if row["low"] != row["low"]:
         return change, _NOT_JUDGED
     verdict = "more than chance" if row["differs"] else "may be chance"
