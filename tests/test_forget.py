@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import shutil
 import sqlite3
 import warnings
@@ -322,6 +323,23 @@ def test_forget_puts_named_files_right_and_names_those_it_cannot(store: Store, t
     assert left.exit_code == 3
     assert left.searched is not None
     assert list(left.searched.found) == [str(pack / "odd.bin")]
+
+
+def test_a_file_too_large_to_read_is_named_and_the_rest_is_put_right(store: Store, tmp_path: Path) -> None:
+    msisdn = opted_out(store)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.log").write_text(f"to {msisdn}\n")
+    (logs / "big.log").touch()
+    os.truncate(logs / "big.log", (1 << 30) + 1)
+    (logs / "z.log").write_text(f"to {msisdn}\n")
+    done = forget(store, msisdn, apply=True, also=[logs])
+    assert done.exit_code == 3
+    assert [one.place for one in done.left] == [str(logs / "big.log")]
+    assert "larger than 1 GiB" in done.left[0].why
+    assert done.searched is not None
+    assert done.searched.not_judged == [str(logs / "big.log")]
+    assert [msisdn in (logs / name).read_text() for name in ("a.log", "z.log")] == [False, False]
 
 
 def test_a_file_named_after_the_person_is_told_and_the_receipt_does_not_say_the_number(

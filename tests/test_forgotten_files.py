@@ -127,6 +127,29 @@ def test_what_else_an_archive_holds_stays_byte_for_byte(tmp_path: Path) -> None:
         assert [archive_of_tar.extractfile(one).read() for one in archive_of_tar][1:] == list(others.values())  # type: ignore[union-attr]
 
 
+def test_links_of_a_tar_that_lead_to_the_number_are_put_right_with_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as archive:
+        for name, kind, target in [
+            ("a.csv", tarfile.REGTYPE, ""), ("gone", tarfile.SYMTYPE, f"of/{SOMEBODY}.csv"),
+            ("same", tarfile.LNKTYPE, "a.csv"), ("other", tarfile.SYMTYPE, "nowhere.csv"),
+        ]:  # fmt: skip
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size = kind, target, 0 if target else len(TABLE)
+            archive.addfile(info, io.BytesIO(TABLE))
+    path.write_bytes(gzip.compress(sink.getvalue()))
+    assert looked_for(path).not_judged == []
+    assert put_right(path) == [("a.csv", 1, WHOLE), ("gone", 1, WHOLE)]
+    assert clean(path)
+    with tarfile.open(path) as archive:
+        assert re.fullmatch("of/forgotten-[a-p]{24}.csv", archive.getmember("gone").linkname)
+        assert [archive.getmember(name).linkname for name in ("same", "other")] == ["a.csv", "nowhere.csv"]
+        told = archive.extractfile("same")
+        assert told is not None
+        assert b"Bob" in told.read()
+
+
 def test_a_member_that_bears_the_number_gets_another_name(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -203,21 +203,30 @@ def _tar_left(content: bytes, gone: Forgotten, look: Look | None, depth: int) ->
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         members = archive.getmembers()
         _refuse_stores([member.name for member in members])
-        bodies = [file.read() if (file := archive.extractfile(one)) else b"" for one in members]
+        bodies = [_body_of(archive, one) for one in members]
         if len({one.name for one in members}) < len(members):
             raise _CannotTell(reasons.TWICE)
         parts = {one.name: body for one, body in zip(members, bodies, strict=True)}
         made, left = _members_left(parts, gone, look, depth)
-        if not made:
+        links = [one for one in members if gone.text(one.linkname) != one.linkname]
+        left.found += [Found(gone.text(one.name), 1, WHOLE) for one in links if one.name not in made]
+        if not made and not links:
             return left
         sink = io.BytesIO()
         with tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as new:
             for one, body in zip(members, bodies, strict=True):
                 one.name, part = made.get(one.name, (one.name, body))
+                one.linkname = gone.text(one.linkname)
                 one.pax_headers = {}
                 one.size = len(part)
                 new.addfile(one, io.BytesIO(part))
     return Left(sink.getvalue(), left.found)
+
+
+def _body_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """What a member holds by itself: of a link nothing, which may lead out of the archive."""
+    file = archive.extractfile(member) if member.isreg() else None
+    return file.read() if file is not None else b""
 
 
 def _refuse_stores(names: list[str]) -> None:

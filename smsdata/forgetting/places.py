@@ -286,7 +286,12 @@ def without_numbers(name: str, gone: Forgotten) -> str:
 def _file(
     path: Path, name: str, gone: Forgotten, look: Look | None, disk: Disk, *, apply: bool
 ) -> Iterator[Place]:
-    content = read_plain(path)
+    try:
+        content = read_plain(path)
+    except (ValueError, OSError) as error:
+        why = reasons.UNREADABLE if isinstance(error, OSError) else reasons.TOO_LARGE
+        yield Place(name, "file", 1, LEFT, why)
+        return
     if path.suffix == ".json" and (record := _record(path)) is not None:
         kept = gone.value(record)
         left = Left(record_bytes(kept), [Found("", 1, WHOLE)]) if kept != record else Left()

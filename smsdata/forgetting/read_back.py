@@ -87,7 +87,7 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
         told.files += 1
         count = 0
         try:
-            for piece in _pieces(path, path.read_bytes(), told):
+            for piece in _pieces(path, _content_of(path), told):
                 told.bytes += len(piece)
                 count += _how_often(needles, piece)
         except _UNREADABLE:
@@ -96,6 +96,12 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
         if count:
             told.found[str(path)] = count
     return told
+
+
+def _content_of(path: Path) -> bytes:
+    if path.stat().st_size > _TOO_MUCH:
+        raise ValueError("it holds too much")
+    return path.read_bytes()
 
 
 def look_for(spellings: Iterable[str]) -> Callable[[PurePath, bytes], int | None]:
@@ -253,7 +259,7 @@ def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -
                 yield "\n".join(
                     [member.name, member.linkname, member.uname, *member.pax_headers.values()]
                 ).encode()
-                if (body := tar.extractfile(member)) is not None:
+                if member.isreg() and (body := tar.extractfile(member)) is not None:
                     yield from _pieces(PurePath(member.name), _no_more_than_fits(body), told, depth)
     else:
         yield from _as_it_reads(content, told, depth)
