@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import pickle
 import shutil
 import sqlite3
 import warnings
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -362,6 +364,49 @@ def test_a_file_named_after_the_person_is_told_and_the_receipt_does_not_say_the_
     packs.mkdir()
     assert forget(store, msisdn, apply=True, also=[packs]).exit_code == 0
     assert store.forgotten.records()[0]["done_at"]
+
+
+def test_folders_and_links_that_bear_the_number_are_named(store: Store, tmp_path: Path) -> None:
+    msisdn = opted_out(store)
+    packs, away = tmp_path / "packs", tmp_path / "away.txt"
+    (packs / f"e-{msisdn}").mkdir(parents=True)
+    away.write_text(f"to {msisdn}")
+    (packs / "a.txt").write_text(f"to {msisdn}")
+    links = {f"L{msisdn}": "a.txt", "to": f"x/{msisdn}", "out": str(away), "in": "a.txt"}
+    for name, target in links.items():
+        (packs / name).symlink_to(target)
+    done = forget(store, msisdn, apply=True, also=[packs])
+    assert done.exit_code == 3
+    told = {(one.place.removeprefix(f"{packs}/"), one.kind) for one in done.left}
+    assert told == {("e-...", "file name"), ("L...", "file name"), ("to", "link"), ("out", "file")}
+    assert done.searched is not None
+    found = {name.removeprefix(f"{packs}/") for name in done.searched.found}
+    assert found == {"e-...", "L...", "to", "out"}
+    assert (packs / "in").is_symlink()
+    assert msisdn not in (packs / "a.txt").read_text()
+    assert msisdn in away.read_text(), "what a link leads to is another's"
+    (packs / "out").unlink()
+    assert [one.place for one in forget(store, msisdn, also=[away]).places if one.what == "number only"]
+
+
+def test_files_of_unknown_formats_are_named_for_they_may_hold_whole_numbers(
+    store: Store, tmp_path: Path
+) -> None:
+    msisdn = opted_out(store)
+    files = tmp_path / "files"
+    files.mkdir()
+    np.save(files / "a.npy", np.array([int(msisdn)] * 1000))
+    for protocol in (2, 5):
+        (files / f"b{protocol}.pkl").write_bytes(pickle.dumps([int(msisdn)], protocol))
+    (files / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (files / "d.conf").write_bytes("M\u00fcnster".encode("latin-1"))
+    (files / "e.ini").write_bytes("plain\tt\u00e9xt\n".encode("utf-16-le"))
+    (files / "f.txt").write_text("nothing")
+    done = forget(store, msisdn, also=[files])
+    names = ["a.npy", "b2.pkl", "b5.pkl"]
+    assert [one.place for one in done.left] == [str(files / name) for name in names]
+    assert all(one.why.startswith("not looked into") for one in done.left)
+    assert done.exit_code == 3
 
 
 def test_forget_warns_of_no_reply_that_answers_nothing(store: Store) -> None:

@@ -32,6 +32,7 @@ from smsdata.forgetting.text_files import (
     WHOLE,
     Found,
     Left,
+    is_of_unknown_format,
     without_in_text,
 )
 from smsdata.forgetting.workbooks import is_workbook, sheets_without
@@ -163,6 +164,8 @@ def _plain_left(
         return Left(None, [*told, Found("", count, LEFT, reasons.NO_TEXT)])
     if decoded != content and made is None:
         made = decoded
+    if made is None and not count and is_of_unknown_format(path, content):
+        return Left(None, [*told, Found("", 1, LEFT, reasons.UNKNOWN)])
     return Left(made, [*told, *([Found("", count, what)] if count else [])])
 
 
@@ -268,7 +271,7 @@ def _workbook_left(parts: dict[str, bytes], gone: Forgotten) -> tuple[Members, L
     for name, part in parts.items():
         if name not in sheets:
             other = _plain_left(PurePath(name), part, gone)
-            told.found += [replace(one, place=name) for one in other.found]
+            told.found += [replace(one, place=name) for one in other.found if one.why != reasons.UNKNOWN]
             if other.content is not None:
                 made[name] = name, other.content
     told.found += list(_still_in(parts | {name: part for name, (_, part) in made.items()}, gone))

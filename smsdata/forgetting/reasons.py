@@ -23,6 +23,14 @@ STILL = (
     "pieces: remove it, or make it anew without that person"
 )
 UNSEEN = "it could not be searched, so nobody can tell what it says: look yourself, then remove or keep it"
+UNKNOWN = (
+    "not looked into, for its format is not known: a whole number in it, such as in a .npy or a pickle, is "
+    "not found by its digits: look yourself, then keep or remove it"
+)
+LINK = "it is a link to a file elsewhere that holds the number: name that one with --also"
+LEADS = (
+    "it is a link whose target bears the number in its name: remove it, or rename the target and link anew"
+)
 BY_NAME = "its name or that of its folder holds the number: rename or delete it"
 _BEGINS: dict[str, tuple[bytes, ...]] = {
     "nobody can tell what such an archive holds: unpack it, name that with --also, and remove it": (
