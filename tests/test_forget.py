@@ -103,6 +103,7 @@ def test_forget_leaves_no_byte_of_the_number_and_every_row_counted(store: Store)
     assert bytes_with(store, msisdn)
     told = forget(store, msisdn, apply=True)
     again = Store(store.path)
+    assert [one for one in told.left] == []
     assert told.exit_code == 0
     assert told.searched is not None
     assert not bytes_with(again, msisdn)
@@ -229,6 +230,7 @@ def test_forget_rewrites_journal_rejects_spool_and_texts(store: Store) -> None:
     assert kinds["journal"] == kinds["rejects"] == 1
     assert kinds["spool"] == 1
     assert kinds["file"] == 1
+    assert [one for one in told.left] == []
     assert told.exit_code == 0
     assert not bytes_with(store, msisdn)
     again = Store(store.path)
@@ -284,6 +286,7 @@ def test_forget_keeps_a_suppression_that_an_import_meets(slim: Template, tmp_pat
     told = forget(world.store, dead, apply=True)
     kinds = Counter(place.kind for place in told.places)
     assert kinds["run journal"] == 2
+    assert [one for one in told.left] == []
     assert told.exit_code == 0
     after = hygiene.check(contacts, Store(world.store.path))
     pd.testing.assert_frame_equal(before, after)
@@ -433,6 +436,7 @@ def test_forget_rewrites_every_format_of_exports(store: Store, tmp_path: Path, e
     assert [(place.place, place.what) for place in told.places if place.kind == "file"] == [
         (f"{file}{within}", "rewritten")
     ]
+    assert [one for one in told.left] == []
     assert told.exit_code == 0
     assert not searched([file], [msisdn, "0" + msisdn[2:]]).found
     after = _READ[ends](file)
@@ -552,6 +556,25 @@ def test_forget_command_says_no_number(store: Store, capsys: pytest.CaptureFixtu
     assert told["searched"]["found"] == {}
     assert msisdn not in out.out + out.err
     assert run(["forget", "12", "--store", str(store.path)]) == 2
+
+
+def test_forget_asks_before_it_takes_out_a_number_of_the_account(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = store.read("numbers")["number"].iloc[0]
+    for more in ([], ["--apply"]):
+        assert run(["forget", own, "--store", str(store.path), *more]) == 2
+        said = capsys.readouterr().err
+        assert "a number of your own" in said
+        assert "rows of numbers" in said
+        assert "--own-number" in said
+        assert own not in said
+    assert bytes_with(store, own)
+    assert run(["forget", own, "--store", str(store.path), "--apply", "--own-number"]) == 0
+    assert not bytes_with(store, own)
+    sender = next(one for one in store.read("messages")["sender"].dropna() if one.isdigit())
+    with pytest.raises(UsageError, match="rows of messages"):
+        forget(store, sender)
 
 
 def test_forget_reads_a_number_of_its_country(store: Store) -> None:

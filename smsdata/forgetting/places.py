@@ -254,6 +254,7 @@ def _other_files(store: Store, gone: Forgotten, look: Look | None, *, apply: boo
     """All other files below the store: records with a checksum, texts; others are named and left."""
     done = {part for table in TABLES for part in store.parts(table)}
     done |= {*store.rejects.all(), *store.private.glob("journal-*.log"), *store.private.glob("runs/*/row-*")}
+    done.add(store.private / "plan-key")  # random bytes
     done |= {*(store.private / "plans").glob("*"), *store.forgotten.folder.glob("*.json")}
     folder = spool_folder(store.private)
     done |= {path for path in folder.glob("*") if path.suffix in {*_SEGMENTS, ".damaged"}}
