@@ -177,8 +177,10 @@ def test_sync_without_the_key_is_refused(
         monkeypatch.setenv("SMSDATA_FORGET_KEY", str(tmp_path / key))
         if key == "another":
             forget_key(make=True)
-        with pytest.raises(StoreError, match="SMSDATA_FORGET_KEY"), client:
+        with pytest.raises(StoreError, match="SMSDATA_FORGET_KEY") as refused, client:
             sync(client, Store(store.path))
+        assert str(tmp_path / key) in str(refused.value)
+        assert "that of SMSDATA_FORGET_KEY" not in str(refused.value), "it may not be set"
     assert not (tmp_path / "gone").exists()
 
 
