@@ -297,6 +297,30 @@ def test_formats_formulas_and_pictures_of_a_workbook_stay(tmp_path: Path) -> Non
     assert book["other"]["A1"].value == f"of {sheet['A2'].value}"
 
 
+def test_a_sheet_named_after_the_person_gets_a_title_that_excel_takes(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for title in (SOMEBODY, f"to +{SOMEBODY}", f"from to +{SOMEBODY} a & b", f"from to {SOMEBODY} c"):
+            sheet = book.add_worksheet(title)
+            sheet.write_row(0, 0, ["msisdn", "n"])
+            sheet.write_row(1, 0, [SOMEBODY, 1])
+        chart = book.add_chart({"type": "line"})
+        chart.add_series({"values": f"='{SOMEBODY}'!$B$2:$B$3"})
+        sheet.insert_chart("D2", chart)
+        book.define_name("mine", f"='{SOMEBODY}'!$B$2")
+    put_right(path)
+    assert clean(path)
+    book = openpyxl.load_workbook(path)
+    titles = book.sheetnames
+    assert all(len(title) <= 31 for title in titles)
+    assert len(set(titles)) == 4
+    assert all("forgotten-" in title for title in titles)
+    assert book.defined_names["mine"].attr_text == f"'{titles[0]}'!$B$2"
+    with zipfile.ZipFile(path) as archive:
+        assert f"'{titles[0]}'!$B$2" in archive.read("xl/charts/chart1.xml").decode()
+    assert re.fullmatch("forgotten-[a-p]{24}", book[titles[0]]["A2"].value)
+
+
 def test_a_workbook_of_others_stays_byte_for_byte(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     by_xlsxwriter(path, [["msisdn"], [int(OTHER)]])

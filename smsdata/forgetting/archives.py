@@ -35,7 +35,7 @@ from smsdata.forgetting.text_files import (
     is_of_unknown_format,
     without_in_text,
 )
-from smsdata.forgetting.workbooks import is_workbook, sheets_without
+from smsdata.forgetting.workbooks import is_workbook, sheets_without, titles_that_fit
 from smsdata.store.forgotten import Forgotten
 
 Look = Callable[[PurePath, bytes], int | None]
@@ -274,8 +274,19 @@ def _workbook_left(parts: dict[str, bytes], gone: Forgotten) -> tuple[Members, L
             told.found += [replace(one, place=name) for one in other.found if one.why != reasons.UNKNOWN]
             if other.content is not None:
                 made[name] = name, other.content
+    _shorten_titles(made, set(sheets))
     told.found += list(_still_in(parts | {name: part for name, (_, part) in made.items()}, gone))
     return made, told
+
+
+def _shorten_titles(made: Members, sheets: set[str]) -> None:
+    """Cut titles of sheets that got too long with a stand-in, there and where charts and names tell them."""
+    _, book = made.get("xl/workbook.xml", ("", b""))
+    fitting = titles_that_fit(book.decode())
+    for title, short in sorted(fitting.items(), key=lambda pair: -len(pair[0])):
+        for name, part in made.items():
+            if name not in sheets:
+                made[name] = name, part[1].replace(title.encode(), short.encode())
 
 
 def _still_in(parts: dict[str, bytes], gone: Forgotten) -> Iterator[Found]:
