@@ -29,8 +29,8 @@ def key_in_file(path: Path, what: str, variable: str, *, make: bool = True) -> b
     Raises
     ------
     StoreError
-        It cannot be made or read, others may read it, it lies in a store, or it is not to be made and is
-        not there.
+        It cannot be made or read, others may read or replace it, it lies in a store, or it is
+        not to be made and is not there.
     UsageError
         The file holds something else; or it is not there, and its name may be a password.
     """
@@ -75,6 +75,13 @@ def _refuse_shared(path: Path, facts: os.stat_result, variable: str) -> None:
         )
     if facts.st_mode & 0o077:
         raise StoreError(f"{path} may be read by others: run `chmod 600 {path}`.")
+    folder = path.absolute().parent
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise StoreError(
+            f"{folder}, the folder of the key {path.name}, can be written to by everybody, so anybody may "
+            f"put another in its place: run `chmod o-w {folder}`."
+        )
 
 
 def is_random(key: bytes) -> bool:

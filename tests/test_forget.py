@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
+import pickle
 import shutil
 import sqlite3
 import warnings
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -174,8 +177,10 @@ def test_sync_without_the_key_is_refused(
         monkeypatch.setenv("SMSDATA_FORGET_KEY", str(tmp_path / key))
         if key == "another":
             forget_key(make=True)
-        with pytest.raises(StoreError, match="SMSDATA_FORGET_KEY"), client:
+        with pytest.raises(StoreError, match="SMSDATA_FORGET_KEY") as refused, client:
             sync(client, Store(store.path))
+        assert str(tmp_path / key) in str(refused.value)
+        assert "that of SMSDATA_FORGET_KEY" not in str(refused.value), "it may not be set"
     assert not (tmp_path / "gone").exists()
 
 
@@ -324,6 +329,23 @@ def test_forget_puts_named_files_right_and_names_those_it_cannot(store: Store, t
     assert list(left.searched.found) == [str(pack / "odd.bin")]
 
 
+def test_a_file_too_large_to_read_is_named_and_the_rest_is_put_right(store: Store, tmp_path: Path) -> None:
+    msisdn = opted_out(store)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.log").write_text(f"to {msisdn}\n")
+    (logs / "big.log").touch()
+    os.truncate(logs / "big.log", (1 << 30) + 1)
+    (logs / "z.log").write_text(f"to {msisdn}\n")
+    done = forget(store, msisdn, apply=True, also=[logs])
+    assert done.exit_code == 3
+    assert [one.place for one in done.left] == [str(logs / "big.log")]
+    assert "larger than 1 GiB" in done.left[0].why
+    assert done.searched is not None
+    assert done.searched.not_judged == [str(logs / "big.log")]
+    assert [msisdn in (logs / name).read_text() for name in ("a.log", "z.log")] == [False, False]
+
+
 def test_a_file_named_after_the_person_is_told_and_the_receipt_does_not_say_the_number(
     store: Store, tmp_path: Path
 ) -> None:
@@ -344,6 +366,49 @@ def test_a_file_named_after_the_person_is_told_and_the_receipt_does_not_say_the_
     packs.mkdir()
     assert forget(store, msisdn, apply=True, also=[packs]).exit_code == 0
     assert store.forgotten.records()[0]["done_at"]
+
+
+def test_folders_and_links_that_bear_the_number_are_named(store: Store, tmp_path: Path) -> None:
+    msisdn = opted_out(store)
+    packs, away = tmp_path / "packs", tmp_path / "away.txt"
+    (packs / f"e-{msisdn}").mkdir(parents=True)
+    away.write_text(f"to {msisdn}")
+    (packs / "a.txt").write_text(f"to {msisdn}")
+    links = {f"L{msisdn}": "a.txt", "to": f"x/{msisdn}", "out": str(away), "in": "a.txt"}
+    for name, target in links.items():
+        (packs / name).symlink_to(target)
+    done = forget(store, msisdn, apply=True, also=[packs])
+    assert done.exit_code == 3
+    told = {(one.place.removeprefix(f"{packs}/"), one.kind) for one in done.left}
+    assert told == {("e-...", "file name"), ("L...", "file name"), ("to", "link"), ("out", "file")}
+    assert done.searched is not None
+    found = {name.removeprefix(f"{packs}/") for name in done.searched.found}
+    assert found == {"e-...", "L...", "to", "out"}
+    assert (packs / "in").is_symlink()
+    assert msisdn not in (packs / "a.txt").read_text()
+    assert msisdn in away.read_text(), "what a link leads to is another's"
+    (packs / "out").unlink()
+    assert [one.place for one in forget(store, msisdn, also=[away]).places if one.what == "number only"]
+
+
+def test_files_of_unknown_formats_are_named_for_they_may_hold_whole_numbers(
+    store: Store, tmp_path: Path
+) -> None:
+    msisdn = opted_out(store)
+    files = tmp_path / "files"
+    files.mkdir()
+    np.save(files / "a.npy", np.array([int(msisdn)] * 1000))
+    for protocol in (2, 5):
+        (files / f"b{protocol}.pkl").write_bytes(pickle.dumps([int(msisdn)], protocol))
+    (files / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (files / "d.conf").write_bytes("M\u00fcnster".encode("latin-1"))
+    (files / "e.ini").write_bytes("plain\tt\u00e9xt\n".encode("utf-16-le"))
+    (files / "f.txt").write_text("nothing")
+    done = forget(store, msisdn, also=[files])
+    names = ["a.npy", "b2.pkl", "b5.pkl"]
+    assert [one.place for one in done.left] == [str(files / name) for name in names]
+    assert all(one.why.startswith("not looked into") for one in done.left)
+    assert done.exit_code == 3
 
 
 def test_forget_warns_of_no_reply_that_answers_nothing(store: Store) -> None:
@@ -489,6 +554,25 @@ def test_forget_command_says_no_number(store: Store, capsys: pytest.CaptureFixtu
     assert told["searched"]["found"] == {}
     assert msisdn not in out.out + out.err
     assert run(["forget", "12", "--store", str(store.path)]) == 2
+
+
+def test_forget_asks_before_it_takes_out_a_number_of_the_account(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = store.read("numbers")["number"].iloc[0]
+    for more in ([], ["--apply"]):
+        assert run(["forget", own, "--store", str(store.path), *more]) == 2
+        said = capsys.readouterr().err
+        assert "a number of your own" in said
+        assert "rows of numbers" in said
+        assert "--own-number" in said
+        assert own not in said
+    assert bytes_with(store, own)
+    assert run(["forget", own, "--store", str(store.path), "--apply", "--own-number"]) == 0
+    assert not bytes_with(store, own)
+    sender = next(one for one in store.read("messages")["sender"].dropna() if one.isdigit())
+    with pytest.raises(UsageError, match="rows of messages"):
+        forget(store, sender)
 
 
 def test_forget_reads_a_number_of_its_country(store: Store) -> None:

@@ -127,6 +127,29 @@ def test_what_else_an_archive_holds_stays_byte_for_byte(tmp_path: Path) -> None:
         assert [archive_of_tar.extractfile(one).read() for one in archive_of_tar][1:] == list(others.values())  # type: ignore[union-attr]
 
 
+def test_links_of_a_tar_that_lead_to_the_number_are_put_right_with_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as archive:
+        for name, kind, target in [
+            ("a.csv", tarfile.REGTYPE, ""), ("gone", tarfile.SYMTYPE, f"of/{SOMEBODY}.csv"),
+            ("same", tarfile.LNKTYPE, "a.csv"), ("other", tarfile.SYMTYPE, "nowhere.csv"),
+        ]:  # fmt: skip
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size = kind, target, 0 if target else len(TABLE)
+            archive.addfile(info, io.BytesIO(TABLE))
+    path.write_bytes(gzip.compress(sink.getvalue()))
+    assert looked_for(path).not_judged == []
+    assert put_right(path) == [("a.csv", 1, WHOLE), ("gone", 1, WHOLE)]
+    assert clean(path)
+    with tarfile.open(path) as archive:
+        assert re.fullmatch("of/forgotten-[a-p]{24}.csv", archive.getmember("gone").linkname)
+        assert [archive.getmember(name).linkname for name in ("same", "other")] == ["a.csv", "nowhere.csv"]
+        told = archive.extractfile("same")
+        assert told is not None
+        assert b"Bob" in told.read()
+
+
 def test_a_member_that_bears_the_number_gets_another_name(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -272,6 +295,30 @@ def test_formats_formulas_and_pictures_of_a_workbook_stay(tmp_path: Path) -> Non
     assert sheet["A4"].value == f"call {sheet['A2'].value} now"
     assert sheet.auto_filter.ref == "A1:C5"
     assert book["other"]["A1"].value == f"of {sheet['A2'].value}"
+
+
+def test_a_sheet_named_after_the_person_gets_a_title_that_excel_takes(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for title in (SOMEBODY, f"to +{SOMEBODY}", f"from to +{SOMEBODY} a & b", f"from to {SOMEBODY} c"):
+            sheet = book.add_worksheet(title)
+            sheet.write_row(0, 0, ["msisdn", "n"])
+            sheet.write_row(1, 0, [SOMEBODY, 1])
+        chart = book.add_chart({"type": "line"})
+        chart.add_series({"values": f"='{SOMEBODY}'!$B$2:$B$3"})
+        sheet.insert_chart("D2", chart)
+        book.define_name("mine", f"='{SOMEBODY}'!$B$2")
+    put_right(path)
+    assert clean(path)
+    book = openpyxl.load_workbook(path)
+    titles = book.sheetnames
+    assert all(len(title) <= 31 for title in titles)
+    assert len(set(titles)) == 4
+    assert all("forgotten-" in title for title in titles)
+    assert book.defined_names["mine"].attr_text == f"'{titles[0]}'!$B$2"
+    with zipfile.ZipFile(path) as archive:
+        assert f"'{titles[0]}'!$B$2" in archive.read("xl/charts/chart1.xml").decode()
+    assert re.fullmatch("forgotten-[a-p]{24}", book[titles[0]]["A2"].value)
 
 
 def test_a_workbook_of_others_stays_byte_for_byte(tmp_path: Path) -> None:

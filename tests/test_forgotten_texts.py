@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smsdata.forgetting.file_formats import without
 from smsdata.forgetting.person import _one_person, spellings_of
@@ -108,6 +110,52 @@ def test_a_callbacks_word_on_opting_out_stays() -> None:
     assert is_marked(marked)
     assert json.loads(marked)["callback"] == json.loads(plain)["callback"] == {"is_optout": "yes"}
     assert other is None
+
+
+_OTHERS = st.one_of(
+    st.from_regex(r"[0-2][0-9]:[0-5][0-9](:[0-5][0-9]){0,2}", fullmatch=True),
+    st.from_regex(r"[$\u20ac]?[0-9]{1,4}[.,](00|0|11|44|61|[0-9]{2})", fullmatch=True),
+    st.from_regex(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T?", fullmatch=True),
+    st.from_regex(r"[1-9][0-9]{2,6}|[a-z]{1,6}0{0,2}", fullmatch=True),
+    st.sampled_from(["10:00:00", "5.00", "5,00", "10:00:11", "12h00", "&nbsp;", "%20", "ok", "-0.00", OTHER]),
+)
+_APART = st.sampled_from([" ", ", ", "\t", "; ", " | ", "  "])
+_TIGHT = st.sampled_from([",", "|", "=", ":", "\t", '">', "&nbsp;", "%20", "\\n", " "])
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(_OTHERS, max_size=4), st.lists(_OTHERS, max_size=4), _APART, _TIGHT, st.data())
+def test_digits_of_others_stay_byte_for_byte(
+    before: list[str], after: list[str], apart: str, tight: str, data: st.DataObject
+) -> None:
+    written = data.draw(st.sampled_from([SOMEBODY, f"+{SOMEBODY}", "+61 491 570 156", "0491 570 156"]))
+    near = data.draw(st.sampled_from([apart, tight])) if written == SOMEBODY else apart
+    head = "".join(one + apart for one in before[:-1]) + (before[-1] + near if before else "")
+    tail = "".join(near + one for one in after)
+    for gone in (somebody(), at_the_door()):
+        left = gone.text(head + written + tail)
+        assert re.sub("forgotten-[a-z]{1,24}(?![a-z])", "N", left, count=1) == head + "N" + tail
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("2026-11-01 10:00:00 61491570156 delivered", "2026-11-01 10:00:00 N delivered"),
+        ("price 5.00 61491570156", "price 5.00 N"),
+        ("10:00:11 61491570156", "10:00:11 N"),
+        ("12h00 61491570156", "12h00 N"),
+        ("0, 491570156", "0, N"),
+        ("10:00:61 491570156", "10:00:61 N"),
+        ("5+61491570156", "5+N"),
+        ("00 61 491 570 156, or 0011 61491570156", "N, or N"),
+        ("at 5\n00 61 491 570 156", "at 5\nN"),
+        ("call 0 491 570 156", "call N"),
+        ('<a href="tel:+61491570156">+61 491 570 156</a>', '<a href="tel:N">N</a>'),
+        ('"+61491570156">&#x2B;&#54;&#49;&#52;&#57;&#49;&#53;&#55;&#48;&#49;&#53;&#54;<', '"N">&#x2B;N<'),
+    ],
+)  # fmt: skip
+def test_a_prefix_goes_only_where_it_is_the_numbers(text: str, left: str) -> None:
+    assert re.sub("forgotten-[a-z]+", "N", at_the_door().text(text)) == left
 
 
 # ---- files elsewhere ---------------------------------------------------------------------------------

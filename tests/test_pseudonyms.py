@@ -244,6 +244,13 @@ def test_key_is_made_once_private_and_outside_the_store(
     place.chmod(0o640)
     with pytest.raises(StoreError, match="may be read by others"):
         key_of(None)
+    place.chmod(0o600)
+    place.parent.chmod(0o777)
+    with pytest.raises(StoreError, match=f"by everybody.* `chmod o-w {place.parent}`"):
+        key_of(None)
+    place.parent.chmod(0o1777)  # only its owner can replace a file there
+    assert key_of(None) == key_of(place)
+    place.parent.chmod(0o700)
     for inside in (store.path / "my.key", store.path / "messages" / "my.key", store.private / "my.key"):
         with pytest.raises(StoreError, match="must not lie in the store"):
             key_of(inside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,8 +17,9 @@ from smsdata.analysis.reply_words import classify_text
 from smsdata.cli import main  # noqa: F401 - registers the commands
 from smsdata.cli.app import run
 from smsdata.errors import StoreError, UsageError
-from smsdata.forgetting.retention import retain
+from smsdata.forgetting.retention import RETAINABLE, retain
 from smsdata.ingest.callbacks import ingest_callbacks
+from smsdata.schema.tables import TABLES
 from smsdata.settings import Secret
 from smsdata.simulator import Account, Gateway
 from smsdata.store.status import store_status
@@ -170,3 +172,12 @@ def test_retain_command_prints_what_goes(
     assert told["applied"]
     assert told["tables"][0]["rows"] > 0
     assert run(["retain", "replies", "--store", str(store.path)]) == 2
+
+
+def test_the_page_names_every_table_that_can_be_let_go_and_every_other() -> None:
+    page = Path("docs/forget.md").read_text().split("## Old rows")[1].split("## ")[0]
+    can, never = page.split("What can be let go is ")[1].split("Never let go are ")
+    never, with_dlrs = never.split("The `status_history`")
+    assert set(re.findall(r"`(\w+)`", can)) == set(RETAINABLE)
+    assert set(re.findall(r"`(\w+)`", never)) == TABLES.keys() - {*RETAINABLE, "status_history"}
+    assert with_dlrs.startswith(" of a dlr goes with it")

@@ -32,6 +32,9 @@ def forget_command(
     key_lost: Annotated[
         bool, typer.Option("--key-lost", help="Go on in a store whose key of forgotten numbers is lost.")
     ] = False,
+    own_number: Annotated[
+        bool, typer.Option("--own-number", help="Go on though the account sends from that number.")
+    ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another run on this store.")] = 5.0,
 ) -> int:
     """List every place that holds a person's number, and take it out of them for good."""
@@ -43,7 +46,10 @@ def forget_command(
     if msisdn is None:
         raise UsageError("forget takes a number, as in `smsdata forget NUMBER`, or - for stdin.")
     number = sys.stdin.readline() if msisdn == "-" else msisdn
-    done = forget(common.existing_store(), number, country=country, apply=apply, also=also or (), wait=wait)
+    done = forget(
+        common.existing_store(), number, country=country, apply=apply, also=also or (),
+        own_number=own_number, wait=wait,
+    )  # fmt: skip
     common.show(done.as_json(), *done.lines())
     return done.exit_code
 

@@ -32,9 +32,10 @@ from smsdata.forgetting.text_files import (
     WHOLE,
     Found,
     Left,
+    is_of_unknown_format,
     without_in_text,
 )
-from smsdata.forgetting.workbooks import is_workbook, sheets_without
+from smsdata.forgetting.workbooks import is_workbook, sheets_without, titles_that_fit
 from smsdata.store.forgotten import Forgotten
 
 Look = Callable[[PurePath, bytes], int | None]
@@ -163,6 +164,8 @@ def _plain_left(
         return Left(None, [*told, Found("", count, LEFT, reasons.NO_TEXT)])
     if decoded != content and made is None:
         made = decoded
+    if made is None and not count and is_of_unknown_format(path, content):
+        return Left(None, [*told, Found("", 1, LEFT, reasons.UNKNOWN)])
     return Left(made, [*told, *([Found("", count, what)] if count else [])])
 
 
@@ -203,21 +206,30 @@ def _tar_left(content: bytes, gone: Forgotten, look: Look | None, depth: int) ->
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         members = archive.getmembers()
         _refuse_stores([member.name for member in members])
-        bodies = [file.read() if (file := archive.extractfile(one)) else b"" for one in members]
+        bodies = [_body_of(archive, one) for one in members]
         if len({one.name for one in members}) < len(members):
             raise _CannotTell(reasons.TWICE)
         parts = {one.name: body for one, body in zip(members, bodies, strict=True)}
         made, left = _members_left(parts, gone, look, depth)
-        if not made:
+        links = [one for one in members if gone.text(one.linkname) != one.linkname]
+        left.found += [Found(gone.text(one.name), 1, WHOLE) for one in links if one.name not in made]
+        if not made and not links:
             return left
         sink = io.BytesIO()
         with tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as new:
             for one, body in zip(members, bodies, strict=True):
                 one.name, part = made.get(one.name, (one.name, body))
+                one.linkname = gone.text(one.linkname)
                 one.pax_headers = {}
                 one.size = len(part)
                 new.addfile(one, io.BytesIO(part))
     return Left(sink.getvalue(), left.found)
+
+
+def _body_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """What a member holds by itself: of a link nothing, which may lead out of the archive."""
+    file = archive.extractfile(member) if member.isreg() else None
+    return file.read() if file is not None else b""
 
 
 def _refuse_stores(names: list[str]) -> None:
@@ -259,11 +271,22 @@ def _workbook_left(parts: dict[str, bytes], gone: Forgotten) -> tuple[Members, L
     for name, part in parts.items():
         if name not in sheets:
             other = _plain_left(PurePath(name), part, gone)
-            told.found += [replace(one, place=name) for one in other.found]
+            told.found += [replace(one, place=name) for one in other.found if one.why != reasons.UNKNOWN]
             if other.content is not None:
                 made[name] = name, other.content
+    _shorten_titles(made, set(sheets))
     told.found += list(_still_in(parts | {name: part for name, (_, part) in made.items()}, gone))
     return made, told
+
+
+def _shorten_titles(made: Members, sheets: set[str]) -> None:
+    """Cut titles of sheets that got too long with a stand-in, there and where charts and names tell them."""
+    _, book = made.get("xl/workbook.xml", ("", b""))
+    fitting = titles_that_fit(book.decode())
+    for title, short in sorted(fitting.items(), key=lambda pair: -len(pair[0])):
+        for name, part in made.items():
+            if name not in sheets:
+                made[name] = name, part[1].replace(title.encode(), short.encode())
 
 
 def _still_in(parts: dict[str, bytes], gone: Forgotten) -> Iterator[Found]:

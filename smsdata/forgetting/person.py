@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import phonenumbers
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from smsdata.analysis.replies import classify_replies, reply_classes
 from smsdata.analysis.reply_words import left_of_class, left_of_reply
@@ -29,6 +31,7 @@ from smsdata.key_files import key_fingerprint, store_around
 from smsdata.schema.number_runs import in_columns
 from smsdata.schema.number_spellings import known_region, read_number, usual_spellings
 from smsdata.settings import expanded
+from smsdata.store.files import load_part
 from smsdata.store.forgotten import (
     OPTED_IN,
     OPTED_OUT,
@@ -54,6 +57,11 @@ _NUMBER_ALONE = (
     "remove the file and make it again."
 )
 _SHORTEST = 7
+_OURS = (
+    ("numbers", "number"), ("keywords", "number"), ("messages", "sender"), ("replies", "longcode"),
+    ("link_hits", "longcode"),
+)  # fmt: skip
+"""Where the numbers stand that the account sends from."""
 _FROM_THE_WEAKEST = ["", TO_BE_READ, OPTED_IN, OPTED_OUT]
 
 
@@ -134,6 +142,7 @@ def forget(
     country: str | None = None,
     apply: bool = False,
     also: Sequence[str | Path] = (),
+    own_number: bool = False,
     wait: float = 0.0,
 ) -> Forgetting:
     """Take a person out of a store, and keep that person out.
@@ -150,6 +159,8 @@ def forget(
         Do it; without it nothing is changed.
     also
         Files and folders outside the store to put right too: exports, packs, reports, logs.
+    own_number
+        Go on though the account sends from that number.
     wait
         Seconds to wait for another process that writes the store.
 
@@ -161,7 +172,7 @@ def forget(
     Raises
     ------
     UsageError
-        It is no number; there is no store, file or folder of that name.
+        It is no number, or one that the account sends from; there is no store, file or folder of that name.
     LockedError
         Another process writes the store, or receives callbacks for it.
     StoreError
@@ -176,6 +187,8 @@ def forget(
     _refuse_stores_within(store)
     roots = _roots(also)
     spellings = spellings_of(msisdn)
+    if not own_number:
+        _refuse_own(store, spellings)
     said = _said_by(store, spellings)
     look = look_for(spellings[:2])
     if not apply:
@@ -237,6 +250,23 @@ def spellings_of(msisdn: str) -> tuple[str, ...]:
     """The digits by which a number is written, and those that spreadsheets leave of it."""
     bare = phonenumbers.national_significant_number(phonenumbers.parse(f"+{msisdn}"))
     return (*usual_spellings(msisdn), *([bare] if len(bare) >= _SHORTEST else []))
+
+
+def _refuse_own(store: Store, spellings: Sequence[str]) -> None:
+    """A number that the account sends from is in most rows: taking it out is hardly what is meant."""
+    known, counts = pa.array(spellings), {}
+    for table, column in _OURS:
+        parts = store.tables.inventory.trusted(table)
+        rows = sum(pc.sum(pc.is_in(load_part(one).column(column), known)).as_py() or 0 for one in parts)
+        if rows:
+            counts[table] = rows
+    if counts:
+        where = ", ".join(f"{rows:,} rows of {table}" for table, rows in counts.items())
+        raise UsageError(
+            f"that is a number of your own, not a person's: {where} name it as the sender or as yours, and "
+            "would say forgotten-... instead, for good. Give the person's number, or, if that is what you "
+            "want, --own-number (own_number=True)."
+        )
 
 
 def _said_by(store: Store, spellings: Sequence[str]) -> dict[str, str]:

@@ -254,14 +254,15 @@ def _other_files(store: Store, gone: Forgotten, look: Look | None, *, apply: boo
     """All other files below the store: records with a checksum, texts; others are named and left."""
     done = {part for table in TABLES for part in store.parts(table)}
     done |= {*store.rejects.all(), *store.private.glob("journal-*.log"), *store.private.glob("runs/*/row-*")}
+    done.add(store.private / "plan-key")  # random bytes
     done |= {*(store.private / "plans").glob("*"), *store.forgotten.folder.glob("*.json")}
     folder = spool_folder(store.private)
     done |= {path for path in folder.glob("*") if path.suffix in {*_SEGMENTS, ".damaged"}}
-    for path in sorted(path for path in store.path.rglob("*") if path.is_file() and path not in done):
+    for path in (path for path in _leaves(store.path) if path not in done):
         name = _name(store, path)
-        if gone.text(name) != name:
-            yield Place(without_numbers(name, gone), BY_NAME, 1, LEFT, reasons.BY_NAME)
-        yield from _file(path, without_numbers(name, gone), gone, look, store.disk, apply=apply)
+        yield from _named(path, name, without_numbers(name, gone), gone)
+        if path.is_file():
+            yield from _file(path, without_numbers(name, gone), gone, look, store.disk, apply=apply)
 
 
 # ---- files elsewhere -------------------------------------------------------------------------------
@@ -269,12 +270,57 @@ def _other_files(store: Store, gone: Forgotten, look: Look | None, *, apply: boo
 
 def places_in(paths: Iterable[Path], gone: Forgotten, look: Look | None, *, apply: bool) -> Iterator[Place]:
     """The files that hold the number, of those that were named or lie below a folder that was named."""
-    for root in paths:
-        for path in sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]:
+    roots = list(paths)
+    for root in roots:
+        for path in _leaves(root):
             name = without_numbers(str(path), gone)
-            if gone.text(own := str(path.relative_to(root.parent))) != own:
-                yield Place(name, BY_NAME, 1, LEFT, reasons.BY_NAME)
-            yield from _file(path, name, gone, look, Disk(path.parent), apply=apply)
+            yield from _named(path, str(path.relative_to(root.parent)), name, gone)
+            if path.is_symlink() and path != root:
+                yield from _linked(path, name, gone, look, roots)
+            elif path.is_file():
+                file = path.resolve() if path.is_symlink() else path
+                yield from _file(file, name, gone, look, Disk(file.parent), apply=apply)
+            elif _cannot_be_listed(path):
+                yield Place(name, "folder", 1, LEFT, reasons.UNREADABLE)
+
+
+def _leaves(root: Path) -> list[Path]:
+    """The files, links and empty folders below a folder, and folders that may not be read; or the file."""
+    if not root.is_dir():
+        return [root]
+    return sorted(path for path in [root, *root.rglob("*")] if not _holds_any(path, root))
+
+
+def _holds_any(path: Path, root: Path) -> bool:
+    with suppress(OSError):
+        return path.is_dir() and (path == root or not path.is_symlink()) and any(path.iterdir())
+    return False
+
+
+def _cannot_be_listed(path: Path) -> bool:
+    try:
+        return path.is_dir() and any(path.iterdir())
+    except OSError:
+        return True
+
+
+def _named(path: Path, own: str, name: str, gone: Forgotten) -> Iterator[Place]:
+    """What bears the number in its own name or that of its folder, or leads to such a name."""
+    if gone.text(own) != own:
+        yield Place(name, BY_NAME, 1, LEFT, reasons.BY_NAME)
+    if path.is_symlink() and gone.text(target := str(path.readlink())) != target:
+        yield Place(name, "link", 1, LEFT, reasons.LEADS)
+
+
+def _linked(
+    path: Path, name: str, gone: Forgotten, look: Look | None, roots: Iterable[Path]
+) -> Iterator[Place]:
+    """What a link leads to, where that is not put right by itself: it belongs elsewhere, and is left."""
+    target = path.resolve()
+    if not path.is_file() or any(target.is_relative_to(root.resolve()) for root in roots):
+        return
+    if found := list(_file(path, name, gone, look, Disk(path.parent), apply=False)):
+        yield Place(name, "file", sum(one.count for one in found), LEFT, reasons.LINK)
 
 
 def without_numbers(name: str, gone: Forgotten) -> str:
@@ -286,7 +332,12 @@ def without_numbers(name: str, gone: Forgotten) -> str:
 def _file(
     path: Path, name: str, gone: Forgotten, look: Look | None, disk: Disk, *, apply: bool
 ) -> Iterator[Place]:
-    content = read_plain(path)
+    try:
+        content = read_plain(path)
+    except (ValueError, OSError) as error:
+        why = reasons.UNREADABLE if isinstance(error, OSError) else reasons.TOO_LARGE
+        yield Place(name, "file", 1, LEFT, why)
+        return
     if path.suffix == ".json" and (record := _record(path)) is not None:
         kept = gone.value(record)
         left = Left(record_bytes(kept), [Found("", 1, WHOLE)]) if kept != record else Left()

@@ -84,10 +84,9 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
     needles = _needles_of(list(spellings))
     told = Searched()
     for path, name in _files(roots):
-        told.files += 1
         count = 0
         try:
-            for piece in _pieces(path, path.read_bytes(), told):
+            for piece in _pieces_of(path, told):
                 told.bytes += len(piece)
                 count += _how_often(needles, piece)
         except _UNREADABLE:
@@ -96,6 +95,18 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
         if count:
             told.found[str(path)] = count
     return told
+
+
+def _pieces_of(path: Path, told: Searched) -> Iterator[bytes]:
+    """What a file holds; nothing of an empty folder, or of a link that leads nowhere."""
+    if not path.is_file():
+        if path.is_dir() and not path.is_symlink():
+            next(path.iterdir(), None)  # OSError where nobody may look
+        return
+    told.files += 1
+    if path.stat().st_size > _TOO_MUCH:
+        raise ValueError("it holds too much")
+    yield from _pieces(path, path.read_bytes(), told)
 
 
 def look_for(spellings: Iterable[str]) -> Callable[[PurePath, bytes], int | None]:
@@ -201,11 +212,20 @@ def _bare(spellings: list[str]) -> set[str]:
 
 
 def _files(roots: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    """Each file, and its name, below a folder with those of the folders between."""
+    """Each file, link and empty folder, its name, those of the folders between, and where a link leads."""
     for root in roots:
-        files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
+        files = sorted(p for p in root.rglob("*") if _is_last(p)) if root.is_dir() else [root]
         for path in files:
-            yield path, str(path.relative_to(root)) if root.is_dir() else path.name
+            name = str(path.relative_to(root)) if root.is_dir() else path.name
+            yield path, f"{name}\n{path.readlink()}" if path.is_symlink() else name
+
+
+def _is_last(path: Path) -> bool:
+    """Whether nothing is found below a path."""
+    try:
+        return path.is_symlink() or not path.is_dir() or not any(path.iterdir())
+    except OSError:
+        return True
 
 
 def _pieces(path: PurePath, content: bytes, told: Searched, depth: int = 0) -> Iterator[bytes]:
@@ -253,7 +273,7 @@ def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -
                 yield "\n".join(
                     [member.name, member.linkname, member.uname, *member.pax_headers.values()]
                 ).encode()
-                if (body := tar.extractfile(member)) is not None:
+                if member.isreg() and (body := tar.extractfile(member)) is not None:
                     yield from _pieces(PurePath(member.name), _no_more_than_fits(body), told, depth)
     else:
         yield from _as_it_reads(content, told, depth)

@@ -5,6 +5,10 @@ from __future__ import annotations
 DAMAGED = "it is damaged, locked or cut off, so nobody can tell what it says: remove it, or make it anew"
 ENCRYPTED = "it is encrypted, and nobody can tell what it says: decrypt it and put that right, or remove it"
 NO_TEXT = "it holds the number and is in no format that can be rewritten: remove it, or make it anew"
+TOO_LARGE = (
+    "it is no plain file, or larger than 1 GiB, and was not read: search and cut it yourself, or remove it"
+)
+UNREADABLE = "it cannot be read: give yourself the right to, then run this again, or remove it"
 TOO_MUCH = "it holds more than 1 GiB unpacked: unpack it, and name what it holds with --also"
 TOO_DEEP = "archives lie too deep within each other: unpack it, and name what it holds with --also"
 TWICE = "it holds two files of one name: unpack it, and name what it holds with --also"
@@ -19,6 +23,14 @@ STILL = (
     "pieces: remove it, or make it anew without that person"
 )
 UNSEEN = "it could not be searched, so nobody can tell what it says: look yourself, then remove or keep it"
+UNKNOWN = (
+    "not looked into, for its format is not known: a whole number in it, such as in a .npy or a pickle, is "
+    "not found by its digits: look yourself, then keep or remove it"
+)
+LINK = "it is a link to a file elsewhere that holds the number: name that one with --also"
+LEADS = (
+    "it is a link whose target bears the number in its name: remove it, or rename the target and link anew"
+)
 BY_NAME = "its name or that of its folder holds the number: rename or delete it"
 _BEGINS: dict[str, tuple[bytes, ...]] = {
     "nobody can tell what such an archive holds: unpack it, name that with --also, and remove it": (

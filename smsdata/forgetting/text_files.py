@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -16,6 +17,9 @@ from smsdata.store.forgotten import WHOSE, Forgotten, column_named
 _HEAD = 65_536
 _ROWS = frozenset({".csv", ".tsv"})
 _TEXTS = _ROWS | {".txt", ".log", ".md", ".html", ".htm", ".json", ".jsonl", ".ndjson", ".xml"}
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"wOFF", b"wOF2", b"OTTO")
+"""How pictures and fonts begin, which hold no whole numbers of anybody."""
+_NO_LETTER = re.compile(r"[\0-\x08\x0e-\x19\x1c-\x1f]")
 WHOLE, NUMBER, LEFT = "rewritten", "number only", "left"
 """What is done with a file: all that it says of the person goes; the number alone, for whose row a line is
 cannot be told; or nothing, for it cannot be put right."""
@@ -50,6 +54,13 @@ def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[by
         return None, 0, what
     count = max(1, left.count("forgotten-") - text.count("forgotten-"))
     return (left.encode(encoding, "surrogateescape") if encoding else None), count, what
+
+
+def is_of_unknown_format(path: PurePath, content: bytes) -> bool:
+    """Whether a file of no known format is no text either: nobody can tell what its bytes stand for."""
+    if path.suffix in _TEXTS or content.startswith(_PICTURES):
+        return False
+    return _NO_LETTER.search(_decoded(path, content)[0]) is not None
 
 
 def _decoded(path: PurePath, content: bytes) -> tuple[str, str]:

@@ -27,6 +27,8 @@ _VALUE = re.compile(r"<(?:\w+:)?v\b[^>]*>(.*?)</(?:\w+:)?v>", re.DOTALL)
 _FORMULA = re.compile(r"<(?:\w+:)?f\b[^>]*?(?:/>|>.*?</(?:\w+:)?f>)", re.DOTALL)
 _KIND = re.compile(r"\st=[\"'](\w+)[\"']")
 _PLACE = re.compile(r"\sr=[\"']([A-Z]+)[0-9]+[\"']")
+_TITLE = re.compile(r"<(?:\w+:)?sheet\b[^>]*?\sname=[\"']([^\"']*)[\"']")
+_LONGEST_TITLE = 31
 _ZONE = re.compile(r"\s*\([^)]*\)\s*$")
 
 Left = tuple[bytes, int, str]
@@ -55,6 +57,25 @@ def sheets_without(parts: Mapping[str, bytes], gone: Forgotten) -> dict[str, Lef
         if text.encode() != parts[_SHARED]:
             changed[_SHARED] = (text.encode(), count, WHOLE)
     return changed
+
+
+def titles_that_fit(book: str) -> dict[str, str]:
+    """By each title of a sheet that is longer than a workbook may have it, as XML has it, a shorter one.
+
+    >>> titles_that_fit('<sheet name="to forgotten-abcdefghijklmnopabcdefgh" sheetId="1"/>')
+    {'to forgotten-abcdefghijklmnopabcdefgh': 'to forgotten-abcdefghijklmnopab'}
+    """
+    titles = [unescape(one) for one in _TITLE.findall(book)]
+    used, shorter = {one.lower() for one in titles}, {}
+    for title in titles:
+        if len(title) > _LONGEST_TITLE:
+            ends = ("", *(f"~{number}" for number in range(2, len(titles) + 2)))
+            short = next(
+                one for end in ends if (one := title[: _LONGEST_TITLE - len(end)] + end).lower() not in used
+            )
+            used.add(short.lower())
+            shorter[escape(title, {'"': "&quot;"})] = escape(short, {'"': "&quot;"})
+    return shorter
 
 
 def _shared_texts(text: str) -> list[str]:

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import pairwise
 from urllib.parse import unquote
 
 OTHER_DIGITS = (
@@ -58,6 +59,13 @@ _DIGITS_OF = {
 }
 """The digits of each sign, in ASCII."""
 FEWEST, _MOST = 7, 19
+_ANY_CODED = re.compile(_CODED)
+_JOINT = re.compile(r"[ \u00a0\u2000-\u2015\u202f\u2060\u3000\ufeff()\[\]{}./_\-]{0,4}")
+"""What people write between a prefix and the rest of a number."""
+_PARTS = "\n\"'<>+"
+"""What parts a number from what stands before, beside letters; a comma or colon may be another number's."""
+_FAR = 48
+"""From here on digits stand apart, with what is between them in code."""
 
 _IN_COLUMNS = rf"\p{{N}}\x{{96f6}}{_CHINESE}"
 IN_COLUMNS = (
@@ -155,27 +163,88 @@ def with_numbers_replaced(text: str, known: Callable[[str], str | None]) -> str:
     >>> with_numbers_replaced("call [0491] 570_156 now", {"0491570156": "A"}.get)
     'call [A now'
     """
-    made, at = [], 0
+    made, at, before = [], 0, -1
     for group in _PIECE.finditer(text):
-        if group.start() >= at and (found := _number_from(text, group, known)) is not None:
-            end, name = found
-            made += [text[at : group.start()], name]
-            at = end
+        if group.start() < at or not _in_ascii(group[0]):
+            continue
+        found = _number_from(text, group, before, known)
+        before = group.end()
+        if found is not None:
+            begin, end, name = found
+            made += [text[at:begin], name]
+            at = before = end
     return "".join([*made, text[at:]]) if made else text
 
 
 def _number_from(
-    text: str, group: re.Match[str], known: Callable[[str], str | None]
-) -> tuple[int, str] | None:
-    """Where the longest known number ends that begins with a group of digits, and what takes its place."""
-    digits, found = _in_ascii(group[0]), None
-    following: re.Match[str] | None = group
-    while digits and following is not None and len(digits) <= _MOST:
-        if len(digits) >= FEWEST and (name := known(digits)) is not None:
-            found = following.end(), name
+    text: str, group: re.Match[str], before: int, known: Callable[[str], str | None]
+) -> tuple[int, int, str] | None:
+    """Where the longest known number stands that begins with a group of digits, and what takes its place.
+
+    None also where the groups it begins with are a prefix that may be another's digits, such as the seconds
+    of a time: the same number begins behind them. `before` is where the digits before end; -1 if there are
+    none.
+    """
+    groups = _groups_from(text, group)
+    found = next(
+        (one for size in range(len(groups), 0, -1) if (one := _known_one(groups[:size], known)) is not None),
+        None,
+    )
+    if found is None:
+        return None
+    number, name = found
+    shorter = [at for at in range(1, len(number)) if _known_one(number[at:], known) is not None]
+    if shorter and not _is_prefix(text, number[: shorter[-1] + 1], before):
+        return None
+    begin = group.start() + (group[0][0] == "+" and before == group.start())
+    return begin, number[-1][1], name
+
+
+_Group = tuple[int, int, str]
+"""Where a group of digits begins and ends, and the digits."""
+
+
+def _groups_from(text: str, first: re.Match[str]) -> list[_Group]:
+    """The groups of digits that may be one number, from the first on; what is no digit ends none of them."""
+    groups = [(*first.span(), _in_ascii(first[0]))]
+    many = len(groups[0][2])
+    following = _NEXT.match(text, first.end())
+    while many <= _MOST and following is not None:
+        if digits := _in_ascii(following[1]):
+            groups.append((*following.span(1), digits))
+            many += len(digits)
         following = _NEXT.match(text, following.end())
-        digits += _in_ascii(following[1]) if following is not None else ""
-    return found
+    return groups
+
+
+def _known_one(groups: list[_Group], known: Callable[[str], str | None]) -> tuple[list[_Group], str] | None:
+    digits = "".join(group[2] for group in groups)
+    name = known(digits) if FEWEST <= len(digits) <= _MOST else None
+    return None if name is None else (groups, name)
+
+
+def _is_prefix(text: str, groups: list[_Group], before: int) -> bool:
+    """Whether all groups but the last are a prefix of the number that begins with the last.
+
+    They are joined by what people write within a number, and no digits of another stand before them: of a
+    prefix of zeros none at all in that line, of another none without a space between.
+    """
+    joints = (_uncoded_all(text[one[1] : other[0]]) for one, other in pairwise(groups))
+    if not all(_JOINT.fullmatch(joint) for joint in joints):
+        return False
+    begin = groups[0][0]
+    if text[begin - 1 : begin].isalpha():
+        return False
+    if before < 0 or begin - before > _FAR:
+        return True
+    apart = _uncoded_all(text[before:begin])
+    if any(one.isalnum() or one in _PARTS for one in apart):
+        return True
+    return text[begin] == "+" or groups[0][2][0] != "0" if re.search(r"\s", apart) else False
+
+
+def _uncoded_all(text: str) -> str:
+    return _ANY_CODED.sub(lambda code: _uncoded(code[0]), text)
 
 
 def only_number_in(text: str) -> str:

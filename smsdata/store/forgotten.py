@@ -418,8 +418,8 @@ def _key_of(records: list[dict[str, Any]], folder: Path) -> bytes:
         raise StoreError(f"{error} {_NO_KEY}") from None
     if any(facts["key"] != key_fingerprint(key) for facts in under):
         raise StoreError(
-            f"{folder} was made with another key than that of SMSDATA_FORGET_KEY: put that one back from a "
-            "backup, or set SMSDATA_FORGET_KEY to where it lies. "
+            f"{folder} was made with another key than that in {expanded(settings().forget_key)}: "
+            "put that one back from a backup, or set SMSDATA_FORGET_KEY to where it lies. "
             f"{_NO_KEY}"
         )
     return key
