@@ -1,0 +1,64 @@
+"""What a file says of everybody else stays as it was, and a file is called rewritten only where it is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import feather
+
+from smsdata.forgetting.text_files import WHOLE
+from tests.test_forgotten_files import OTHER, SOMEBODY, clean, put_right
+from tests.test_forgotten_honestly import as_forgotten
+
+# ---- numbers of others ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", ["parquet", "feather"])
+@pytest.mark.parametrize("column", ["amount", "dec", "count", "coded"])
+def test_other_numbers_of_a_column_that_holds_the_number_stay_exact(
+    ends: str, column: str, tmp_path: Path
+) -> None:
+    path, number = tmp_path / f"a.{ends}", int(SOMEBODY)
+    columns = {
+        "amount": pa.array([1.5, number, 1.25, 1e-9, None]),
+        "dec": pa.array([Decimal("1.10"), number, Decimal("3.14"), None, 2], pa.decimal128(20, 2)),
+        "count": pa.array([1, number, 2, None, 2**62]),
+        "coded": pa.array([1.5, number, 1.25, 1e-9, None]).dictionary_encode(),
+    }
+    rows = pa.table({"msisdn": [int(SOMEBODY), *[int(OTHER)] * 4], column: columns[column]})
+    pq.write_table(rows, path) if ends == "parquet" else feather.write_feather(rows, str(path))
+    assert put_right(path) == [("", 1, WHOLE)]
+    assert clean(path)
+    told = pq.read_table(path) if ends == "parquet" else feather.read_table(str(path))
+    values = rows.column(column).to_pylist()
+    assert told.column(column).to_pylist() == [values[0], None, *values[2:]]
+    assert as_forgotten(told.column("msisdn").to_pylist()[0])
+    assert told.column("msisdn").to_pylist()[1:] == [OTHER] * 4
+
+
+def test_other_numbers_of_a_column_of_phones_lose_no_digit(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"phone": [float(SOMEBODY), 1.25, 1e-9, float("nan")]}), path)
+    assert put_right(path) == [("", 1, WHOLE)]
+    own, *others = pq.read_table(path).column("phone").to_pylist()
+    assert as_forgotten(own)
+    assert [one and float(one) for one in others] == [1.25, 1e-9, None]
+
+
+def test_other_numbers_of_duckdb_stay_exact(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"""
+            CREATE TABLE t (phone VARCHAR, amount DOUBLE, d DECIMAL(14, 2));
+            INSERT INTO t VALUES ('{OTHER}', {SOMEBODY}, {SOMEBODY}), ('{OTHER}', 1.25, 3.14);
+        """)
+    assert put_right(path) == [("", 1, WHOLE)]
+    assert clean(path)
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = connection.sql("FROM t").fetchall()
+    assert rows == [(OTHER, None, None), (OTHER, 1.25, Decimal("3.14"))]
