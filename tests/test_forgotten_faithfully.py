@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
-from smsdata.forgetting.text_files import WHOLE
+from smsdata.forgetting.text_files import LEFT, NUMBER, WHOLE
 from tests.test_forgotten_files import OTHER, SOMEBODY, clean, put_right
 from tests.test_forgotten_honestly import as_forgotten
 
@@ -62,3 +65,40 @@ def test_other_numbers_of_duckdb_stay_exact(tmp_path: Path) -> None:
     with duckdb.connect(str(path), read_only=True) as connection:
         rows = connection.sql("FROM t").fetchall()
     assert rows == [(OTHER, None, None), (OTHER, 1.25, Decimal("3.14"))]
+
+
+# ---- what is no text -----------------------------------------------------------------------------
+
+
+def as_npy(values: list[str | int]) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, np.array(values))
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        as_npy([SOMEBODY, "x"]),
+        as_npy([int(SOMEBODY), 1]),
+        pickle.dumps([SOMEBODY, "x"]),
+        b"\x0b" + SOMEBODY.encode() + b"\x03abc",
+        b"\x00\x0b" + SOMEBODY.encode() + b"\x00\x03abc",
+        f"\0\0\0\x0b{SOMEBODY}\0".encode("utf-16-le"),
+        b"\x01\x00" * 99 + SOMEBODY.encode("utf-16-le"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a", "a.npy", "a.txt", "a.csv"])
+def test_what_is_no_text_is_named_and_left_as_it_is(content: bytes, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert [what for _, _, what in put_right(path)] == [LEFT]
+    assert path.read_bytes() == content
+    assert not clean(path)
+
+
+def test_a_log_with_colours_is_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"\x1b[31msent\x1b[0m to " + SOMEBODY.encode() + b"\r\n\f")
+    assert [what for _, _, what in put_right(path)] == [NUMBER]
+    assert clean(path)

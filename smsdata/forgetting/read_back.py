@@ -41,6 +41,7 @@ _ZIPPED = {".xlsx", ".zip", ".docx"}
 _SHUT = re.compile(
     rb"7z\xbc\xaf\x27\x1c|Rar!\x1a|MSCF\0\0\0\0|\x04\x22\x4d\x18|\x1f\x9d|LZIP\x01|%PDF-|\xd0\xcf\x11\xe0|\{\\rtf"
     rb"|Obj\x01|\x89HDF|-----BEGIN PGP MESSAGE|age-encryption\.org/"
+    rb"|\x93NUMPY|(?s:\x80[\x02-\x05].*\.\Z)"
     rb"|(?s:FEA1.*FEA1\Z|PARE.*PARE\Z|ORC.*ORC.\Z)"
 )
 """How a file begins, or begins and ends, into which nobody can see."""

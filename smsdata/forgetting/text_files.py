@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -16,6 +18,8 @@ from smsdata.store.forgotten import WHOSE, Forgotten, column_named
 _HEAD = 65_536
 _ROWS = frozenset({".csv", ".tsv"})
 _TEXTS = _ROWS | {".txt", ".log", ".md", ".html", ".htm", ".json", ".jsonl", ".ndjson", ".xml"}
+_FOR_MACHINES = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f]")
+"""Signs that no text has (tabs, ends of lines and pages, and colours of terminals it may): lengths, zeros."""
 WHOLE, NUMBER, LEFT = "rewritten", "number only", "left"
 """What is done with a file: all that it says of the person goes; the number alone, for whose row a line is
 cannot be told; or nothing, for it cannot be put right."""
@@ -53,17 +57,19 @@ def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[by
 
 
 def _decoded(path: PurePath, content: bytes) -> tuple[str, str]:
-    """The text, and how it is written; no encoding for what is no text."""
+    """The text, and how it is written; no encoding for what is no text: signs for machines tell that."""
     wide = _wide_encoding(content)
     if wide:
-        try:
-            return content.decode(wide), wide
-        except UnicodeDecodeError:
-            return content.decode("latin-1"), ""
+        with suppress(UnicodeDecodeError):
+            text = content.decode(wide)
+            return text, "" if _FOR_MACHINES.search(text) else wide
+        return content.decode("latin-1"), ""
     try:
-        return content.decode(), "utf-8"
+        text, encoding = content.decode(), "utf-8"
     except UnicodeDecodeError:
-        return content.decode("latin-1"), "latin-1" if path.suffix in _TEXTS else ""
+        text = content.decode("latin-1")
+        encoding = "latin-1" if path.suffix.lower() in _TEXTS else ""
+    return text, "" if _FOR_MACHINES.search(text) else encoding
 
 
 def _wide_encoding(content: bytes) -> str:
