@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -102,3 +105,95 @@ def test_a_log_with_colours_is_a_text(tmp_path: Path) -> None:
     path.write_bytes(b"\x1b[31msent\x1b[0m to " + SOMEBODY.encode() + b"\r\n\f")
     assert [what for _, _, what in put_right(path)] == [NUMBER]
     assert clean(path)
+
+
+# ---- JSON ----------------------------------------------------------------------------------------
+
+FRAME = pd.DataFrame(
+    {"id": [7, 8], "mobile": [int(SOMEBODY), int(OTHER)], "first_name": ["Max Secret", "Bob"]}
+)
+
+
+@pytest.mark.parametrize("orient", ["columns", "split", "index", "records", "table", "list"])
+def test_tables_of_json_in_any_shape_lose_what_is_said_of_the_person(orient: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    text = json.dumps(FRAME.to_dict("list")) if orient == "list" else FRAME.to_json(orient=orient)
+    path.write_text(text)
+    assert [what for _, _, what in put_right(path)] == [WHOLE]
+    assert clean(path)
+    left = path.read_text()
+    assert "Max Secret" not in left
+    json.loads(left)
+    others = ("Bob", OTHER)
+    assert all(left.count(one) == text.count(one) == 1 for one in others)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FRAME.to_json(orient="values"),
+        FRAME.set_index("mobile").to_json(),
+        FRAME.set_index("mobile").to_json(orient="index"),
+        '{"to": "61491570156", "by": "Max Secret"}',
+        '{"by": "Max Secret", "contact": {"msisdn": "61491570156"}}',
+        '{"by": "Max Secret", "contacts": [{"msisdn": "61491570156"}]}',
+        '{"phone": ["61491570156", "61491571266"], "by": ["Max Secret"]}',
+        '{"msisdn": "61491571266", "friend": {"to": "61491570156", "by": "Max Secret"}}',
+        '{"id": 1}\n["61491570156", "Max Secret"]\n',
+    ],
+)
+def test_json_that_does_not_say_whose_a_value_is_is_called_number_only(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    assert [what for _, _, what in put_right(path)] == [NUMBER]
+    assert clean(path)
+    assert "Max Secret" in path.read_text()
+
+
+@pytest.mark.parametrize("begins", ["", "\ufeff", "\n "])
+def test_json_of_others_stays_byte_for_byte(begins: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.ipynb"
+    own = f'"mobile" : "{SOMEBODY}"'
+    rows = (
+        '    {"z": 1e400, "a": 0.1234567890123456789, "a": "twice \\/ \\u00e9", "mobile": "' + OTHER + '",\n'
+        '      "b": [ 1,2 , {} ], "n": NaN, "d": -0.0, "long": ' + "7" * 60 + "},\n"
+    )
+    text = (
+        begins
+        + "[\n"
+        + rows
+        + '    {"name": "Max",\n  "id": 1.0, '
+        + own
+        + ' , "x": 1, "y": {"z": []} }\n]\n'
+    )
+    path.write_text(text)
+    assert [what for _, _, what in put_right(path)] == [WHOLE]
+    assert clean(path)
+    left = path.read_text()
+    name = left[left.index("forgotten-") : left.index("forgotten-") + 34]
+    assert left == begins + "[\n" + rows + '    {"id": 1.0, "mobile" : "' + name + '" }\n]\n'
+
+
+def test_text_of_others_within_json_stays_as_it_is_coded(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    text = (
+        '{"msisdn":"%s","response":"ask %s, \\u00e9","b":'
+        '{"k":"{\\"x\\": 1e400, \\"a\\":0.1234567890123456789}"}}\r\n'
+        '\r\n{"b":1,"a":0.1234567890123456789}\r\n'
+    )
+    path.write_bytes((text % (OTHER, SOMEBODY)).encode())
+    assert [what for _, _, what in put_right(path)] == [WHOLE]
+    left = path.read_bytes().decode()
+    name = left[left.index("forgotten-") : left.index("forgotten-") + 34]
+    assert left == text % (OTHER, name)
+
+
+def test_a_row_of_the_person_that_says_the_number_twice_goes_wholly(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        f'{{"Mobile":"{SOMEBODY}","status":"Max","Mobile":"{OTHER}","First Name":"Max","status":"sent"}}'
+    )
+    assert [what for _, _, what in put_right(path)] == [WHOLE]
+    told = json.loads(path.read_text(), object_pairs_hook=list)
+    assert [name for name, _ in told] == ["Mobile", "status"]
+    assert as_forgotten(told[0][1])

@@ -1,18 +1,19 @@
 """Files of text beside the store, without somebody: JSON and CSV row by row, of other texts the number alone.
 
-Imports `store.forgotten`.
+Imports `json_files` and `store.forgotten`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import PurePath
 
+from smsdata.forgetting.json_files import is_json, json_left
 from smsdata.store.forgotten import WHOSE, Forgotten, column_named
 
 _HEAD = 65_536
@@ -85,26 +86,22 @@ def _wide_encoding(content: bytes) -> str:
 
 
 def _left_of(path: PurePath, text: str, gone: Forgotten) -> tuple[str, str]:
-    if _is_json(text):
-        return gone.text(text), WHOLE
-    if path.suffix in _ROWS and (left := _table_of_text(text, gone)) is not None:
-        return left, WHOLE
-    lines = text.splitlines(keepends=True)
-    by_line = "".join(_line(line, gone) if line[:1] == "{" else line for line in lines)
-    records = bool(lines) and all(_is_json(line) for line in lines)
-    return gone.text(by_line), WHOLE if records else NUMBER
-
-
-def _line(line: str, gone: Forgotten) -> str:
-    bare = line.rstrip("\r\n")
-    return gone.text(bare) + line[len(bare) :]
-
-
-def _is_json(text: str) -> bool:
-    try:
-        return text.lstrip()[:1] in ("{", "[") and json.loads(text) is not None
-    except (ValueError, RecursionError):
-        return False
+    if is_json(text):
+        left, whole = json_left(text, gone)
+        return left, WHOLE if whole else NUMBER
+    if path.suffix.lower() in _ROWS and (left_rows := _table_of_text(text, gone)) is not None:
+        return left_rows, WHOLE
+    made, wholly = [], True
+    for records, lines in groupby(text.splitlines(keepends=True), key=is_json):
+        if records:
+            each = [json_left(line, gone) for line in lines]
+            made += [left for left, _ in each]
+            wholly &= all(whole for _, whole in each)
+        else:
+            words = "".join(lines)
+            made.append(gone.text(words))
+            wholly &= not words.strip()
+    return "".join(made), WHOLE if wholly and text else NUMBER
 
 
 def _table_of_text(text: str, gone: Forgotten) -> str | None:

@@ -57,7 +57,7 @@ WHOSE = ("msisdn", "mobile", "number", "phone")
 _TEXTS = frozenset({"message", "response", "original_message"})
 _CONTAINERS = frozenset({"messages", "recipients", "responses", "members", "records", "list", "stats"})
 _OF_CALLBACKS = frozenset({"datetime", "datetime_entry", "response_id", "is_optout", "link_hits", "type"})
-_KEPT = (
+KEPT = (
     frozenset(
         wire
         for table in TABLES.values()
@@ -179,7 +179,7 @@ class Forgotten:
                 left[name] = "" if isinstance(value, str) else self.value(value, name)
             elif name in _LINKS and isinstance(value, str):
                 left[name] = _bare_link(value)
-            elif name in _KEPT:
+            elif name in KEPT:
                 left[name] = self.value(value, name)
         return left
 
@@ -241,7 +241,7 @@ class Forgotten:
     def _blanked(self, rows: pa.Table, theirs: pa.ChunkedArray, *, ours: bool) -> pa.Table:
         mask, own = _one(theirs), rows.filter(theirs)
         for field in rows.schema:
-            known = ours or field.name in _KEPT or field.name in WHOSE
+            known = ours or field.name in KEPT or field.name in WHOSE
             if field.type == pa.string() and (field.name in PERSONAL | _LINKS or not known):
                 left = pa.array(self._left_in(own, field.name), pa.string())
                 values = _one(rows.column(field.name))
