@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import pickle
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -197,3 +199,58 @@ def test_a_row_of_the_person_that_says_the_number_twice_goes_wholly(tmp_path: Pa
     told = json.loads(path.read_text(), object_pairs_hook=list)
     assert [name for name, _ in told] == ["Mobile", "status"]
     assert as_forgotten(told[0][1])
+
+
+# ---- whose a row is ------------------------------------------------------------------------------
+
+ORNAMENTS = [
+    f"tel:+{SOMEBODY}", f"{SOMEBODY} (work)", "6.1491570156E+10", "6,1491570156e10", "mob. 0491 570 156, 5",
+    f"'{SOMEBODY}", "0491570156 / 61491570156",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", ORNAMENTS)
+@pytest.mark.parametrize("ends", ["csv", "parquet", "db", "json"])
+def test_a_row_is_the_persons_with_any_ornament_of_the_number(cell: str, ends: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{ends}"
+    rows = pd.DataFrame({"mobile": [cell, OTHER], "words": ["Max Secret", "hi"]})
+    if ends == "csv":
+        rows.to_csv(path, index=False)
+    elif ends == "parquet":
+        rows.to_parquet(path)
+    elif ends == "db":
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            rows.to_sql("t", connection, index=False)
+    else:
+        rows.to_json(path)
+    assert [what for _, _, what in put_right(path)] == [WHOLE]
+    assert clean(path)
+    assert b"Max Secret" not in path.read_bytes()
+    if ends == "csv":
+        own, other = pd.read_csv(path, dtype="str").to_numpy().tolist()
+        assert as_forgotten(own[0])
+        assert other == [OTHER, "hi"]
+
+
+def test_a_row_of_two_numbers_is_called_number_only(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"mobile,words\n{SOMEBODY} or {OTHER},Max Secret\n")
+    assert [what for _, _, what in put_right(path)] == [NUMBER]
+    assert clean(path)
+    assert "Max Secret" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "begins", "by"),
+    [("A.CSV", "", ","), ("a.csv", "sep=;\r\n", ";"), ("a.Tsv", "\ufeffsep=\t\n", "\t")],
+)
+def test_tables_are_known_by_names_in_capitals_and_a_line_of_their_separator(
+    name: str, begins: str, by: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(f"{begins}words{by}mobile\nMax Secret{by}{SOMEBODY}\n".encode())
+    assert [what for _, _, what in put_right(path)] == [WHOLE]
+    assert clean(path)
+    left = path.read_bytes().decode()
+    assert "Max Secret" not in left
+    assert left.startswith(begins)

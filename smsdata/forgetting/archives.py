@@ -136,7 +136,7 @@ def _left_within(path: PurePath, content: bytes, gone: Forgotten, look: Look | N
 
 
 def _unpacked_name(path: PurePath) -> PurePath:
-    return path.with_suffix("") if path.suffix in {".gz", ".bz2", ".xz", ".zst"} else path
+    return path.with_suffix("") if path.suffix.lower() in {".gz", ".bz2", ".xz", ".zst"} else path
 
 
 def _read_whole(stream: Any) -> bytes:

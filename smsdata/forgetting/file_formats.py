@@ -37,11 +37,13 @@ def without(path: PurePath, content: bytes, gone: Forgotten) -> Made | None:
 
 
 def _writer_for(path: PurePath, content: bytes) -> Any:
-    if path.suffix == ".parquet" or content[:4] == b"PAR1":
+    if path.suffix.lower() == ".parquet" or content[:4] == b"PAR1":
         return _parquet
     if content[:6] == b"ARROW1":
         return _feather
-    return _stream if content[:4] == _STREAM and path.suffix in {".arrows", ".arrow", ".ipc"} else None
+    return (
+        _stream if content[:4] == _STREAM and path.suffix.lower() in {".arrows", ".arrow", ".ipc"} else None
+    )
 
 
 def _parquet(content: bytes, gone: Forgotten) -> Made:

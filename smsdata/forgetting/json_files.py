@@ -108,7 +108,7 @@ class _Edits:
         written = self._text[node.start : node.end]
         if node.kind == "0" and len(written) > _LONGEST_NUMBER:
             return None
-        return json.loads(written, parse_int=_whole)
+        return json.loads(written, parse_int=_short_number)
 
     def _put(self, node: _Node, value: Any) -> None:
         ascii_only = self._text[node.start : node.end].isascii()
@@ -158,7 +158,7 @@ class _Edits:
         self._cut(node, kept)
 
     def _plain_whole(self, node: _Node) -> Any:
-        return json.loads(self._text[node.start : node.end], parse_int=_whole)
+        return json.loads(self._text[node.start : node.end], parse_int=_short_number)
 
     def _cut(self, node: _Node, kept: Sequence[int]) -> None:
         """Cut all members out of an object but some."""
@@ -226,7 +226,7 @@ class _Edits:
                 self._put(one, left.get(name))
 
 
-def _whole(written: str) -> int | None:
+def _short_number(written: str) -> int | None:
     return int(written) if len(written) <= _LONGEST_NUMBER else None
 
 

@@ -215,14 +215,14 @@ def _pieces(path: PurePath, content: bytes, told: Searched, depth: int = 0) -> I
         yield content.decode("utf-16", errors="replace").encode()
     if depth > _TOO_DEEP or _SHUT.match(content):
         raise ValueError("nobody can tell what it holds")
-    if content[:4] == b"PAR1" or path.suffix == ".parquet":
+    if content[:4] == b"PAR1" or path.suffix.lower() == ".parquet":
         for page in _parquet_pages(content):
             told.pages += 1
             yield page
         yield from _parquet_values(content)
     elif content[:15] == b"SQLite format 3":
         yield from _sqlite_values(content)
-    elif path.suffix == ".duckdb" or content[8:12] == b"DUCK":
+    elif path.suffix.lower() == ".duckdb" or content[8:12] == b"DUCK":
         yield from _duckdb_values(content)
     else:
         yield from _arrow_values(path, content) or _pieces_within(path, content, told, depth + 1)
@@ -233,7 +233,7 @@ def _arrow_values(path: PurePath, content: bytes) -> Iterator[bytes] | None:
         return chain(
             _arrow_buffers(content), _values_of(pa.ipc.open_file(pa.BufferReader(content)).read_all())
         )
-    if content[:4] == b"\xff\xff\xff\xff" and path.suffix in {".arrows", ".arrow", ".ipc"}:
+    if content[:4] == b"\xff\xff\xff\xff" and path.suffix.lower() in {".arrows", ".arrow", ".ipc"}:
         return _values_of(pa.ipc.open_stream(pa.BufferReader(content)).read_all())
     return None
 
@@ -242,7 +242,7 @@ def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -
     stream = _stream_in(content)
     if stream is not None:
         yield from _pieces(path.with_suffix(""), _no_more_than_fits(stream), told, depth)
-    elif content[:4] == b"PK\x03\x04" or path.suffix in _ZIPPED:
+    elif content[:4] == b"PK\x03\x04" or path.suffix.lower() in _ZIPPED:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
                 yield b"\n".join([info.filename.encode(), info.comment, info.extra])

@@ -19,6 +19,9 @@ from smsdata.store.forgotten import WHOSE, Forgotten, column_named
 _HEAD = 65_536
 _ROWS = frozenset({".csv", ".tsv"})
 _TEXTS = _ROWS | {".txt", ".log", ".md", ".html", ".htm", ".json", ".jsonl", ".ndjson", ".xml"}
+_BEGINS = re.compile(r"\ufeff?(?:sep=(.)\r?\n)?")
+"""What may stand before the head of a table: a mark of the encoding, and what parts its cells."""
+_ONLY_STAND_IN = re.compile(r"forgotten-[a-p]+")
 _FOR_MACHINES = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f]")
 """Signs that no text has (tabs, ends of lines and pages, and colours of terminals it may): lengths, zeros."""
 WHOLE, NUMBER, LEFT = "rewritten", "number only", "left"
@@ -89,8 +92,8 @@ def _left_of(path: PurePath, text: str, gone: Forgotten) -> tuple[str, str]:
     if is_json(text):
         left, whole = json_left(text, gone)
         return left, WHOLE if whole else NUMBER
-    if path.suffix.lower() in _ROWS and (left_rows := _table_of_text(text, gone)) is not None:
-        return left_rows, WHOLE
+    if path.suffix.lower() in _ROWS and (table := _table_of_text(text, gone)) is not None:
+        return table
     made, wholly = [], True
     for records, lines in groupby(text.splitlines(keepends=True), key=is_json):
         if records:
@@ -104,28 +107,38 @@ def _left_of(path: PurePath, text: str, gone: Forgotten) -> tuple[str, str]:
     return "".join(made), WHOLE if wholly and text else NUMBER
 
 
-def _table_of_text(text: str, gone: Forgotten) -> str | None:
-    """A table of text row by row; None where no column says whose a row is."""
-    separator = max(",;\t|", key=text[:_HEAD].split("\n", 1)[0].count)
-    bom = "\ufeff" * text.startswith("\ufeff")
-    rows = csv.reader(io.StringIO(text.removeprefix(bom), newline=""), delimiter=separator)
+def _table_of_text(text: str, gone: Forgotten) -> tuple[str, str] | None:
+    """A table of text row by row, and what is done with it; None where no column says whose a row is.
+
+    Where a cell says the number and another one, nobody can tell whose the row is.
+    """
+    begins = _BEGINS.match(text)
+    told = begins[0] if begins else ""
+    head_line = text[len(told) : len(told) + _HEAD].split("\n", 1)[0]
+    separator = (begins and begins[1]) or max(",;\t|", key=head_line.count)
+    rows = csv.reader(io.StringIO(text[len(told) :], newline=""), delimiter=separator)
     try:
         head = next(rows, [])
         names = [column_named(heading) for heading in head]
         if not set(WHOSE) & set(names) or len(set(names)) < len(names):
             return None
-        made, changed = [head], False
-        for row in rows:
-            left = _row(names, row, gone)
-            changed |= left != row
-            made.append(left)
+        before = [head, *rows]
     except csv.Error:
         return None
-    if not changed:
-        return text
+    made = [head, *(_row(names, row, gone) for row in before[1:])]
+    if made == before:
+        return text, WHOLE
+    of_two = any(_says_two(names, row, left) for row, left in zip(before, made, strict=True))
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL).writerows(made)
-    return bom + out.getvalue()
+    return told + out.getvalue(), NUMBER if of_two else WHOLE
+
+
+def _says_two(names: list[str], row: list[str], left: list[str]) -> bool:
+    """Whether a cell that says whose the row is had the number in it, and is more than a stand-in now."""
+    cells = [(old, new) for name, old, new in zip(names, row, left, strict=False) if name in WHOSE]
+    changed = [new for old, new in cells if old != new]
+    return bool(changed) and not any(_ONLY_STAND_IN.fullmatch(new) for new in changed)
 
 
 def _row(names: list[str], row: list[str], gone: Forgotten) -> list[str]:
