@@ -19,8 +19,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
+from smsdata.forgetting import reasons
+from smsdata.forgetting.archives import left_of_file
+from smsdata.forgetting.person import _one_person
+from smsdata.forgetting.read_back import look_for
 from smsdata.forgetting.text_files import LEFT, NUMBER, WHOLE
-from tests.test_forgotten_files import OTHER, SOMEBODY, clean, put_right
+from tests.test_forgotten_files import OTHER, SOMEBODY, SPELLINGS, clean, put_right
 from tests.test_forgotten_honestly import as_forgotten
 
 # ---- numbers of others ---------------------------------------------------------------------------
@@ -254,3 +258,83 @@ def test_tables_are_known_by_names_in_capitals_and_a_line_of_their_separator(
     left = path.read_bytes().decode()
     assert "Max Secret" not in left
     assert left.startswith(begins)
+
+
+# ---- databases -----------------------------------------------------------------------------------
+
+
+def made_by(path: Path, statements: str) -> Path:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(statements)
+    return path
+
+
+def rows_of(path: Path, query: str) -> list[Any]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return connection.execute(query).fetchall()
+
+
+def test_a_database_with_a_log_that_was_closed_is_put_right(tmp_path: Path) -> None:
+    path = made_by(
+        tmp_path / "a.db",
+        f"PRAGMA journal_mode = wal; CREATE TABLE t (msisdn, name); INSERT INTO t VALUES ({SOMEBODY}, 'x');",
+    )
+    assert [one.name for one in tmp_path.iterdir()] == ["a.db"]
+    assert put_right(path) == [("", 1, WHOLE)]
+    assert clean(path)
+    assert rows_of(path, "PRAGMA journal_mode") == [("wal",)]
+    assert rows_of(path, "SELECT name FROM t") == [(None,)]
+
+
+def test_a_database_with_a_log_and_nobody_in_it_stays_as_it_is(tmp_path: Path) -> None:
+    path = made_by(tmp_path / "a.db", "PRAGMA journal_mode = wal; CREATE TABLE t (msisdn)")
+    before = path.read_bytes()
+    assert put_right(path) == []
+    assert clean(path)
+    assert path.read_bytes() == before
+
+
+def test_columns_that_are_never_empty_are_put_right(tmp_path: Path) -> None:
+    path = made_by(
+        tmp_path / "a.db",
+        f"""CREATE TABLE t (mobile TEXT, name TEXT NOT NULL, words TEXT UNIQUE NOT NULL);
+        INSERT INTO t VALUES ('{SOMEBODY}', 'Max', 'Max 1'), ('{SOMEBODY}', 'Max', 'Max 2'),
+                             ('{OTHER}', 'Bob', 'hi');""",
+    )
+    assert put_right(path) == [("", 2, WHOLE)]
+    assert clean(path)
+    assert b"Max" not in path.read_bytes()
+    told = rows_of(path, "SELECT name, words FROM t ORDER BY rowid")
+    assert told == [("", "forgotten 1"), ("", "forgotten 2"), ("Bob", "hi")]
+
+
+def test_an_index_of_some_rows_is_put_right(tmp_path: Path) -> None:
+    path = made_by(
+        tmp_path / "a.db",
+        f"""CREATE TABLE t (mobile TEXT, n INTEGER);
+        CREATE INDEX some ON t (n) WHERE mobile = '{SOMEBODY}';
+        INSERT INTO t VALUES ('{SOMEBODY}', 1), ('{OTHER}', 2);""",
+    )
+    assert put_right(path) == [("", 2, WHOLE)]
+    assert clean(path)
+    ((name,),) = rows_of(path, "SELECT mobile FROM t WHERE n = 1")
+    assert rows_of(path, f"SELECT n FROM t INDEXED BY some WHERE mobile = '{name}'") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "other"),
+    [("CHECK (msisdn GLOB '61*')", OTHER), ("UNIQUE", "+61 491 570 156"), ("PRIMARY KEY", "0491570156")],
+)
+def test_a_database_whose_rules_allow_no_stand_in_is_left_with_that_reason(
+    rule: str, other: str, tmp_path: Path
+) -> None:
+    path = made_by(
+        tmp_path / "a.db",
+        f"CREATE TABLE t (msisdn TEXT {rule}); INSERT INTO t VALUES ('{SOMEBODY}'), ('{other}');",
+    )
+    before = path.read_bytes()
+    gone = _one_person(b"k" * 32, SOMEBODY, SPELLINGS, {})
+    left = left_of_file(path, before, gone, look_for(SPELLINGS[:2]))
+    assert [(one.what, one.why) for one in left.found] == [(LEFT, reasons.A_RULE)]
+    assert left.content is None

@@ -87,7 +87,7 @@ def left_of_file(
     """
     try:
         left, whole = _taken_apart(path, content, gone, look, depth)
-    except _CannotTell as told:
+    except (_CannotTell, reasons.CannotRewrite) as told:
         return Left(None, [Found("", 1, LEFT, str(told))])
     except _NO_SUCH_FILE:
         return Left(None, [Found("", 1, LEFT, reasons.DAMAGED)])

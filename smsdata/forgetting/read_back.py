@@ -328,7 +328,7 @@ def _without_tags(content: bytes) -> Iterator[bytes]:
 def _sqlite_values(content: bytes) -> Iterator[bytes]:
     """Every value of every table, as text: in the file a long text is parted, and a whole number no text."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.deserialize(content)
+        connection.deserialize(content[:18] + b"\1\1" + content[20:])  # in memory there is no log beside it
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         for (name,) in tables:
             quoted = name.replace('"', '""')

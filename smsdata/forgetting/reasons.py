@@ -14,6 +14,10 @@ NO_PLACE = (
     "it is damaged or encrypted, or the number stands where nothing else may stand (a key, a full-text "
     "table, a column of a strict type): delete those rows with its own program, or remove the file"
 )
+A_RULE = (
+    "a rule of a table in it (CHECK, UNIQUE, a strict type) allows nothing in the place of the number: "
+    "delete those rows with its own program, or remove the file"
+)
 STILL = (
     "the number stands in it where smsdata cannot rewrite it, such as a name, a freed page or a text in "
     "pieces: remove it, or make it anew without that person"
@@ -29,6 +33,10 @@ _BEGINS: dict[str, tuple[bytes, ...]] = {
     ENCRYPTED: (b"-----BEGIN PGP MESSAGE", b"age-encryption.org/"),
 }  # fmt: skip
 _FORMAT = "nobody can tell what is packed in this format: make it anew from the store, or remove it"
+
+
+class CannotRewrite(ValueError):
+    """A file is left as it is; the message is why, and what to do."""
 
 
 def why_sealed(content: bytes) -> str:
