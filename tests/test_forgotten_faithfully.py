@@ -338,3 +338,30 @@ def test_a_database_whose_rules_allow_no_stand_in_is_left_with_that_reason(
     left = left_of_file(path, before, gone, look_for(SPELLINGS[:2]))
     assert [(one.what, one.why) for one in left.found] == [(LEFT, reasons.A_RULE)]
     assert left.content is None
+
+
+@pytest.mark.parametrize(
+    "kind", ["UUID DEFAULT uuid()", "STRUCT(x INT, y TEXT)", "INT[]", "INT[2]", "MAP(INT, INT)"]
+)
+@pytest.mark.parametrize("rows", [0, 3])
+def test_duckdb_without_the_number_stays_as_it_is(kind: str, rows: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"CREATE SCHEMA s2; CREATE TABLE s2.t (u {kind}, n INTEGER)")
+        connection.execute(f"INSERT INTO s2.t (n) SELECT range FROM range({rows})")
+    before = path.read_bytes()
+    assert put_right(path) == []
+    assert clean(path)
+    assert path.read_bytes() == before
+
+
+def test_rows_that_were_deleted_from_duckdb_behind_a_nested_column_are_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t (l INT[], mobile TEXT)")
+        connection.execute(f"INSERT INTO t VALUES ([1, 2], '{SOMEBODY}'), ([3], '{OTHER}')")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DELETE FROM t WHERE l = [1, 2]")
+    assert not clean(path)
+    assert put_right(path) == [("", 1, WHOLE)]
+    assert clean(path)

@@ -330,7 +330,8 @@ def has_leftovers(connection: duckdb.DuckDBPyConnection, database: str) -> bool:
     for schema, table in _tables_of(connection):
         name = f"{_quoted(schema)}.{_quoted(table)}"
         stored = connection.execute(
-            "SELECT sum(count) FROM pragma_storage_info(?) WHERE column_id = 0 AND segment_type = 'VALIDITY'",
+            "SELECT sum(count) FROM pragma_storage_info(?) "
+            "WHERE column_path = '[0, 0]' AND segment_type = 'VALIDITY'",
             [name],
         ).fetchone()
         rows = connection.execute(f"SELECT count(*) FROM {name}").fetchone()

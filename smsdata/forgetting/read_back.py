@@ -358,7 +358,7 @@ def _duckdb_values(content: bytes) -> Iterator[bytes]:
                     yield "\n".join("\t".join(map(str, row)) for row in some).encode(errors="replace")
                 facts = connection.execute(
                     "SELECT coalesce(sum(count), 0) FROM pragma_storage_info(?) "
-                    "WHERE column_id = 0 AND segment_type = 'VALIDITY'", [name]
+                    "WHERE column_path = '[0, 0]' AND segment_type = 'VALIDITY'", [name]
                 ).fetchall()  # fmt: skip
                 if facts != [(seen,)]:
                     raise ValueError("it holds rows that were deleted")
