@@ -274,7 +274,7 @@ def test_formats_formulas_and_pictures_of_a_workbook_stay(tmp_path: Path) -> Non
             sheet.write(at, 0, number, bold)
             sheet.write(at, 1, at)
             sheet.write_formula(at, 2, f"=B{at + 1}*2", value=2 * at)
-        sheet.write_rich_string(3, 0, "call ", bold, "0491 57", "0 156 now")
+        sheet.write_rich_string(3, 1, "call ", bold, "0491 57", "0 156 now")
         sheet.write_url(4, 0, f"https://chat.example/{SOMEBODY}", string="call")
         sheet.write_comment(1, 1, "ask 0491 570 156")
         sheet.autofilter(0, 0, 4, 2)
@@ -292,7 +292,7 @@ def test_formats_formulas_and_pictures_of_a_workbook_stay(tmp_path: Path) -> Non
     assert sheet["A2"].value.startswith("forgotten-")
     assert sheet["A2"].font.bold
     assert sheet["B2"].value is None
-    assert sheet["A4"].value == f"call {sheet['A2'].value} now"
+    assert sheet["B4"].value == f"call {sheet['A2'].value} now"
     assert sheet.auto_filter.ref == "A1:C5"
     assert book["other"]["A1"].value == f"of {sheet['A2'].value}"
 

@@ -88,7 +88,7 @@ def left_of_file(
     """
     try:
         left, whole = _taken_apart(path, content, gone, look, depth)
-    except _CannotTell as told:
+    except (_CannotTell, reasons.CannotRewrite) as told:
         return Left(None, [Found("", 1, LEFT, str(told))])
     except _NO_SUCH_FILE:
         return Left(None, [Found("", 1, LEFT, reasons.DAMAGED)])
@@ -137,7 +137,7 @@ def _left_within(path: PurePath, content: bytes, gone: Forgotten, look: Look | N
 
 
 def _unpacked_name(path: PurePath) -> PurePath:
-    return path.with_suffix("") if path.suffix in {".gz", ".bz2", ".xz", ".zst"} else path
+    return path.with_suffix("") if path.suffix.lower() in {".gz", ".bz2", ".xz", ".zst"} else path
 
 
 def _read_whole(stream: Any) -> bytes:

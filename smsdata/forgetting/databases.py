@@ -18,9 +18,11 @@ import duckdb
 import pyarrow as pa
 
 from smsdata.forgetting.file_formats import Made, bytes_or_text_left, names_as_ours, rows_left
+from smsdata.forgetting.reasons import A_RULE, CannotRewrite
 from smsdata.store.forgotten import Forgotten
 
 _AT_ONCE = 20_000
+_BLANK = re.compile(r"forgotten \d+")
 _SQL = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|(?<![\w.])[0-9]+(?:\.0*)?(?![\w.])", re.DOTALL
 )
@@ -50,12 +52,16 @@ def statement_left(sql: str, gone: Forgotten) -> str:
 
 
 def _sqlite(path: PurePath, content: bytes, gone: Forgotten) -> Made:
-    """Change a copy in memory and write it anew, so that no page of it keeps what was there before."""
+    """Change a copy in memory and write it anew, so that no page of it keeps what was there before.
+
+    A copy in memory has no log beside it: bytes 18 and 19, which ask for one, stand again in what is written.
+    """
     if any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal")):
         return None, 1  # somebody writes it, or it was not closed
     try:
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-            connection.deserialize(content)
+            connection.deserialize(content[:18] + b"\1\1" + content[20:])
+            before = _faults(connection)
             made = _sqlite_objects(connection)
             left = {one: statement_left(sql, gone) for one, sql in made.items()}
             changed = list(_changed(connection, gone))
@@ -68,15 +74,24 @@ def _sqlite(path: PurePath, content: bytes, gone: Forgotten) -> Made:
                 connection, changed, {n: sql for (kind, n), sql in made.items() if kind == "trigger"}
             )
             _sqlite_statements_changed(connection, {one: left[one] for one in made if left[one] != made[one]})
-            content = connection.serialize()
+            changed_content = connection.serialize()
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-            connection.deserialize(content)
-            connection.execute("PRAGMA ignore_check_constraints = ON")
+            connection.deserialize(changed_content)
+            connection.execute("REINDEX")
             connection.execute("VACUUM")
-            sound = connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            return connection.serialize() if sound else None, max(count, 1)
+            if not _faults(connection) <= before:
+                raise CannotRewrite(A_RULE)
+            made_anew = connection.serialize()
+            return made_anew[:18] + content[18:20] + made_anew[20:], max(count, 1)
+    except sqlite3.IntegrityError:
+        raise CannotRewrite(A_RULE) from None
     except sqlite3.Error:
         return None, 1
+
+
+def _faults(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """What a check of all pages, indexes and rules of a database finds."""
+    return set(connection.execute("PRAGMA integrity_check").fetchall())
 
 
 def _has_free_pages(connection: sqlite3.Connection) -> bool:
@@ -99,6 +114,7 @@ def _changed(
             continue
         columns = connection.execute("SELECT name, pk, hidden FROM pragma_table_xinfo(?)", [table]).fetchall()
         made = {name for name, _, hidden in columns if hidden}
+        unique, never_null = _unique_columns(connection, table), _never_null(connection, table)
         ids = _row_ids(connection, table, columns)
         cursor = connection.execute(f"SELECT {', '.join(ids)}, * FROM {_quoted(table)}")
         names = [name for name, *_ in cursor.description][len(ids) :]
@@ -106,10 +122,38 @@ def _changed(
         while rows := cursor.fetchmany(_AT_ONCE):
             left = _left_of_rows(names, [row[len(ids) :] for row in rows], gone)
             for row, after in zip(rows, left, strict=True):
-                pairs = zip(names, row[len(ids) :], after, strict=True)
+                blank = f"forgotten {len(changed) + 1}"
+                pairs = list(zip(names, row[len(ids) :], after, strict=True))
+                pairs = [
+                    (name, old, _instead_of_null(old, blank, unique=name in unique))
+                    if new is None and name in never_null
+                    else (name, old, new)
+                    for name, old, new in pairs
+                ]
                 new = {name: b for name, a, b in pairs if a != b and name not in made}
                 changed += [(list(row[: len(ids)]), new)] if new else []
         yield table, ids, changed
+
+
+def _instead_of_null(old: Any, blank: str, *, unique: bool) -> str:
+    """What stands where nothing may not: an empty text, of a unique column one that no other row has."""
+    if not unique:
+        return ""
+    return old if isinstance(old, str) and _BLANK.fullmatch(old) else blank
+
+
+def _never_null(connection: sqlite3.Connection, table: str) -> set[str]:
+    rows = connection.execute('SELECT name FROM pragma_table_info(?) WHERE "notnull"', [table]).fetchall()
+    return {name for (name,) in rows}
+
+
+def _unique_columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    """The columns of a table of which no two rows may say the same."""
+    rows = connection.execute(
+        'SELECT c.name FROM pragma_index_list(?) AS i, pragma_index_info(i.name) AS c WHERE i."unique"',
+        [table],
+    )
+    return {name for (name,) in rows}
 
 
 def _row_ids(connection: sqlite3.Connection, table: str, columns: list[Any]) -> list[str]:
@@ -286,7 +330,8 @@ def has_leftovers(connection: duckdb.DuckDBPyConnection, database: str) -> bool:
     for schema, table in _tables_of(connection):
         name = f"{_quoted(schema)}.{_quoted(table)}"
         stored = connection.execute(
-            "SELECT sum(count) FROM pragma_storage_info(?) WHERE column_id = 0 AND segment_type = 'VALIDITY'",
+            "SELECT sum(count) FROM pragma_storage_info(?) "
+            "WHERE column_path = '[0, 0]' AND segment_type = 'VALIDITY'",
             [name],
         ).fetchone()
         rows = connection.execute(f"SELECT count(*) FROM {name}").fetchone()

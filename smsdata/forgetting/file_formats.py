@@ -37,11 +37,13 @@ def without(path: PurePath, content: bytes, gone: Forgotten) -> Made | None:
 
 
 def _writer_for(path: PurePath, content: bytes) -> Any:
-    if path.suffix == ".parquet" or content[:4] == b"PAR1":
+    if path.suffix.lower() == ".parquet" or content[:4] == b"PAR1":
         return _parquet
     if content[:6] == b"ARROW1":
         return _feather
-    return _stream if content[:4] == _STREAM and path.suffix in {".arrows", ".arrow", ".ipc"} else None
+    return (
+        _stream if content[:4] == _STREAM and path.suffix.lower() in {".arrows", ".arrow", ".ipc"} else None
+    )
 
 
 def _parquet(content: bytes, gone: Forgotten) -> Made:
@@ -73,12 +75,12 @@ def _in_arrow(opened: Any, rows: pa.Table, options: Any) -> bytes:
 
 
 def rows_left(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
-    """Rows of others without somebody: with numbers as whole numbers, and under another name than ours.
+    """Rows of others without somebody: with numbers of any type, and under other names than ours.
 
     Nested values and bytes are gone through one by one; those of the person's own rows go whole. What the
     schema says beside the names goes too.
     """
-    plain = _with_numbers_as_text(rows, gone)
+    plain, without_number = _with_numbers_as_text(rows, gone)
     names = plain.column_names
     ours = names_as_ours(names)
     if ours is None:
@@ -90,7 +92,7 @@ def rows_left(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
     theirs = _rows_of_somebody(plain, left, whose) if count and whose is not None else []
     left, more = _values_left(left, gone, theirs)
     left, said = _schema_left(left, rows.schema, gone)
-    return left, max(count, more, int(said))
+    return left, max(count, more, without_number, int(said))
 
 
 def names_as_ours(names: Sequence[str]) -> list[str] | None:
@@ -105,16 +107,37 @@ def names_as_ours(names: Sequence[str]) -> list[str] | None:
     return ours if len(set(ours)) == len(ours) else None
 
 
-def _with_numbers_as_text(rows: pa.Table, gone: Forgotten) -> pa.Table:
+def _with_numbers_as_text(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
+    """The rows with numbers as text where a column says whose a row is; elsewhere null in the number's place.
+
+    Gives in how many rows that is. All other values of such a column stay what they are.
+    """
+    ours = names_as_ours(rows.column_names) or [column_named(name) for name in rows.column_names]
+    most = 0
     for at, field in enumerate(rows.schema):
+        column = rows.column(at)
         if pa.types.is_dictionary(field.type) and holds_numbers(field.type.value_type):
-            rows = rows.set_column(at, field.name, rows.column(at).cast(field.type.value_type))
-        if holds_numbers(rows.schema.field(at).type):
-            values = pc.unique(rows.column(at)).to_pylist()
-            if any(_number_left(value, gone) != value for value in values if value == value):
-                texts = [None if value is None else f"{value:.0f}" for value in rows.column(at).to_pylist()]
-                rows = rows.set_column(at, field.name, pa.array(texts, pa.string()))
-    return rows
+            column = column.cast(field.type.value_type)
+        if not holds_numbers(column.type):
+            continue
+        values = pc.unique(column).to_pylist()
+        theirs = {value for value in values if value == value and _number_left(value, gone) != value}
+        if theirs and ours[at] in WHOSE:
+            texts = [_digits_of(value) for value in column.to_pylist()]
+            rows = rows.set_column(at, field.name, pa.array(texts, pa.string()))
+        elif theirs:
+            others = pa.array([value not in theirs for value in column.to_pylist()], pa.bool_())
+            most = max(most, len(others) - others.true_count)
+            left = pc.if_else(others, column, pa.scalar(None, column.type))
+            rows = rows.set_column(at, field.with_type(column.type).with_nullable(True), left)
+    return rows, most
+
+
+def _digits_of(value: Any) -> str | None:
+    """A number as text that says no less than it: whole ones without a point."""
+    if value is None or value != value:
+        return None
+    return f"{value:.0f}" if value == value // 1 else str(value)
 
 
 def holds_numbers(arrow: pa.DataType) -> bool:

@@ -41,6 +41,7 @@ _ZIPPED = {".xlsx", ".zip", ".docx"}
 _SHUT = re.compile(
     rb"7z\xbc\xaf\x27\x1c|Rar!\x1a|MSCF\0\0\0\0|\x04\x22\x4d\x18|\x1f\x9d|LZIP\x01|%PDF-|\xd0\xcf\x11\xe0|\{\\rtf"
     rb"|Obj\x01|\x89HDF|-----BEGIN PGP MESSAGE|age-encryption\.org/"
+    rb"|\x93NUMPY|(?s:\x80[\x02-\x05].*\.\Z)"
     rb"|(?s:FEA1.*FEA1\Z|PARE.*PARE\Z|ORC.*ORC.\Z)"
 )
 """How a file begins, or begins and ends, into which nobody can see."""
@@ -234,14 +235,14 @@ def _pieces(path: PurePath, content: bytes, told: Searched, depth: int = 0) -> I
         yield content.decode("utf-16", errors="replace").encode()
     if depth > _TOO_DEEP or _SHUT.match(content):
         raise ValueError("nobody can tell what it holds")
-    if content[:4] == b"PAR1" or path.suffix == ".parquet":
+    if content[:4] == b"PAR1" or path.suffix.lower() == ".parquet":
         for page in _parquet_pages(content):
             told.pages += 1
             yield page
         yield from _parquet_values(content)
     elif content[:15] == b"SQLite format 3":
         yield from _sqlite_values(content)
-    elif path.suffix == ".duckdb" or content[8:12] == b"DUCK":
+    elif path.suffix.lower() == ".duckdb" or content[8:12] == b"DUCK":
         yield from _duckdb_values(content)
     else:
         yield from _arrow_values(path, content) or _pieces_within(path, content, told, depth + 1)
@@ -252,7 +253,7 @@ def _arrow_values(path: PurePath, content: bytes) -> Iterator[bytes] | None:
         return chain(
             _arrow_buffers(content), _values_of(pa.ipc.open_file(pa.BufferReader(content)).read_all())
         )
-    if content[:4] == b"\xff\xff\xff\xff" and path.suffix in {".arrows", ".arrow", ".ipc"}:
+    if content[:4] == b"\xff\xff\xff\xff" and path.suffix.lower() in {".arrows", ".arrow", ".ipc"}:
         return _values_of(pa.ipc.open_stream(pa.BufferReader(content)).read_all())
     return None
 
@@ -261,7 +262,7 @@ def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -
     stream = _stream_in(content)
     if stream is not None:
         yield from _pieces(path.with_suffix(""), _no_more_than_fits(stream), told, depth)
-    elif content[:4] == b"PK\x03\x04" or path.suffix in _ZIPPED:
+    elif content[:4] == b"PK\x03\x04" or path.suffix.lower() in _ZIPPED:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
                 yield b"\n".join([info.filename.encode(), info.comment, info.extra])
@@ -347,7 +348,7 @@ def _without_tags(content: bytes) -> Iterator[bytes]:
 def _sqlite_values(content: bytes) -> Iterator[bytes]:
     """Every value of every table, as text: in the file a long text is parted, and a whole number no text."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.deserialize(content)
+        connection.deserialize(content[:18] + b"\1\1" + content[20:])  # in memory there is no log beside it
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         for (name,) in tables:
             quoted = name.replace('"', '""')
@@ -377,7 +378,7 @@ def _duckdb_values(content: bytes) -> Iterator[bytes]:
                     yield "\n".join("\t".join(map(str, row)) for row in some).encode(errors="replace")
                 facts = connection.execute(
                     "SELECT coalesce(sum(count), 0) FROM pragma_storage_info(?) "
-                    "WHERE column_id = 0 AND segment_type = 'VALIDITY'", [name]
+                    "WHERE column_path = '[0, 0]' AND segment_type = 'VALIDITY'", [name]
                 ).fetchall()  # fmt: skip
                 if facts != [(seen,)]:
                     raise ValueError("it holds rows that were deleted")

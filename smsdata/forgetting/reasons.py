@@ -18,6 +18,10 @@ NO_PLACE = (
     "it is damaged or encrypted, or the number stands where nothing else may stand (a key, a full-text "
     "table, a column of a strict type): delete those rows with its own program, or remove the file"
 )
+A_RULE = (
+    "a rule of a table in it (CHECK, UNIQUE, a strict type) allows nothing in the place of the number: "
+    "delete those rows with its own program, or remove the file"
+)
 STILL = (
     "the number stands in it where smsdata cannot rewrite it, such as a name, a freed page or a text in "
     "pieces: remove it, or make it anew without that person"
@@ -43,9 +47,14 @@ _BEGINS: dict[str, tuple[bytes, ...]] = {
 _FORMAT = "nobody can tell what is packed in this format: make it anew from the store, or remove it"
 
 
+class CannotRewrite(ValueError):
+    """A file is left as it is; the message is why, and what to do."""
+
+
 def why_sealed(content: bytes) -> str:
     """Why nobody can tell what a file holds, by how it begins and ends; empty for any other."""
-    rows = content[:3] == b"ORC" == content[-4:-1] or content[:4] in (b"Obj\1", b"\x89HDF")
+    rows = content[:3] == b"ORC" == content[-4:-1] or content[:4] in (b"Obj\1", b"\x89HDF", b"\x93NUM")
+    rows |= content[:1] == b"\x80" and content[1:2] in b"\2\3\4\5" and content[-1:] == b"."  # of pickle
     if rows or (content[:4] in (b"FEA1", b"PARE") and content[-4:] == content[:4]):
         return _FORMAT
     return next((why for why, begins in _BEGINS.items() if content.startswith(begins)), "")

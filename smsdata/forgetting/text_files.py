@@ -1,17 +1,19 @@
 """Files of text beside the store, without somebody: JSON and CSV row by row, of other texts the number alone.
 
-Imports `store.forgotten`.
+Imports `json_files` and `store.forgotten`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import PurePath
 
+from smsdata.forgetting.json_files import is_json, json_left
 from smsdata.store.forgotten import WHOSE, Forgotten, column_named
 
 _HEAD = 65_536
@@ -19,7 +21,11 @@ _ROWS = frozenset({".csv", ".tsv"})
 _TEXTS = _ROWS | {".txt", ".log", ".md", ".html", ".htm", ".json", ".jsonl", ".ndjson", ".xml"}
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"wOFF", b"wOF2", b"OTTO")
 """How pictures and fonts begin, which hold no whole numbers of anybody."""
-_NO_LETTER = re.compile(r"[\0-\x08\x0e-\x19\x1c-\x1f]")
+_BEGINS = re.compile(r"\ufeff?(?:sep=(.)\r?\n)?")
+"""What may stand before the head of a table: a mark of the encoding, and what parts its cells."""
+_ONLY_STAND_IN = re.compile(r"forgotten-[a-p]+")
+_FOR_MACHINES = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f]")
+"""Signs that no text has (tabs, ends of lines and pages, and colours of terminals it may): lengths, zeros."""
 WHOLE, NUMBER, LEFT = "rewritten", "number only", "left"
 """What is done with a file: all that it says of the person goes; the number alone, for whose row a line is
 cannot be told; or nothing, for it cannot be put right."""
@@ -58,23 +64,25 @@ def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[by
 
 def is_of_unknown_format(path: PurePath, content: bytes) -> bool:
     """Whether a file of no known format is no text either: nobody can tell what its bytes stand for."""
-    if path.suffix in _TEXTS or content.startswith(_PICTURES):
+    if path.suffix.lower() in _TEXTS or content.startswith(_PICTURES):
         return False
-    return _NO_LETTER.search(_decoded(path, content)[0]) is not None
+    return _FOR_MACHINES.search(_decoded(path, content)[0]) is not None
 
 
 def _decoded(path: PurePath, content: bytes) -> tuple[str, str]:
-    """The text, and how it is written; no encoding for what is no text."""
+    """The text, and how it is written; no encoding for what is no text: signs for machines tell that."""
     wide = _wide_encoding(content)
     if wide:
-        try:
-            return content.decode(wide), wide
-        except UnicodeDecodeError:
-            return content.decode("latin-1"), ""
+        with suppress(UnicodeDecodeError):
+            text = content.decode(wide)
+            return text, "" if _FOR_MACHINES.search(text) else wide
+        return content.decode("latin-1"), ""
     try:
-        return content.decode(), "utf-8"
+        text, encoding = content.decode(), "utf-8"
     except UnicodeDecodeError:
-        return content.decode("latin-1"), "latin-1" if path.suffix in _TEXTS else ""
+        text = content.decode("latin-1")
+        encoding = "latin-1" if path.suffix.lower() in _TEXTS else ""
+    return text, "" if _FOR_MACHINES.search(text) else encoding
 
 
 def _wide_encoding(content: bytes) -> str:
@@ -90,50 +98,56 @@ def _wide_encoding(content: bytes) -> str:
 
 
 def _left_of(path: PurePath, text: str, gone: Forgotten) -> tuple[str, str]:
-    if _is_json(text):
-        return gone.text(text), WHOLE
-    if path.suffix in _ROWS and (left := _table_of_text(text, gone)) is not None:
-        return left, WHOLE
-    lines = text.splitlines(keepends=True)
-    by_line = "".join(_line(line, gone) if line[:1] == "{" else line for line in lines)
-    records = bool(lines) and all(_is_json(line) for line in lines)
-    return gone.text(by_line), WHOLE if records else NUMBER
+    if is_json(text):
+        left, whole = json_left(text, gone)
+        return left, WHOLE if whole else NUMBER
+    if path.suffix.lower() in _ROWS and (table := _table_of_text(text, gone)) is not None:
+        return table
+    made, wholly = [], True
+    for records, lines in groupby(text.splitlines(keepends=True), key=is_json):
+        if records:
+            each = [json_left(line, gone) for line in lines]
+            made += [left for left, _ in each]
+            wholly &= all(whole for _, whole in each)
+        else:
+            words = "".join(lines)
+            made.append(gone.text(words))
+            wholly &= not words.strip()
+    return "".join(made), WHOLE if wholly and text else NUMBER
 
 
-def _line(line: str, gone: Forgotten) -> str:
-    bare = line.rstrip("\r\n")
-    return gone.text(bare) + line[len(bare) :]
+def _table_of_text(text: str, gone: Forgotten) -> tuple[str, str] | None:
+    """A table of text row by row, and what is done with it; None where no column says whose a row is.
 
-
-def _is_json(text: str) -> bool:
-    try:
-        return text.lstrip()[:1] in ("{", "[") and json.loads(text) is not None
-    except (ValueError, RecursionError):
-        return False
-
-
-def _table_of_text(text: str, gone: Forgotten) -> str | None:
-    """A table of text row by row; None where no column says whose a row is."""
-    separator = max(",;\t|", key=text[:_HEAD].split("\n", 1)[0].count)
-    bom = "\ufeff" * text.startswith("\ufeff")
-    rows = csv.reader(io.StringIO(text.removeprefix(bom), newline=""), delimiter=separator)
+    Where a cell says the number and another one, nobody can tell whose the row is.
+    """
+    begins = _BEGINS.match(text)
+    told = begins[0] if begins else ""
+    head_line = text[len(told) : len(told) + _HEAD].split("\n", 1)[0]
+    separator = (begins and begins[1]) or max(",;\t|", key=head_line.count)
+    rows = csv.reader(io.StringIO(text[len(told) :], newline=""), delimiter=separator)
     try:
         head = next(rows, [])
         names = [column_named(heading) for heading in head]
         if not set(WHOSE) & set(names) or len(set(names)) < len(names):
             return None
-        made, changed = [head], False
-        for row in rows:
-            left = _row(names, row, gone)
-            changed |= left != row
-            made.append(left)
+        before = [head, *rows]
     except csv.Error:
         return None
-    if not changed:
-        return text
+    made = [head, *(_row(names, row, gone) for row in before[1:])]
+    if made == before:
+        return text, WHOLE
+    of_two = any(_says_two(names, row, left) for row, left in zip(before, made, strict=True))
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL).writerows(made)
-    return bom + out.getvalue()
+    return told + out.getvalue(), NUMBER if of_two else WHOLE
+
+
+def _says_two(names: list[str], row: list[str], left: list[str]) -> bool:
+    """Whether a cell that says whose the row is had the number in it, and is more than a stand-in now."""
+    cells = [(old, new) for name, old, new in zip(names, row, left, strict=False) if name in WHOSE]
+    changed = [new for old, new in cells if old != new]
+    return bool(changed) and not any(_ONLY_STAND_IN.fullmatch(new) for new in changed)
 
 
 def _row(names: list[str], row: list[str], gone: Forgotten) -> list[str]:

@@ -57,7 +57,7 @@ WHOSE = ("msisdn", "mobile", "number", "phone")
 _TEXTS = frozenset({"message", "response", "original_message"})
 _CONTAINERS = frozenset({"messages", "recipients", "responses", "members", "records", "list", "stats"})
 _OF_CALLBACKS = frozenset({"datetime", "datetime_entry", "response_id", "is_optout", "link_hits", "type"})
-_KEPT = (
+KEPT = (
     frozenset(
         wire
         for table in TABLES.values()
@@ -69,6 +69,8 @@ _KEPT = (
     | _OF_CALLBACKS
 )
 _LINKS = frozenset({"link", "url", "link_url", "target_url"})
+_EXPONENT = re.compile(r"\d[.,]\d{4,}[eE]\+?\d\d?")
+_STAND_IN = re.compile(r"forgotten-[a-p]{1,24}")
 _SURELY_NO_ID = 10**10
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 KEY_LOST_AT = "key_lost_at"
@@ -148,7 +150,7 @@ class Forgotten:
         phone's.
         """
         if isinstance(value, dict):
-            if any(self._one(value.get(whose)) for whose in WHOSE):
+            if any(self.whose(value.get(whose)) for whose in WHOSE):
                 return self._of_person(value)
             return {self.text(key): self.value(one, key) for key, one in value.items()}
         if isinstance(value, list | tuple):
@@ -167,19 +169,32 @@ class Forgotten:
         digits = only_number_in(text.strip("'=\"").removesuffix(".0")) if self._people else ""
         return self._known(digits) if digits else None
 
+    def whose(self, value: Any) -> str | None:
+        """The stand-in of a number that is all a cell says, ornaments apart; None where it says another too.
+
+        Ornaments are words and signs (``tel:+61...``, ``... (work)``), and the exponent of a spreadsheet.
+        """
+        if (one := self._one(value)) is not None or not isinstance(value, str) or not self._people:
+            return one
+        if _EXPONENT.fullmatch(value.strip()):
+            return self._one(float(value.strip().replace(",", ".")))
+        left = with_numbers_replaced(value, self._known)
+        names = set(_STAND_IN.findall(left)) - set(_STAND_IN.findall(value))
+        return names.pop() if len(names) == 1 and not may_hold_a_number(_STAND_IN.sub("", left)) else None
+
     def _of_person(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         answered = facts.get("original_message")
         left: dict[str, Any] = {}
         for name, value in facts.items():
             if name in WHOSE:
-                left[name] = self._one(value) or self.value(value, name)
+                left[name] = self.whose(value) or self.value(value, name)
             elif name == "response" and isinstance(value, str):
                 left[name] = self._reply(value, answered if isinstance(answered, str) else "")
             elif name in _TEXTS:
                 left[name] = "" if isinstance(value, str) else self.value(value, name)
             elif name in _LINKS and isinstance(value, str):
                 left[name] = _bare_link(value)
-            elif name in _KEPT:
+            elif name in KEPT:
                 left[name] = self.value(value, name)
         return left
 
@@ -227,12 +242,13 @@ class Forgotten:
 
     def _column(self, rows: pa.Table, name: str) -> pa.Table:
         values = rows.column(name)
-        hits = pc.fill_null(pc.match_substring_regex(values, self._pattern), False)
+        whose = name in WHOSE
+        pattern = f"{self._pattern}|[eE][+]?[0-9]" if whose else self._pattern
+        hits = pc.fill_null(pc.match_substring_regex(values, pattern), False)
         if not pc.any(hits).as_py():
             return rows
         texts = values.filter(hits).to_pylist()
-        whose = name in WHOSE
-        made = {text: (self._one(text) if whose else None) or self.text(text) for text in set(texts)}
+        made = {text: (self.whose(text) if whose else None) or self.text(text) for text in set(texts)}
         if all(text == left for text, left in made.items()):
             return rows
         left = pa.array([made[text] for text in texts], pa.string())
@@ -241,7 +257,7 @@ class Forgotten:
     def _blanked(self, rows: pa.Table, theirs: pa.ChunkedArray, *, ours: bool) -> pa.Table:
         mask, own = _one(theirs), rows.filter(theirs)
         for field in rows.schema:
-            known = ours or field.name in _KEPT or field.name in WHOSE
+            known = ours or field.name in KEPT or field.name in WHOSE
             if field.type == pa.string() and (field.name in PERSONAL | _LINKS or not known):
                 left = pa.array(self._left_in(own, field.name), pa.string())
                 values = _one(rows.column(field.name))
