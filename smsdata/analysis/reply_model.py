@@ -108,9 +108,9 @@ def likely(folded: str, marks: Iterable[str]) -> tuple[bool, bool]:
     (False, False)
     """
     parts = buckets_of(folded, marks)
-    return _reaches("optout", parts), _reaches("optin", parts)
+    return _over_limit("optout", parts), _over_limit("optin", parts)
 
 
-def _reaches(of: str, parts: list[tuple[set[int], float]]) -> bool:
+def _over_limit(of: str, parts: list[tuple[set[int], float]]) -> bool:
     weights, least = _weights(of)
     return sum(sum(map(weights.__getitem__, found)) * counts for found, counts in parts) >= least

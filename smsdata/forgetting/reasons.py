@@ -53,8 +53,7 @@ class CannotRewrite(ValueError):
 
 def why_sealed(content: bytes) -> str:
     """Why nobody can tell what a file holds, by how it begins and ends; empty for any other."""
-    rows = content[:3] == b"ORC" == content[-4:-1] or content[:4] in (b"Obj\1", b"\x89HDF", b"\x93NUM")
-    rows |= content[:1] == b"\x80" and content[1:2] in b"\2\3\4\5" and content[-1:] == b"."  # of pickle
+    rows = content[:3] == b"ORC" == content[-4:-1] or content[:4] in (b"Obj\1", b"\x89HDF")
     if rows or (content[:4] in (b"FEA1", b"PARE") and content[-4:] == content[:4]):
         return _FORMAT
     return next((why for why, begins in _BEGINS.items() if content.startswith(begins)), "")
