@@ -62,7 +62,7 @@ def _without(own: set[Entry]) -> None:
     """Take entries from the lexicon, and let the model say yes: "model" is then what it is asked of."""
     kept = [entry for entry in ENTRIES() if entry not in own]
     reply_phrases._entries = lambda: kept
-    reply_words.likely = lambda folded, marks: (True, False)
+    reply_words.likely = lambda folded, marks, *, optin: (True, False)
 
 
 def _read(frame: pd.DataFrame) -> pd.DataFrame:

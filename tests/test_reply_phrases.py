@@ -386,7 +386,9 @@ def test_buckets_of_counts_words_in_a_row_and_marks_beside_letters() -> None:
 def test_classify_text_lets_models_prove_nothing(
     monkeypatch: pytest.MonkeyPatch, models: tuple[bool, bool], kind: str, tier: int | None
 ) -> None:
-    monkeypatch.setattr(reply_words, "likely", lambda folded, marks: models)
+    monkeypatch.setattr(
+        reply_words, "likely", lambda folded, marks, *, optin: (models[0], optin and models[1])
+    )
     found = classify_text("the purple bicycle was rather heavy")
     assert (found.kind, found.optout_tier, found.certain_optin) == (kind, tier, False)
     assert left_of_class(found) == ("" if tier is None else "maybe STOP")

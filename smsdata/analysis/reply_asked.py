@@ -523,7 +523,12 @@ def named_in(word: str, names: frozenset[str]) -> bool:
 
     Spelled the same, with letters that look alike, or in the letters of another script.
     """
-    return word in names or any(not _spellings(word).isdisjoint(_spellings(name)) for name in names)
+    return word in names or not _spellings(word).isdisjoint(_all_spellings(names))
+
+
+@lru_cache(maxsize=65536)
+def _all_spellings(names: frozenset[str]) -> frozenset[str]:
+    return frozenset().union(*map(_spellings, names))
 
 
 def optout_words(message: str) -> frozenset[str]:

@@ -89,13 +89,15 @@ def _weights(of: str) -> tuple[list[int], float]:
         return stored[f"{of}_weights"].tolist(), (limit - bias) / scale
 
 
-def likely(folded: str, marks: Iterable[str]) -> tuple[bool, bool]:
+def likely(folded: str, marks: Iterable[str], *, optin: bool = True) -> tuple[bool, bool]:
     """Tell whether the letters and words of a reply look like an opt-out's, and like an opt-in's.
 
     Parameters
     ----------
     folded, marks
         As for `buckets_of`.
+    optin : bool
+        Whether to ask for opt-ins at all.
 
     Returns
     -------
@@ -108,9 +110,12 @@ def likely(folded: str, marks: Iterable[str]) -> tuple[bool, bool]:
     (False, False)
     """
     parts = buckets_of(folded, marks)
-    return _over_limit("optout", parts), _over_limit("optin", parts)
+    return _over_limit("optout", parts), optin and _over_limit("optin", parts)
 
 
 def _over_limit(of: str, parts: list[tuple[set[int], float]]) -> bool:
     weights, least = _weights(of)
-    return sum(sum(map(weights.__getitem__, found)) * counts for found, counts in parts) >= least
+    weight, score = weights.__getitem__, 0.0
+    for found, counts in parts:
+        score += sum(map(weight, found)) * counts
+    return score >= least

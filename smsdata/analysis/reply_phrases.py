@@ -172,7 +172,7 @@ def _entries() -> list[tuple[str, str, str]]:
     return entries
 
 
-@lru_cache(maxsize=20_000)  # a word takes kilobytes
+@lru_cache(maxsize=100_000)  # a word takes kilobytes
 def _begun_by(token: str, only: str) -> tuple[tuple[str, int, str, _Entry | None, str | None], ...]:
     """Give language, width and concept of the entries whose first word is, or begins, this token.
 
@@ -190,6 +190,7 @@ def _begun_by(token: str, only: str) -> tuple[tuple[str, int, str, _Entry | None
     )
 
 
+@lru_cache(maxsize=4096)  # each clause is asked for a few times in a row; nobody changes what is given
 def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     """Give the concepts of a text of `normal` in the order of its words, by language.
 

@@ -427,11 +427,8 @@ _BUT_IN = {
     "ro": re.compile(r"\bdar\b"),
     "lt": re.compile(r"\bbet\b"),
     "lv": re.compile(r"\bbet\b"),
-    "hr": re.compile(r"\bpa\b"),
-    "sr": re.compile(r"\b(?:pa|па)\b"),
-    "sl": re.compile(r"\bpa\b"),
     "tr": re.compile(r"\bama\b"),
-    "az": re.compile(r"\bama\b"),
+    **dict.fromkeys(["hr", "sl", "sr"], re.compile(r"\b(?:pa|па)\b")),
 }
 
 
@@ -464,8 +461,10 @@ def _signs_up(reading: Reading, folded: str, *, unasked: bool) -> bool:
     """
     if reading.plain or not reading.marks.isdisjoint("XCw"):
         return False
-    spoken, whole = languages_of(folded), concepts(folded)
-    if any("O" in whole[language] for language in spoken):
+    receives = "W" in reading.marks and not reading.marks.isdisjoint("RM")
+    hopes = receives or (concepts(folded, only=RETURN + WISHES).keys() - {"en"}) or unspaced_told(folded)
+    spoken, whole = languages_of(folded) if hopes else {"en"}, concepts(folded)
+    if spoken == {"en"} or any("O" in whole[language] for language in spoken):  # English has its own phrases
         return False
     if _WHY.search(folded) or _WISHES_TO_LEAVE.search(folded):
         return False

@@ -344,8 +344,9 @@ def _likely_class(folded: str, plain: str, answered: str, reading: Reading) -> R
         return None
     if len(_tokens(folded)) < 2 and not hinted(reading):
         return None
-    leaves, returns = likely(plain, reading.marks | marks_of_message(answered))
-    if returns and may_come_back(plain, words_asked(answered)):
+    back = may_come_back(plain, words_asked(answered))
+    leaves, returns = likely(plain, reading.marks | marks_of_message(answered), optin=back)
+    if returns:
         return ReplyClass("optin", 4 if leaves else None, "model")
     return ReplyClass("optout", 4, "model") if leaves else None
 
