@@ -124,12 +124,13 @@ HAND_MADE: dict[str, Callable[[Read], pd.DataFrame]] = {
     "sent_after_optout": lambda t: analysis.sent_after_optout(
         t("messages"), analysis.optouts(replies=t("replies"), dlrs=t("messages"))
     ),
+    # Its interval is of other days too, as by every group that lasts.
     "time_to_deliver": lambda t: analysis.time_to_deliver(
         t("messages"),
         status_history=t("history"),
         now=NOW,
         by="account" if "account" in t("messages") else None,
-    ),
+    ).drop(columns=["low", "high", "design_effect", "interval"]),
 }
 
 
