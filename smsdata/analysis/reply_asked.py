@@ -148,7 +148,7 @@ _NEVER_LEAVING = _words(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WordsAsked:
     """The words that a message names, by what they are for; `other` are those with another meaning.
 
@@ -301,7 +301,7 @@ _OR = _words(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Named:
     """A clause of a message, and its words that stand out: plainly, and where letters have no capitals."""
 

@@ -467,13 +467,13 @@ _BARE = re.compile(
 _PLAIN_BY_WORD, _LIKELY_BY_WORD = indexed(_PLAIN), indexed(_LIKELY)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def leaves_plainly(folded: str) -> bool:
     """Tell whether an English reply refuses the messages in so many words: "never want to hear from you"."""
     return fits_any(_PLAIN_BY_WORD, folded)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def leaves_likely(folded: str) -> bool:
     """Tell whether an English reply hints that no messages are wanted: "one more text and I report it"."""
     return fits_any(_LIKELY_BY_WORD, folded) and not _KEEPS.search(folded)

@@ -124,7 +124,7 @@ _ASKS_WHEN = re.compile(r"^(?:what time|when|where|which|how (?:much|long|often|
 _ELSE_BY_WORD = indexed(_ELSE)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def means_else(folded: str) -> bool:
     """Tell whether an English reply has the words of leaving for something else: "don't call, text me"."""
     return fits_any(_ELSE_BY_WORD, folded)

@@ -96,7 +96,7 @@ def words_of(folded: str) -> tuple[str, ...]:
     return tuple(joined.split())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     language: str
     words: tuple[str, ...]
@@ -118,7 +118,7 @@ class _Entry:
         return whole and tokens[end - 1].startswith(self.words[-1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Lexicon:
     bare: dict[str, frozenset[str]]
     exact: dict[str, tuple[_Entry, ...]]
@@ -272,7 +272,7 @@ _LIKELY = {
 _NEGATED = re.compile(r"N.?[SUD]|N[.P]{2}S")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What the phrases of a text say.
 
@@ -308,7 +308,7 @@ def _clauses(folded: str) -> list[str]:
     return clauses
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def read_phrases(folded: str) -> Reading:
     """Look for phrases, clause by clause, in every language that knows a word of the text."""
     plain = marred = ""
@@ -333,7 +333,7 @@ def read_phrases(folded: str) -> Reading:
     return Reading("" if undone else plain, marred or (plain if undone else ""), kept, frozenset(marks))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _phrases_in(code: str) -> tuple[list[str], list[str]]:
     """Give the names of the plain phrases in a string of concepts, and of those that are only likely."""
     plain = [name for name, pattern in _PLAIN.items() if pattern.search(code)]
@@ -353,14 +353,14 @@ def own_clauses(folded: str) -> list[str]:
 _BACK = re.compile(r"j.{0,5}I|I.{0,4}j")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def wants_back(folded: str) -> bool:
     """Tell whether a text has the words "put ... back", "sign up again", in one clause of one language."""
     codes = (code for clause in _CLAUSE.split(folded) for code in concepts(clause, only=RETURN).values())
     return any(_BACK.search(code) for code in codes)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def speaks_of_return(folded: str, languages: frozenset[str]) -> bool:
     """Tell whether a text has any word of coming back: enough once the message says that one has left.
 
@@ -369,7 +369,7 @@ def speaks_of_return(folded: str, languages: frozenset[str]) -> bool:
     return not languages.isdisjoint(concepts(folded, only=RETURN))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def languages_of(folded: str) -> frozenset[str]:
     """Give the languages that know half as many words of a text of `normal` as the one that knows most."""
     codes = concepts(folded)
@@ -378,7 +378,7 @@ def languages_of(folded: str) -> frozenset[str]:
     return frozenset(language for language, words in known.items() if words and 2 * words >= most)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def told_in(folded: str) -> frozenset[str]:
     """Give what a clause of a message says: "l" how to leave, "g" that one has left, "r" how to come back.
 
@@ -404,7 +404,7 @@ _OFFERS_FOR = re.compile(r"n.?p")
 _PURPOSE_LAST = frozenset({"tr", "hi", "ur", "mr", "bn", "ta", "te", "gu", "pa", "ne", "ko"})
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def offers_texts(folded: str) -> bool:
     """Tell whether a language has both in a clause of a message: to receive, and what comes again and again.
 

@@ -41,8 +41,7 @@ _PLAIN_RETURN = _words("start, unstop, subscribe, resubscribe, subscribe me, res
 # After "you get no more messages": a yes, but not an "ok".
 _ASSENT = re.compile(
     r"^(?:yes|y|yep|yeah|yup|si|oui|ja|sim|da|tak|ano|igen|taip|nai|evet|oo|opo|ya|ndiyo|haan|ναι|да|так"
-    r"|نعم|بله|כן|हां"
-    r"|はい|네|ใช|是的)(?:$|[\s.,!])"
+    r"|نعم|بله|כן|हां|はい|네|ใช|是的)(?:$|[\s.,!])"
 )
 _REFUSED_RETURN = re.compile(
     r"\b(?:no|not|don'?t|ne|nie|nem|non|nao|nicht|nicht mehr|не|لا) (?:\w+ )?(?:vuelv|volv|back)"
@@ -95,19 +94,15 @@ _STAYS_AWAY = re.compile(
     r" (?:come|coming|be|go|returning|return|joining|join) ?back\b|\b(?:wo ?n'?t|not"
     r"|never) (?:be )?(?:returning|rejoining)\b"
     r"|\b(?:do ?n'?t|do not|never|wo ?n'?t|not|nor)\b(?: \w+){0,2} (?:re-?start|start again|start (?:this"
-    r"|it|up|sending|texting) again"
-    r"|sign me|put me (?:back|on)|add me|re-?subscribe|re-?join|resume)\b"
+    r"|it|up|sending|texting) again|sign me|put me (?:back|on)|add me|re-?subscribe|re-?join|resume)\b"
     r"|\b(?:have ?n'?t|have not|not|never) (?:\w+ )?changed? my mind\b|\bsubscribe to (?:enough|too many)\b"
     r"|\b(?:make sure|ensure)\b.{0,40}(?:n't|\bnot\b|\bnever\b)|\bmoney back\b|\bstart again from\b"
     r"|^(?:if|what time|when)\b(?!.{0,40}\b(?:texts|messages|alerts|sign|list)\b)|\bwill i still\b"
-    r"|\bin-person\b"
-    r"|\b(?:i'?ll|i will|we'?ll) (?:be |come |pop )?back (?:in|on|at|by|from|to)\b"
+    r"|\bin-person\b|\b(?:i'?ll|i will|we'?ll) (?:be |come |pop )?back (?:in|on|at|by|from|to)\b"
     r"|\b(?:turn|switch|put|turned) (?:the |my )?(?:heating|heat|water|power|light|lights|tv|gas"
-    r"|electric\w*|boiler|oven|alarm|car"
-    r"|internet|wifi|phone)\b.{0,5}\bback\b"
+    r"|electric\w*|boiler|oven|alarm|car|internet|wifi|phone)\b.{0,5}\bback\b"
     r"|\b(?:deleted|removed|lost|broke|ordered|paid|booked|sent|left|took|bought) (?:\w+ )?(?:app|photo"
-    r"|order|ticket|appointment"
-    r"|twice|item|file|form|date|time|one|key|keys|money|email)\b"
+    r"|order|ticket|appointment|twice|item|file|form|date|time|one|key|keys|money|email)\b"
 )
 # By someone who has left: a refusal, and no regret ("I didn't mean to", "don't leave me out").
 _GLAD_TO_BE_OFF = re.compile(
@@ -133,6 +128,11 @@ _UNDOING = _words(
     " ignore, unstop, un-stop, un, disregard",
     "mind, blocked, unblocked, unblock, mean, leave, quit, stopping, stopped, mistake",
 )
+# Without one of these no pattern of _JOINS fits.
+_MAY_JOIN = re.compile(
+    r"text|messag|msg|sms|alert|updat|list|letter|you|deal|offer|promo|coup|speci|notif|remind|join|sign"
+    r"|subscri|add|put|these|those|them"
+)
 _AGAIN = _words(
     "again, back, turn, switch, send, let, keep, stay, subscribed, also, too, happy, go, text, sending,"
     " receiving",
@@ -145,8 +145,7 @@ _AGAIN = _words(
 _TEXTS = (
     r"(?:texts|text messages|messages|msgs|sms|alerts|updates|list|newsletter|from you|deals|offers|promos"
     r"|coupons|specials|notifications|reminders|promo|promotions|the vip list|text (?:subscription|club"
-    r"|alerts"
-    r"|list|program\w*))\b"
+    r"|alerts|list|program\w*))\b"
 )
 _JOINS = _either(
     rf"\b(?:sign|put|add|opt|get|include|enrol+|pop|keep) (?:me|us|my (?:new )?number|this number)\b"
@@ -215,8 +214,7 @@ _IN_AGAIN = _either(
     r"\b(?:send|text|message) (?:(?:these|those|them|it|the \w+|your \w+) )?(?:to me|me) (?:also|too"
     r"|as well)\b",
     r"(?<!need to )\bbe (?:sending|texting|receiving) (?:me|it|them|these|the|your)\b.{0,20}\b(?:too|also"
-    r"|as well|texts"
-    r"|messages|again|price)\b",
+    r"|as well|texts|messages|again|price)\b",
     r"\b(?:that|your|the|this) (?:\w+ )?(?:text |sms |mailing |messaging )?list\b.{0,15}\badd me\b"
     r"|\bcan add me\b",
     r"\bi have changed (?:the|my) number\b.*\b(?:send|text|this)\b|\b(?:include|use"
@@ -360,7 +358,8 @@ def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: s
     if reading.marks & set("OGSUDFCX"):
         return False
     not_these = (_JOINS_NOT, _CONSENT_GONE, _OF_ANOTHER_TIME)
-    if _JOINS.search(folded) and not any(pattern.search(folded) for pattern in not_these):
+    joins = _MAY_JOIN.search(folded) and _JOINS.search(folded)
+    if joins and not any(pattern.search(folded) for pattern in not_these):
         return True
     said = " ".join(word for word in words_of(folded) if skeleton(word) not in lexicon().bare["Z"])
     if said in asked.leave:
@@ -425,12 +424,10 @@ _BUT_IN = {
     "hu": re.compile(r"\b(?:de|csak)\b"),
     "it": re.compile(r"\bma\b"),
     "ro": re.compile(r"\bdar\b"),
-    "lt": re.compile(r"\bbet\b"),
-    "lv": re.compile(r"\bbet\b"),
+    **dict.fromkeys(["lt", "lv"], re.compile(r"\bbet\b")),
     "tr": re.compile(r"\bama\b"),
     **dict.fromkeys(["hr", "sl", "sr"], re.compile(r"\b(?:pa|па)\b")),
 }
-
 
 _WHY = re.compile(
     r"\b(?:why|warum|wieso|weshalb|por que|porque|perche|pourquoi|hvorfor|varfor|waarom|dlaczego|czemu"

@@ -80,7 +80,7 @@ _OPT_OUT = _CARRIER_WORDS | _FOREIGN_WORDS
 _PLAIN_WORDS = _OPT_OUT - _EQUIVOCAL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReplyClass:
     """What one reply says.
 
