@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from smsdata.errors import UsageError
 from smsdata.simulator import Account, Gateway
 from tests.support import results
 from tests.support.clients import connected
+from tests.support.spark_session import small_session
 
 NOW = "2026-11-24"
 NAMES = ("perth", "sydney")
@@ -284,15 +284,7 @@ def texts_of(ax: Any) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Any]:
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    sql = pytest.importorskip("pyspark.sql")
-    made = (
-        sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
-        .config("spark.sql.shuffle.partitions", "1")
-        .config("spark.sql.session.timeZone", "UTC").config("spark.driver.host", "127.0.0.1").getOrCreate()
-    )  # fmt: skip
-    yield made
-    made.stop()
+    yield from small_session()
 
 
 @pytest.mark.spark

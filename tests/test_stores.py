@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from smsdata.analysis import delivery_rate, hard_bounced
 from smsdata.schema.tables import TABLES
 from smsdata.simulator import Account, Gateway
 from tests.support.clients import connected
+from tests.support.spark_session import small_session
 
 NOW = "2026-11-24"
 
@@ -115,14 +115,7 @@ def test_stores_refuse_what_would_count_twice_or_is_not_there(folder: Path, tmp_
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Any]:
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    sql = pytest.importorskip("pyspark.sql")
-    made = (
-        sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC").config("spark.driver.host", "127.0.0.1").getOrCreate()
-    )  # fmt: skip
-    yield made
-    made.stop()
+    yield from small_session()
 
 
 @pytest.mark.spark
