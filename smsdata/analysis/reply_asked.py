@@ -117,9 +117,7 @@ _JOIN_ASKED += (
         rf"|vip)\b[\"']?(?: to \d{{3,8}})? for [^.!?,\n]{{0,30}}"
         r"\b(?:texts|alerts|deals|offers|updates|coupons|promos|news|specials|tips)\b"
     ),
-)
-# "Please confirm you want our deals by text. Reply Y", "Free weekly tips. Reply BABY to begin".
-_JOIN_ASKED += (
+    # "Please confirm you want our deals by text. Reply Y", "Free weekly tips. Reply BABY to begin".
     re.compile(
         r"\bconfirm (?:that )?(?:you|u) (?:want|would like|wish|still want)\b[^?]{0,60}\b(?:texts?|messages"
         r"|sms|alerts|deals"
@@ -205,7 +203,8 @@ def words_asked(message: str) -> WordsAsked:
     folded = fold(message)
     shorthand = {fold(word) for word in _matched_words((_LEAVE_SHORTHAND,), message)}
     leave = (_matched_words(_LEAVE_ASKED, folded) | shorthand) - _NEVER_LEAVING
-    words, gone = _named_words(message)
+    sentences = _paired(_SENTENCE.split(message))
+    words, gone = _named_words(sentences)
     named, other, unclear, unread, back, joining = (words[use] for use in _USES)
     named -= _NEVER_LEAVING
     loose = frozenset(word for word in named if _CASELESS.search(word) and not _pointed_at(word, message))
@@ -214,7 +213,7 @@ def words_asked(message: str) -> WordsAsked:
     unclear -= leave | other
     joining -= leave
     other = (other | unclear) - leave - joining
-    asks = _asks_about_texts(message)
+    asks = _asks_about_texts(sentences)
     return WordsAsked(
         leave=frozenset(leave - other),
         join=(_matched_words(_JOIN_ASKED, folded) - leave) | back | joining,
@@ -230,12 +229,12 @@ def words_asked(message: str) -> WordsAsked:
     )
 
 
-def _asks_about_texts(message: str) -> set[str]:
+def _asks_about_texts(sentences: list[str]) -> set[str]:
     """Tell whether a message asks if its texts are still wanted ("s"), or if one is sure to leave ("q")."""
     asks: set[str] = set()
-    for sentence in _paired(_SENTENCE.split(message)):
-        told = told_in(normal(sentence))
-        of_texts = "n" in told or any(set(code) & set("RM") for code in _best_codes(normal(sentence)))
+    for folded in map(normal, sentences):
+        told = told_in(folded)
+        of_texts = "n" in told or any(set(code) & set("RM") for code in _best_codes(folded))
         asks |= told & ({"s", "q"} if of_texts else {"q"})
     return asks
 
@@ -390,17 +389,17 @@ def _use_of(named: _Named, codes: list[str], *, gone: bool, offered: bool) -> st
 _USES = ("leave", "other", "unclear", "unread", "back", "join")
 
 
-def _named_words(message: str) -> tuple[dict[str, frozenset[str]], bool]:
+def _named_words(sentences: list[str]) -> tuple[dict[str, frozenset[str]], bool]:
     """Give the words that stand out, by what they are for; and whether one has left."""
     words: dict[str, set[str]] = {use: set() for use in (*_USES, "")}
     gone, of_list, calls = False, False, set[str]()
-    for sentence in _paired(_SENTENCE.split(message)):
+    for sentence in sentences:
         offered = False
         for named in _clauses_with_words(sentence):
             codes = named.codes()
             joining = frozenset() if gone else named.joining()
             words["join"] |= joining
-            if joining == named.plain | joining and joining:
+            if joining and joining >= named.plain:
                 continue
             use = _use_of(named, codes, gone=gone, offered=offered)
             words[use] |= named.plain if use in ("unclear", "unread") else named.plain | named.loose
