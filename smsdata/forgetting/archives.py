@@ -32,7 +32,6 @@ from smsdata.forgetting.text_files import (
     WHOLE,
     Found,
     Left,
-    is_of_unknown_format,
     without_in_text,
 )
 from smsdata.forgetting.workbooks import is_workbook, sheets_without, titles_that_fit
@@ -164,7 +163,7 @@ def _plain_left(
         return Left(None, [*told, Found("", count, LEFT, reasons.NO_TEXT)])
     if decoded != content and made is None:
         made = decoded
-    if made is None and not count and is_of_unknown_format(path, content):
+    if made is None and not count and what == LEFT:
         return Left(None, [*told, Found("", 1, LEFT, reasons.UNKNOWN)])
     return Left(made, [*told, *([Found("", count, what)] if count else [])])
 

@@ -17,6 +17,7 @@ from email.generator import BytesGenerator
 from email.header import Header, decode_header, make_header
 from email.message import Message
 from io import BytesIO
+from itertools import count
 from mimetypes import guess_extension
 from pathlib import PurePath
 from typing import Any
@@ -137,7 +138,7 @@ def _ending_of(kind: str) -> str:
 def with_coded_files_left(content: bytes, inner: Inner) -> tuple[bytes, list[Found]]:
     """A page without somebody in the files that it holds as ``data:...;base64,``, and what was in them."""
     found: list[Found] = []
-    numbers = iter(range(1, len(content)))
+    numbers = count(1)
 
     def left_of(one: re.Match[bytes]) -> bytes:
         number = next(numbers)

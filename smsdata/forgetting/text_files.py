@@ -53,36 +53,35 @@ class Left:
 
 
 def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[bytes | None, int, str]:
-    """A text without somebody, how often that person stood in it, what is done; None instead of no text."""
+    """A text without somebody, how often that person stood in it, what is done; None instead of no text.
+
+    `LEFT` and a count of 0: of no known format and no text either, so nobody can tell what its bytes mean.
+    """
     text, encoding = _decoded(path, content)
     left, what = _left_of(path, text, gone)
     if left == text:
-        return None, 0, what
+        known = encoding is not None or path.suffix.lower() in _TEXTS or content.startswith(_PICTURES)
+        return None, 0, what if known else LEFT
     count = max(1, left.count("forgotten-") - text.count("forgotten-"))
     return (left.encode(encoding, "surrogateescape") if encoding else None), count, what
 
 
-def is_of_unknown_format(path: PurePath, content: bytes) -> bool:
-    """Whether a file of no known format is no text either: nobody can tell what its bytes stand for."""
-    if path.suffix.lower() in _TEXTS or content.startswith(_PICTURES):
-        return False
-    return _FOR_MACHINES.search(_decoded(path, content)[0]) is not None
+def _decoded(path: PurePath, content: bytes) -> tuple[str, str | None]:
+    """The text, and how it is written: empty if unknown, None where signs for machines stand in it."""
+    text, encoding = _as_written(path, content)
+    return text, None if _FOR_MACHINES.search(text) else encoding
 
 
-def _decoded(path: PurePath, content: bytes) -> tuple[str, str]:
-    """The text, and how it is written; no encoding for what is no text: signs for machines tell that."""
+def _as_written(path: PurePath, content: bytes) -> tuple[str, str]:
     wide = _wide_encoding(content)
     if wide:
         with suppress(UnicodeDecodeError):
-            text = content.decode(wide)
-            return text, "" if _FOR_MACHINES.search(text) else wide
+            return content.decode(wide), wide
         return content.decode("latin-1"), ""
     try:
-        text, encoding = content.decode(), "utf-8"
+        return content.decode(), "utf-8"
     except UnicodeDecodeError:
-        text = content.decode("latin-1")
-        encoding = "latin-1" if path.suffix.lower() in _TEXTS else ""
-    return text, "" if _FOR_MACHINES.search(text) else encoding
+        return content.decode("latin-1"), "latin-1" if path.suffix.lower() in _TEXTS else ""
 
 
 def _wide_encoding(content: bytes) -> str:
