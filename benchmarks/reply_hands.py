@@ -79,12 +79,12 @@ def _read(frame: pd.DataFrame) -> pd.DataFrame:
 LEAVING, RETURNING, STAYING = "AXUCFKSD", "BJmt", "OoGaTYj"
 
 
-def lexicon_read(own: set[Entry]) -> pd.DataFrame:
-    """Read the words of the lexicon, less some entries, as if they were replies of which it knows nothing."""
+def lexicon_read() -> pd.DataFrame:
+    """Read the words of the lexicon, entry by entry, as if they were replies of which it knows nothing."""
     kinds = dict.fromkeys(LEAVING, "optout") | dict.fromkeys(RETURNING, "optin") | dict.fromkeys(STAYING, "")
-    entries = [e for e in ENTRIES() if e[1] in kinds and e not in own]
-    said = [(kinds[concept], buckets_of(word.rstrip("*"), ())) for _, concept, word in entries]
-    return pd.DataFrame(said, columns=["label", "buckets"])
+    entries = [entry for entry in ENTRIES() if entry[1] in kinds]
+    said = [(entry, kinds[entry[1]], buckets_of(entry[2].rstrip("*"), ())) for entry in entries]
+    return pd.DataFrame(said, columns=["entry", "label", "buckets"])
 
 
 def own_entries(frame: pd.DataFrame) -> dict[str, set[Entry]]:

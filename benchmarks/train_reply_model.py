@@ -13,6 +13,7 @@ how each hand fares, read so, with a model that has not learned from it.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -60,22 +61,33 @@ def fitted(x: sparse.csr_matrix, y: np.ndarray, weigh: np.ndarray) -> np.ndarray
     return w
 
 
-def learned_from(frame: pd.DataFrame, without: set[Entry], label: str) -> np.ndarray:
-    """Weights for a label, learned from these replies and from the lexicon without some of its entries."""
-    frame, words = frame[~frame["label"].isin(NOT_LEARNED)], lexicon_read(without)
-    y = np.concatenate([frame["label"].eq(label), words["label"].eq(label)]).astype("float64")
-    weigh = np.concatenate([np.where(frame["sign"] == "model", UNDECIDED, 1.0), np.full(len(words), LEXICON)])
-    return fitted(sparse.vstack([features(frame["buckets"]), features(words["buckets"])]).tocsr(), y, weigh)
+class Lessons:
+    """What may be learned from: replies, and the entries of the lexicon, each as likely weighs it."""
 
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.words = lexicon_read()
+        self.frame, self._replies = frame, features(frame["buckets"])
+        self._entries = features(self.words["buckets"])
 
-def left_out_scores(frame: pd.DataFrame, gone: dict[str, set[Entry]], label: str) -> np.ndarray:
-    """The score of each reply for a label, by a model that has read nothing of its author."""
-    left_out = np.zeros(len(frame))
-    for hand, without in gone.items():
-        own = frame["hand"].eq(hand).to_numpy()
-        w = learned_from(frame[~own], without, label)
-        left_out[own] = features(frame.loc[own, "buckets"]) @ w[:-1] + w[-1]
-    return left_out
+    def learned(self, label: str, *, but_of: str = "", without: Set[Entry] = frozenset()) -> np.ndarray:
+        """Weights for a label, learned from all but one hand, and from the lexicon without some entries."""
+        kept = (self.frame["hand"].ne(but_of) & ~self.frame["label"].isin(NOT_LEARNED)).to_numpy()
+        words = ~self.words["entry"].isin(without).to_numpy()
+        replies = self.frame[kept]
+        y = np.concatenate([replies["label"].eq(label), self.words["label"][words].eq(label)])
+        of_replies = np.where(replies["sign"] == "model", UNDECIDED, 1.0)
+        weigh = np.concatenate([of_replies, np.full(words.sum(), LEXICON)])
+        x = sparse.vstack([self._replies[kept], self._entries[words]]).tocsr()
+        return fitted(x, y.astype("float64"), weigh)
+
+    def left_out_scores(self, gone: dict[str, set[Entry]], label: str) -> np.ndarray:
+        """The score of each reply for a label, by a model that has read nothing of its author."""
+        left_out = np.zeros(len(self.frame))
+        for hand, without in gone.items():
+            own = self.frame["hand"].eq(hand).to_numpy()
+            w = self.learned(label, but_of=hand, without=without)
+            left_out[own] = self._replies[own] @ w[:-1] + w[-1]
+        return left_out
 
 
 def judged(frame: pd.DataFrame, limit: float) -> pd.DataFrame:
@@ -145,8 +157,9 @@ def main() -> None:
     frame = tuned()
     gone = own_entries(frame)
     frame = read_apart(frame, gone)
-    frame["score"] = left_out_scores(frame, gone, "optout")
-    frame["back"] = left_out_scores(frame, gone, "optin")
+    lessons = Lessons(frame)
+    scored = {"score": "optout", "back": "optin"}
+    frame = frame.assign(**{name: lessons.left_out_scores(gone, label) for name, label in scored.items()})
     limits = {share: limit_for(frame, share) for share in (0.07, REVIEW, 0.10)}
     back = optin_limit(frame)
     print(
@@ -161,7 +174,7 @@ def main() -> None:
     kept = {
         f"{label}_{what}": value
         for label, limit in models.items()
-        for what, value in stored(learned_from(frame, set(), label), limit).items()
+        for what, value in stored(lessons.learned(label), limit).items()
     }
     np.savez_compressed(WEIGHTS, **kept)
     print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size:,} bytes, limits {models}")
