@@ -15,6 +15,7 @@ from smsdata.analysis.reply_phrases import (
     Stripped,
     concepts,
     lexicon,
+    listed,
     normal,
     offers_texts,
     read_phrases,
@@ -50,10 +51,6 @@ def fold(text: str) -> str:
         return text.lower()
     parts = unicodedata.normalize("NFKD", text.casefold()).casefold()
     return unicodedata.normalize("NFC", parts.translate(_UNMARKED)).replace("’", "'").replace("đ", "d")
-
-
-def _words(*lines: str) -> frozenset[str]:
-    return frozenset(word.strip() for line in lines for word in line.split(","))
 
 
 # -- instructions as English and a few other languages phrase them --
@@ -139,7 +136,7 @@ _DECLINE_ASKED = (
     re.compile(r"回复?(?P<word>\w)[改取]"),
 )
 # "Unsubscribe any time, reply YES to book": never take a yes, or a word of grammar, for the way out.
-_NEVER_LEAVING = _words(
+_NEVER_LEAVING = listed(
     "yes, y, ja, si, sim, oui, tak, はい, start, unstop, help, info",
     "to, this, with, the, us, a, of, i, you, back, here, by, at, any",
     "reply, rply, txt, text, sms, mms, send, call, visit, click, link, http, https, www",
@@ -286,14 +283,14 @@ _BEFORE_VERB = re.compile(
     )
 )
 _NO_WORDS = frozenset({"sms", "mms", "qc", "ok", "url", "id"})
-_NO_ANSWERS = _words(
+_NO_ANSWERS = listed(
     "no, nej, nei, nein, nee, non, nao, ne, nie, nem, info, help, aide, hilfe, ayuda, ajuda, aiuto, pomoc,"
     " hjalp",
     "hjelp, yardim, apua",
 )
 _UNKNOWN_WORDS = 4  # more of them, and an instruction is about something that nobody has read
-_CARRIER_WORDS = _words("stop, end, quit, cancel, unsubscribe, stopall, optout, revoke")
-_OR = _words(
+_CARRIER_WORDS = listed("stop, end, quit, cancel, unsubscribe, stopall, optout, revoke")
+_OR = listed(
     "or, oder, o, ou, of, eller, или, lub, albo, nebo, alebo, vagy, sau, ή, veya, ya da, یا, या, ya, au",
     "atau, hoac, 或, 或者, または, か, 또는, 혹은, tai, või, arba, vai, ali, ili, або, чи, או, أو, او, বা",
     "அல்லது, ਜਾਂ, หรือ, o kaya, ose, edo, /",

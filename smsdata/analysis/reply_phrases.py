@@ -51,6 +51,11 @@ class Stripped(dict[int, str | None]):
         return self[code]
 
 
+def listed(*lines: str) -> frozenset[str]:
+    """Give the words and phrases of lines that part them by commas."""
+    return frozenset(word.strip() for line in lines for word in line.split(","))
+
+
 _BARE_LETTERS = Stripped("M", "Cf")
 
 

@@ -16,6 +16,7 @@ from smsdata.analysis.reply_phrases import (
     concepts,
     languages_of,
     lexicon,
+    listed,
     normal,
     own_clauses,
     skeleton,
@@ -27,17 +28,13 @@ from smsdata.analysis.reply_phrases import (
 from smsdata.analysis.reply_spellings import near_word, squeezed
 
 
-def _words(*lines: str) -> frozenset[str]:
-    return frozenset(word.strip() for line in lines for word in line.split(","))
-
-
 def _either(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns))
 
 
 # Keywords that people write of other things too.
-_ALSO_OF_OTHERS = _words("end, cancel, quit, remove, revoke, block, td, alto, pare, delete")
-_PLAIN_RETURN = _words("start, unstop, subscribe, resubscribe, subscribe me, resubscribe me, opt in, optin")
+_ALSO_OF_OTHERS = listed("end, cancel, quit, remove, revoke, block, td, alto, pare, delete")
+_PLAIN_RETURN = listed("start, unstop, subscribe, resubscribe, subscribe me, resubscribe me, opt in, optin")
 # After "you get no more messages": a yes, but not an "ok".
 _ASSENT = re.compile(
     r"^(?:yes|y|yep|yeah|yup|si|oui|ja|sim|da|tak|ano|igen|taip|nai|evet|oo|opo|ya|ndiyo|haan|ναι|да|так"
@@ -123,7 +120,7 @@ _CHILD_SENT = re.compile(
     r"|still want|resume|please turn|re-?add)"
 )
 # Without one of these words no pattern of those below fits.
-_UNDOING = _words(
+_UNDOING = listed(
     "stop, unsubscribe, unsubscribed, unsubscribing, unsub, opt, optout, opt-out, opted, undo, cancel,"
     " ignore, unstop, un-stop, un, disregard",
     "mind, blocked, unblocked, unblock, mean, leave, quit, stopping, stopped, mistake",
@@ -133,7 +130,7 @@ _MAY_JOIN = re.compile(
     r"text|messag|msg|sms|alert|updat|list|letter|you|deal|offer|promo|coup|speci|notif|remind|join|sign"
     r"|subscri|add|put|these|those|them"
 )
-_AGAIN = _words(
+_AGAIN = listed(
     "again, back, turn, switch, send, let, keep, stay, subscribed, also, too, happy, go, text, sending,"
     " receiving",
     "changed",
@@ -234,7 +231,7 @@ _IN_AGAIN = _either(
     r"|start|unstop|re-?subscribe"
     r"|subscribe|opt(?: me)?(?: back)? in|resume)\W*(?:me|please|pls|plz|again|now)?\W*$",
 )
-_AROUND_START = _words("me, again, back, please, pls, plz, up, it, now, texts, text, msgs, messages, sms")
+_AROUND_START = listed("me, again, back, please, pls, plz, up, it, now, texts, text, msgs, messages, sms")
 # By someone who has left: what was wanted was less, or the messages were welcome.
 _LEFT_TOO_MUCH = _either(
     r"\b(?:only|just) (?:wanted|meant|asked|cancelled|stopped|needed)\b(?! to cancel)(?!.*\b(?:everything"
@@ -285,19 +282,19 @@ _JOINS_NOT = _either(
 )
 _CONSENT_GONE = re.compile(r"\b(?:withdraw\w*|withdrew|revok\w+|retract\w*|cancel\w*|rescind\w*)\b")
 # By someone who has left: of others a JOIN may be for another list, and must clear no opt-out.
-_JOINING = _words(
+_JOINING = listed(
     "join, join me, resume, re subscribe, begin, undo, continue, restart, sign me up, sign up, turn on",
     "back in, back on, i'm in, im in, add me, keep me",
 )
 # By someone who has left.
-_SIGNING_UP = _words("join, sign up, add me, join list, join the list, i want in, let me in")
+_SIGNING_UP = listed("join, sign up, add me, join list, join the list, i want in, let me in")
 # By someone who writes of their own accord, or has left; no keyword of another list, as a bare JOIN may be.
-_COMING_BACK = _words(
+_COMING_BACK = listed(
     "count me back in, let me back in, can i come back, i want to come back, i want back, add me again",
     "sign me up, sign me on",
 )
 # Only what has stopped can be resumed: these need no message that says so.
-_RESUMING = _words(
+_RESUMING = listed(
     "resume, unstop, un stop, unstop it, unstop me, restart, re start, re subscribe, start texts, start msgs",
     "resume texts, turn on texts, unblock, unblock me, begin sending again, enable notifications",
     "let me back on",
@@ -316,7 +313,7 @@ def _wishes_texts_again(reading: Reading, folded: str) -> bool:
     return wishes and not _WISH_AGAIN.isdisjoint(concepts(folded, only="I"))
 
 
-_NOT_START = _words(
+_NOT_START = listed(
     "star, tart, stat, stadt, stary, starr, starts, smart, stark, stars, staat, stare, stairt"
 )
 

@@ -29,6 +29,7 @@ from smsdata.analysis.reply_phrases import (
     Reading,
     hinted,
     lexicon,
+    listed,
     normal,
     own_clauses,
     read_phrases,
@@ -48,21 +49,17 @@ REPLY_KINDS = (
 )  # fmt: skip
 
 
-def _words(*lines: str) -> frozenset[str]:
-    return frozenset(word.strip() for line in lines for word in line.split(","))
-
-
 def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns))
 
 
 # What CTIA, the FCC (47 CFR 64.1200(a)(10)), Twilio, AWS and Telnyx accept; Australian texts say "unsub".
-_CARRIER_WORDS = _words(
+_CARRIER_WORDS = listed(
     "stop, end, cancel, unsubscribe, quit, revoke, opt out, optout, stop all, stopall, remove, arret, td",
     "block, unsub, unsubscribe me",
 )
 # The same request as a bare word of other languages: our own list.
-_FOREIGN_WORDS = _words(
+_FOREIGN_WORDS = listed(
     "baja, parar, salir, alto, desuscribir, desabonner, desinscrire, desinscription, stop sms, stopp",
     "abmelden, abmeldung, abbestellen",
     "disiscrivi, disiscrivimi, sair, pare, descadastrar, afmelden, uitschrijven, huy, iptal",
@@ -70,12 +67,12 @@ _FOREIGN_WORDS = _words(
     "стоп, отписаться, отписка, 配信停止, 수신거부, ايقاف, توقف, الغاء, الغاء الاشتراك",
 )
 # "cancel please" may well mean an appointment: around these words politeness is not overlooked.
-_EQUIVOCAL = _words("end, cancel, quit, remove, revoke, block, td, alto, pare")
-_POLITE = _words(
+_EQUIVOCAL = listed("end, cancel, quit, remove, revoke, block, td, alto, pare")
+_POLITE = listed(
     "please, pls, plz, kindly, thanks, thank, thx, you, now, svp, merci, por, favor, gracias, bitte, danke",
     "grazie, obrigado, obrigada, aub, bedankt, po, شكرا",
 )
-_OPT_IN = _words("start, unstop, subscribe, resubscribe, subscribe me, resubscribe me, opt in, optin")
+_OPT_IN = listed("start, unstop, subscribe, resubscribe, subscribe me, resubscribe me, opt in, optin")
 _OPT_OUT = _CARRIER_WORDS | _FOREIGN_WORDS
 _PLAIN_WORDS = _OPT_OUT - _EQUIVOCAL
 
@@ -399,7 +396,7 @@ _SIGNS_IN_WORDS = re.compile(r"(?<=\w)[$@€|](?=\w)|(?<!\S)[$@€](?=[a-z])")
 _EASTERN = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _SCRIPT_TURNS = re.compile(rf"(?<=[{_EASTERN}])(?=[a-z0-9])|(?<=[a-z0-9])(?=[{_EASTERN}])")
 # Carriers act on these whatever a message says they are for: a person should see that.
-_ALWAYS_MEANT = _words("stop, stopp, unsubscribe, unsub, arret, стоп, стop")
+_ALWAYS_MEANT = listed("stop, stopp, unsubscribe, unsub, arret, стоп, стop")
 
 
 @lru_cache(maxsize=4096)

@@ -68,11 +68,11 @@ def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[by
 
 def _decoded(path: PurePath, content: bytes) -> tuple[str, str | None]:
     """The text, and how it is written: empty if unknown, None where signs for machines stand in it."""
-    text, encoding = _as_written(path, content)
+    text, encoding = _read_as(path, content)
     return text, None if _FOR_MACHINES.search(text) else encoding
 
 
-def _as_written(path: PurePath, content: bytes) -> tuple[str, str]:
+def _read_as(path: PurePath, content: bytes) -> tuple[str, str]:
     wide = _wide_encoding(content)
     if wide:
         with suppress(UnicodeDecodeError):
