@@ -62,6 +62,24 @@ def test_other_numbers_of_a_column_of_phones_lose_no_digit(tmp_path: Path) -> No
     assert [one and float(one) for one in others] == [1.25, 1e-9, None]
 
 
+def test_rows_of_others_in_duckdb_are_not_written_whatever_their_types_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TYPE mood AS ENUM ('z', 'a')")
+        connection.execute("CREATE TABLE r (msisdn VARCHAR, flags BIT, many BIT[], felt mood, share DOUBLE)")
+        connection.execute(f"INSERT INTO r VALUES ('{SOMEBODY}', '101', ['1'], 'z', 1.5)")
+        connection.execute(f"INSERT INTO r VALUES ('{OTHER}', '0101010101', ['111'], 'a', 1.5)")
+    read = f"SELECT flags::VARCHAR, many::VARCHAR, felt::VARCHAR, share FROM r WHERE msisdn = '{OTHER}'"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        before = connection.execute(read).fetchone()
+        types = connection.execute("DESCRIBE r").fetchall()
+    assert put_right(path) == [("", 1, WHOLE)]
+    assert clean(path)
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert repr(connection.execute(read).fetchone()) == repr(before)
+        assert connection.execute("DESCRIBE r").fetchall() == types
+
+
 def test_other_numbers_of_duckdb_stay_exact(tmp_path: Path) -> None:
     path = tmp_path / "a.duckdb"
     with duckdb.connect(str(path)) as connection:

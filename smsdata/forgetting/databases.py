@@ -358,14 +358,23 @@ def _duckdb_rows_changed(
     left, count = rows_left(rows, gone)
     if not count:
         return 0
-    new = pa.table([places], names=["the row"])
-    for at, (before, after) in enumerate(zip(rows.columns, left.columns, strict=True)):
-        if after.equals(before.cast(after.type)):
+    new, touched = {"the row": places}, [False] * rows.num_rows
+    for column, before, after in zip(rows.column_names, rows.columns, left.columns, strict=True):
+        was = before.cast(after.type)
+        if after.equals(was):
             continue
-        column = rows.column_names[at]
-        if after.type != before.type:
+        said, said_before = after.to_pylist(), was.to_pylist()
+        differing = [
+            one != other and one == one  # NaN is no other value than itself
+            for one, other in zip(said, said_before, strict=True)
+        ]
+        touched = [one or other for one, other in zip(touched, differing, strict=True)]
+        new[column] = after
+        becomes_text = any(differs and one is not None for differs, one in zip(differing, said, strict=True))
+        if after.type != before.type and becomes_text:
             connection.execute(f"ALTER TABLE {name} ALTER {_quoted(column)} TYPE VARCHAR")
-        new = new.append_column(column, after)
+    # Of others nothing is written: not every type of DuckDB comes back from here as it was.
+    new = pa.table(new).filter(pa.array(touched, pa.bool_()))
     connection.register("rows_left", new)
     made = ", ".join(f"{_quoted(column)} = l.{_quoted(column)}" for column in new.column_names[1:])
     connection.execute(f'UPDATE {name} SET {made} FROM rows_left AS l WHERE rowid = l."the row"')
