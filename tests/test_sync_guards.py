@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from smsdata import ApiError, Store
@@ -24,6 +26,14 @@ class Dying(Gateway):
     def respond(self, *request):
         if self.dies and len(self.calls) > 12:
             self.faults.chances = {self.dies: 1.0}
+        return super().respond(*request)
+
+
+class Slow(Gateway):
+    """A gateway that thinks before it answers, so that calls made at once are all under way."""
+
+    def respond(self, *request):
+        time.sleep(0.05)
         return super().respond(*request)
 
 
@@ -89,6 +99,20 @@ def test_sync_notes_a_call_that_the_gateway_does_not_have(connect, tmp_path, cal
     account.advance(days=8)
     assert sync(connect(gateway), store).notes == []
     assert differences(store, account) == {}
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_one_answer_settles_for_all_reads_that_a_call_is_still_missing(connect, tmp_path, deep):
+    call = "get-user-sms-responses"
+    account = small_account()
+    gateway = Slow(account, limiter=None, faults=Faults(always=(Always("not_offered", call),)))
+    store = Store(tmp_path / "store")
+    sync(connect(gateway), store, since="90d")
+    for run in range(1, 4):
+        account.advance(days=8)
+        report = sync(connect(gateway), store, deep=deep)
+        assert any("not offered by this gateway" in note for note in report.notes)
+        assert asked(gateway, call) == 1 + run
 
 
 @pytest.mark.parametrize("kind", ["error500", "reset", "html200"])

@@ -91,6 +91,9 @@ class Reader:
         thing let the others go on.
     resting
         Gives the error of a read that failed before and is not to be tried yet; no call is made for it.
+    doubtful
+        Whether a read's call was missing when it was last asked: it waits until no other read is under way
+        before it, so that one answer settles it for all.
     door
         Every page goes through it before anything else is done with it.
     allow_unproved
@@ -106,6 +109,7 @@ class Reader:
         on_page: Callable[[Page], None] | None = None,
         blame: Blame | None = None,
         resting: Callable[[Read], DrainError | None] = lambda _read: None,
+        doubtful: Callable[[Read], bool] = lambda _read: False,
         door: Callable[[Page], Page] = lambda page: page,
         allow_unproved: bool = False,
     ) -> None:
@@ -113,6 +117,7 @@ class Reader:
         self.journal = journal
         self.blame = blame
         self.resting = resting
+        self.doubtful = doubtful
         self.door = door
         self.allow_unproved = allow_unproved
         self.on_page = on_page or (lambda _page: None)
@@ -134,7 +139,7 @@ class Reader:
             return pool.submit(self._proved_or_slices, read, stop)
 
         try:
-            while _fill(line, waiting, at_once, start):
+            while _fill(line, waiting, at_once, start, self.doubtful):
                 read, future = line.popleft()
                 assert future is not None  # noqa: S101 - _fill starts the head of the line
                 outcome = self._outcome(read, future)
@@ -243,14 +248,18 @@ def _members_together(read: Read, active: Drained, inactive: Drained, again: Dra
 
 
 def _fill(
-    line: Line, waiting: Iterator[Read], at_once: int, start: Callable[[Read], Future[Outcome]]
+    line: Line,
+    waiting: Iterator[Read],
+    at_once: int,
+    start: Callable[[Read], Future[Outcome]],
+    doubtful: Callable[[Read], bool],
 ) -> bool:
-    """Keep the first few reads of the line under way."""
+    """Keep the first few reads of the line under way; a doubtful one only when it heads the line."""
     while len(line) < at_once and (read := next(waiting, None)) is not None:
         line.append((read, None))
     for place in range(min(at_once, len(line))):
         read, future = line[place]
-        if future is None:
+        if future is None and (place == 0 or not doubtful(read)):
             line[place] = (read, start(read))
     return bool(line)
 

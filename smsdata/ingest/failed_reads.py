@@ -38,6 +38,8 @@ class FailedReads:
         self.now = now
         self.changed = False
         self._said: set[str] = set()
+        self._missing: set[str] = set()  # the calls that this run found missing
+        self._there: set[str] = set()  # those that it found to be there
         self.ask_all = False
         """Whether reads that rest are tried all the same, because somebody asked for them."""
 
@@ -45,11 +47,16 @@ class FailedReads:
         """The error of a read that failed before and is not tried yet; None for one to be made."""
         for name in (read.endpoint.name, read.name()):
             failure = self.state.failures.get(name)
-            if failure and not self.ask_all and plan.is_resting(failure, self.now()):
+            rests = name in self._missing or not self.ask_all
+            if failure and rests and plan.is_resting(failure, self.now()):
                 error = DrainError(f"{failure.code} at each of {failure.tries} tries")
                 error.code = failure.code
                 return error
         return None
+
+    def is_doubtful(self, read: Read) -> bool:
+        """Whether this run has yet to learn that the gateway has a read's call."""
+        return read.endpoint.name not in self._there
 
     def note(self, outcome: ApiError | DrainError) -> None:
         """Report a read that failed; keep it in the state unless it is asked for by itself again."""
@@ -60,12 +67,14 @@ class FailedReads:
         if is_not_offered(read.endpoint, outcome) and not self._was_offered(read):
             name = read.endpoint.name
             failure = self._kept(name, outcome.code, weekly=True) if tried else self.state.failures[name]
+            self._missing.add(name)
             table.not_offered = True
             self.report.note(
                 f"{name}: not offered by this gateway ({failure.code}); asked again from "
                 f"{failure.not_before:%Y-%m-%d} on."
             )
             return
+        self._there.add(read.endpoint.name)
         text = str(outcome).removeprefix(f"{read.endpoint.name} ").removeprefix(f"{read.title()}: ")
         text = f"{read.title()}: {text}"
         if tried and read.start is None:  # a slice of time is read by every run until it is stored
@@ -105,6 +114,7 @@ class FailedReads:
 
     def note_success(self, read: Read) -> None:
         """Forget that a read failed."""
+        self._there.add(read.endpoint.name)
         for name in (read.endpoint.name, read.name()):
             if name in self.state.failures:
                 note_failure(self.state, name, None)

@@ -201,6 +201,7 @@ class Pipeline:
             on_page=on_page,
             blame=self.blame,
             resting=self.failed.resting,
+            doubtful=self.failed.is_doubtful,
             door=self.door.page,
             allow_unproved=True,
         )
