@@ -84,6 +84,7 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", parts.translate(_BARE_LETTERS)).translate(_LETTERS)
 
 
+@lru_cache(maxsize=65536)  # of words above all, and they come again
 def skeleton(folded: str) -> str:
     """Give a word of `normal` with each letter as the Latin one that it looks like: "$top", "st0p"."""
     return folded.translate(_LOOKALIKES)
@@ -92,7 +93,7 @@ def skeleton(folded: str) -> str:
 @lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def words_of(folded: str) -> tuple[str, ...]:
     """Give the words of a text of `normal`; letters that are spelled out one by one become one word."""
-    tokens = tuple(token.strip("'") for token in _WORD.findall(folded))
+    tokens = tuple(_WORD.findall(folded))
     if len(tokens) < 2 or [len(token) for token in tokens].count(1) < min(3, len(tokens)):
         return tokens
     if all(len(token) == 1 for token in tokens) and not _UNSPACED_LETTERS.search(folded):
@@ -274,6 +275,8 @@ _LIKELY = {
     "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$|^(?:S|SE|ES)$"),
     "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U"),
 }
+_NEEDED = frozenset("ASXNDUCF")
+"""Concepts without any of which there is none of these phrases."""
 _NEGATED = re.compile(r"N.?[SUD]|N[.P]{2}S")
 
 
@@ -341,6 +344,8 @@ def read_phrases(folded: str) -> Reading:
 @lru_cache(maxsize=4096)
 def _phrases_in(code: str) -> tuple[list[str], list[str]]:
     """Give the names of the plain phrases in a string of concepts, and of those that are only likely."""
+    if _NEEDED.isdisjoint(code):
+        return [], []
     plain = [name for name, pattern in _PLAIN.items() if pattern.search(code)]
     return plain, [name for name, pattern in _LIKELY.items() if pattern.search(code)]
 

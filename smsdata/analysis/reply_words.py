@@ -109,11 +109,16 @@ class ReplyClass:
         return self.optout_tier in (3, 4)
 
 
+_HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
+_DOT_OF_INITIAL = re.compile(r"\b(\w)\.(?=\w\b)")
+_TOKEN = re.compile(r"\w+(?:'\w+)?")
+
+
 @lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def _tokens(folded: str) -> tuple[str, ...]:
-    joined = re.sub(r"(?<=\w)-(?=\w)", "", folded)
-    joined = re.sub(r"\b(\w)\.(?=\w\b)", r"\1", joined)
-    return tuple(re.findall(r"\w+(?:'\w+)?", joined))
+    joined = _HYPHEN.sub("", folded) if "-" in folded else folded
+    joined = _DOT_OF_INITIAL.sub(r"\1", joined) if "." in joined else joined
+    return tuple(_TOKEN.findall(joined))
 
 
 @lru_cache(maxsize=4096)
@@ -374,7 +379,9 @@ _QUESTION = _any(
 
 
 def _is_empty(text: str) -> bool:
-    return all(unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text)
+    return not text[:1].isalnum() and all(
+        unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text
+    )
 
 
 def _answer_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass:
@@ -391,6 +398,7 @@ def _all_leave(bare: tuple[str, ...], leave: frozenset[str]) -> bool:
     return not leave.isdisjoint(bare) and all(word in leave or word in _PLAIN_WORDS for word in bare)
 
 
+_SIGNS_FOR_LETTERS = frozenset("$@€|")
 _SIGNS_IN_WORDS = re.compile(r"(?<=\w)[$@€|](?=\w)|(?<!\S)[$@€](?=[a-z])")
 # Where Chinese, Japanese or Korean letters meet others: "回复R", "N이요".
 _EASTERN = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -402,7 +410,9 @@ _ALWAYS_MEANT = listed("stop, stopp, unsubscribe, unsub, arret, стоп, стop
 @lru_cache(maxsize=4096)
 def _bare_spellings(folded: str) -> tuple[str, ...]:
     """Give the whole reply as a keyword might be written: as it stands, without politeness, in one."""
-    joined = _SIGNS_IN_WORDS.sub(lambda match: skeleton(match[0]), _SCRIPT_TURNS.sub(" ", folded))
+    joined = folded if folded.isascii() else _SCRIPT_TURNS.sub(" ", folded)
+    if not _SIGNS_FOR_LETTERS.isdisjoint(joined):
+        joined = _SIGNS_IN_WORDS.sub(lambda match: skeleton(match[0]), joined)
     written = words_of(joined)
     tokens = [t if t.isdigit() else skeleton(t) for t in written]
     polite = lexicon().bare["Z"]
@@ -417,7 +427,7 @@ def _bare_spellings(folded: str) -> tuple[str, ...]:
 
 def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
     bare, spellings = " ".join(_without_politeness(tokens)), _bare_spellings(normal(folded))
-    if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
+    if bare in _EQUIVOCAL and bare in asked.decline:
         return ReplyClass("no", 3, "asked for something else")
     if _means_something_else((bare, *spellings), asked):
         said = (bare, *spellings)
@@ -452,8 +462,8 @@ def _of_unread_purpose(spellings: tuple[str, ...], asked: WordsAsked) -> bool:
 
 
 def _lexicon_keyword(spellings: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
-    words = lexicon().bare
-    if any(named_in(spelling, asked.leave | asked.mentioned) for spelling in spellings):
+    words, leave = lexicon().bare, asked.leave | asked.mentioned
+    if any(named_in(spelling, leave) for spelling in spellings):
         return ReplyClass("optout", 2, "asked")
     if any(spelling in words["K"] for spelling in spellings):
         return ReplyClass("optout", 1, "keyword")
