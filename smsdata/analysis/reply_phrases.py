@@ -178,21 +178,37 @@ def _entries() -> list[tuple[str, str, str]]:
     return entries
 
 
-@lru_cache(maxsize=100_000)  # a word takes kilobytes
-def _begun_by(token: str, only: str) -> tuple[tuple[str, int, str, _Entry | None, str | None], ...]:
-    """Give language, width and concept of the entries whose first word is, or begins, this token.
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The entries whose first word is, or begins, one token: the longest and then the first named first.
 
-    The longest and then the first named first; with the entry where more words have to be compared, and the
-    second of them, so that most need no closer look.
+    Those of several words stand under the second of them (`unsure`: where that is not known), so that most
+    are never looked at; of those of one word, the first of each language.
     """
+
+    several: dict[str, tuple[_Entry, ...]]
+    unsure: tuple[_Entry, ...]
+    alone: tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=100_000)  # a word takes kilobytes
+def _begun_by(token: str, only: str) -> _Begun:
+    """Look up the entries of a token, of these concepts only."""
     words = lexicon()
     entries = list(words.exact.get(token, ()))
     for length in range(2, len(token) + 1):
         entries += words.stems.get(token[:length], ())
     entries = [entry for entry in entries if (entry.concept in only if only else entry.concept not in _ALONE)]
     entries.sort(key=lambda e: (-len(e.words), e.open_end, -len(e.words[-1]), e.rank))
-    return tuple(
-        (e.language, len(e.words), e.concept, e if len(e.words) > 1 else None, e.second()) for e in entries
+    several = [entry for entry in entries if len(entry.words) > 1]
+    alone: dict[str, str] = {}
+    for entry in entries[len(several) :]:
+        alone.setdefault(entry.language, entry.concept)
+    seconds = {second for entry in several if (second := entry.second()) is not None}
+    return _Begun(
+        {second: tuple(e for e in several if e.second() in (second, None)) for second in seconds},
+        tuple(entry for entry in several if entry.second() is None),
+        tuple(alone.items()),
     )
 
 
@@ -223,14 +239,19 @@ def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     codes: dict[str, str] = {}
     ends: dict[str, int] = {}
     for start, token in enumerate(tokens):
-        following = tokens[start + 1] if start + 1 < len(tokens) else ""
-        for language, width, concept, entry, second in _begun_by(token, only):
-            if second is not None and second != following:
-                continue
+        begun = _begun_by(token, only)
+        if begun.several or begun.unsure:
+            following = tokens[start + 1] if start + 1 < len(tokens) else ""
+            for entry in begun.several.get(following, begun.unsure):
+                end = ends.get(entry.language, 0)
+                if end <= start and entry.fits(tokens, start):
+                    codes[entry.language] = codes.get(entry.language, "") + "." * (start - end) + entry.concept
+                    ends[entry.language] = start + len(entry.words)
+        for language, concept in begun.alone:
             end = ends.get(language, 0)
-            if end <= start and (entry is None or entry.fits(tokens, start)):
+            if end <= start:
                 codes[language] = codes.get(language, "") + "." * (start - end) + concept
-                ends[language] = start + width
+                ends[language] = start + 1
     for language, end in ends.items():
         codes[language] += "." * (len(tokens) - end)
     if not only and _UNSPACED_LETTERS.search(folded):
