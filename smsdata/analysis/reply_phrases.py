@@ -188,7 +188,14 @@ class _Begun:
 
     several: dict[str, tuple[_Entry, ...]]
     unsure: tuple[_Entry, ...]
-    alone: tuple[tuple[str, str], ...]
+    alone: tuple[tuple[str, str, int], ...]
+
+    def fitting(self, tokens: tuple[str, ...], start: int) -> list[tuple[str, str, int]]:
+        """Give language, concept and width of the entries that stand at this place."""
+        following = tokens[start + 1] if start + 1 < len(tokens) else ""
+        several = self.several.get(following, self.unsure)
+        fitting = [(e.language, e.concept, len(e.words)) for e in several if e.fits(tokens, start)]
+        return [*fitting, *self.alone]
 
 
 @lru_cache(maxsize=100_000)  # a word takes kilobytes
@@ -208,7 +215,7 @@ def _begun_by(token: str, only: str) -> _Begun:
     return _Begun(
         {second: tuple(e for e in several if e.second() in (second, None)) for second in seconds},
         tuple(entry for entry in several if entry.second() is None),
-        tuple(alone.items()),
+        tuple((language, concept, 1) for language, concept in alone.items()),
     )
 
 
@@ -240,18 +247,12 @@ def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     ends: dict[str, int] = {}
     for start, token in enumerate(tokens):
         begun = _begun_by(token, only)
-        if begun.several or begun.unsure:
-            following = tokens[start + 1] if start + 1 < len(tokens) else ""
-            for entry in begun.several.get(following, begun.unsure):
-                end = ends.get(entry.language, 0)
-                if end <= start and entry.fits(tokens, start):
-                    codes[entry.language] = codes.get(entry.language, "") + "." * (start - end) + entry.concept
-                    ends[entry.language] = start + len(entry.words)
-        for language, concept in begun.alone:
+        many = begun.several or begun.unsure
+        for language, concept, width in begun.fitting(tokens, start) if many else begun.alone:
             end = ends.get(language, 0)
             if end <= start:
                 codes[language] = codes.get(language, "") + "." * (start - end) + concept
-                ends[language] = start + 1
+                ends[language] = start + width
     for language, end in ends.items():
         codes[language] += "." * (len(tokens) - end)
     if not only and _UNSPACED_LETTERS.search(folded):
@@ -346,23 +347,48 @@ def read_phrases(folded: str) -> Reading:
     asks = "?" in folded or "؟" in folded
     for clause in _clauses(folded):
         for language, found in concepts(clause).items() if clause.strip() else ():
-            marks.update(found)
-            code = found.replace("o", "O")
-            named, likely = _phrases_in(code)
-            against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
-            other = "O" in code or "H" in code or "J" in code
-            marks.update(named, {f"{language[:2]} known"} if len(code.strip(".")) > 2 else ())
-            kept |= against
-            if named and not against and not other and not asks and _mostly_known(code):
-                plain = plain or named[0]
-            elif (named or likely) and not against:
-                marred = marred or (named or likely)[0]
-    marks.discard(".")
+            told = _told_by(found)
+            marks |= told.marks
+            if told.known:
+                marks.add(f"{language[:2]} known")
+            kept |= told.against
+            if told.plain and not asks:
+                plain = plain or told.named
+            elif told.named and not told.against:
+                marred = marred or told.named
     undone = kept or not marks.isdisjoint("HJ")
     return Reading("" if undone else plain, marred or (plain if undone else ""), kept, frozenset(marks))
 
 
-@lru_cache(maxsize=4096)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a string of concepts tells: its marks, its first phrase and whether that one is plain.
+
+    `known`: it has some words more than two; `against`: it says the contrary.
+    """
+
+    marks: frozenset[str]
+    named: str
+    plain: bool
+    known: bool
+    against: bool
+
+
+@lru_cache(maxsize=65536)  # clauses of different words have the same concepts
+def _told_by(found: str) -> _Told:
+    code = found.replace("o", "O")
+    named, likely = _phrases_in(code)
+    against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
+    other = "O" in code or "H" in code or "J" in code
+    return _Told(
+        marks=frozenset({*found, *named} - {"."}),
+        named=(*named, *likely, "")[0],
+        plain=bool(named) and not against and not other and _mostly_known(code),
+        known=len(code.strip(".")) > 2,
+        against=against,
+    )
+
+
 def _phrases_in(code: str) -> tuple[list[str], list[str]]:
     """Give the names of the plain phrases in a string of concepts, and of those that are only likely."""
     if _NEEDED.isdisjoint(code):
@@ -376,9 +402,10 @@ def _mostly_known(code: str) -> bool:
     return "A" in code or code.count(".") <= 4 + len(code) // 2
 
 
-def own_clauses(folded: str) -> list[str]:
+@lru_cache(maxsize=4096)  # each text is asked for a few times in a row
+def own_clauses(folded: str) -> tuple[str, ...]:
     """Give the clauses of a text of `normal` that have letters."""
-    return [clause for clause in _CLAUSE.split(folded) if any(map(str.isalnum, clause))]
+    return tuple(clause for clause in _CLAUSE.split(folded) if any(map(str.isalnum, clause)))
 
 
 _BACK = re.compile(r"j.{0,5}I|I.{0,4}j")
@@ -457,6 +484,21 @@ def hinted(reading: Reading) -> bool:
 
 
 # -- patterns under the words of which a reply must have one, so that most replies meet few of them --
+
+
+class Guarded:
+    """Patterns that fit no text without one of some letters in a row: those are looked for first."""
+
+    def __init__(self, *patterns: str, needs: str) -> None:
+        self.pattern = re.compile("|".join(patterns))
+        self.needs = tuple(needs.split("|"))
+
+    def fits(self, folded: str) -> bool:
+        """Tell whether one of the patterns is found in a text."""
+        for letters in self.needs:
+            if letters in folded:
+                return self.pattern.search(folded) is not None
+        return False
 
 
 def indexed(patterns: dict[str, str]) -> dict[str, tuple[re.Pattern[str], ...]]:

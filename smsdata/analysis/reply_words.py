@@ -22,6 +22,7 @@ from smsdata.analysis.reply_asked import (
     words_asked,
 )
 from smsdata.analysis.reply_english import leaves_in_english, leaves_plainly
+from smsdata.analysis.reply_hints import hints_at_leaving, of_wrong_person
 from smsdata.analysis.reply_model import likely
 from smsdata.analysis.reply_offers import answer_to_offer, may_come_back
 from smsdata.analysis.reply_otherwise import asks_when, means_else, wants_no_thing
@@ -158,28 +159,6 @@ _CONTAINED = _any(
     r"\bdarme? de baja\b|\bdesabonner\b|\barret\b|\b(?:abmelden|afmelden)\b|\bquero sair\b|\bmuon huy\b",
     r"退[订訂]|取消[订訂]|الغاء الاشتراك",
 )
-_PHRASE = _any(
-    rf"\bno more (?:\w+ ){{1,3}}{TEXT_NOUNS}\b|(?:^|[.,!;]\s*)no more\s*[.,!;]",
-    rf"\b\d+(?:st|nd|rd|th) (?:one|time|{TEXT_NOUNS})\b",
-    r"^\W*no[ -]?more\W*(?:please|pls|thanks|thx|ty)?\W*$|^(?:stop){2,}\W*$",
-    r"\b(?:please|pls|plz|kindly) remove\W*$",
-    r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
-    r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm"
-    r"|call)\w*",
-    rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{TEXT_NOUNS}|these|receive)\b",
-    r"\bno more of (?:this|these)\b",
-    r"\bmy (?:consent|permission) (?:to|for) (?:(?:these|your) )?(?:text|messag|contact|sms)\w*",
-    r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|bugger|fuck) off\b|\bspam\b",
-    r"\bno me (?:envien|escriban|manden)\b|\bno quiero recibir\b|\bborren?me\b",
-    r"\bdej(?:a|e|en) de (?:escrib|envi|mand)",
-    r"\bm'envoyez plus\b|\barretez de\b|^plus de (?:messages|sms)\b",
-    r"\bkeine (?:sms|nachrichten)\b|\bnicht mehr\b",
-    r"\bnon (?:scrivetemi|mandatemi|inviatemi)\b|\bcancella(?:te)?mi\b",
-    r"\bnao quero mais\b|\bme tir[ae]\b|\bpar(?:a|e|em) de (?:me )?(?:mand|envi)ar\b",
-    r"\bgeen (?:sms|berichten)\b|\bstuur (?:me |mij )?(?:niks|niets)\b|\bverwijder\b|\bdung (?:nhan"
-    r"|gui)\b",
-    r"لا ترسل|不要再|别再|別再|送らない[でて]",
-)
 _STOP_SOMEWHERE = re.compile(
     r"\bstopp?\b(?! (?:the|by|at|in|on|for|er|ved|bij|a|ik|even|\w+ing (?!me|us|my)))"
 )
@@ -194,16 +173,6 @@ _OFF_ANOTHER = re.compile(
     r"|newsletters?"
     r"|thread|blast)\b))"
 )
-_WRONG_PERSON = _any(
-    r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
-    r"\bpassed away\b|\bdeceased\b|\bhas died\b",
-    r"\b(?:no ?one|there is no|there's no) (?:called |named )?\w+ here\b|\bno ?one (?:called|named)\b",
-    r"\b(?:does not|doesn'?t) have this (?:number|phone)\b|\bphone any ?more\b",
-    r"\bi (?:do not|do ?n'?t) have (?:a |any )?(?:\w+ )?(?:at|with) you",
-    r"\bequivocado\b|\bequivoco de numero\b|\bmauvais numero\b|\btrompez de numero\b|\bfalsche nummer\b",
-    r"\bsbagliato numero\b|\bnumero errado\b|\bverkeerd nummer\b|\bnham so\b|发错|打错|الرقم خطا",
-)
-_NOT_THAT_NAME = re.compile(r"\b(?:[Tt]his is not|[Tt]his isn'?t|I'?m not|I am not) [A-Z][a-z]+\b")
 
 
 def _names_leaving(text: str, tokens: tuple[str, ...], words: frozenset[str]) -> bool:
@@ -223,7 +192,7 @@ def _looks_like_keyword(text: str, folded: str, words: frozenset[str]) -> bool:
     return any(near_word(t, "unsubscribe") for t in tokens if len(t) > LONG_WORD)
 
 
-def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
+def _keyword_in_a_clause(clauses: tuple[str, ...], asked: WordsAsked) -> bool:
     """Tell whether one clause of several is a keyword.
 
     Or what the message asked for: "Stop!! I have moved".
@@ -243,7 +212,7 @@ def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
 def _begins_with_asked(folded: str, asked: WordsAsked) -> bool:
     """Tell whether a short reply begins with the word that the message named for leaving: "tc nha, ..."."""
     names, clauses = asked.leave | asked.mentioned, own_clauses(folded)
-    if not names or not clauses or len(words_of(folded)) > 6 or "?" in folded or _NO.search(folded):
+    if not names or not clauses or len(words_of(folded)) > 6 or "?" in folded or _says_no(folded):
         return False
     unspaced = [name for name in map(normal, names) if not name.isascii() and len(name) > 1]
     if any(folded.startswith(name) and len(folded) <= len(name) + 6 for name in unspaced):
@@ -261,7 +230,7 @@ def _said_of_another_thing(reading: Reading, asked: WordsAsked, answered: str) -
 
 def _cancels_another_thing(reading: Reading, answered: str) -> bool:
     """Tell whether it is an order or an appointment that is deleted or cancelled, and no messages."""
-    if reading.plain or not reading.marks & set("O") or reading.marks & set("MLCFRXVNE"):
+    if reading.plain or "O" not in reading.marks or not reading.marks.isdisjoint("MLCFRXVNE"):
         return False
     return "message of an order" in marks_of_message(answered)
 
@@ -272,10 +241,6 @@ def _stops_somewhere(folded: str, reading: Reading) -> bool:
         return False
     brief = len(words_of(folded)) < _BRIEF or not reading.marks.isdisjoint("VMPLF")
     return brief or _STOP_BY_ITSELF.search(folded) is not None
-
-
-def _wrong_person(text: str, folded: str) -> bool:
-    return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
 
 def _plain_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
@@ -305,7 +270,7 @@ def _review_class(text: str, folded: str, answered: str, reading: Reading) -> Re
 def _doubtful_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
     if (reading.marred or reading.plain) and not reading.kept:
         return ReplyClass("optout", 4, reading.marred or reading.plain)
-    if _wrong_person(text, folded) or "w" in reading.marks:
+    if of_wrong_person(text, folded) or "w" in reading.marks:
         return ReplyClass("wrong_person", 4, "wrong person")
     if not (reading.kept or _MEANT_KINDLY.search(folded)) or _FULL_STOP.search(folded):
         unkind = _unkind_class(text, folded, answered, reading)
@@ -319,7 +284,7 @@ def _doubtful_class(text: str, folded: str, answered: str, reading: Reading) -> 
 def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
     """Look for hints and keywords in a reply that says nothing to the contrary."""
     asked = words_asked(answered)
-    if _PHRASE.search(folded) or _FULL_STOP.search(folded):
+    if hints_at_leaving(folded) or _FULL_STOP.search(folded):
         return ReplyClass("optout", 4, "hint")
     of_another_thing = (not reading.marks.isdisjoint("Oo") or "?" in folded) and len(_tokens(folded)) > 3
     of_order = "message of an order" in marks_of_message(answered) and not named_in("stop", asked.leave)
@@ -335,7 +300,7 @@ def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> Re
 
 def _likely_class(folded: str, plain: str, answered: str, reading: Reading) -> ReplyClass | None:
     """Give the class that the linear models hold likely; of a bare yes or no they are not asked."""
-    answers = bool(_NO.search(folded) or _YES.search(folded))
+    answers = _says_no(folded) or _YES.match(folded) is not None
     brief = len(_without_politeness(_tokens(folded))) < 3
     if (
         (answers and brief)
@@ -364,10 +329,10 @@ _NO = _any(
     r"^(?:no|n|non|nein|nao|nee|khong|لا|нет)(?:$|\s*[.,!])",
     r"^(?:no|n|non|nein|nao|nee) (?:sorry|thanks|thank|not|i|i'm|we|can|puedo|mi)\b",
     r"^(?:no gracias|no grazie|non merci|nein danke|nao obrigad[oa]|nee (?:bedankt|dank))\b|^لا شكرا",
-    r"^(?:nope|nah|can't|cannot|not today|not interested|no longer interested|leider)\b"
-    r"|\b(?:non desole)\b",
+    r"^(?:nope|nah|can't|cannot|not today|not interested|no longer interested|leider)\b",
     r"^(?:不行|不要)|^👎",
 )
+_NO_ANYWHERE = re.compile(r"\bnon desole\b")
 _QUESTION = _any(
     r"[?？؟]",
     r"^(?:what|what's|when|where|where's|which|who|who's|why|how)\b",
@@ -378,6 +343,11 @@ _QUESTION = _any(
 )
 
 
+def _says_no(folded: str) -> bool:
+    said = _NO.match(folded) or ("non desole" in folded and _NO_ANYWHERE.search(folded))
+    return bool(said)
+
+
 def _is_empty(text: str) -> bool:
     return not text[:1].isalnum() and all(
         unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text
@@ -386,9 +356,9 @@ def _is_empty(text: str) -> bool:
 
 def _answer_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass:
     said = " ".join(tokens)
-    if said in asked.confirm or _YES.search(folded):
+    if said in asked.confirm or _YES.match(folded):
         return ReplyClass("yes")
-    if said in asked.decline or _NO.search(folded):
+    if said in asked.decline or _says_no(folded):
         return ReplyClass("no")
     return ReplyClass("question" if _QUESTION.search(folded) else "other")
 
@@ -500,7 +470,7 @@ def _is_tapback(folded: str, answered: str) -> bool:
     quote = _QUOTED.search(folded)
     rest = _QUOTED.sub(" ", folded, count=1) if quote else folded
     reading = read_phrases(rest.strip())
-    if reading.marks & set("AXSUDKC") or len(words_of(rest)) > 7:
+    if not reading.marks.isdisjoint("AXSUDKC") or len(words_of(rest)) > 7:
         return False
     if quote is None:
         return "T" in reading.marks and bool(_PICTURE.search(folded)) and len(words_of(folded)) <= 7
