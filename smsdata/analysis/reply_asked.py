@@ -519,12 +519,17 @@ def named_in(word: str, names: frozenset[str]) -> bool:
 
     Spelled the same, with letters that look alike, or in the letters of another script.
     """
-    return word in names or not _spellings(word).isdisjoint(_all_spellings(names))
+    if not names or word in names:
+        return bool(names)
+    spellings, spaces = _all_spellings(names)
+    return word.count(" ") <= spaces and not _spellings(word).isdisjoint(spellings)
 
 
 @lru_cache(maxsize=65536)
-def _all_spellings(names: frozenset[str]) -> frozenset[str]:
-    return frozenset().union(*map(_spellings, names))
+def _all_spellings(names: frozenset[str]) -> tuple[frozenset[str], int]:
+    """Give the spellings of all names, and the most spaces in one: a text with more of them is none."""
+    spellings = frozenset().union(*map(_spellings, names))
+    return spellings, max((spelling.count(" ") for spelling in spellings), default=0)
 
 
 def optout_words(message: str) -> frozenset[str]:

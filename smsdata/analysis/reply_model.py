@@ -7,9 +7,10 @@ tests and from the lexicon; they prove neither, and undo no opt-out. Imports not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Set
+from functools import cache, lru_cache
 from itertools import combinations, pairwise
+from operator import add
 from pathlib import Path
 from zlib import crc32
 
@@ -17,7 +18,6 @@ import numpy as np
 
 BUCKETS = 1 << 18
 _WEIGHTS = Path(__file__).with_name("reply_model.npz")
-_SIZES = (2, 3, 4)
 _READ = 160  # letters of a reply that are looked at
 _REMEMBERED = 1 << 18
 _WORDS = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[?!]")
@@ -38,7 +38,7 @@ class _Buckets(dict[str, int]):
 _BUCKET_OF = _Buckets()
 
 
-def buckets_of(folded: str, marks: Iterable[str]) -> list[tuple[set[int], float]]:
+def buckets_of(folded: str, marks: Iterable[str]) -> list[tuple[Set[int], float]]:
     """Give the buckets of the letters of a reply, of its words, and of its marks.
 
     Parameters
@@ -50,17 +50,16 @@ def buckets_of(folded: str, marks: Iterable[str]) -> list[tuple[set[int], float]
 
     Returns
     -------
-    list of tuple of set of int and float
+    list of tuple of Set of int and float
         Buckets below `BUCKETS`, and what each of them counts for: of two to four letters, of words and two of
         them in a row, of marks.
     """
     read = folded[:_READ]
-    data = f" {' '.join(read.split())} "
-    grams = {data[start : start + size] for size in _SIZES for start in range(len(data) - size + 1)}
+    grams = _grams(f" {' '.join(read.split())} ")
     words = ["^", *_WORDS.findall(read), "$"]
     said = {f"\1{word}" for word in words} | {f"\1{one} {two}" for one, two in pairwise(words)}
     letters, spoken = set(map(_BUCKET_OF.__getitem__, grams)), set(map(_BUCKET_OF.__getitem__, said))
-    signs = {_BUCKET_OF[f"\0{mark}"] for mark in _with_pairs(folded, marks)}
+    signs = _buckets_of_marks(frozenset(marks), not _ASKING.isdisjoint(folded))
     return [
         (letters, _TEXT / max(len(letters), 1) ** 0.5),
         (spoken, _TEXT / len(spoken) ** 0.5),
@@ -68,12 +67,24 @@ def buckets_of(folded: str, marks: Iterable[str]) -> list[tuple[set[int], float]
     ]
 
 
-def _with_pairs(folded: str, marks: Iterable[str]) -> set[str]:
+def _grams(data: str) -> set[str]:
+    """Give all runs of two, three and four letters: those of three are those of two and one letter more."""
+    twos = list(map(add, data, data[1:]))
+    threes = list(map(add, twos, data[2:]))
+    return {*twos, *threes, *map(add, threes, data[3:])}
+
+
+@lru_cache(maxsize=4096)  # many replies have the same few marks
+def _buckets_of_marks(marks: frozenset[str], asks: bool) -> frozenset[int]:
+    return frozenset(_BUCKET_OF[f"\0{mark}"] for mark in _with_pairs(marks, asks))
+
+
+def _with_pairs(marks: frozenset[str], asks: bool) -> set[str]:
     """Give the marks, and two at a time: concepts, a concept and the message, a concept and a question."""
     signs = set(marks)
     concepts = sorted(mark for mark in signs if len(mark) == 1)
     around = [mark for mark in signs if mark.startswith("message ")]
-    if not _ASKING.isdisjoint(folded):
+    if asks:
         around.append("asks")
         signs.add("asks")
     signs.update(map("".join, combinations(concepts, 2)))
@@ -113,7 +124,7 @@ def likely(folded: str, marks: Iterable[str], *, optin: bool = True) -> tuple[bo
     return _over_limit("optout", parts), optin and _over_limit("optin", parts)
 
 
-def _over_limit(of: str, parts: list[tuple[set[int], float]]) -> bool:
+def _over_limit(of: str, parts: list[tuple[Set[int], float]]) -> bool:
     weights, least = _weights(of)
     weight, score = weights.__getitem__, 0.0
     for found, counts in parts:

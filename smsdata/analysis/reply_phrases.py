@@ -84,6 +84,7 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", parts.translate(_BARE_LETTERS)).translate(_LETTERS)
 
 
+@lru_cache(maxsize=65536)  # of words above all, and they come again
 def skeleton(folded: str) -> str:
     """Give a word of `normal` with each letter as the Latin one that it looks like: "$top", "st0p"."""
     return folded.translate(_LOOKALIKES)
@@ -92,7 +93,7 @@ def skeleton(folded: str) -> str:
 @lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def words_of(folded: str) -> tuple[str, ...]:
     """Give the words of a text of `normal`; letters that are spelled out one by one become one word."""
-    tokens = tuple(token.strip("'") for token in _WORD.findall(folded))
+    tokens = tuple(_WORD.findall(folded))
     if len(tokens) < 2 or [len(token) for token in tokens].count(1) < min(3, len(tokens)):
         return tokens
     if all(len(token) == 1 for token in tokens) and not _UNSPACED_LETTERS.search(folded):
@@ -177,21 +178,44 @@ def _entries() -> list[tuple[str, str, str]]:
     return entries
 
 
-@lru_cache(maxsize=100_000)  # a word takes kilobytes
-def _begun_by(token: str, only: str) -> tuple[tuple[str, int, str, _Entry | None, str | None], ...]:
-    """Give language, width and concept of the entries whose first word is, or begins, this token.
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The entries whose first word is, or begins, one token: the longest and then the first named first.
 
-    The longest and then the first named first; with the entry where more words have to be compared, and the
-    second of them, so that most need no closer look.
+    Those of several words stand under the second of them (`unsure`: where that is not known), so that most
+    are never looked at; of those of one word, the first of each language.
     """
+
+    several: dict[str, tuple[_Entry, ...]]
+    unsure: tuple[_Entry, ...]
+    alone: tuple[tuple[str, str, int], ...]
+
+    def fitting(self, tokens: tuple[str, ...], start: int) -> list[tuple[str, str, int]]:
+        """Give language, concept and width of the entries that stand at this place."""
+        following = tokens[start + 1] if start + 1 < len(tokens) else ""
+        several = self.several.get(following, self.unsure)
+        fitting = [(e.language, e.concept, len(e.words)) for e in several if e.fits(tokens, start)]
+        return [*fitting, *self.alone]
+
+
+@lru_cache(maxsize=100_000)  # a word takes kilobytes
+def _begun_by(token: str, only: str) -> _Begun:
+    """Look up the entries of a token, of these concepts only."""
     words = lexicon()
     entries = list(words.exact.get(token, ()))
     for length in range(2, len(token) + 1):
         entries += words.stems.get(token[:length], ())
     entries = [entry for entry in entries if (entry.concept in only if only else entry.concept not in _ALONE)]
     entries.sort(key=lambda e: (-len(e.words), e.open_end, -len(e.words[-1]), e.rank))
-    return tuple(
-        (e.language, len(e.words), e.concept, e if len(e.words) > 1 else None, e.second()) for e in entries
+    several = [entry for entry in entries if len(entry.words) > 1]
+    alone: dict[str, str] = {}
+    for entry in entries[len(several) :]:
+        alone.setdefault(entry.language, entry.concept)
+    seconds = {second for entry in several if (second := entry.second()) is not None}
+    return _Begun(
+        {second: tuple(e for e in several if e.second() in (second, None)) for second in seconds},
+        tuple(entry for entry in several if entry.second() is None),
+        tuple((language, concept, 1) for language, concept in alone.items()),
     )
 
 
@@ -222,12 +246,11 @@ def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     codes: dict[str, str] = {}
     ends: dict[str, int] = {}
     for start, token in enumerate(tokens):
-        following = tokens[start + 1] if start + 1 < len(tokens) else ""
-        for language, width, concept, entry, second in _begun_by(token, only):
-            if second is not None and second != following:
-                continue
+        begun = _begun_by(token, only)
+        many = begun.several or begun.unsure
+        for language, concept, width in begun.fitting(tokens, start) if many else begun.alone:
             end = ends.get(language, 0)
-            if end <= start and (entry is None or entry.fits(tokens, start)):
+            if end <= start:
                 codes[language] = codes.get(language, "") + "." * (start - end) + concept
                 ends[language] = start + width
     for language, end in ends.items():
@@ -274,6 +297,8 @@ _LIKELY = {
     "sent away": re.compile(r"^[^GOVS]?F[NEZF.]{0,2}$|^(?:S|SE|ES)$"),
     "unsubscribe": re.compile(r"^[^NGOJ]{0,3}U[^NGOJ]{0,3}$|W[^NGOJ]{0,2}U"),
 }
+_NEEDED = frozenset("ASXNDUCF")
+"""Concepts without any of which there is none of these phrases."""
 _NEGATED = re.compile(r"N.?[SUD]|N[.P]{2}S")
 
 
@@ -322,25 +347,52 @@ def read_phrases(folded: str) -> Reading:
     asks = "?" in folded or "؟" in folded
     for clause in _clauses(folded):
         for language, found in concepts(clause).items() if clause.strip() else ():
-            marks.update(found)
-            code = found.replace("o", "O")
-            named, likely = _phrases_in(code)
-            against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
-            other = "O" in code or "H" in code or "J" in code
-            marks.update(named, {f"{language[:2]} known"} if len(code.strip(".")) > 2 else ())
-            kept |= against
-            if named and not against and not other and not asks and _mostly_known(code):
-                plain = plain or named[0]
-            elif (named or likely) and not against:
-                marred = marred or (named or likely)[0]
-    marks.discard(".")
+            told = _told_by(found)
+            marks |= told.marks
+            if told.known:
+                marks.add(f"{language[:2]} known")
+            kept |= told.against
+            if told.plain and not asks:
+                plain = plain or told.named
+            elif told.named and not told.against:
+                marred = marred or told.named
     undone = kept or not marks.isdisjoint("HJ")
     return Reading("" if undone else plain, marred or (plain if undone else ""), kept, frozenset(marks))
 
 
-@lru_cache(maxsize=4096)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a string of concepts tells: its marks, its first phrase and whether that one is plain.
+
+    `known`: it has some words more than two; `against`: it says the contrary.
+    """
+
+    marks: frozenset[str]
+    named: str
+    plain: bool
+    known: bool
+    against: bool
+
+
+@lru_cache(maxsize=65536)  # clauses of different words have the same concepts
+def _told_by(found: str) -> _Told:
+    code = found.replace("o", "O")
+    named, likely = _phrases_in(code)
+    against = "G" in code or (_NEGATED.search(code) is not None and "A" not in code)
+    other = "O" in code or "H" in code or "J" in code
+    return _Told(
+        marks=frozenset({*found, *named} - {"."}),
+        named=(*named, *likely, "")[0],
+        plain=bool(named) and not against and not other and _mostly_known(code),
+        known=len(code.strip(".")) > 2,
+        against=against,
+    )
+
+
 def _phrases_in(code: str) -> tuple[list[str], list[str]]:
     """Give the names of the plain phrases in a string of concepts, and of those that are only likely."""
+    if _NEEDED.isdisjoint(code):
+        return [], []
     plain = [name for name, pattern in _PLAIN.items() if pattern.search(code)]
     return plain, [name for name, pattern in _LIKELY.items() if pattern.search(code)]
 
@@ -350,9 +402,10 @@ def _mostly_known(code: str) -> bool:
     return "A" in code or code.count(".") <= 4 + len(code) // 2
 
 
-def own_clauses(folded: str) -> list[str]:
+@lru_cache(maxsize=4096)  # each text is asked for a few times in a row
+def own_clauses(folded: str) -> tuple[str, ...]:
     """Give the clauses of a text of `normal` that have letters."""
-    return [clause for clause in _CLAUSE.split(folded) if any(map(str.isalnum, clause))]
+    return tuple(clause for clause in _CLAUSE.split(folded) if any(map(str.isalnum, clause)))
 
 
 _BACK = re.compile(r"j.{0,5}I|I.{0,4}j")
@@ -431,6 +484,21 @@ def hinted(reading: Reading) -> bool:
 
 
 # -- patterns under the words of which a reply must have one, so that most replies meet few of them --
+
+
+class Guarded:
+    """Patterns that fit no text without one of some letters in a row: those are looked for first."""
+
+    def __init__(self, *patterns: str, needs: str) -> None:
+        self.pattern = re.compile("|".join(patterns))
+        self.needs = tuple(needs.split("|"))
+
+    def fits(self, folded: str) -> bool:
+        """Tell whether one of the patterns is found in a text."""
+        for letters in self.needs:
+            if letters in folded:
+                return self.pattern.search(folded) is not None
+        return False
 
 
 def indexed(patterns: dict[str, str]) -> dict[str, tuple[re.Pattern[str], ...]]:

@@ -68,9 +68,9 @@ _STAYS = re.compile(
 def _regrets(reading: Reading, folded: str, gone: bool) -> bool:
     """Tell whether someone who has left says so by mistake, or with another mind: "I changed my mind"."""
     stays = reading.kept and _STAYS.search(folded)
-    if not gone or (reading.marks & set("AX") and "H" not in reading.marks and not stays):
+    if not gone or (not reading.marks.isdisjoint("AX") and "H" not in reading.marks and not stays):
         return False
-    return bool(reading.marks & set("Hm") or stays or wants_back(folded))
+    return bool(not reading.marks.isdisjoint("Hm") or stays or wants_back(folded))
 
 
 _STOPPED_BEFORE = re.compile(r"^\W*(?:stop|unsubscribe)\b.{0,12}\b(?:said|again|already|means)\b")
@@ -352,7 +352,7 @@ def _starts_misspelt(folded: str) -> bool:
 
 def _joins_unasked(reading: Reading, folded: str, asked: WordsAsked, answered: str) -> bool:
     """Tell whether a reply asks for the messages in words that need no "again": "add me to your texts"."""
-    if reading.marks & set("OGSUDFCX"):
+    if not reading.marks.isdisjoint("OGSUDFCX"):
         return False
     not_these = (_JOINS_NOT, _CONSENT_GONE, _OF_ANOTHER_TIME)
     joins = _MAY_JOIN.search(folded) and _JOINS.search(folded)
@@ -507,7 +507,7 @@ def _wishes_unspaced(clause: str) -> bool:
 def _says_start(folded: str, reading: Reading) -> bool:
     """Tell whether one clause of several is a word of coming back: "I changed my mind. Start."."""
     clauses = own_clauses(folded)
-    if len(clauses) < 2 or "?" in folded or reading.marks & set("AXUDNFC"):
+    if len(clauses) < 2 or "?" in folded or not reading.marks.isdisjoint("AXUDNFC"):
         return False
     return any(clause.strip() in _PLAIN_RETURN for clause in clauses)
 
@@ -569,25 +569,25 @@ def _asks_to_return(reading: Reading, folded: str, asked: WordsAsked, answered: 
     )
     if misses or _says_start(folded, reading):
         return True
-    if reading.marks & set("AXC") or "question" in reading.marks:
+    if not reading.marks.isdisjoint("AXC") or "question" in reading.marks:
         return False
     back = wants_back(folded)
     undoes = "H" in reading.marks and (
-        gone or back or bool(reading.marks & set("SUm")) or _names_return(folded) or _names_keyword(folded)
+        gone or back or not reading.marks.isdisjoint("SUm") or _names_return(folded) or _names_keyword(folded)
     )
     once_more = (
         back
-        and (gone or bool(reading.marks & set("LMUP")))
-        and (gone or (not reading.marks & set("NF") and not _OF_ANOTHER_TIME.search(folded)))
+        and (gone or not reading.marks.isdisjoint("LMUP"))
+        and (gone or (reading.marks.isdisjoint("NF") and not _OF_ANOTHER_TIME.search(folded)))
     )
     after_leaving = gone and _comes_back(folded, answered)
-    restarts = gone and _RESTARTS.search(folded) and not reading.marks & set("NSUX")
+    restarts = gone and _RESTARTS.search(folded) and reading.marks.isdisjoint("NSUX")
     wishes = (
         gone
         and "W" in reading.marks
-        and (len(words_of(folded)) < 6 or bool(reading.marks & set("RMV")))
+        and (len(words_of(folded)) < 6 or not reading.marks.isdisjoint("RMV"))
         and "?" not in folded
-        and not reading.marks & set("NFSD")
+        and reading.marks.isdisjoint("NFSD")
     )
     again = "J" in reading.marks and not _REFUSED_RETURN.search(folded) and (gone or _of_messages(folded))
     return bool(again or undoes or once_more or after_leaving or wishes or restarts)

@@ -22,6 +22,7 @@ from smsdata.analysis.reply_asked import (
     words_asked,
 )
 from smsdata.analysis.reply_english import leaves_in_english, leaves_plainly
+from smsdata.analysis.reply_hints import hints_at_leaving, of_wrong_person
 from smsdata.analysis.reply_model import likely
 from smsdata.analysis.reply_offers import answer_to_offer, may_come_back
 from smsdata.analysis.reply_otherwise import asks_when, means_else, wants_no_thing
@@ -109,11 +110,16 @@ class ReplyClass:
         return self.optout_tier in (3, 4)
 
 
+_HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
+_DOT_OF_INITIAL = re.compile(r"\b(\w)\.(?=\w\b)")
+_TOKEN = re.compile(r"\w+(?:'\w+)?")
+
+
 @lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def _tokens(folded: str) -> tuple[str, ...]:
-    joined = re.sub(r"(?<=\w)-(?=\w)", "", folded)
-    joined = re.sub(r"\b(\w)\.(?=\w\b)", r"\1", joined)
-    return tuple(re.findall(r"\w+(?:'\w+)?", joined))
+    joined = _HYPHEN.sub("", folded) if "-" in folded else folded
+    joined = _DOT_OF_INITIAL.sub(r"\1", joined) if "." in joined else joined
+    return tuple(_TOKEN.findall(joined))
 
 
 @lru_cache(maxsize=4096)
@@ -153,28 +159,6 @@ _CONTAINED = _any(
     r"\bdarme? de baja\b|\bdesabonner\b|\barret\b|\b(?:abmelden|afmelden)\b|\bquero sair\b|\bmuon huy\b",
     r"退[订訂]|取消[订訂]|الغاء الاشتراك",
 )
-_PHRASE = _any(
-    rf"\bno more (?:\w+ ){{1,3}}{TEXT_NOUNS}\b|(?:^|[.,!;]\s*)no more\s*[.,!;]",
-    rf"\b\d+(?:st|nd|rd|th) (?:one|time|{TEXT_NOUNS})\b",
-    r"^\W*no[ -]?more\W*(?:please|pls|thanks|thx|ty)?\W*$|^(?:stop){2,}\W*$",
-    r"\b(?:please|pls|plz|kindly) remove\W*$",
-    r"\bremove me\b|\b(?:remove|delete) my (?:number|details)\b|\b(?:delete|take|get) me (?:off|from)\b",
-    r"\b(?:do not|do ?n'?t|never|stop|quit|no more) (?:ever )?(?:text|messag|contact|sms|send|spamm"
-    r"|call)\w*",
-    rf"\b(?:do not|do ?n'?t|no longer) (?:wish|want)\b.{{0,25}}\b(?:{TEXT_NOUNS}|these|receive)\b",
-    r"\bno more of (?:this|these)\b",
-    r"\bmy (?:consent|permission) (?:to|for) (?:(?:these|your) )?(?:text|messag|contact|sms)\w*",
-    r"\bleave me alone\b|\blose my number\b|\bgo away\b|\b(?:piss|bugger|fuck) off\b|\bspam\b",
-    r"\bno me (?:envien|escriban|manden)\b|\bno quiero recibir\b|\bborren?me\b",
-    r"\bdej(?:a|e|en) de (?:escrib|envi|mand)",
-    r"\bm'envoyez plus\b|\barretez de\b|^plus de (?:messages|sms)\b",
-    r"\bkeine (?:sms|nachrichten)\b|\bnicht mehr\b",
-    r"\bnon (?:scrivetemi|mandatemi|inviatemi)\b|\bcancella(?:te)?mi\b",
-    r"\bnao quero mais\b|\bme tir[ae]\b|\bpar(?:a|e|em) de (?:me )?(?:mand|envi)ar\b",
-    r"\bgeen (?:sms|berichten)\b|\bstuur (?:me |mij )?(?:niks|niets)\b|\bverwijder\b|\bdung (?:nhan"
-    r"|gui)\b",
-    r"لا ترسل|不要再|别再|別再|送らない[でて]",
-)
 _STOP_SOMEWHERE = re.compile(
     r"\bstopp?\b(?! (?:the|by|at|in|on|for|er|ved|bij|a|ik|even|\w+ing (?!me|us|my)))"
 )
@@ -189,16 +173,6 @@ _OFF_ANOTHER = re.compile(
     r"|newsletters?"
     r"|thread|blast)\b))"
 )
-_WRONG_PERSON = _any(
-    r"\bwrong (?:number|no|person|guy|one)\b(?! of)|\bnew phone,? who\b",
-    r"\bpassed away\b|\bdeceased\b|\bhas died\b",
-    r"\b(?:no ?one|there is no|there's no) (?:called |named )?\w+ here\b|\bno ?one (?:called|named)\b",
-    r"\b(?:does not|doesn'?t) have this (?:number|phone)\b|\bphone any ?more\b",
-    r"\bi (?:do not|do ?n'?t) have (?:a |any )?(?:\w+ )?(?:at|with) you",
-    r"\bequivocado\b|\bequivoco de numero\b|\bmauvais numero\b|\btrompez de numero\b|\bfalsche nummer\b",
-    r"\bsbagliato numero\b|\bnumero errado\b|\bverkeerd nummer\b|\bnham so\b|发错|打错|الرقم خطا",
-)
-_NOT_THAT_NAME = re.compile(r"\b(?:[Tt]his is not|[Tt]his isn'?t|I'?m not|I am not) [A-Z][a-z]+\b")
 
 
 def _names_leaving(text: str, tokens: tuple[str, ...], words: frozenset[str]) -> bool:
@@ -218,7 +192,7 @@ def _looks_like_keyword(text: str, folded: str, words: frozenset[str]) -> bool:
     return any(near_word(t, "unsubscribe") for t in tokens if len(t) > LONG_WORD)
 
 
-def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
+def _keyword_in_a_clause(clauses: tuple[str, ...], asked: WordsAsked) -> bool:
     """Tell whether one clause of several is a keyword.
 
     Or what the message asked for: "Stop!! I have moved".
@@ -238,7 +212,7 @@ def _keyword_in_a_clause(clauses: list[str], asked: WordsAsked) -> bool:
 def _begins_with_asked(folded: str, asked: WordsAsked) -> bool:
     """Tell whether a short reply begins with the word that the message named for leaving: "tc nha, ..."."""
     names, clauses = asked.leave | asked.mentioned, own_clauses(folded)
-    if not names or not clauses or len(words_of(folded)) > 6 or "?" in folded or _NO.search(folded):
+    if not names or not clauses or len(words_of(folded)) > 6 or "?" in folded or _says_no(folded):
         return False
     unspaced = [name for name in map(normal, names) if not name.isascii() and len(name) > 1]
     if any(folded.startswith(name) and len(folded) <= len(name) + 6 for name in unspaced):
@@ -256,7 +230,7 @@ def _said_of_another_thing(reading: Reading, asked: WordsAsked, answered: str) -
 
 def _cancels_another_thing(reading: Reading, answered: str) -> bool:
     """Tell whether it is an order or an appointment that is deleted or cancelled, and no messages."""
-    if reading.plain or not reading.marks & set("O") or reading.marks & set("MLCFRXVNE"):
+    if reading.plain or "O" not in reading.marks or not reading.marks.isdisjoint("MLCFRXVNE"):
         return False
     return "message of an order" in marks_of_message(answered)
 
@@ -267,10 +241,6 @@ def _stops_somewhere(folded: str, reading: Reading) -> bool:
         return False
     brief = len(words_of(folded)) < _BRIEF or not reading.marks.isdisjoint("VMPLF")
     return brief or _STOP_BY_ITSELF.search(folded) is not None
-
-
-def _wrong_person(text: str, folded: str) -> bool:
-    return bool(_WRONG_PERSON.search(folded) or _NOT_THAT_NAME.search(text.replace("’", "'")))
 
 
 def _plain_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
@@ -300,7 +270,7 @@ def _review_class(text: str, folded: str, answered: str, reading: Reading) -> Re
 def _doubtful_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
     if (reading.marred or reading.plain) and not reading.kept:
         return ReplyClass("optout", 4, reading.marred or reading.plain)
-    if _wrong_person(text, folded) or "w" in reading.marks:
+    if of_wrong_person(text, folded) or "w" in reading.marks:
         return ReplyClass("wrong_person", 4, "wrong person")
     if not (reading.kept or _MEANT_KINDLY.search(folded)) or _FULL_STOP.search(folded):
         unkind = _unkind_class(text, folded, answered, reading)
@@ -314,7 +284,7 @@ def _doubtful_class(text: str, folded: str, answered: str, reading: Reading) -> 
 def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
     """Look for hints and keywords in a reply that says nothing to the contrary."""
     asked = words_asked(answered)
-    if _PHRASE.search(folded) or _FULL_STOP.search(folded):
+    if hints_at_leaving(folded) or _FULL_STOP.search(folded):
         return ReplyClass("optout", 4, "hint")
     of_another_thing = (not reading.marks.isdisjoint("Oo") or "?" in folded) and len(_tokens(folded)) > 3
     of_order = "message of an order" in marks_of_message(answered) and not named_in("stop", asked.leave)
@@ -330,7 +300,7 @@ def _unkind_class(text: str, folded: str, answered: str, reading: Reading) -> Re
 
 def _likely_class(folded: str, plain: str, answered: str, reading: Reading) -> ReplyClass | None:
     """Give the class that the linear models hold likely; of a bare yes or no they are not asked."""
-    answers = bool(_NO.search(folded) or _YES.search(folded))
+    answers = _says_no(folded) or _YES.match(folded) is not None
     brief = len(_without_politeness(_tokens(folded))) < 3
     if (
         (answers and brief)
@@ -359,10 +329,10 @@ _NO = _any(
     r"^(?:no|n|non|nein|nao|nee|khong|لا|нет)(?:$|\s*[.,!])",
     r"^(?:no|n|non|nein|nao|nee) (?:sorry|thanks|thank|not|i|i'm|we|can|puedo|mi)\b",
     r"^(?:no gracias|no grazie|non merci|nein danke|nao obrigad[oa]|nee (?:bedankt|dank))\b|^لا شكرا",
-    r"^(?:nope|nah|can't|cannot|not today|not interested|no longer interested|leider)\b"
-    r"|\b(?:non desole)\b",
+    r"^(?:nope|nah|can't|cannot|not today|not interested|no longer interested|leider)\b",
     r"^(?:不行|不要)|^👎",
 )
+_NO_ANYWHERE = re.compile(r"\bnon desole\b")
 _QUESTION = _any(
     r"[?？؟]",
     r"^(?:what|what's|when|where|where's|which|who|who's|why|how)\b",
@@ -373,15 +343,22 @@ _QUESTION = _any(
 )
 
 
+def _says_no(folded: str) -> bool:
+    said = _NO.match(folded) or ("non desole" in folded and _NO_ANYWHERE.search(folded))
+    return bool(said)
+
+
 def _is_empty(text: str) -> bool:
-    return all(unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text)
+    return not text[:1].isalnum() and all(
+        unicodedata.category(c)[0] in "ZCP" and c not in "?？؟" for c in text
+    )
 
 
 def _answer_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass:
     said = " ".join(tokens)
-    if said in asked.confirm or _YES.search(folded):
+    if said in asked.confirm or _YES.match(folded):
         return ReplyClass("yes")
-    if said in asked.decline or _NO.search(folded):
+    if said in asked.decline or _says_no(folded):
         return ReplyClass("no")
     return ReplyClass("question" if _QUESTION.search(folded) else "other")
 
@@ -391,6 +368,7 @@ def _all_leave(bare: tuple[str, ...], leave: frozenset[str]) -> bool:
     return not leave.isdisjoint(bare) and all(word in leave or word in _PLAIN_WORDS for word in bare)
 
 
+_SIGNS_FOR_LETTERS = frozenset("$@€|")
 _SIGNS_IN_WORDS = re.compile(r"(?<=\w)[$@€|](?=\w)|(?<!\S)[$@€](?=[a-z])")
 # Where Chinese, Japanese or Korean letters meet others: "回复R", "N이요".
 _EASTERN = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -402,7 +380,9 @@ _ALWAYS_MEANT = listed("stop, stopp, unsubscribe, unsub, arret, стоп, стop
 @lru_cache(maxsize=4096)
 def _bare_spellings(folded: str) -> tuple[str, ...]:
     """Give the whole reply as a keyword might be written: as it stands, without politeness, in one."""
-    joined = _SIGNS_IN_WORDS.sub(lambda match: skeleton(match[0]), _SCRIPT_TURNS.sub(" ", folded))
+    joined = folded if folded.isascii() else _SCRIPT_TURNS.sub(" ", folded)
+    if not _SIGNS_FOR_LETTERS.isdisjoint(joined):
+        joined = _SIGNS_IN_WORDS.sub(lambda match: skeleton(match[0]), joined)
     written = words_of(joined)
     tokens = [t if t.isdigit() else skeleton(t) for t in written]
     polite = lexicon().bare["Z"]
@@ -417,7 +397,7 @@ def _bare_spellings(folded: str) -> tuple[str, ...]:
 
 def _keyword_class(folded: str, tokens: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
     bare, spellings = " ".join(_without_politeness(tokens)), _bare_spellings(normal(folded))
-    if _EQUIVOCAL & asked.decline and bare in _EQUIVOCAL & asked.decline:
+    if bare in _EQUIVOCAL and bare in asked.decline:
         return ReplyClass("no", 3, "asked for something else")
     if _means_something_else((bare, *spellings), asked):
         said = (bare, *spellings)
@@ -452,8 +432,8 @@ def _of_unread_purpose(spellings: tuple[str, ...], asked: WordsAsked) -> bool:
 
 
 def _lexicon_keyword(spellings: tuple[str, ...], asked: WordsAsked) -> ReplyClass | None:
-    words = lexicon().bare
-    if any(named_in(spelling, asked.leave | asked.mentioned) for spelling in spellings):
+    words, leave = lexicon().bare, asked.leave | asked.mentioned
+    if any(named_in(spelling, leave) for spelling in spellings):
         return ReplyClass("optout", 2, "asked")
     if any(spelling in words["K"] for spelling in spellings):
         return ReplyClass("optout", 1, "keyword")
@@ -490,7 +470,7 @@ def _is_tapback(folded: str, answered: str) -> bool:
     quote = _QUOTED.search(folded)
     rest = _QUOTED.sub(" ", folded, count=1) if quote else folded
     reading = read_phrases(rest.strip())
-    if reading.marks & set("AXSUDKC") or len(words_of(rest)) > 7:
+    if not reading.marks.isdisjoint("AXSUDKC") or len(words_of(rest)) > 7:
         return False
     if quote is None:
         return "T" in reading.marks and bool(_PICTURE.search(folded)) and len(words_of(folded)) <= 7
