@@ -59,10 +59,11 @@ def _used(texts: Iterable[str]) -> set[Entry]:
 
 
 def _without(own: set[Entry]) -> None:
-    """Take entries from the lexicon, and let the model say yes: "model" is then what it is asked of."""
+    """Take entries from the lexicon; the model contradicts no rule and says yes: "model" is what it is asked of."""
     kept = [entry for entry in ENTRIES() if entry not in own]
     reply_phrases._entries = lambda: kept
     reply_words.likely = lambda folded, marks, *, optin: (True, False)
+    reply_words.is_unlikely = lambda folded, marks: False
 
 
 def _read(frame: pd.DataFrame) -> pd.DataFrame:

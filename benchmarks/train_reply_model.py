@@ -4,7 +4,8 @@ Run ``python benchmarks/train_reply_model.py``. Learns from the parts called "tu
 never from those held back, each hand read without the words that only it uses (reply_hands.py): the model is
 there for the words that the lexicon does not know. It learns from the words of the lexicon too, read as
 replies of which no rule knows anything, so that other forms and spellings of them count. What no rule decides
-weighs more, for only of that it is asked. The limit is chosen on the hands left out in turn, with the words
+weighs more, for of that above all it is asked; a plain request that it holds less likely than not is for a
+person to read. The limit is chosen on the hands left out in turn, with the words
 that only they use: the score at which REVIEW of the other replies are in review, by rules and model, in the
 mean of the hands that had not read the rules. A second model, of opt-ins, is learned and limited likewise: at
 its limit FALSE_OPTINS of the replies that are none are taken for one. Prints what other shares would see, and
@@ -94,7 +95,8 @@ def judged(frame: pd.DataFrame, limit: float) -> pd.DataFrame:
     """Tell which replies rules and model see together at this limit."""
     by_rule = frame["tier"].where(frame["sign"] != "model", 0)
     seen = (by_rule > 0) | (frame["sign"].eq("model") & (frame["score"] >= limit))
-    return frame.assign(certain=by_rule.isin([1, 2]), seen=seen)
+    by_word = frame["sign"].isin(["keyword", "asked"])
+    return frame.assign(certain=by_rule.isin([1, 2]) & (by_word | (frame["score"] >= 0)), seen=seen)
 
 
 def mean_of_strangers(frame: pd.DataFrame, limit: float) -> pd.Series:

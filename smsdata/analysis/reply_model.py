@@ -93,11 +93,11 @@ def _with_pairs(marks: frozenset[str], asks: bool) -> set[str]:
 
 
 @cache
-def _weights(of: str) -> tuple[list[int], float]:
-    """Give the weights for "optout" or "optin", and the least sum of them that says so."""
+def _weights(of: str) -> tuple[list[int], float, float, float]:
+    """Give the weights for "optout" or "optin", their scale, the bias, and the least score that says so."""
     with np.load(_WEIGHTS) as stored:
-        bias, limit, scale = (float(stored[f"{of}_{what}"]) for what in ("bias", "limit", "scale"))
-        return stored[f"{of}_weights"].tolist(), (limit - bias) / scale
+        scale, bias, limit = (float(stored[f"{of}_{what}"]) for what in ("scale", "bias", "limit"))
+        return stored[f"{of}_weights"].tolist(), scale, bias, limit
 
 
 def likely(folded: str, marks: Iterable[str], *, optin: bool = True) -> tuple[bool, bool]:
@@ -124,9 +124,30 @@ def likely(folded: str, marks: Iterable[str], *, optin: bool = True) -> tuple[bo
     return _over_limit("optout", parts), optin and _over_limit("optin", parts)
 
 
+def is_unlikely(folded: str, marks: Iterable[str]) -> bool:
+    """Tell whether the model holds it less likely than not that a reply is an opt-out.
+
+    Parameters
+    ----------
+    folded, marks
+        As for `buckets_of`.
+
+    Examples
+    --------
+    >>> is_unlikely("see you at five", ())
+    True
+    """
+    return _score("optout", buckets_of(folded, marks)) < 0
+
+
 def _over_limit(of: str, parts: list[tuple[Set[int], float]]) -> bool:
-    weights, least = _weights(of)
-    weight, score = weights.__getitem__, 0.0
+    return _score(of, parts) >= _weights(of)[-1]
+
+
+def _score(of: str, parts: list[tuple[Set[int], float]]) -> float:
+    """Give the logarithm of the odds."""
+    weights, scale, bias, _ = _weights(of)
+    weight, total = weights.__getitem__, 0.0
     for found, counts in parts:
-        score += sum(map(weight, found)) * counts
-    return score >= least
+        total += sum(map(weight, found)) * counts
+    return bias + scale * total

@@ -23,7 +23,7 @@ from smsdata.analysis.reply_asked import (
 )
 from smsdata.analysis.reply_english import leaves_in_english, leaves_plainly
 from smsdata.analysis.reply_hints import hints_at_leaving, of_wrong_person
-from smsdata.analysis.reply_model import likely
+from smsdata.analysis.reply_model import is_unlikely, likely
 from smsdata.analysis.reply_offers import answer_to_offer, may_come_back
 from smsdata.analysis.reply_otherwise import asks_when, means_else, wants_no_thing
 from smsdata.analysis.reply_phrases import (
@@ -89,7 +89,8 @@ class ReplyClass:
     optout_tier : int or None
         1 an opt-out keyword and nothing else, or a plain request ("please stop texting me"); 2 the word that
         the answered message gave for opting out; 3 a misspelt or contained keyword; 4 a phrase that may be
-        meant otherwise, or likely by the linear model. None: no sign of one.
+        meant otherwise, a plain request that the linear model holds less likely than not, or likely by the
+        linear model. None: no sign of one.
     sign : str
         What decided: "keyword", "asked", the name of a phrase, "misspelt", "hint", "model"; empty for kinds
         that no opt-out or opt-in is about.
@@ -253,7 +254,8 @@ def _plain_class(text: str, folded: str, answered: str, reading: Reading) -> Rep
         return None
     if asks_when(plain):
         return None
-    return ReplyClass("optout", 1, sign)
+    doubtful = is_unlikely(plain, reading.marks | marks_of_message(answered))
+    return ReplyClass("optout", 4 if doubtful else 1, sign)
 
 
 def _review_class(text: str, folded: str, answered: str, reading: Reading) -> ReplyClass | None:
