@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email.errors import MessageError
 from functools import partial
+from html import unescape
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -26,15 +27,11 @@ import pyarrow as pa
 from smsdata.forgetting import reasons
 from smsdata.forgetting.databases import database_without
 from smsdata.forgetting.file_formats import bytes_or_text_left, without
+from smsdata.forgetting.json_files import cell_left
 from smsdata.forgetting.mails import is_mail, mail_left, with_coded_files_left
-from smsdata.forgetting.text_files import (
-    LEFT,
-    WHOLE,
-    Found,
-    Left,
-    without_in_text,
-)
-from smsdata.forgetting.workbooks import is_workbook, sheets_without, titles_that_fit
+from smsdata.forgetting.reasons import LEFT, NUMBER, WHOLE, Found, Left
+from smsdata.forgetting.text_files import without_in_text
+from smsdata.forgetting.workbooks import is_rows, is_workbook, sheets_without, titles_that_fit
 from smsdata.store.forgotten import Forgotten
 
 Look = Callable[[PurePath, bytes], int | None]
@@ -43,6 +40,8 @@ nobody can tell."""
 _MOST_BYTES = 2**30
 """Bytes that a file may hold once it is unpacked."""
 _DEEPEST = 6
+_VALUE = re.compile(r">([^<]{7,})<")
+"""What a cell of a sheet says."""
 _TAGS = re.compile(r"<[^>]*>")
 _STORE = ".smsdata"
 
@@ -151,11 +150,11 @@ def _plain_left(
 ) -> Left:
     known = without(path, content, gone) or database_without(path, content, gone)
     if known is not None:
-        made, count = known
+        made, count, whole = known
         if made is None:
             is_open = any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal", ".wal"))
             return Left(None, [Found("", count, LEFT, reasons.OPEN if is_open else reasons.NO_PLACE)])
-        return Left(made, [Found("", count, WHOLE)]) if count else Left()
+        return Left(made, [Found("", count, WHOLE if whole else NUMBER)]) if count else Left()
     inner = partial(_left_within, gone=gone, look=look, depth=depth + 1)
     decoded, told = with_coded_files_left(content, inner)
     made, count, what = without_in_text(path, decoded, gone)
@@ -268,7 +267,7 @@ def _workbook_left(parts: dict[str, bytes], gone: Forgotten) -> tuple[Members, L
         made[name] = name, part
         told.found.append(Found(name, count, what))
     for name, part in parts.items():
-        if name not in sheets:
+        if not is_rows(name):
             other = _plain_left(PurePath(name), part, gone)
             told.found += [replace(one, place=name) for one in other.found if one.why != reasons.UNKNOWN]
             if other.content is not None:
@@ -288,9 +287,16 @@ def _shorten_titles(made: Members, sheets: set[str]) -> None:
                 made[name] = name, part[1].replace(title.encode(), short.encode())
 
 
+def _only_alike(text: str, gone: Forgotten) -> bool:
+    """Whether a cell has digits that would be somebody's in a text, and are an id or a price there."""
+    return any(bare in text for bare in gone.bare) and bool(cell_left(text, "", gone) == text)
+
+
 def _still_in(parts: dict[str, bytes], gone: Forgotten) -> Iterator[Found]:
     """Parts in which the number stands all the same, such as parted by marks of its format."""
     for name, part in parts.items():
         text = part.decode(errors="replace")
+        if is_rows(name):
+            text = _VALUE.sub(lambda one: "> <" if _only_alike(unescape(one[1]), gone) else one[0], text)
         if any(gone.text(plain) != plain for plain in (_TAGS.sub("", text), _TAGS.sub("|", text))):
             yield Found(name, 1, LEFT, reasons.STILL)

@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,9 +18,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from smsdata.forgetting.file_formats import Made, bytes_or_text_left, names_as_ours, rows_left
+from smsdata.forgetting.file_formats import Made, rows_left, value_left
+from smsdata.forgetting.json_files import cell_left, says_two, whole_digits
 from smsdata.forgetting.reasons import A_RULE, CannotRewrite
-from smsdata.store.forgotten import Forgotten
+from smsdata.store.forgotten import Forgotten, is_whose, names_of
 
 _AT_ONCE = 20_000
 _BLANK = re.compile(r"forgotten \d+")
@@ -57,7 +59,7 @@ def _sqlite(path: PurePath, content: bytes, gone: Forgotten) -> Made:
     A copy in memory has no log beside it: bytes 18 and 19, which ask for one, stand again in what is written.
     """
     if any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal")):
-        return None, 1  # somebody writes it, or it was not closed
+        return None, 1, True  # somebody writes it, or it was not closed
     try:
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
             connection.deserialize(content[:18] + b"\1\1" + content[20:])
@@ -65,11 +67,12 @@ def _sqlite(path: PurePath, content: bytes, gone: Forgotten) -> Made:
             made = _sqlite_objects(connection)
             left = {one: statement_left(sql, gone) for one, sql in made.items()}
             changed = list(_changed(connection, gone))
-            count = sum(len(rows) for _, _, rows in changed) + sum(left[one] != made[one] for one in made)
+            whole = not any(of_two for *_, of_two in changed)
+            count = sum(len(rows) for _, _, rows, _ in changed) + sum(left[one] != made[one] for one in made)
             if not count and not _has_free_pages(connection):
-                return b"", 0
+                return b"", 0, True
             if count and any(sql.upper().startswith("CREATE VIRTUAL") for sql in made.values()):
-                return None, count
+                return None, count, True
             _sqlite_rows_changed(
                 connection, changed, {n: sql for (kind, n), sql in made.items() if kind == "trigger"}
             )
@@ -82,11 +85,11 @@ def _sqlite(path: PurePath, content: bytes, gone: Forgotten) -> Made:
             if not _faults(connection) <= before:
                 raise CannotRewrite(A_RULE)
             made_anew = connection.serialize()
-            return made_anew[:18] + content[18:20] + made_anew[20:], max(count, 1)
+            return made_anew[:18] + content[18:20] + made_anew[20:], max(count, 1), whole
     except sqlite3.IntegrityError:
         raise CannotRewrite(A_RULE) from None
     except sqlite3.Error:
-        return None, 1
+        return None, 1, True
 
 
 def _faults(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
@@ -106,8 +109,11 @@ def _sqlite_objects(connection: sqlite3.Connection) -> dict[tuple[str, str], str
 
 def _changed(
     connection: sqlite3.Connection, gone: Forgotten
-) -> Iterator[tuple[str, list[str], list[tuple[list[Any], dict[str, Any]]]]]:
-    """By table, what tells its rows apart, and those that change: by that, the new values by column."""
+) -> Iterator[tuple[str, list[str], list[tuple[list[Any], dict[str, Any]]], bool]]:
+    """By table, what tells its rows apart, and those that change: by that, the new values by column.
+
+    Last whether one of them says the number and another one where it says whose it is.
+    """
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     for (table,) in tables:
         if table.startswith("sqlite_"):
@@ -119,6 +125,7 @@ def _changed(
         cursor = connection.execute(f"SELECT {', '.join(ids)}, * FROM {_quoted(table)}")
         names = [name for name, *_ in cursor.description][len(ids) :]
         changed: list[tuple[list[Any], dict[str, Any]]] = []
+        of_two = False
         while rows := cursor.fetchmany(_AT_ONCE):
             left = _left_of_rows(names, [row[len(ids) :] for row in rows], gone)
             for row, after in zip(rows, left, strict=True):
@@ -132,7 +139,10 @@ def _changed(
                 ]
                 new = {name: b for name, a, b in pairs if a != b and name not in made}
                 changed += [(list(row[: len(ids)]), new)] if new else []
-        yield table, ids, changed
+                of_two |= bool(new) and says_two(
+                    dict(zip(names_of(names), row[len(ids) :], strict=True)), gone
+                )
+        yield table, ids, changed, of_two
 
 
 def _instead_of_null(old: Any, blank: str, *, unique: bool) -> str:
@@ -170,26 +180,27 @@ def _row_ids(connection: sqlite3.Connection, table: str, columns: list[Any]) -> 
 
 def _left_of_rows(names: Sequence[str], rows: list[Any], gone: Forgotten) -> list[tuple[Any, ...]]:
     """What is left of rows of any types: texts as in our tables, numbers and bytes one by one."""
-    ours = names_as_ours(names) or [name.lower() for name in names]
+    ours = names_of(names)
     columns = list(zip(*rows, strict=True))
     texts = [
-        [_cell_text(value, whose=name == "msisdn") for value in of]
+        [_cell_text(value, whose=is_whose(name)) for value in of]
         for name, of in zip(ours, columns, strict=True)
     ]
-    left, _ = gone.rows(pa.table([pa.array(of, pa.string()) for of in texts], names=ours), ours=False)
+    rows_of_texts = pa.table([pa.array(of, pa.string()) for of in texts], names=ours)
+    left, _ = gone.rows(rows_of_texts, partial(cell_left, gone=gone))
     made = [
         [
-            bytes_or_text_left(old, gone) if text is None else old if text == new else new
-            for old, text, new in zip(of, before, after, strict=True)
+            value_left(old, name, gone) if text is None else old if text == new else new
+            for old, text, new in zip(of, before, after.to_pylist(), strict=True)
         ]
-        for of, before, after in zip(columns, texts, (one.to_pylist() for one in left.columns), strict=True)
+        for name, of, before, after in zip(ours, columns, texts, left.columns, strict=True)
     ]
     return list(zip(*made, strict=True))
 
 
 def _cell_text(value: Any, *, whose: bool) -> str | None:
     if whose and isinstance(value, int | float):
-        return f"{value:.0f}"
+        return whole_digits(value) or None
     return value if isinstance(value, str) else None
 
 
@@ -200,7 +211,7 @@ def _sqlite_rows_changed(
     connection.execute("PRAGMA ignore_check_constraints = ON")
     for name in triggers:
         connection.execute(f"DROP TRIGGER {_quoted(name)}")
-    for table, ids, rows in changed:
+    for table, ids, rows, _ in changed:
         where = " AND ".join(f"{one} = ?" for one in ids)
         for which, values in rows:
             names = ", ".join(f"{_quoted(name)} = ?" for name in values)
@@ -232,7 +243,7 @@ def _duckdb(path: PurePath, content: bytes, gone: Forgotten) -> Made:
     One whose freed blocks or deleted rows may hold somebody is written anew too: nobody can tell.
     """
     if Path(f"{path}.wal").exists():
-        return None, 1  # somebody writes it, or it was not closed
+        return None, 1, True  # somebody writes it, or it was not closed
     beside = Path(path).parent
     try:
         with TemporaryDirectory(dir=beside if beside.is_dir() else None, prefix=".smsdata-") as folder:
@@ -244,12 +255,10 @@ def _duckdb(path: PurePath, content: bytes, gone: Forgotten) -> Made:
                 doubtful = has_leftovers(connection, "old")
                 said = _says_of_somebody(connection, gone)
                 indexes = _without_indexes(connection)
-                count = (
-                    sum(_duckdb_rows_changed(connection, *name, gone) for name in _tables_of(connection))
-                    + said
-                )
+                told = [_duckdb_rows_changed(connection, *name, gone) for name in _tables_of(connection)]
+                count = sum(rows for rows, _ in told) + said
                 if not (count or doubtful):
-                    return b"", 0
+                    return b"", 0, True
                 connection.execute(f"ATTACH {_path_in_sql(new)} AS new")
                 if said:
                     _made_anew(connection, Path(folder) / "made", gone)
@@ -259,9 +268,9 @@ def _duckdb(path: PurePath, content: bytes, gone: Forgotten) -> Made:
                 for sql in indexes:
                     connection.execute(statement_left(sql, gone))
                 connection.execute("CHECKPOINT new; USE memory; DETACH new; DETACH old")
-            return new.read_bytes(), max(count, 1)
+            return new.read_bytes(), max(count, 1), all(whole for _, whole in told)
     except (duckdb.Error, pa.ArrowException, ValueError, TypeError):
-        return None, 1
+        return None, 1, True
 
 
 def _without_indexes(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -350,14 +359,14 @@ def _tables_of(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
 
 def _duckdb_rows_changed(
     connection: duckdb.DuckDBPyConnection, schema: str, table: str, gone: Forgotten
-) -> int:
-    """Change the rows of a table that somebody stands in; gives how many they are."""
+) -> tuple[int, bool]:
+    """Change the rows of a table that somebody stands in; how many, and whether all that they say went."""
     name = f"{_quoted(schema)}.{_quoted(table)}"
     rows = connection.sql(f"SELECT rowid, * FROM {name}").to_arrow_table()
     places, rows = rows.column(0), rows.remove_column(0)
-    left, count = rows_left(rows, gone)
+    left, count, whole = rows_left(rows, gone, coded=False)
     if not count:
-        return 0
+        return 0, True
     new, touched = {"the row": places}, [False] * rows.num_rows
     for column, before, after in zip(rows.column_names, rows.columns, left.columns, strict=True):
         was = before.cast(after.type)
@@ -379,7 +388,7 @@ def _duckdb_rows_changed(
     made = ", ".join(f"{_quoted(column)} = l.{_quoted(column)}" for column in new.column_names[1:])
     connection.execute(f'UPDATE {name} SET {made} FROM rows_left AS l WHERE rowid = l."the row"')
     connection.unregister("rows_left")
-    return count
+    return count, whole
 
 
 def _path_in_sql(path: Path) -> str:

@@ -1,14 +1,16 @@
 """Files of rows beside the store without somebody: Parquet, Feather and streams of Arrow, nested values too.
 
-Each function gives a file without somebody, None where it cannot be put right, and in how many rows or values
-that person stood. Imports `store.forgotten`.
+Each function gives a file without somebody, None where it cannot be put right, in how many rows or values
+that person stood, and whether all that is said of that person went. Imports `json_files` and
+`store.forgotten`.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
+import json
+from collections.abc import Iterable
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -16,10 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from smsdata.store.forgotten import WHOSE, Forgotten, column_named
+from smsdata.forgetting.json_files import cell_left, plain_left, says_two
+from smsdata.store.forgotten import Forgotten, is_whose, names_of
 
-Made = tuple[bytes | None, int]
-"""A file without somebody, None where that cannot be made; in how many rows or values that person stood."""
+Made = tuple[bytes | None, int, bool]
+"""A file without somebody, None where that cannot be made; in how many rows or values that person stood; and
+whether all that is said of that person went, which is not so where a cell says the number and another one."""
 
 _STREAM = b"\xff\xff\xff\xff"
 
@@ -32,7 +36,7 @@ def without(path: PurePath, content: bytes, gone: Forgotten) -> Made | None:
     try:
         made: Made = write(content, gone)
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError):
-        return None, 1  # damaged, encrypted, or of a type that has no place for a stand-in
+        return None, 1, True  # damaged, encrypted, or of a type that has no place for a stand-in
     return made
 
 
@@ -47,24 +51,24 @@ def _writer_for(path: PurePath, content: bytes) -> Any:
 
 
 def _parquet(content: bytes, gone: Forgotten) -> Made:
-    left, count = rows_left(pq.ParquetFile(pa.BufferReader(content)).read(), gone)
+    left, count, whole = rows_left(pq.ParquetFile(pa.BufferReader(content)).read(), gone)
     sink = io.BytesIO()
     if count:
         pq.write_table(left, sink, compression="zstd")
-    return sink.getvalue(), count
+    return sink.getvalue(), count, whole
 
 
 def _feather(content: bytes, gone: Forgotten) -> Made:
     with pa.ipc.open_file(pa.BufferReader(content)) as file:
-        left, count = rows_left(file.read_all(), gone)
+        left, count, whole = rows_left(file.read_all(), gone)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    return _in_arrow(pa.ipc.new_file, left, options), count
+    return _in_arrow(pa.ipc.new_file, left, options), count, whole
 
 
 def _stream(content: bytes, gone: Forgotten) -> Made:
     with pa.ipc.open_stream(pa.BufferReader(content)) as stream:
-        left, count = rows_left(stream.read_all(), gone)
-    return _in_arrow(pa.ipc.new_stream, left, None), count
+        left, count, whole = rows_left(stream.read_all(), gone)
+    return _in_arrow(pa.ipc.new_stream, left, None), count, whole
 
 
 def _in_arrow(opened: Any, rows: pa.Table, options: Any) -> bytes:
@@ -74,37 +78,38 @@ def _in_arrow(opened: Any, rows: pa.Table, options: Any) -> bytes:
     return sink.getvalue()
 
 
-def rows_left(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
+def rows_left(rows: pa.Table, gone: Forgotten, *, coded: bool = True) -> tuple[pa.Table, int, bool]:
     """Rows of others without somebody: with numbers of any type, and under other names than ours.
 
     Nested values and bytes are gone through one by one; those of the person's own rows go whole. What the
-    schema says beside the names goes too.
+    schema says beside the names goes too. Dictionaries stay some where they are to be `coded`.
     """
-    plain, without_number = _with_numbers_as_text(rows, gone)
-    names = plain.column_names
-    ours = names_as_ours(names)
-    if ours is None:
-        left, count = gone.rows(plain)
-    else:
-        left, count = gone.rows(plain.rename_columns(ours), ours=False)
-        left = left.rename_columns(names)
-    whose = ours.index("msisdn") if ours and "msisdn" in ours else None
-    theirs = _rows_of_somebody(plain, left, whose) if count and whose is not None else []
-    left, more = _values_left(left, gone, theirs)
+    names = names_of(rows.column_names)
+    plain, without_number = _with_numbers_as_text(rows.rename_columns(names), gone)
+    left, count = gone.rows(plain, partial(cell_left, gone=gone))
+    of_two = count and _any_says_two(plain, left, gone)
+    theirs = gone.own_rows(left) if count or without_number else None
+    left, more = _values_left(left, gone, [] if theirs is None else pc.indices_nonzero(theirs).to_pylist())
+    if coded:
+        left, listed = _coded_as_before(left, rows, gone)
+        count = max(count, listed)
     left, said = _schema_left(left, rows.schema, gone)
-    return left, max(count, more, without_number, int(said))
+    return left, max(count, more, without_number, int(said)), not of_two
 
 
-def names_as_ours(names: Sequence[str]) -> list[str] | None:
-    """The names of columns as our tables have them, msisdn for whose a row is; None where two would be one.
+def _any_says_two(before: pa.Table, after: pa.Table, gone: Forgotten) -> bool:
+    """Whether a row that changed says the number and another one where it says whose it is."""
+    names = [name for name in before.column_names if is_whose(name)]
+    changed = {row for name in names for row in _rows_that_changed(before.column(name), after.column(name))}
+    rows = before.select(names).take(pa.array(sorted(changed), pa.int64())).to_pylist()
+    return any(says_two(facts, gone) for facts in rows)
 
-    >>> names_as_ours(["Mobile", "First Name"])
-    ['msisdn', 'first_name']
-    """
-    ours = [column_named(name) for name in names]
-    whose = next((name for name in WHOSE if name in ours), None)
-    ours = ["msisdn" if name == whose else name for name in ours]
-    return ours if len(set(ours)) == len(ours) else None
+
+def _rows_that_changed(before: pa.ChunkedArray, after: pa.ChunkedArray) -> list[int]:
+    if before.equals(after):
+        return []
+    pairs = zip(before.to_pylist(), after.to_pylist(), strict=True)
+    return [row for row, (old, new) in enumerate(pairs) if old != new]
 
 
 def _with_numbers_as_text(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
@@ -112,7 +117,6 @@ def _with_numbers_as_text(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, in
 
     Gives in how many rows that is. All other values of such a column stay what they are.
     """
-    ours = names_as_ours(rows.column_names) or [column_named(name) for name in rows.column_names]
     most = 0
     for at, field in enumerate(rows.schema):
         column = rows.column(at)
@@ -121,8 +125,8 @@ def _with_numbers_as_text(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, in
         if not holds_numbers(column.type):
             continue
         values = pc.unique(column).to_pylist()
-        theirs = {value for value in values if value == value and _number_left(value, gone) != value}
-        if theirs and ours[at] in WHOSE:
+        theirs = {one for one in values if one == one and plain_left(one, field.name, gone) != one}
+        if theirs and is_whose(field.name):
             texts = [_digits_of(value) for value in column.to_pylist()]
             rows = rows.set_column(at, field.name, pa.array(texts, pa.string()))
         elif theirs:
@@ -131,6 +135,52 @@ def _with_numbers_as_text(rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, in
             left = pc.if_else(others, column, pa.scalar(None, column.type))
             rows = rows.set_column(at, field.with_type(column.type).with_nullable(True), left)
     return rows, most
+
+
+def _coded_as_before(left: pa.Table, rows: pa.Table, gone: Forgotten) -> tuple[pa.Table, int]:
+    """The rows with texts of the types they had, dictionaries among them, which list nothing that went.
+
+    Gives in how many columns a dictionary listed somebody though no row did.
+    """
+    listed = 0
+    for at, (field, before) in enumerate(zip(left.schema, rows.columns, strict=True)):
+        column, was = left.column(at), before.type
+        if pa.types.is_dictionary(was):
+            made, more = _dictionary_left(column, before, field.name, gone)
+            listed += more
+            left = left.set_column(at, field.with_type(made.type), made)
+        elif field.type == pa.string() and was != field.type and _of_letters(was):
+            left = left.set_column(at, field.with_type(was), column.cast(was))
+    return left, listed
+
+
+def _dictionary_left(
+    left: pa.ChunkedArray, before: pa.ChunkedArray, name: str, gone: Forgotten
+) -> tuple[pa.Array | pa.ChunkedArray, bool]:
+    """A column with its dictionary: of what that listed all but what went from its rows, and somebody."""
+    coded = before.unify_dictionaries().combine_chunks()
+    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    listed = coded.dictionary.to_pylist()
+    plain = left.cast(left.type.value_type) if pa.types.is_dictionary(left.type) else left
+    used = {listed[at] for at in pc.unique(coded.indices).to_pylist() if at is not None}
+    now = dict.fromkeys(one for one in pc.unique(plain).to_pylist() if one is not None)
+    kept = [one for one in listed if (one in now if one in used else plain_left(one, name, gone) == one)]
+    values = [*kept, *(one for one in now if one not in set(kept))]
+    if values == listed and plain.equals(before.cast(plain.type)):
+        return before, False
+    index = coded.type.index_type
+    index = index if len(values) <= 2 ** (index.bit_width - 1) else pa.int32()
+    array = pa.array(values, plain.type)
+    indices = pc.index_in(plain, value_set=array).combine_chunks().cast(index)
+    if _of_letters(coded.type.value_type):
+        array = array.cast(coded.type.value_type)
+    made = pa.DictionaryArray.from_arrays(indices, array, ordered=coded.type.ordered)
+    return made, any(one not in used and one not in values for one in listed)
+
+
+def _of_letters(arrow: pa.DataType) -> bool:
+    of = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(test(arrow) for test in of)
 
 
 def _digits_of(value: Any) -> str | None:
@@ -143,17 +193,6 @@ def _digits_of(value: Any) -> str | None:
 def holds_numbers(arrow: pa.DataType) -> bool:
     """Whether values of a type are numbers, which may be those of phones."""
     return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow) or pa.types.is_decimal(arrow))
-
-
-def _number_left(value: Any, gone: Forgotten) -> Any:
-    plain = float(value) if isinstance(value, Decimal) else value
-    left = gone.value({"msisdn": plain})["msisdn"]
-    return value if left == plain else left
-
-
-def _rows_of_somebody(before: pa.Table, after: pa.Table, at: int) -> list[int]:
-    pairs = zip(before.column(at).to_pylist(), after.column(at).to_pylist(), strict=True)
-    return [row for row, (old, new) in enumerate(pairs) if old != new]
 
 
 def _values_left(rows: pa.Table, gone: Forgotten, theirs: Iterable[int]) -> tuple[pa.Table, int]:
@@ -182,7 +221,7 @@ def _left(value: Any, arrow: pa.DataType, gone: Forgotten, name: str = "") -> An
     if value is None:
         return None
     if pa.types.is_map(arrow):
-        keys = [bytes_or_text_left(key, gone) for key, _ in value]
+        keys = [value_left(key, "", gone) for key, _ in value]
         left = _facts_left([(key, one, arrow.item_type) for key, one in value], gone)
         return list(zip(keys, left, strict=True))
     if pa.types.is_struct(arrow):
@@ -190,28 +229,34 @@ def _left(value: Any, arrow: pa.DataType, gone: Forgotten, name: str = "") -> An
         return dict(zip(arrow.names, left, strict=True))
     if isinstance(value, list | tuple):
         return [_left(one, arrow.value_type, gone, name) for one in value]
-    left = _number_left(value, gone) if isinstance(value, Decimal) else bytes_or_text_left(value, gone, name)
+    left = value_left(value, name, gone)
     return None if holds_numbers(arrow) and isinstance(left, str) else left
 
 
 def _facts_left(facts: list[tuple[Any, Any, pa.DataType]], gone: Forgotten) -> list[Any]:
     """The values of some facts; where they are about somebody, only harmless ones."""
-    names = [column_named(str(name)) for name, _, _ in facts]
-    values = [value for _, value, _ in facts]
-    said = dict(zip(names, values, strict=True))
-    about = any(_number_left(said[name], gone) != said[name] for name in WHOSE if name in said)
-    if about and len(said) == len(names):
-        left = gone.value(said)
-        values = [left.get(name) for name in names]
+    names = names_of(str(name) for name, _, _ in facts)
+    said = dict(zip(names, (value for _, value, _ in facts), strict=True))
+    if gone.is_own(said):
+        left = gone.of_person(said, lambda value, name: value_left(value, name, gone))
+        said = {name: left.get(name) for name in names}
     types = [arrow for _, _, arrow in facts]
-    return [_left(value, arrow, gone, name) for name, value, arrow in zip(names, values, types, strict=True)]
+    return [_left(value, arrow, gone, name) for (name, value), arrow in zip(said.items(), types, strict=True)]
 
 
-def bytes_or_text_left(value: Any, gone: Forgotten, name: str = "") -> Any:
-    """A text, bytes that hold one, or a number, without somebody; anything else as it is."""
+def value_left(value: Any, name: str, gone: Forgotten) -> Any:
+    """A value without somebody, by the name of its column; of bytes the text that they hold."""
+    if isinstance(value, bytes):
+        left = cell_left(value.decode(errors="surrogateescape"), name, gone)
+        return left.encode(errors="surrogateescape")
+    return cell_left(value, name, gone)
+
+
+def bytes_or_text_left(value: Any, gone: Forgotten) -> Any:
+    """A text, or bytes that hold one, without somebody."""
     if isinstance(value, bytes):
         return gone.text(value.decode(errors="surrogateescape")).encode(errors="surrogateescape")
-    return gone.value(value, name) if isinstance(value, str | int | float) else value
+    return gone.text(value)
 
 
 def _schema_left(rows: pa.Table, before: pa.Schema, gone: Forgotten) -> tuple[pa.Table, bool]:
@@ -223,7 +268,26 @@ def _schema_left(rows: pa.Table, before: pa.Schema, gone: Forgotten) -> tuple[pa
     schema = pa.schema(fields, metadata=_notes_left(before.metadata, gone))
     said = [(one.metadata or {}, getattr(one, "name", "")) for of in (before, schema) for one in (of, *of)]
     half = len(said) // 2
+    schema = schema.with_metadata(_types_as_pandas_reads(schema))
     return pa.Table.from_arrays(rows.columns, schema=schema), said[:half] != said[half:]
+
+
+def _types_as_pandas_reads(schema: pa.Schema) -> dict[bytes, bytes] | None:
+    """What a schema says to pandas of its columns: of one that became text no other type."""
+    notes: dict[bytes, bytes] | None = schema.metadata
+    try:
+        told = json.loads((notes or {})[b"pandas"])
+        texts = {field.name for field in schema if _of_letters(field.type)}
+        columns = [
+            one
+            if one["field_name"] not in texts or one["pandas_type"] in ("unicode", "string")
+            else one | {"pandas_type": "unicode", "numpy_type": "object", "metadata": None}
+            for one in told["columns"]
+        ]
+    except (TypeError, KeyError, ValueError):
+        return notes
+    left = json.dumps(told | {"columns": columns}).encode()
+    return notes if columns == told["columns"] else (notes or {}) | {b"pandas": left}
 
 
 def _notes_left(notes: dict[bytes, bytes] | None, gone: Forgotten) -> dict[bytes, bytes] | None:

@@ -1,7 +1,7 @@
 """Mails, and pages with files within them, without somebody: each part is put right as a file by itself.
 
 What is coded (base64, quoted-printable) is put right decoded, and coded again. Imports `store.forgotten` and
-`text_files`.
+`reasons`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from smsdata.forgetting.reasons import ENCRYPTED
-from smsdata.forgetting.text_files import LEFT, NUMBER, Found, Left
+from smsdata.forgetting.reasons import ENCRYPTED, LEFT, NUMBER, Found, Left
 from smsdata.store.forgotten import Forgotten
 
 _ENDINGS = frozenset({".eml", ".mht", ".mhtml", ".mbox"})

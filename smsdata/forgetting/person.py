@@ -26,7 +26,7 @@ from smsdata.errors import UsageError
 from smsdata.forgetting.archives import Look
 from smsdata.forgetting.places import BY_NAME, Place, places, places_in, without_numbers
 from smsdata.forgetting.read_back import Searched, look_for, searched
-from smsdata.forgetting.text_files import NUMBER
+from smsdata.forgetting.reasons import NUMBER
 from smsdata.key_files import key_fingerprint, store_around
 from smsdata.schema.number_runs import in_columns
 from smsdata.schema.number_spellings import known_region, read_number, usual_spellings
@@ -55,6 +55,10 @@ OUT_OF_REACH = (
 _NUMBER_ALONE = (
     "number only: of such a text the number is taken out, a name or a text beside it may still be there: "
     "remove the file and make it again."
+)
+_ALIKE = (
+    "has the digits without the country code in a column not named msisdn, mobile, number or phone, so they "
+    "may be an id, a price, or the person's number"
 )
 _SHORTEST = 7
 _OURS = (
@@ -131,6 +135,7 @@ class Forgetting:
             f"number stands in {len(told.found):,} of them.",
             *(f"  still in {name}: {count:,}" for name, count in told.found.items()),
             *(f"  could not be searched: {name}" for name in told.not_judged),
+            *(f"  look yourself: {name} {_ALIKE}" for name in told.alike),
         ]
         return [*lines, f"In its place stands {self.stand_in}."]
 
@@ -230,6 +235,7 @@ def _without_names(told: Searched, gone: Forgotten) -> Searched:
     """What was found, by names that do not say the number themselves."""
     told.found = {without_numbers(name, gone): count for name, count in told.found.items()}
     told.not_judged = [without_numbers(name, gone) for name in told.not_judged]
+    told.alike = [without_numbers(name, gone) for name in told.alike]
     return told
 
 
@@ -291,7 +297,8 @@ def _one_person(key: bytes, msisdn: str, spellings: Sequence[str], said: Mapping
     def left(text: str, answered: str) -> str:
         return said[text] if text in said else left_of_reply(text, answered)
 
-    return Forgotten(key, people, left, in_columns(shortest))
+    bare = [one for one in spellings if one[0] != "0" and one != msisdn and msisdn.endswith(one)]
+    return Forgotten(key, people, left, in_columns(shortest), bare)
 
 
 @contextmanager

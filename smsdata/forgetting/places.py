@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from smsdata.errors import StoreError
 from smsdata.forgetting import reasons
 from smsdata.forgetting.archives import Look, left_of_file
-from smsdata.forgetting.text_files import LEFT, WHOLE, Found, Left
+from smsdata.forgetting.reasons import LEFT, WHOLE, Found, Left
 from smsdata.hygiene.run_journal import RunJournal, runs
 from smsdata.schema.frames import Reject, with_column
 from smsdata.schema.tables import TABLES

@@ -3,7 +3,7 @@
 It shares no line with what takes numbers out: files are taken apart by their own formats, and what is packed
 in them too. Of Parquet every page is decompressed, dictionaries too, and the footer with its statistics is
 searched as it stands. What cannot be taken apart is named: that nothing was found in it says nothing. Imports
-nothing of smsdata.
+of smsdata only `other_numbers` and `parquet_pages`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import gzip
 import io
 import json
 import lzma
+import pickletools
 import quopri
 import re
 import sqlite3
@@ -36,7 +37,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-_CODECS = {0: None, 1: "snappy", 2: "gzip", 3: "lzo", 4: "brotli", 5: "lz4", 6: "zstd", 7: "lz4_raw"}
+from smsdata.forgetting.other_numbers import (
+    MARK,
+    as_searched,
+    is_part_of_rows,
+    marked,
+    marked_page,
+    marked_runs,
+    of_people,
+    workbook_marked,
+)
+from smsdata.forgetting.parquet_pages import parquet_pages
+
 _ZIPPED = {".xlsx", ".zip", ".docx"}
 _SHUT = re.compile(
     rb"7z\xbc\xaf\x27\x1c|Rar!\x1a|MSCF\0\0\0\0|\x04\x22\x4d\x18|\x1f\x9d|LZIP\x01|%PDF-|\xd0\xcf\x11\xe0|\{\\rtf"
@@ -46,7 +58,7 @@ _SHUT = re.compile(
 )
 """How a file begins, or begins and ends, into which nobody can see."""
 _TOO_MUCH = 2**30
-_SHORTEST, _SURELY_NO_ID = 10**7, 10**10
+_SHORTEST = 10**7
 _TOO_DEEP = 8
 _UNREADABLE = (
     OSError, ValueError, LookupError, RuntimeError, struct.error, pa.ArrowException, zipfile.BadZipFile,
@@ -68,6 +80,16 @@ class Searched:
     """By file, how often the number stands in it."""
     not_judged: list[str] = field(default_factory=list)
     """Files that could not be taken apart."""
+    alike: list[str] = field(default_factory=list)
+    """Files with the digits of the number without its country code where they may be an id or a price."""
+
+
+@dataclass
+class _Sought:
+    """The digits without country code, which alone may be an id; and how many pages were decompressed."""
+
+    bare: re.Pattern[bytes]
+    pages: int = 0
 
 
 def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
@@ -82,23 +104,28 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
         its first 0, by itself. They are found also with anything but letters between them, in digits of other
         scripts, raised and circled ones, and in UTF-16.
     """
-    needles = _needles_of(list(spellings))
+    spellings = list(spellings)
+    needles, alike = _needles_of(spellings), _alike(spellings)
+    sought = _Sought(_bare_digits(spellings))
     told = Searched()
     for path, name in _files(roots):
         count = 0
         try:
-            for piece in _pieces_of(path, told):
+            for piece in _pieces_of(path, told, sought):
                 told.bytes += len(piece)
                 count += _how_often(needles, piece)
+                if alike.search(piece) and str(path) not in told.alike:
+                    told.alike.append(str(path))
         except _UNREADABLE:
             told.not_judged.append(str(path))
         count += _how_often(needles, name.encode(errors="replace"))
         if count:
             told.found[str(path)] = count
+    told.pages = sought.pages
     return told
 
 
-def _pieces_of(path: Path, told: Searched) -> Iterator[bytes]:
+def _pieces_of(path: Path, told: Searched, sought: _Sought) -> Iterator[bytes]:
     """What a file holds; nothing of an empty folder, or of a link that leads nowhere."""
     if not path.is_file():
         if path.is_dir() and not path.is_symlink():
@@ -107,17 +134,18 @@ def _pieces_of(path: Path, told: Searched) -> Iterator[bytes]:
     told.files += 1
     if path.stat().st_size > _TOO_MUCH:
         raise ValueError("it holds too much")
-    yield from _pieces(path, path.read_bytes(), told)
+    yield from _pieces(path, path.read_bytes(), sought)
 
 
 def look_for(spellings: Iterable[str]) -> Callable[[PurePath, bytes], int | None]:
     """The same search of one file by its content: how often the number is there; None: nobody can tell."""
-    needles = _needles_of(list(spellings))
+    spellings = list(spellings)
+    needles, sought = _needles_of(spellings), _Sought(_bare_digits(spellings))
 
     def look(path: PurePath, content: bytes) -> int | None:
         count = 0
         try:
-            for piece in _pieces(path, content, Searched()):
+            for piece in _pieces(path, content, sought):
                 count += _how_often(needles, piece)
         except _UNREADABLE:
             return count or None
@@ -127,10 +155,23 @@ def look_for(spellings: Iterable[str]) -> Callable[[PurePath, bytes], int | None
 
 
 def _needles_of(spellings: list[str]) -> list[re.Pattern[bytes]]:
-    return [
-        *(_needle(digits) for digits in spellings),
-        *(_by_itself(digits) for digits in _bare(spellings)),
-    ]
+    full, *others = spellings
+    plain = [_needle(digits) for digits in (full, *others) if digits[0] == "0" or digits == full]
+    unmarked = [re.compile(_UNMARKED + _needle(digits).pattern) for digits in others if digits[0] != "0"]
+    return [*plain, *unmarked, *(_by_itself(digits) for digits in _bare(spellings))]
+
+
+def _alike(spellings: list[str]) -> re.Pattern[bytes]:
+    """The digits without country code behind a mark."""
+    return re.compile(MARK.encode() + b"(?:" + _bare_digits(spellings).pattern + b")(?![0-9A-Za-z])")
+
+
+def _bare_digits(spellings: list[str]) -> re.Pattern[bytes]:
+    bare = sorted({*_bare(spellings), *(one for one in spellings[1:] if one[0] != "0")})
+    return re.compile("|".join(bare).encode() or b"(?!)")
+
+
+_UNMARKED = b"(?<!" + MARK.encode() + b")"
 
 
 _CODE = rb"\\[nrt]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|&#?[0-9A-Za-z]{1,8};"
@@ -204,7 +245,7 @@ def _how_often(needles: Iterable[re.Pattern[bytes]], piece: bytes) -> int:
 
 def _by_itself(digits: str) -> re.Pattern[bytes]:
     """A number that spreadsheets left without its first 0: only where it is no part of a longer word."""
-    return re.compile(rb"(?<![0-9A-Za-z.])" + _needle(digits).pattern + rb"(?![0-9A-Za-z])")
+    return re.compile(_UNMARKED + rb"(?<![0-9A-Za-z.])" + _needle(digits).pattern + rb"(?![0-9A-Za-z])")
 
 
 def _bare(spellings: list[str]) -> set[str]:
@@ -229,23 +270,40 @@ def _is_last(path: Path) -> bool:
         return True
 
 
-def _pieces(path: PurePath, content: bytes, told: Searched, depth: int = 0) -> Iterator[bytes]:
-    yield content
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+def _pieces(path: PurePath, content: bytes, sought: _Sought, depth: int = 0) -> Iterator[bytes]:
+    text = marked_runs(content) if _in_columns(content) else marked(path, content, sought.bare)
+    yield marked_page(content, sought.bare) if content[:4] == b"PAR1" else text
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff") and text is content:
         yield content.decode("utf-16", errors="replace").encode()
-    if depth > _TOO_DEEP or _SHUT.match(content):
+    if depth > _TOO_DEEP or _SHUT.match(content) or _pickled(content):
         raise ValueError("nobody can tell what it holds")
     if content[:4] == b"PAR1" or path.suffix.lower() == ".parquet":
-        for page in _parquet_pages(content):
-            told.pages += 1
-            yield page
+        for name, page in parquet_pages(content):
+            sought.pages += 1
+            yield page if any(map(of_people, name)) else marked_page(page, sought.bare)
         yield from _parquet_values(content)
     elif content[:15] == b"SQLite format 3":
         yield from _sqlite_values(content)
     elif path.suffix.lower() == ".duckdb" or content[8:12] == b"DUCK":
         yield from _duckdb_values(content)
     else:
-        yield from _arrow_values(path, content) or _pieces_within(path, content, told, depth + 1)
+        yield from _arrow_values(path, content) or _pieces_within(path, content, text, sought, depth + 1)
+
+
+def _in_columns(content: bytes) -> bool:
+    """Whether the values of a file are searched one by one too, by their columns."""
+    if content[:4] == b"\xff\xff\xff\xff":
+        return True
+    return content[:6] == b"ARROW1" or content[:15] == b"SQLite format 3" or content[8:12] == b"DUCK"
+
+
+def _pickled(content: bytes) -> bool:
+    """Whether it is a pickle of letters and digits."""
+    try:
+        pickletools.dis(content if content[-1:] == b"." else b"", out=io.StringIO())
+    except (ValueError, LookupError, EOFError, OverflowError):
+        return False
+    return True
 
 
 def _arrow_values(path: PurePath, content: bytes) -> Iterator[bytes] | None:
@@ -258,16 +316,23 @@ def _arrow_values(path: PurePath, content: bytes) -> Iterator[bytes] | None:
     return None
 
 
-def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -> Iterator[bytes]:
+def _pieces_within(
+    path: PurePath, content: bytes, text: bytes, sought: _Sought, depth: int
+) -> Iterator[bytes]:
     stream = _stream_in(content)
     if stream is not None:
-        yield from _pieces(path.with_suffix(""), _no_more_than_fits(stream), told, depth)
+        yield from _pieces(path.with_suffix(""), _no_more_than_fits(stream), sought, depth)
     elif content[:4] == b"PK\x03\x04" or path.suffix.lower() in _ZIPPED:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for info in archive.infolist():
+            infos = archive.infolist()
+            rows = [one for one in infos if is_part_of_rows(one.filename)]
+            sheets = workbook_marked({one.filename: _no_more_than_fits(archive.open(one)) for one in rows})
+            yield sheets.pop("")
+            for info in infos:
                 yield b"\n".join([info.filename.encode(), info.comment, info.extra])
                 with archive.open(info) as file:
-                    yield from _pieces(PurePath(info.filename), _no_more_than_fits(file), told, depth)
+                    part = sheets.get(info.filename) or _no_more_than_fits(file)
+                    yield from _pieces(PurePath(info.filename), part, sought, depth)
     elif content[257:262] == b"ustar":
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             for member in tar:
@@ -275,9 +340,9 @@ def _pieces_within(path: PurePath, content: bytes, told: Searched, depth: int) -
                     [member.name, member.linkname, member.uname, *member.pax_headers.values()]
                 ).encode()
                 if member.isreg() and (body := tar.extractfile(member)) is not None:
-                    yield from _pieces(PurePath(member.name), _no_more_than_fits(body), told, depth)
+                    yield from _pieces(PurePath(member.name), _no_more_than_fits(body), sought, depth)
     else:
-        yield from _as_it_reads(content, told, depth)
+        yield from _as_it_reads(text, sought, depth)
 
 
 _WIDE = re.compile(rb"[0-9]\0{1,3}[0-9]\0{1,3}[0-9]")
@@ -287,7 +352,7 @@ _NO_PART = re.compile(rb"%3[Dd]|[^A-Za-z0-9+/]")
 _LONG = 64
 
 
-def _as_it_reads(content: bytes, told: Searched, depth: int) -> Iterator[bytes]:
+def _as_it_reads(content: bytes, sought: _Sought, depth: int) -> Iterator[bytes]:
     """Texts as they read: without tags, of two bytes a letter, quoted-printable, base64 and what is in it."""
     if content.lstrip()[:1] == b"<":
         yield from _without_tags(content)
@@ -305,7 +370,7 @@ def _as_it_reads(content: bytes, told: Searched, depth: int) -> Iterator[bytes]:
         for coded in (run, rest) if rest else (head,):  # a word may stand on the line before
             raw = _from_base64(coded)
             if len(raw) > _LONG and (raw[0] != 0x1F or raw[:3] == b"\x1f\x8b\x08"):  # by chance it is one
-                yield from _pieces(PurePath("within"), raw, told, depth + 1)
+                yield from _pieces(PurePath("within"), raw, sought, depth + 1)
             else:
                 short.append(raw)
     yield b"\n".join(short)
@@ -352,10 +417,15 @@ def _sqlite_values(content: bytes) -> Iterator[bytes]:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         for (name,) in tables:
             quoted = name.replace('"', '""')
-            for row in connection.execute(f'SELECT * FROM "{quoted}"'):
-                yield "\n".join(map(str, row)).encode(errors="replace")
+            rows = connection.execute(f'SELECT * FROM "{quoted}"')
+            yield from _said_in([column[0] for column in rows.description], rows)
         for row in connection.execute("SELECT name, sql FROM sqlite_master"):
             yield "\n".join(map(str, row)).encode(errors="replace")
+
+
+def _said_in(names: list[str], rows: Iterable[Any]) -> Iterator[bytes]:
+    for row in rows:
+        yield "\n".join(map(as_searched, names, row)).encode(errors="replace")
 
 
 def _duckdb_values(content: bytes) -> Iterator[bytes]:
@@ -372,10 +442,11 @@ def _duckdb_values(content: bytes) -> Iterator[bytes]:
             for schema, table in tables:
                 name = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, table))
                 rows = connection.execute(f"SELECT * FROM {name}")
+                names = [column[0] for column in rows.description]
                 seen = 0
                 while some := rows.fetchmany(10_000):
                     seen += len(some)
-                    yield "\n".join("\t".join(map(str, row)) for row in some).encode(errors="replace")
+                    yield from _said_in(names, some)
                 facts = connection.execute(
                     "SELECT coalesce(sum(count), 0) FROM pragma_storage_info(?) "
                     "WHERE column_path = '[0, 0]' AND segment_type = 'VALIDITY'", [name]
@@ -408,18 +479,19 @@ def _values_of(table: pa.Table) -> Iterator[bytes]:
     """Numbers, and all other values as text; with what the schema says."""
     yield from _numbers_of(table)
     for column, values in zip(table.schema, table.columns, strict=True):
-        if pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type) or _is_said(column.type):
-            yield "\n".join(map(str, values.to_pylist())).encode(errors="replace")
+        if any(test(column.type) for test in _TO_BE_SAID):
+            said = (as_searched(column.name, one) for one in values.to_pylist())
+            yield "\n".join(said).encode(errors="replace")
     for one in (table.schema, *table.schema):
         yield b"\n".join(b"%b %b" % pair for pair in (one.metadata or {}).items())
 
 
-def _is_said(arrow: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(arrow) or pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow)
-    )
-
-
+_TO_BE_SAID = (
+    pa.types.is_nested, pa.types.is_dictionary, pa.types.is_string, pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+)  # fmt: skip
 _SAYS = (
     "SELECT sql, comment FROM duckdb_tables()",
     "SELECT sql, comment FROM duckdb_views() WHERE NOT internal",
@@ -438,15 +510,12 @@ def _duckdb_says(connection: duckdb.DuckDBPyConnection) -> Iterator[bytes]:
 
 
 def _numbers_of(table: pa.Table) -> Iterator[bytes]:
-    """Whole numbers and fractions that may be phone numbers, as text: their bytes are packed.
-
-    A short one in a column of ids is none.
-    """
+    """Whole numbers that may be those of phones, as text: their bytes are packed."""
     for column, values in zip(table.schema, table.columns, strict=True):
         if _is_number(column.type):
-            least = _SURELY_NO_ID if re.search("(^|_)id$", column.name.lower()) else _SHORTEST
             numbers = (value for value in pc.unique(values).to_pylist() if value is not None)
-            yield "\n".join(f"{value:.0f}" for value in numbers if value >= least).encode()
+            said = (as_searched(column.name, value) for value in numbers if value >= _SHORTEST)
+            yield "\n".join(said).encode()
 
 
 def _is_number(arrow: pa.DataType) -> bool:
@@ -458,106 +527,4 @@ def _arrow_buffers(content: bytes) -> Iterator[bytes]:
         for n in range(file.num_record_batches):
             for column in file.get_batch(n).columns:
                 whole = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-                yield from (bytes(buffer) for buffer in whole.buffers() if buffer is not None)
-
-
-# ---- Parquet, by its own specification (parquet.thrift, the compact protocol of Thrift) ------------------
-
-
-def _parquet_pages(content: bytes) -> Iterator[bytes]:
-    """Every page of a file, decompressed: dictionaries and data."""
-    if content[:4] != b"PAR1" or content[-4:] != b"PAR1":
-        raise ValueError("no Parquet")
-    (length,) = struct.unpack("<I", content[-8:-4])
-    footer, _ = _struct(content, len(content) - 8 - length)
-    for group in footer.get(4, []):
-        for chunk in group[1]:
-            facts = chunk[3]
-            begin = min(place for place in (facts.get(11), facts[9]) if place)
-            end = begin + facts[7]
-            while begin < end:
-                page, begin = _decompressed(content, begin, _CODECS[facts[4]])
-                yield page
-            if begin != end:
-                raise ValueError("pages do not add up")
-
-
-def _decompressed(content: bytes, place: int, codec: str | None) -> tuple[bytes, int]:
-    head, start = _struct(content, place)
-    end = start + head[3]
-    body = content[start:end]
-    if len(body) != head[3]:
-        raise ValueError("a page is cut off")
-    size, plain = head[2], b""
-    if 8 in head:  # of version 2: its levels are never compressed
-        levels = head[8].get(5, 0) + head[8].get(6, 0)
-        plain, body, size = body[:levels], body[levels:], size - levels
-        codec = codec if head[8].get(7, True) else None
-    if codec is not None and body:
-        body = bytes(pa.Codec(codec).decompress(body, decompressed_size=size))
-    if len(body) != size:
-        raise ValueError("a page has another size than it says")
-    return plain + body, end
-
-
-def _struct(content: bytes, place: int) -> tuple[dict[int, Any], int]:
-    """The fields of a structure by their numbers, and where it ends."""
-    fields: dict[int, Any] = {}
-    number = 0
-    while (head := content[place]) != 0:
-        place += 1
-        kind, step = head & 15, head >> 4
-        if step:
-            number += step
-        else:
-            raw, place = _varint(content, place)
-            number = _zigzag(raw)
-        if kind in (1, 2):
-            fields[number] = kind == 1
-        else:
-            fields[number], place = _value(content, place, kind)
-    return fields, place + 1
-
-
-def _value(content: bytes, place: int, kind: int) -> tuple[Any, int]:
-    if kind in (1, 2, 3):
-        return content[place], place + 1
-    if kind in (4, 5, 6):
-        raw, place = _varint(content, place)
-        return _zigzag(raw), place
-    if kind == 7:
-        return content[place : place + 8], place + 8
-    if kind == 8:
-        length, place = _varint(content, place)
-        return content[place : place + length], place + length
-    if kind in (9, 10):
-        return _listed(content, place)
-    if kind == 12:
-        return _struct(content, place)
-    raise ValueError(f"type {kind} is none that Parquet uses")
-
-
-def _listed(content: bytes, place: int) -> tuple[list[Any], int]:
-    head = content[place]
-    size, kind, place = head >> 4, head & 15, place + 1
-    if size == 15:
-        size, place = _varint(content, place)
-    values = []
-    for _ in range(size):
-        value, place = _value(content, place, kind)
-        values.append(value)
-    return values, place
-
-
-def _varint(content: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = content[place]
-        value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 128:
-            return value, place
-
-
-def _zigzag(raw: int) -> int:
-    return (raw >> 1) ^ -(raw & 1)
+                yield from (marked_runs(bytes(one)) for one in whole.buffers() if one is not None)

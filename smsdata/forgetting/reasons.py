@@ -1,6 +1,12 @@
-"""Why a file is left as it is, and what its owner can do about it. Imports nothing."""
+"""What was done with a file, or why it is left as it is, and what its owner can do. Imports nothing."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+WHOLE, NUMBER, LEFT = "rewritten", "number only", "left"
+"""What is done with a file: all that it says of the person goes; the number alone, for whose row a line is
+cannot be told; or nothing, for it cannot be put right."""
 
 DAMAGED = "it is damaged, locked or cut off, so nobody can tell what it says: remove it, or make it anew"
 ENCRYPTED = "it is encrypted, and nobody can tell what it says: decrypt it and put that right, or remove it"
@@ -57,3 +63,24 @@ def why_sealed(content: bytes) -> str:
     if rows or (content[:4] in (b"FEA1", b"PARE") and content[-4:] == content[:4]):
         return _FORMAT
     return next((why for why, begins in _BEGINS.items() if content.startswith(begins)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where somebody stood in a file: the place within it, how often, what is done, and of what is left why.
+
+    `why` says what to do too; `place` is empty for the file itself.
+    """
+
+    place: str
+    count: int
+    what: str
+    why: str = ""
+
+
+@dataclass
+class Left:
+    """A file without somebody: its content, None where nothing changes; and where that person stood."""
+
+    content: bytes | None = None
+    found: list[Found] = field(default_factory=list)

@@ -1,55 +1,34 @@
 """Files of text beside the store, without somebody: JSON and CSV row by row, of other texts the number alone.
 
-Imports `json_files` and `store.forgotten`.
+In both what changes is replaced where it stands: the separator, the quotes, the ends of lines and all that
+others say stay byte for byte. Imports `json_files`, `reasons` and `store.forgotten`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import pickletools
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePath
 
-from smsdata.forgetting.json_files import is_json, json_left
-from smsdata.store.forgotten import WHOSE, Forgotten, column_named
+from smsdata.forgetting.json_files import cell_left, is_json, json_left, row_left, says_two
+from smsdata.forgetting.reasons import LEFT, NUMBER, WHOLE
+from smsdata.store.forgotten import Forgotten, is_whose, names_of
 
 _HEAD = 65_536
 _ROWS = frozenset({".csv", ".tsv"})
 _TEXTS = _ROWS | {".txt", ".log", ".md", ".html", ".htm", ".json", ".jsonl", ".ndjson", ".xml"}
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"wOFF", b"wOF2", b"OTTO")
-"""How pictures and fonts begin, which hold no whole numbers of anybody."""
 _BEGINS = re.compile(r"\ufeff?(?:sep=(.)\r?\n)?")
 """What may stand before the head of a table: a mark of the encoding, and what parts its cells."""
-_ONLY_STAND_IN = re.compile(r"forgotten-[a-p]+")
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"wOFF", b"wOF2", b"OTTO")
+"""How pictures and fonts begin, which hold no whole numbers of anybody."""
 _FOR_MACHINES = re.compile(r"[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f]")
 """Signs that no text has (tabs, ends of lines and pages, and colours of terminals it may): lengths, zeros."""
-WHOLE, NUMBER, LEFT = "rewritten", "number only", "left"
-"""What is done with a file: all that it says of the person goes; the number alone, for whose row a line is
-cannot be told; or nothing, for it cannot be put right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Where somebody stood in a file: the place within it, how often, what is done, and of what is left why.
-
-    `why` says what to do too; `place` is empty for the file itself.
-    """
-
-    place: str
-    count: int
-    what: str
-    why: str = ""
-
-
-@dataclass
-class Left:
-    """A file without somebody: its content, None where nothing changes; and where that person stood."""
-
-    content: bytes | None = None
-    found: list[Found] = field(default_factory=list)
+_LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[bytes | None, int, str]:
@@ -57,7 +36,7 @@ def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[by
 
     `LEFT` and a count of 0: of no known format and no text either, so nobody can tell what its bytes mean.
     """
-    text, encoding = _decoded(path, content)
+    text, encoding = _read_with(path, content)
     left, what = _left_of(path, text, gone)
     if left == text:
         known = encoding is not None or path.suffix.lower() in _TEXTS or content.startswith(_PICTURES)
@@ -66,10 +45,21 @@ def without_in_text(path: PurePath, content: bytes, gone: Forgotten) -> tuple[by
     return (left.encode(encoding, "surrogateescape") if encoding else None), count, what
 
 
-def _decoded(path: PurePath, content: bytes) -> tuple[str, str | None]:
+def _read_with(path: PurePath, content: bytes) -> tuple[str, str | None]:
     """The text, and how it is written: empty if unknown, None where signs for machines stand in it."""
     text, encoding = _read_as(path, content)
-    return text, None if _FOR_MACHINES.search(text) else encoding
+    return text, None if _FOR_MACHINES.search(text) or _is_pickle(content) else encoding
+
+
+def _is_pickle(content: bytes) -> bool:
+    """Whether it is a pickle, of protocol 0 too, which is written in letters and digits."""
+    if not content.endswith(b"."):
+        return False
+    try:
+        pickletools.dis(content, out=io.StringIO())
+    except (ValueError, IndexError, KeyError, EOFError, OverflowError):
+        return False
+    return True
 
 
 def _read_as(path: PurePath, content: bytes) -> tuple[str, str]:
@@ -100,10 +90,11 @@ def _left_of(path: PurePath, text: str, gone: Forgotten) -> tuple[str, str]:
     if is_json(text):
         left, whole = json_left(text, gone)
         return left, WHOLE if whole else NUMBER
-    if path.suffix.lower() in _ROWS and (table := _table_of_text(text, gone)) is not None:
-        return table
+    if path.suffix.lower() in _ROWS and (table := table_left(text, gone)) is not None:
+        left, whole = table
+        return left, WHOLE if whole else NUMBER
     made, wholly = [], True
-    for records, lines in groupby(text.splitlines(keepends=True), key=is_json):
+    for records, lines in groupby(_LINES.findall(text), key=is_json):
         if records:
             each = [json_left(line, gone) for line in lines]
             made += [left for left, _ in each]
@@ -115,43 +106,76 @@ def _left_of(path: PurePath, text: str, gone: Forgotten) -> tuple[str, str]:
     return "".join(made), WHOLE if wholly and text else NUMBER
 
 
-def _table_of_text(text: str, gone: Forgotten) -> tuple[str, str] | None:
-    """A table of text row by row, and what is done with it; None where no column says whose a row is.
+# ---- tables ----------------------------------------------------------------------------------------
 
-    Where a cell says the number and another one, nobody can tell whose the row is.
+
+@dataclass(slots=True)
+class _CellOfText:
+    """A cell: where it stands, and what it says."""
+
+    start: int
+    end: int
+    said: str
+
+
+def table_left(text: str, gone: Forgotten) -> tuple[str, bool] | None:
+    """A table without somebody, and whether all that it says of that person is gone; None where it is none.
+
+    It is not where no column says whose a row is, and where a cell says the number and another one.
     """
     begins = _BEGINS.match(text)
-    told = begins[0] if begins else ""
-    head_line = text[len(told) : len(told) + _HEAD].split("\n", 1)[0]
+    start = begins.end() if begins else 0
+    head_line = text[start : start + _HEAD].split("\n", 1)[0]
     separator = (begins and begins[1]) or max(",;\t|", key=head_line.count)
-    rows = csv.reader(io.StringIO(text[len(told) :], newline=""), delimiter=separator)
-    try:
-        head = next(rows, [])
-        names = [column_named(heading) for heading in head]
-        if not set(WHOSE) & set(names) or len(set(names)) < len(names):
-            return None
-        before = [head, *rows]
-    except csv.Error:
+    rows = _cells_of(text, start, separator)
+    if not rows or not rows[0]:
         return None
-    made = [head, *(_row(names, row, gone) for row in before[1:])]
-    if made == before:
-        return text, WHOLE
-    of_two = any(_says_two(names, row, left) for row, left in zip(before, made, strict=True))
-    out = io.StringIO(newline="")
-    csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL).writerows(made)
-    return told + out.getvalue(), NUMBER if of_two else WHOLE
+    names = names_of(cell.said for cell in rows[0])
+    whole = any(map(is_whose, names))
+    if not whole and any(len(row) != len(names) for row in rows if row[0].said or len(row) > 1):
+        return None
+    made, at = [], 0
+    for row in rows:
+        facts = dict(zip(names, (cell.said for cell in row), strict=False))
+        left = row_left(facts, gone) if row is not rows[0] else {}
+        whole &= row is rows[0] or not says_two(facts, gone)
+        for cell, name in zip(row, names + [""] * len(row), strict=False):
+            new = left[name] if name in left else str(cell_left(cell.said, "", gone))
+            if new != cell.said:
+                made += [text[at : cell.start], _quoted_as(new, text[cell.start : cell.end], separator)]
+                at = cell.end
+    return "".join([*made, text[at:]]), whole
 
 
-def _says_two(names: list[str], row: list[str], left: list[str]) -> bool:
-    """Whether a cell that says whose the row is had the number in it, and is more than a stand-in now."""
-    cells = [(old, new) for name, old, new in zip(names, row, left, strict=False) if name in WHOSE]
-    changed = [new for old, new in cells if old != new]
-    return bool(changed) and not any(_ONLY_STAND_IN.fullmatch(new) for new in changed)
+def _cells_of(text: str, start: int, separator: str) -> list[list[_CellOfText]] | None:
+    """The cells of each line, as the `csv` module of Python reads them; None where it reads other ones."""
+    by = re.escape(separator)
+    scan = re.compile(rf'("(?:[^"]|"")*(?:"|\Z))?([^{by}\r\n]*)({by}|\r\n|\n|\r|\Z)')
+    rows: list[list[_CellOfText]] = [[]]
+    at = start
+    while at < len(text):
+        cell = scan.match(text, at)
+        if cell is None:
+            return None
+        quoted = (cell[1] or "").removeprefix('"').removesuffix('"').replace('""', '"')
+        rows[-1].append(_CellOfText(cell.start(), cell.end(2), quoted + cell[2]))
+        at = cell.end()
+        if cell[3] == separator and at == len(text):
+            rows[-1].append(_CellOfText(at, at, ""))
+        elif cell[3] != separator and at < len(text):
+            rows.append([])
+    try:
+        read = csv.reader(io.StringIO(text[start:], newline=""), delimiter=separator)
+        same = all(
+            told == [cell.said for cell in row] or (not told and [cell.said for cell in row] == [""])
+            for told, row in zip(read, rows, strict=True)
+        )
+    except (csv.Error, ValueError):
+        return None
+    return rows if same else None
 
 
-def _row(names: list[str], row: list[str], gone: Forgotten) -> list[str]:
-    facts = dict(zip(names, row, strict=False))
-    left = gone.value(facts)
-    return [str(left.get(name, "")) for name in names[: len(row)]] + [
-        gone.text(one) for one in row[len(names) :]
-    ]
+def _quoted_as(value: str, before: str, separator: str) -> str:
+    """A cell as it is written, with quotes where it had them or needs them."""
+    quoted = before.startswith('"') or any(sign in value for sign in (separator, '"', "\r", "\n"))
+    return '"' + value.replace('"', '""') + '"' if quoted else value

@@ -2,7 +2,8 @@
 
 A workbook is a zip of XML parts. What changes is replaced where it stands, so that all else stays as it was:
 a text becomes one of its cell, and shared texts that no cell uses any more are emptied. Imports
-`store.forgotten` and `text_files`.
+`json_files`, `reasons` and
+`store.forgotten`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from html import unescape
 from typing import Any
 from xml.sax.saxutils import escape
 
-from smsdata.forgetting.text_files import NUMBER, WHOLE
-from smsdata.store.forgotten import WHOSE, Forgotten, column_named
+from smsdata.forgetting.json_files import plain_left, row_left, says_two
+from smsdata.forgetting.reasons import NUMBER, WHOLE
+from smsdata.store.forgotten import Forgotten, is_whose, names_of
 
 _SHEETS = re.compile(r"xl/worksheets/[^/]+\.xml")
 _SHARED = "xl/sharedStrings.xml"
@@ -38,6 +40,11 @@ Left = tuple[bytes, int, str]
 def is_workbook(names: list[str]) -> bool:
     """Whether the parts of a zip are those of a workbook whose sheets are XML."""
     return "xl/workbook.xml" in names
+
+
+def is_rows(name: str) -> bool:
+    """Whether a part of a workbook holds a sheet, or the texts of its sheets."""
+    return name == _SHARED or _SHEETS.fullmatch(name) is not None
 
 
 def sheets_without(parts: Mapping[str, bytes], gone: Forgotten) -> dict[str, Left]:
@@ -115,19 +122,15 @@ class _Book:
             self._names = _names_of(values)
         names = [self._names.get(column, column) for column in columns]
         facts = dict(zip(names, values.values(), strict=True))
-        left = self._left_of(facts)
+        left = row_left(facts, self._gone)
         if left == facts and not any(self._formula_left(one) for one in cells):
             return row[0]
         self._count += 1
+        if says_two(facts, self._gone) or (left != facts and not any(map(is_whose, facts))):
+            self._what = NUMBER
         there = iter(names)
         made = _CELL.sub(lambda one: self._cell(one, next(there), facts, left), row[2])
         return row[0].replace(row[2], made, 1)
-
-    def _left_of(self, facts: dict[str, Any]) -> dict[str, Any]:
-        left: dict[str, Any] = self._gone.value(facts)
-        if left != facts and not set(WHOSE) & set(facts):
-            self._what = NUMBER
-        return left
 
     def _cell(self, cell: re.Match[str], name: str, facts: Mapping[str, Any], left: Mapping[str, Any]) -> str:
         new = left.get(name, "")
@@ -171,7 +174,7 @@ class _Book:
         def item(one: re.Match[str]) -> str:
             nonlocal changed
             at = next(numbers)
-            kept = self._gone.text(self._shared[at]) if at in used or not changed_sheets else ""
+            kept = plain_left(self._shared[at], "", self._gone) if at in used or not changed_sheets else ""
             if kept == self._shared[at]:
                 return one[0]
             changed += 1
@@ -203,12 +206,12 @@ def _index_of(letters: str) -> int:
 
 
 def _names_of(values: Mapping[str, Any]) -> dict[str, str]:
-    """The names of columns as tables have them, from the first row; none where two are the same."""
-    names = {column: column_named(_ZONE.sub("", str(value))) for column, value in values.items()}
-    known = [name for name in names.values() if name]
-    if len(set(known)) < len(known) or not set(WHOSE) & set(known):
+    """The names of columns as tables have them, from the first row; none where none says whose a row is."""
+    names = names_of(_ZONE.sub("", str(value)) for value in values.values())
+    if not any(map(is_whose, names)):
         return {}
-    return {column: name for column, name in names.items() if name}
+    known = dict(zip(values, names, strict=True))
+    return known if "" in names else {"column 1": ""} | known
 
 
 def _around_rows(sheet: str) -> tuple[str, str, str]:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import hmac
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from decimal import Decimal
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
@@ -46,6 +48,8 @@ OPTED_OUT, OPTED_IN, TO_BE_READ = "STOP", "START", "maybe STOP"
 """What is left of a reply by which a person opted out, opted in, or may have opted out; nothing of others."""
 Reading = Callable[[str, str], str]
 """What is left of a reply, from its text and that of the message it answers: such a word, or nothing."""
+Cell = Callable[[Any, str], Any]
+"""What is left of one value, from it and the name of its column."""
 PERSONAL = frozenset({
     "first_name", "last_name", "firstname", "lastname", "name", "contact", "email", "user_id", "fields",
     "extra", "message", "response", "original_message", "welcome_message", "member_message", "description",
@@ -54,7 +58,8 @@ PERSONAL = frozenset({
 
 WHOSE = ("msisdn", "mobile", "number", "phone")
 """The names under which a row has the number of the person it is about, those of ours first."""
-_TEXTS = frozenset({"message", "response", "original_message"})
+TEXTS = frozenset({"message", "response", "original_message"})
+"""The columns of texts of messages and replies."""
 _CONTAINERS = frozenset({"messages", "recipients", "responses", "members", "records", "list", "stats"})
 _OF_CALLBACKS = frozenset({"datetime", "datetime_entry", "response_id", "is_optout", "link_hits", "type"})
 KEPT = (
@@ -69,9 +74,11 @@ KEPT = (
     | _OF_CALLBACKS
 )
 _LINKS = frozenset({"link", "url", "link_url", "target_url"})
+_PLACES = frozenset({"", "index", "level_0"})
+"""The names under which files have the place of a row, which pandas calls its index."""
 _EXPONENT = re.compile(r"\d[.,]\d{4,}[eE]\+?\d\d?")
 _STAND_IN = re.compile(r"forgotten-[a-p]{1,24}")
-_SURELY_NO_ID = 10**10
+_SURELY_NO_ID, _NO_PHONE = 10**10, 10**6
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 KEY_LOST_AT = "key_lost_at"
 """Since when the key of somebody's hashes is given up, in what is kept of that person."""
@@ -95,6 +102,9 @@ class Forgotten:
         What is left of the text of a reply.
     pattern
         A pattern (RE2) that every spelling of the numbers fits, where these are known; else any number does.
+    bare
+        The spellings without country code and 0, where they are known: in files of others such digits alone
+        are no phone number but in a column that says so.
     """
 
     def __init__(
@@ -103,12 +113,14 @@ class Forgotten:
         people: Mapping[str, str],
         left_of_reply: Reading = lambda _text, _answered: "",
         pattern: str = IN_COLUMNS,
+        bare: Iterable[str] = (),
     ) -> None:
         self._key = key
         self._people = dict(people)
         self._left_of_reply = left_of_reply
         self._pattern = pattern
-        self._stand_ins = pa.array(sorted(set(self._people.values())), pa.string())
+        self.bare = frozenset(bare)
+        self._names = frozenset(self._people.values())
         self._known = lru_cache(maxsize=100_000)(self._looked_up)
 
     def __bool__(self) -> bool:
@@ -150,8 +162,8 @@ class Forgotten:
         phone's.
         """
         if isinstance(value, dict):
-            if any(self.whose(value.get(whose)) for whose in WHOSE):
-                return self._of_person(value)
+            if any(self.whose(value.get(whose)) for whose in WHOSE) and self.is_own(value):
+                return self.of_person(value)
             return {self.text(key): self.value(one, key) for key, one in value.items()}
         if isinstance(value, list | tuple):
             return [self.value(one, name) for one in value]
@@ -165,6 +177,8 @@ class Forgotten:
         """The stand-in of a number, whatever its type and however it is grouped; None for any other value."""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return None
+        if not isinstance(value, str) and (value < 0 or value % 1):
+            return None  # an amount, or a place on a map
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
         digits = only_number_in(text.strip("'=\"").removesuffix(".0")) if self._people else ""
         return self._known(digits) if digits else None
@@ -182,20 +196,29 @@ class Forgotten:
         names = set(_STAND_IN.findall(left)) - set(_STAND_IN.findall(value))
         return names.pop() if len(names) == 1 and not may_hold_a_number(_STAND_IN.sub("", left)) else None
 
-    def _of_person(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        answered = facts.get("original_message")
+    def is_own(self, facts: Mapping[str, Any]) -> bool:
+        """Whether a row is about somebody: the first of its columns of numbers that says one says theirs.
+
+        What stands in a later one is told to somebody else, such as who brought that person along.
+        """
+        first = first_number(facts)
+        return first is not None and (first in self._names or self.whose(first) is not None)
+
+    def of_person(self, facts: Mapping[str, Any], cell: Cell | None = None) -> dict[str, Any]:
+        """What is left of a row about somebody: harmless values, put right by `cell` in files of others."""
+        answered, left_in = facts.get("original_message"), cell or self.value
         left: dict[str, Any] = {}
         for name, value in facts.items():
-            if name in WHOSE:
-                left[name] = self.whose(value) or self.value(value, name)
+            if is_whose(name):
+                left[name] = self.whose(value) or left_in(value, name)
             elif name == "response" and isinstance(value, str):
                 left[name] = self._reply(value, answered if isinstance(answered, str) else "")
-            elif name in _TEXTS:
-                left[name] = "" if isinstance(value, str) else self.value(value, name)
+            elif name in TEXTS:
+                left[name] = "" if isinstance(value, str) else left_in(value, name)
             elif name in _LINKS and isinstance(value, str):
                 left[name] = _bare_link(value)
-            elif name in KEPT:
-                left[name] = self.value(value, name)
+            elif name in KEPT or (cell is not None and name in _PLACES and _is_small(value)):
+                left[name] = left_in(value, name)
         return left
 
     def _reply(self, text: str | None, answered: str) -> str | None:
@@ -222,10 +245,10 @@ class Forgotten:
 
     # ---- rows ------------------------------------------------------------------------------------
 
-    def rows(self, rows: pa.Table, *, ours: bool = True) -> tuple[pa.Table, int]:
+    def rows(self, rows: pa.Table, cell: Cell | None = None) -> tuple[pa.Table, int]:
         """Rows without people who are forgotten, as many as before; and how many of them changed.
 
-        Of rows that are not `ours` texts in columns that no table has go too.
+        Of rows of files of others, whose cells `cell` puts right, texts in columns that no table has go too.
         """
         if not self._people or not rows.num_rows:
             return rows, 0
@@ -233,31 +256,43 @@ class Forgotten:
         before = rows
         for field in rows.schema:
             if field.type == pa.string():
-                rows = self._column(rows, field.name)
-        if "msisdn" in rows.column_names:
-            theirs = pc.fill_null(pc.is_in(rows.column("msisdn"), value_set=self._stand_ins), False)
-            if pc.any(theirs).as_py():
-                rows = self._blanked(rows, theirs, ours=ours)
+                rows = self._column(rows, field.name, cell)
+        theirs = self.own_rows(rows)
+        if theirs is not None:
+            rows = self._blanked(rows, theirs, ours=cell is None)
         return rows, _rows_that_differ(before, rows)
 
-    def _column(self, rows: pa.Table, name: str) -> pa.Table:
+    def _column(self, rows: pa.Table, name: str, cell: Cell | None) -> pa.Table:
         values = rows.column(name)
-        whose = name in WHOSE
+        whose = is_whose(name)
         pattern = f"{self._pattern}|[eE][+]?[0-9]" if whose else self._pattern
         hits = pc.fill_null(pc.match_substring_regex(values, pattern), False)
         if not pc.any(hits).as_py():
             return rows
         texts = values.filter(hits).to_pylist()
-        made = {text: (self.whose(text) if whose else None) or self.text(text) for text in set(texts)}
+        left_in = cell or (lambda text, _name: self.text(text))
+        made = {text: (self.whose(text) if whose else None) or left_in(text, name) for text in set(texts)}
         if all(text == left for text, left in made.items()):
             return rows
         left = pa.array([made[text] for text in texts], pa.string())
         return with_column(rows, name, pc.replace_with_mask(values.combine_chunks(), _one(hits), left))
 
-    def _blanked(self, rows: pa.Table, theirs: pa.ChunkedArray, *, ours: bool) -> pa.Table:
-        mask, own = _one(theirs), rows.filter(theirs)
+    def own_rows(self, rows: pa.Table) -> pa.Array | None:
+        """Which rows, with stand-ins in them, are about somebody; None where none is."""
+        fields = [field for field in rows.schema if is_whose(field.name)]
+        among, names = pa.array(sorted(self._names), pa.string()), [field.name for field in fields]
+        texts = [field.name for field in fields if field.type == pa.string()]
+        said = [_one(pc.fill_null(pc.is_in(rows.column(name), among), False)) for name in texts]
+        may_be = reduce(pc.or_, said) if said else pa.array([], pa.bool_())
+        if not pc.any(may_be).as_py():
+            return None
+        own = [self.is_own(facts) for facts in rows.select(names).filter(may_be).to_pylist()]
+        return pc.replace_with_mask(may_be, may_be, pa.array(own, pa.bool_()))
+
+    def _blanked(self, rows: pa.Table, mask: pa.Array, *, ours: bool) -> pa.Table:
+        own = rows.filter(mask)
         for field in rows.schema:
-            known = ours or field.name in KEPT or field.name in WHOSE
+            known = ours or field.name in KEPT or is_whose(field.name)
             if field.type == pa.string() and (field.name in PERSONAL | _LINKS or not known):
                 left = pa.array(self._left_in(own, field.name), pa.string())
                 values = _one(rows.column(field.name))
@@ -275,7 +310,7 @@ class Forgotten:
             return [self._reply(text, said or "") for text, said in zip(values, answered, strict=True)]
         if name in _LINKS:
             return [None if value is None else _bare_link(value) for value in values]
-        blank = "" if name in _TEXTS else "{}" if name == "fields" else None
+        blank = "" if name in TEXTS else "{}" if name == "fields" else None
         return [None if value is None else blank for value in values]
 
 
@@ -294,6 +329,47 @@ def column_named(heading: str) -> str:
     'first_name'
     """
     return re.sub(r"[^a-z0-9]+", "_", heading.strip(" '").lower())
+
+
+def names_of(headings: Iterable[str]) -> list[str]:
+    """The names of columns as tables have them; the second of one name gets a number after it.
+
+    >>> names_of(["Mobile", "First Name", "first-name"])
+    ['mobile', 'first_name', 'first_name 2']
+    """
+    many: Counter[str] = Counter()
+    names = []
+    for name in map(column_named, headings):
+        many[name] += 1
+        names.append(name if many[name] == 1 else f"{name} {many[name]}")
+    return names
+
+
+def is_whose(name: str) -> bool:
+    """Whether a column of that name, as tables have it, says whose a row is."""
+    return _named_once(name) in WHOSE
+
+
+def _named_once(name: str) -> str:
+    return name.partition(" ")[0]
+
+
+def first_number(facts: Mapping[str, Any]) -> Any:
+    """What the first column of a row says that says whose it is; columns without any number say nothing."""
+    names = sorted(filter(is_whose, facts), key=lambda name: WHOSE.index(_named_once(name)))
+    return next((facts[name] for name in names if _says_a_number(facts[name])), None)
+
+
+def _says_a_number(value: Any) -> bool:
+    """Whether a value holds what may be a phone number: seven digits, or a stand-in."""
+    if isinstance(value, str):
+        return any((may_hold_a_number(value), _STAND_IN.search(value), _EXPONENT.search(value)))
+    return isinstance(value, int | float | Decimal) and value >= _NO_PHONE
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a value is a number of few digits, as those of rows are."""
+    return re.fullmatch(r"[0-9]{1,6}(\.0)?", str(value)) is not None
 
 
 def _is_id(name: str) -> bool:
