@@ -93,6 +93,12 @@ def test_links_lose_what_tells_whom_they_were_sent_to() -> None:
     assert left == ["https://l.example/a", "https://l.example/a?e=ann@b.example"]
 
 
+def test_a_value_that_is_no_number_is_no_change() -> None:
+    nan = float("nan")
+    rows = pa.table({"msisdn": [SOMEBODY, OTHER, OTHER], "cost": [nan, nan, 1.0], "of_list": [[nan]] * 3})
+    assert somebody().rows(rows, ours=False)[1] == 1
+
+
 def test_a_reply_keeps_whether_it_opted_out_or_in_and_no_word_more() -> None:
     texts = ["Please stop texting me!", "START", "perhaps stop now ann", "who is this", None, "NO"]
     rows = pa.table({"msisdn": [SOMEBODY] * 6, "response": texts})
