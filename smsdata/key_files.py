@@ -48,8 +48,9 @@ def key_in_file(path: Path, what: str, variable: str, *, make: bool = True) -> b
     elsewhere = "another file, which is then made" if make else "where it lies"
     advice = f"put it back from a backup, or set {variable} to {elsewhere}."
     try:
+        _refuse_open_folders(path, variable)
         if make:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folders(path.parent)
             _make_key(path)
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -75,13 +76,33 @@ def _refuse_shared(path: Path, facts: os.stat_result, variable: str) -> None:
         )
     if facts.st_mode & 0o077:
         raise StoreError(f"{path} may be read by others: run `chmod 600 {path}`.")
-    folder = path.absolute().parent
-    mode = folder.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise StoreError(
-            f"{folder}, the folder of the key {path.name}, can be written to by everybody, so anybody may "
-            f"put another in its place: run `chmod o-w {folder}`."
-        )
+
+
+def _refuse_open_folders(path: Path, variable: str) -> None:
+    """Refuse a key below a folder in which everybody may put another in its place, up to the home or root."""
+    for folder in dict.fromkeys([*_folders_above(path.absolute()), *_folders_above(path.resolve())]):
+        try:
+            mode = folder.stat().st_mode
+        except FileNotFoundError:
+            continue
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise StoreError(
+                f"{folder}, a folder of the key {path.name}, can be written to by everybody, so anybody may "
+                f"put another in its place: run `chmod o-w {folder}`, or set {variable} to a file elsewhere."
+            )
+
+
+def _folders_above(path: Path) -> list[Path]:
+    """The folders in which a path lies, from the nearest to the home of whoever runs this, else the root."""
+    folders = list(path.parents)
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home raises where there is none
+    return folders[: folders.index(home) + 1] if home in folders else folders
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and those above it, each for its owner alone whatever the umask."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def is_random(key: bytes) -> bool:

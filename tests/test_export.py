@@ -484,6 +484,14 @@ def test_an_option_that_is_empty_is_refused(
 
 def test_a_zone_that_does_nothing_is_refused(store: smsdata.Store, tmp_path: Path) -> None:
     words = ("--store", str(store.path), "--out", str(tmp_path / "x.csv"), "--tz")
+    for by in ("campaign", "campaign, sender", "message_id"):
+        done = run("delivery_rate", "--by", by, *words, "Australia/Sydney")
+        assert (done.exit_code, "--tz does nothing here" in done.stderr) == (2, True), done.output
+    assert run("delivery_rate", "--by", "campaign,week", *words, "Australia/Sydney", "--force").exit_code in (
+        0,
+        3,
+    )
+    (tmp_path / "x.csv").unlink()
     for name in RESULTS:
         if groups_by_nothing(name):
             done = run(name, *words, "Australia/Sydney")

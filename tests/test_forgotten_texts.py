@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from smsdata.forgetting.file_formats import without
 from smsdata.forgetting.person import _one_person, spellings_of
-from smsdata.forgetting.read_back import searched
+from smsdata.forgetting.read_back import look_for, searched
 from smsdata.forgetting.text_files import NUMBER, WHOLE, without_in_text
 from smsdata.schema.callback_marks import is_marked, marked_text
 from smsdata.store.forgotten import Forgotten, number_hash
@@ -93,6 +93,12 @@ def test_links_lose_what_tells_whom_they_were_sent_to() -> None:
     assert left == ["https://l.example/a", "https://l.example/a?e=ann@b.example"]
 
 
+def test_a_value_that_is_no_number_is_no_change() -> None:
+    nan = float("nan")
+    rows = pa.table({"msisdn": [SOMEBODY, OTHER, OTHER], "cost": [nan, nan, 1.0], "of_list": [[nan]] * 3})
+    assert somebody().rows(rows, ours=False)[1] == 1
+
+
 def test_a_reply_keeps_whether_it_opted_out_or_in_and_no_word_more() -> None:
     texts = ["Please stop texting me!", "START", "perhaps stop now ann", "who is this", None, "NO"]
     rows = pa.table({"msisdn": [SOMEBODY] * 6, "response": texts})
@@ -151,11 +157,60 @@ def test_digits_of_others_stay_byte_for_byte(
         ("at 5\n00 61 491 570 156", "at 5\nN"),
         ("call 0 491 570 156", "call N"),
         ('<a href="tel:+61491570156">+61 491 570 156</a>', '<a href="tel:N">N</a>'),
+        ("status=61 0491570156", "status=61 N"),
+        ("61/0491570156", "61/N"),
+        ("[00] 61491570156", "[00] N"),
+        ("$0 491570156, $61 491 570 156", "$0 N, $61 N"),
+        ("   a  b\n0 491570156 5\n1 61491571266 6", "   a  b\n0 N 5\n1 61491571266 6"),
+        ("0  491 570 156\n1  491 571 266", "0  N\n1  491 571 266"),
+        ("UTC+0 491570156", "UTC+0 N"),
+        ("paid 5 61 491 570 156", "paid 5 61 N"),
+        ("price 00.61 491570156", "price 00.61 N"),
+        ("61 491 570 156, 61-491-570-156 or 61 (0)491 570 156", "N, 61-N or N"),
+        ("+61 0491570156", "N"),
+        ("%2B61 491570156", "%2BN"),
+        ("dial 0061 491570156 or 00 61 491570156", "dial N or N"),
         ('"+61491570156">&#x2B;&#54;&#49;&#52;&#57;&#49;&#53;&#55;&#48;&#49;&#53;&#54;<', '"N">&#x2B;N<'),
     ],
 )  # fmt: skip
 def test_a_prefix_goes_only_where_it_is_the_numbers(text: str, left: str) -> None:
     assert re.sub("forgotten-[a-z]+", "N", at_the_door().text(text)) == left
+
+
+_DOUBTFUL = st.sampled_from(["0", "00", "61", "610", "$0", "[00]", "[61]", "(0)", "0.61", "00.00"])
+_LABEL = st.sampled_from(["", "status=", "rc: ", "id ", "#", "| ", "sent at 12:30:", "total $", "+", "\n"])
+_ON_ONE_LINE = st.sampled_from([" ", "  ", "\t", "/", ", ", " - ", "; "])
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(_LABEL, _DOUBTFUL, _ON_ONE_LINE), min_size=1, max_size=3), st.data())
+def test_a_prefix_of_doubtful_owner_stays_byte_for_byte(
+    pieces: list[tuple[str, str, str]], data: st.DataObject
+) -> None:
+    written = data.draw(st.sampled_from([SOMEBODY, "0491570156", "491570156"]))
+    head = re.sub(r"\+(?=[1-9])", "", "".join(map("".join, pieces)))  # +61 is the number's
+    assume(not re.search(r"00\s61\s", head))
+    tail = data.draw(st.sampled_from(["", " 5", ",61", "\n0 1"]))
+    for gone in (somebody(), at_the_door()):
+        left = gone.text(head + written + tail)
+        assert re.sub("forgotten-[a-z]{1,24}(?![a-z])", "N", left, count=1) == head + "N" + tail
+        assert look_for(SPELLINGS[:2])(Path("a.txt"), left.encode()) == 0
+
+
+_CELLS = st.one_of(st.integers(0, 99), st.sampled_from([0, 61, 11, 0.0, 61.5, None, int(OTHER)]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(_CELLS, min_size=3, max_size=3), min_size=1, max_size=4), st.data())
+def test_a_printed_frame_loses_the_number_alone(rows: list[list[Any]], data: st.DataObject) -> None:
+    number = data.draw(st.sampled_from([SOMEBODY, "0491570156", "491570156", int(SOMEBODY), 491570156]))
+    rows[data.draw(st.integers(0, len(rows) - 1))][data.draw(st.integers(0, 2))] = number
+    frame = pd.DataFrame(rows, columns=["a", "b", "c"], dtype="object")
+    for printed in (frame.to_string(), frame.to_csv(sep=" "), frame.to_csv(sep="\t"), repr(frame.values)):
+        expected = re.sub(rf"(?<![\d.]){number}(?![\d.])", "N", printed)
+        left = at_the_door().text(printed)
+        assert re.sub("forgotten-a", "N", left) == expected
+        assert look_for(SPELLINGS[:2])(Path("a.txt"), left.encode()) == 0
 
 
 # ---- files elsewhere ---------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_a_store_whose_key_is_lost_goes_on(harm: Callable[[Path], object], folde
             assert "from a backup" in done.stderr
             assert "`smsdata forget --key-lost`" in done.stderr
     assert done.exit_code == 3
-    assert "1 people were forgotten in this store under a key that is lost" in done.stdout
+    assert "1 person was forgotten in this store under a key that is lost" in done.stdout
     assert "the numbers back of those whom the gateway still has" in done.stdout
     assert "--apply goes on" in done.stdout
     assert go("sync").exit_code not in (0, 3), "nothing was changed yet"
@@ -111,6 +111,24 @@ def test_a_store_whose_key_is_lost_goes_on(harm: Callable[[Path], object], folde
     assert go("sync", "--since", "60d", "--deep").exit_code in (0, 3)
     assert not searched([folder / "store"], [who, "0" + who[2:]]).found
     assert "forgotten in all places" not in go("status").stdout
+
+
+@pytest.mark.parametrize("harm", [empty, damaged, another, odd_bytes, Path.unlink])
+def test_whoever_looks_is_told_of_a_lost_key(harm: Callable[[Path], object], folder: Path, go: Go) -> None:
+    for words in (("status",), ("verify", "--offline")):
+        assert "when-the-key" not in go(*words).output
+    harm(folder / "forget.key")
+    page = str(folder / "page.html")
+    for words in (("status",), ("verify", "--offline"), ("verify",), ("report", "--out", page)):
+        done = go(*words)
+        assert done.exit_code == 3, words
+        assert "docs/forget.md#when-the-key-is-lost" in done.output, words
+        assert "`smsdata forget --key-lost`" in done.output, words
+    assert "docs/forget.md#when-the-key-is-lost" in (folder / "page.html").read_text()
+    assert "docs/forget.md#when-the-key-is-lost" in "".join(json.loads(go("status", "--json").stdout)["look"])
+    assert go("forget", "--key-lost", "--apply").exit_code == 3
+    for words in (("status",), ("verify", "--offline")):
+        assert "when-the-key" not in go(*words).output
 
 
 def test_a_key_that_is_found_again_counts_again(folder: Path, go: Go) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from importlib import import_module
@@ -19,7 +20,7 @@ import smsdata
 from smsdata.cli.app import app
 from smsdata.errors import StoreError, UsageError
 from smsdata.ingest.callbacks import ingest_callbacks
-from smsdata.key_files import is_random
+from smsdata.key_files import is_random, key_in_file
 from smsdata.schema.tables import TABLES
 from smsdata.settings import Secret
 from smsdata.sharing.formats import FORMATS
@@ -263,6 +264,47 @@ def test_key_is_made_once_private_and_outside_the_store(
         key_of(b"short")
     with pytest.raises(StoreError, match="cannot be made or read"):
         key_of(tmp_path / "words" / "below")
+
+
+@pytest.mark.parametrize("key", [key_of, lambda path: key_in_file(path, "forgotten numbers", "V")])
+@pytest.mark.parametrize("open_folder", ["a", "a/b", "a/b/c"])
+def test_no_key_is_written_where_others_can_replace_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: Any, open_folder: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "a" / "home"))
+    path = tmp_path / "a" / "b" / "c" / "my.key"
+    path.parent.mkdir(parents=True)
+    (tmp_path / open_folder).chmod(0o777)
+    by_link = tmp_path / "link.key"
+    by_link.symlink_to(path)
+    for one in (path, by_link):
+        with pytest.raises(StoreError, match=f"by everybody.* `chmod o-w {tmp_path / open_folder}`"):
+            key(one)
+        assert [*path.parent.iterdir()] == []
+    (tmp_path / open_folder).chmod(0o1777)
+    assert key(path)
+
+
+def test_folders_of_a_key_are_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        key_in_file(tmp_path / "x" / "y" / "my.key", "forgotten numbers", "V")
+    finally:
+        os.umask(before)
+    assert {(tmp_path / one).stat().st_mode & 0o777 for one in ("x", "x/y")} == {0o700}
+
+
+def test_folders_above_the_home_are_not_ours_to_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    tmp_path.chmod(0o777)
+    monkeypatch.setenv("HOME", str(home))
+    assert key_in_file(home / ".config" / "my.key", "forgotten numbers", "V")
+    home.chmod(0o777)
+    with pytest.raises(StoreError, match=f"by everybody.* `chmod o-w {home}`"):
+        key_in_file(home / ".config" / "my.key", "forgotten numbers", "V")
 
 
 HALF = secrets.token_bytes(16)

@@ -19,10 +19,13 @@ from smsdata import Store, UsageError, demo_store, sync
 from smsdata.report.page import report_page, write_report
 from smsdata.report.people import cost_of
 from smsdata.report.periods import period_of
-from smsdata.report.pieces import masked_text
+from smsdata.report.pieces import masked_line, masked_text
 from smsdata.report.sources import Sources
 from smsdata.simulator import Account, Gateway
 from smsdata.store.coverage import Span
+from smsdata.store.disk import Disk
+from smsdata.store.last_run import FILE
+from smsdata.store.records import record_bytes
 from smsdata.times import instant
 from tests.support.clients import connected
 from tests.support.report_store import NOW, PAYLOADS, hostile, october, rows
@@ -453,6 +456,45 @@ def test_report_names_first_what_of_its_period_was_not_read(
     assert told in look[0]
     assert FINE not in page.html
     assert changes(page.html) == []
+    assert sum("2026-11-27 00:00" in line or "20:00" in line for line in page.look) <= 1, (
+        "one line for one gap"
+    )
+    assert sum(" reaches to " in line for line in page.look) == 0
+    assert "reaches to" not in page.html
+
+
+def test_report_of_an_empty_store_says_that_nothing_of_the_period_was_read(tmp_path: Path) -> None:
+    page = report_page(tmp_path, period_of("2026-10", now=NOW))
+    assert page.look[0] == (
+        "Not read of the period: messages, dlrs, replies, campaigns of 2026-10-01 00:00 to 2026-11-01 00:00 "
+        "(UTC); run `smsdata sync`."
+    )
+
+
+def test_lines_of_ours_keep_their_times_ids_and_counts_and_no_number_of_a_person(tmp_path: Path) -> None:
+    run = {"started": "2026-11-27T00:00:00+00:00", "whole": True, "host": "elsewhere", "pid": 1, "born": "x"}
+    failed = run | {
+        "ended": "2026-11-27T00:01:00+00:00",
+        "outcome": "failed",
+        "code": "X",
+        "error": "61491570156",
+    }
+    disk = Disk(tmp_path)
+    for facts in (run, failed):
+        (tmp_path / ".smsdata").mkdir(exist_ok=True)
+        disk.replace(tmp_path / ".smsdata" / FILE, record_bytes({"run": facts, "whole": None}))
+        page = report_page(tmp_path, period_of("2026-10", now=NOW))
+        told = " ".join(page.look)
+        assert ("the run of 2026-11-27T00:00:00+00:00 " in told) == (facts is run)
+        assert ("failed (X): …56" in told) == (facts is failed)
+        assert "61491570156" not in page.html
+    line = "dlrs(message_id=339814842): stored 1,234,567, expected 1,234,568. See 2026-11-27 09:30 UTC"
+    assert masked_line(line) == line
+    for written in WRITTEN.values():
+        assert re.fullmatch(
+            r"the run of 2026-11-27T00:00:00Z \D*…56 2026-11-27",
+            masked_line(f"the run of 2026-11-27T00:00:00Z {written} 2026-11-27"),
+        )
 
 
 def test_report_of_a_period_under_way_misses_no_hour_to_come(demo: Store) -> None:

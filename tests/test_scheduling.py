@@ -65,6 +65,14 @@ def test_exit_codes_have_one_page_that_says_what_each_asks_for() -> None:
     assert [int(code) for code in order.split(",")] == list(WORST_FIRST)
 
 
+def test_every_command_has_a_row_on_the_page_of_exit_codes() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "exit-codes.md").read_text()
+    heads = re.findall(r"^\| (`smsdata [^|]*) \|", page, re.MULTILINE)
+    told = {name for head in heads for name in re.findall(r"`smsdata ([a-z-]+)", head)}
+    commands: Any = typer.main.get_command(app)
+    assert told == set(commands.commands)
+
+
 def crontab_faults(text: str) -> list[str]:
     """Lines that are neither a setting nor five fields in their ranges and a command without a percent."""
     ranges = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))

@@ -90,6 +90,19 @@ class CommonOptions:
             verb, them = ("does", "it") if len(idle) == 1 else ("do", "them")
             raise UsageError(f"{', '.join(idle)} {verb} nothing here: {because}. Leave {them} out.")
 
+    def refuse_empty(self, values: Mapping[str, Any]) -> None:
+        """Refuse options of the command line without a value, as a variable that is not set gives them."""
+        for name, option in self.given.items():
+            value = values.get(name)
+            texts = value if isinstance(value, list | tuple) else [value]
+            if name in _NONE_IF_EMPTY or not option.startswith("-"):
+                continue
+            if any(isinstance(one, str) and not one.strip(" ,") for one in texts):
+                raise UsageError(
+                    f"{option} is empty, as a shell's variable that is not set makes it: set the variable, "
+                    f"or leave {option} out."
+                )
+
     def settings(self, *, secret: bool = True) -> Settings:
         """The settings in force; without `secret` those that need neither key nor secret of an account."""
         given = {
@@ -152,6 +165,8 @@ def _print_out(*lines: str) -> None:
         raise SmsDataError(f"the result cannot be written to stdout: {error.strerror}.") from None
 
 
+_NONE_IF_EMPTY = ("proxy", "ca_bundle")
+"""The options that say by an empty value that what the environment names is not to be used."""
 ACCOUNT = ("base_url", "rate", "share", "ca_bundle", "proxy", "now")
 """The common options that only a command uses which asks the gateway."""
 
@@ -209,6 +224,7 @@ def command(name: str) -> Callable[[Callable[..., int | None]], Callable[..., No
             log_to_stderr(common.log_format)
 
             def work() -> int | None:
+                common.refuse_empty({**vars(common), **given})
                 if common.account is None and name != "accounts" and not given.get("all_accounts"):
                     common.refuse_ignored("it says where --account is looked up", "accounts_file")
                 return function(common, **given)

@@ -101,10 +101,6 @@ def export_command(
 ) -> int:
     """Write a table or a result to a file that others can open; changes nothing."""
     common.refuse_ignored("only the store is read", *(name for name in ACCOUNT if name != "now"))
-    _refuse_empty(
-        out=out, format=format, since=since, until=until, columns=columns, where=where, by=by, tz=tz,
-        country=country,
-    )  # fmt: skip
     from smsdata.sharing.exporting import export, format_of, refuse_existing
 
     store = common.existing_store()
@@ -134,16 +130,6 @@ def export_command(
     common.show(told, f"wrote {done.rows:,} rows to {done.path} ({done.format})", *notes, *complete)
     common.look(*filter(None, [done.new_key]), *look)
     return NEEDS_ATTENTION if look else 0
-
-
-def _refuse_empty(**given: str | None) -> None:
-    """Refuse options without a value, as a variable of a shell that is not set gives them."""
-    for name, value in given.items():
-        if value is not None and not value.strip(" ,"):
-            raise UsageError(
-                f"--{name} is empty, as a shell's variable that is not set makes it: set the variable, or "
-                f"leave --{name} out."
-            )
 
 
 def _country_of_ours(store: Store, named: str | None, *, pseudonymise: bool) -> str | None:
@@ -186,7 +172,7 @@ def _result(
     period: dict[str, datetime | None],
     options: dict[str, str],
 ) -> tuple[Any, set[str]]:
-    from smsdata.analysis.core.grouping import check_zone
+    from smsdata.analysis.core.grouping import check_zone, has_use_for_a_zone
     from smsdata.sharing.named_results import RESULTS, groups_by_nothing, make_result
 
     name = what.removeprefix("analysis.")
@@ -199,6 +185,9 @@ def _result(
         common.refuse_ignored(f"without --by, {name} has no days and weeks", "tz")
     if "tz" in options:
         check_zone(name, options["tz"])
+    groups = [group.strip() for group in options.get("by", "").split(",")]
+    if not has_use_for_a_zone(groups):
+        common.refuse_ignored(f"by {', '.join(groups)}, {name} has no days and weeks", "tz")
     return make_result(name, store, options=options, **period)
 
 

@@ -42,8 +42,9 @@ class KeyLost:
     def lines(self) -> list[str]:
         """What is lost and what is to be done, for a person."""
         would = "is" if self.applied else "would be"
+        people = "1 person was" if self.people == 1 else f"{self.people:,} people were"
         lines = [
-            f"{self.people:,} people were forgotten in this store under a key that is lost. Their numbers, "
+            f"{people} forgotten in this store under a key that is lost. Their numbers, "
             "names and texts are not in it, and stay out of its rows as they are now.",
             f"What {would} lost: nobody can tell any more who they were. The next sync and callbacks bring "
             "the numbers back of those whom the gateway still has; such rows then stand beside those with a "

@@ -240,6 +240,9 @@ def _without_names(told: Searched, gone: Forgotten) -> Searched:
 
 
 def _roots(also: Iterable[str | Path]) -> list[Path]:
+    also = list(also)
+    if any(not str(one).strip() for one in also):
+        raise UsageError("--also names nothing: give it a file or folder, or leave it out.")
     roots = [expanded(one) for one in also]
     for root in roots:
         if not root.exists():

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from smsdata.report.pieces import Section, masked_text, table_of_frame
+from smsdata.report.pieces import Section, masked_line, table_of_frame
 from smsdata.report.reach import unread
 from smsdata.store.status import readable_age, store_status, to_minute
 
 if TYPE_CHECKING:
+    from smsdata.report.periods import Period
     from smsdata.report.sources import Sources
+    from smsdata.store.state import State
 
 _COMPLETE = {
     True: "The store is complete as of its last sync, as far as its records tell.",
@@ -51,10 +53,10 @@ def certificate_section(sources: Sources) -> Section:
         ("read_whole_at", "read whole (UTC)", "text"),
     ]
     section.tables.append(table_of_frame("Tables of the store", tables, columns))
-    section.lines += [masked_text(f"Needs a look: {line}") for line in status["look"][:12]]
+    section.lines += [masked_line(f"Needs a look: {line}") for line in status["look"][:12]]
     if len(status["look"]) > 12:
         section.lines.append(f"{len(status['look']) - 12:,} more: `smsdata status --json` has them all.")
-    section.look += [masked_text(line) for line in status["look"]]
+    section.look += [masked_line(line) for line in status["look"]]
     section.how.append(
         "From the store's records and the footers of its files; not looked at: "
         f"{', '.join(status['not_checked'])}, which "
@@ -65,15 +67,22 @@ def certificate_section(sources: Sources) -> Section:
 
 def _reach(section: Section, sources: Sources) -> None:
     """Say where the period goes beyond what the store knows."""
-    period, state = sources.period, sources.store.state
+    period = sources.period
     if period.begun and period.partial:
         section.lines.append(f"The period is not over: it ends {period.local(period.until)} ({period.tz}).")
+    missing = unread(sources.store, period)
+    section.lines += missing or _reaching_to(period, sources.store.state)
+
+
+def _reaching_to(period: Period, state: State) -> list[str]:
+    """Up to when each table is read, where the last hours of a period are not."""
+    lines = []
     for table in ("messages", "replies", "campaigns"):
         until = state.cursors.get(table)
         if until is None:
-            section.lines.append(
+            lines.append(
                 f"The table {table} was never read to its end: what it says of the period may be part."
             )
         elif until < min(period.until, period.now):
-            section.lines.append(f"The table {table} reaches to {period.local(until)} ({period.tz}) only.")
-    section.lines += unread(state, period)
+            lines.append(f"The table {table} reaches to {period.local(until)} ({period.tz}) only.")
+    return lines

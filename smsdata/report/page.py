@@ -23,7 +23,7 @@ from smsdata.report.certified import certificate_section
 from smsdata.report.delivered import alarm_section, delivery_section
 from smsdata.report.people import bounce_section, click_section, optout_section, reply_section
 from smsdata.report.periods import Period
-from smsdata.report.pieces import Section, masked_text
+from smsdata.report.pieces import Section, masked_line
 from smsdata.report.reach import unread, why_not_compared
 from smsdata.report.sources import Sources
 from smsdata.report.spent import spending_section
@@ -78,12 +78,12 @@ def report_page(store: Store | str | Path, period: Period, *, compare: bool = Tr
         A file of the store is damaged.
     """
     opened = existing_store(store)
-    not_compared = why_not_compared(opened.state, period) if compare else ""
+    not_compared = why_not_compared(opened, period) if compare else ""
     sources = Sources(opened, period, compare and not not_compared)
     sections = [_section_made(name, title, make, sources) for name, title, make in _SECTIONS]
     style, script = (_part(f"page.{kind}") for kind in ("css", "js"))
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    look = [*unread(opened.state, period), *(line for section in sections for line in section.look)]
+    look = [*unread(opened, period), *(line for section in sections for line in section.look)]
     html = template.from_string(_part("page.html.jinja")).render(
         sections=sections, period=period, compare=compare, account=sources.store.state.base_url,
         headlines=[one for section in sections for one in section.headlines],
@@ -99,7 +99,7 @@ def _section_made(name: str, title: str, make: Callable[[Sources], Section], sou
     try:
         return make(sources)
     except UsageError as error:
-        words = masked_text(f"This could not be computed: {error}")
+        words = masked_line(f"This could not be computed: {error}")
         return Section(name, title, lines=[words], look=[f"{title}: {words}"])
 
 

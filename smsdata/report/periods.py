@@ -106,7 +106,7 @@ def period_of(
         with _within_dates(f"--since {since}"):
             return Period(begin, end, begin - (end - begin), tz, moment)
     with _within_dates(f"--period {name}"):
-        before, first, last = _days_named(name or "week", moment.astimezone(zone))
+        before, first, last = _days_named("week" if name is None else name, moment.astimezone(zone))
         begin, end, earlier = (_midnight(day, zone) for day in (first, last, before))
         return Period(begin, end, earlier, tz, moment)
 

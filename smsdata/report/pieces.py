@@ -5,6 +5,7 @@ Imports `schema.number_runs`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,14 @@ from typing import Any
 from smsdata.schema.number_runs import with_numbers_masked
 
 _MOST_TEXT = 160
+_MOST_LINE = 1000
+_OURS = re.compile(
+    r"(?<![\d+\-])20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+    r"(?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?(?:[+-][01]\d:\d\d|Z)?)?(?![\d\-])"
+    r"|(?<=[a-z]_id=)\d{1,10}(?!\d)"
+    r"|(?<![\d,.+])\d{1,2}(?:,\d{3}){2}(?= [a-z]|, expected|\. )"
+)
+"""What our lines say that looks like a number: instants, ids of the gateway, counts."""
 _NOT_JUDGED = "cannot be judged: too few numbers or days"
 
 
@@ -99,10 +108,29 @@ def masked_text(text: Any, most: int = _MOST_TEXT) -> str:
     >>> masked_text("call 0491 570 156 now"), masked_text("[0491] 570|1⁵⁶")
     ('call …56 now', '[…56')
     """
+    return _cut(with_numbers_masked(_seen(text), masked_number), most)
+
+
+def masked_line(line: str) -> str:
+    """A line of ours, which may name texts of others: its instants, ids and counts stay, no other number.
+
+    >>> masked_line("the run of 2026-11-27T00:00:00+00:00 failed: 0491 570 156, of 1,234,567 rows")
+    'the run of 2026-11-27T00:00:00+00:00 failed: …56, of 1,234,567 rows'
+    """
+    made, at, seen = [], 0, _seen(line)
+    for ours in _OURS.finditer(seen):
+        made += [with_numbers_masked(seen[at : ours.start()], masked_number), ours[0]]
+        at = ours.end()
+    return _cut("".join([*made, with_numbers_masked(seen[at:], masked_number)]), _MOST_LINE)
+
+
+def _seen(text: Any) -> str:
     plain = "" if text is None or text != text else str(text)
-    seen = "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in plain)
-    masked = with_numbers_masked(seen, masked_number)
-    return masked if len(masked) <= most else masked[: most - 1] + "…"
+    return "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in plain)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def page_cell(value: Any, kind: str = "text") -> Cell:

@@ -5,15 +5,19 @@ Imports of smsdata only `store` and, within report, `periods`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from smsdata.report.periods import Period
 from smsdata.store.coverage import Span, gaps
 from smsdata.store.state import State
+from smsdata.store.store import Store
 
 _TABLES = ("messages", "dlrs", "replies", "campaigns")
 _NIGHT = timedelta(hours=26)
 """How long ago what is read of a period under way may end: a sync each night, and time for it to run."""
+_ALIKE = timedelta(hours=1)
+"""By how much two gaps may differ and be one to a reader: tables of one sync end at moments of their own."""
 
 
 def read_spans(state: State, table: str) -> list[Span] | None:
@@ -43,20 +47,45 @@ def unread_spans(state: State, start: datetime, end: datetime) -> dict[Span, lis
     return dict(sorted(found.items()))
 
 
-def unread(state: State, period: Period) -> list[str]:
+def _alike_together(spans: Iterable[Span]) -> list[list[Span]]:
+    """The same gaps, those together that begin and end at nearly the same time."""
+    made: list[list[Span]] = []
+    for gap in spans:
+        first = made[-1][0] if made else None
+        if first and gap.start - first.start <= _ALIKE and abs(gap.end - first.end) <= _ALIKE:
+            made[-1].append(gap)
+        else:
+            made.append([gap])
+    return made
+
+
+def unread(store: Store, period: Period) -> list[str]:
     """What a reader of the page has to know first: what of the period is not read, in plain sentences.
 
     Of a period under way the last hours are not missed, where the rest of it is read.
     """
     if not period.begun:
         return [f"The period has not begun: it begins {period.local(period.since)} ({period.tz})."]
-    spans = unread_spans(state, period.since, min(period.until, period.now))
+    state, end = store.state, min(period.until, period.now)
+    spans = unread_spans(state, period.since, end)
+    if _is_empty(store):
+        spans = {Span(period.since, end): list(_TABLES)}
     return [
-        f"Not read of the period: {', '.join(tables)} of {period.local(gap.start)} to "
-        f"{period.local(gap.end)} ({period.tz}); {_what_to_run(state, gap, tables)}"
-        for gap, tables in spans.items()
-        if not _is_recent(gap, period)
+        f"Not read of the period: {'; '.join(_of_gap(gap, spans[gap], period) for gap in gaps)} "
+        f"({period.tz}); {_what_to_run(state, gaps[0], spans[gaps[0]])}"
+        for gaps in _alike_together(gap for gap in spans if not _is_recent(gap, period))
     ]
+
+
+def _of_gap(gap: Span, tables: list[str], period: Period) -> str:
+    return f"{', '.join(tables)} of {period.local(gap.start)} to {period.local(gap.end)}"
+
+
+def _is_empty(store: Store) -> bool:
+    """Whether no sync has begun to read anything, and no rows came from elsewhere."""
+    state = store.state
+    begun = state.cursors or state.kept_from or state.coverage
+    return not begun and not any(store.tables.count(table) for table in _TABLES)
 
 
 def _is_recent(gap: Span, period: Period) -> bool:
@@ -71,13 +100,13 @@ def _what_to_run(state: State, gap: Span, tables: list[str]) -> str:
     return f"`smsdata sync --since {day:%Y-%m-%d}` reads what the gateway still keeps of it."
 
 
-def why_not_compared(state: State, period: Period) -> str:
+def why_not_compared(store: Store, period: Period) -> str:
     """Why nothing can be said of a change since the period before; empty where it can."""
     if not period.begun:
         return "the period has not begun"
-    missing = unread_spans(state, period.before, period.since)
+    missing = unread_spans(store.state, period.before, period.since)
     if not missing:
-        return "the period itself was not read in full" if unread(state, period) else ""
+        return "the period itself was not read in full" if unread(store, period) else ""
     gap, tables = next(iter(missing.items()))
     if gap.start > period.before:
         return "the period before was not read in full"

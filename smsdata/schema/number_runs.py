@@ -62,6 +62,13 @@ FEWEST, _MOST = 7, 19
 _ANY_CODED = re.compile(_CODED)
 _JOINT = re.compile(r"[ \u00a0\u2000-\u2015\u202f\u2060\u3000\ufeff()\[\]{}./_\-]{0,4}")
 """What people write between a prefix and the rest of a number."""
+_UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff]*")
+_PLUS = re.compile(r"(?<!\d)[+\uff0b]\Z")
+_AHEAD = re.compile(r"(?:\A|[\s(\[{<>\"'`,;|])\Z")
+"""What may stand right before a prefix: no ``=``, ``:``, ``$`` or ``#``, which tell what a value is."""
+_DIALLED = re.compile(r"00[\s\-\u2011]?[1-9]\d*(?:[\s\-\u2011]\d+)*[\s\-\u2011]?")
+"""A prefix as it is dialled from abroad, 0061 or 00 61."""
+_HINTED = re.compile(r"[1-9]\d* ?\(0\) ?")
 _PARTS = "\n\"'<>+"
 """What parts a number from what stands before, beside letters; a comma or colon may be another number's."""
 _FAR = 48
@@ -194,7 +201,7 @@ def _number_from(
         return None
     number, name = found
     shorter = [at for at in range(1, len(number)) if _known_one(number[at:], known) is not None]
-    if shorter and not _is_prefix(text, number[: shorter[-1] + 1], before):
+    if shorter and not _is_prefix(text, number, shorter[-1], before):
         return None
     begin = group.start() + (group[0][0] == "+" and before == group.start())
     return begin, number[-1][1], name
@@ -223,24 +230,39 @@ def _known_one(groups: list[_Group], known: Callable[[str], str | None]) -> tupl
     return None if name is None else (groups, name)
 
 
-def _is_prefix(text: str, groups: list[_Group], before: int) -> bool:
-    """Whether all groups but the last are a prefix of the number that begins with the last.
+def _is_prefix(text: str, number: list[_Group], core: int, before: int) -> bool:
+    """Whether the groups before the one at `core`, where a shorter number begins, are written as one with it.
 
-    They are joined by what people write within a number, and no digits of another stand before them: of a
-    prefix of zeros none at all in that line, of another none without a space between.
+    With nothing between; behind a plus; or by themselves, as people group a number. In doubt they are not:
+    what is left of a prefix tells nothing, and what is taken may be an amount, a status, the place of a row.
     """
-    joints = (_uncoded_all(text[one[1] : other[0]]) for one, other in pairwise(groups))
-    if not all(_JOINT.fullmatch(joint) for joint in joints):
+    joints = [_uncoded_all(text[one[1] : other[0]]) for one, other in pairwise(number)]
+    if not all(_JOINT.fullmatch(joint) for joint in joints[:core]):
         return False
-    begin = groups[0][0]
-    if text[begin - 1 : begin].isalpha():
+    if all(_UNSEEN.fullmatch(joint) for joint in joints[:core]):
+        return True
+    begin, first = number[0][0], number[0][2]
+    ahead = _uncoded_all(text[max(0, begin - _FAR) : begin])
+    if _PLUS.search(ahead + "+" * (text[begin] == "+")):
+        return first[0] != "0"
+    written = "".join(group[2] + joint for group, joint in zip(number[:core], joints, strict=False))
+    if not _AHEAD.search(ahead) or _digits_stand_before(text, begin, before):
         return False
+    if _DIALLED.fullmatch(written):
+        return True
+    grouped = joints[core : core + 1]
+    if _HINTED.fullmatch(written):
+        return bool(grouped)
+    if written[0] == "0" and not ahead.rpartition("\n")[2].strip():
+        return False  # the place of a row
+    return core == 1 and number[core][2][0] != "0" and grouped == joints[:1]
+
+
+def _digits_stand_before(text: str, begin: int, before: int) -> bool:
+    """Whether digits that end at `before` may be one with what begins here: nothing parts them for sure."""
     if before < 0 or begin - before > _FAR:
-        return True
-    apart = _uncoded_all(text[before:begin])
-    if any(one.isalnum() or one in _PARTS for one in apart):
-        return True
-    return text[begin] == "+" or groups[0][2][0] != "0" if re.search(r"\s", apart) else False
+        return False
+    return not any(one.isalnum() or one in _PARTS for one in _uncoded_all(text[before:begin]))
 
 
 def _uncoded_all(text: str) -> str:

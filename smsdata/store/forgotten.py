@@ -406,12 +406,13 @@ def _one(values: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def _rows_that_differ(before: pa.Table, after: pa.Table) -> int:
+    """How many rows changed; only texts can, and no NaN of others counts as changed."""
     if before is after:
         return 0
     differs = pa.array([False] * before.num_rows)
-    for name in before.column_names:
+    for name in (field.name for field in before.schema if field.type == pa.string()):
         old, new = before.column(name), after.column(name)
-        if old is not new and not old.equals(new):
+        if not old.equals(new):
             same = pc.fill_null(pc.equal(old, new), pc.and_(pc.is_null(old), pc.is_null(new)))
             differs = pc.or_(differs, pc.invert(same))
     return int(pc.sum(differs).as_py() or 0)
@@ -497,6 +498,14 @@ class ForgottenPeople:
             people = {one: facts["stand_in"] for facts in known for one in facts["hashes"]}
             self._read = changed, Forgotten(key, people, self._left_of_reply)
         return self._read[1]
+
+    def key_fault(self) -> str:
+        """What is wrong with the key, and what to do; empty where it is there, or nobody is forgotten."""
+        try:
+            _key_of(self.records(), self.folder)
+        except StoreError as error:
+            return str(error)
+        return ""
 
 
 def _key_of(records: list[dict[str, Any]], folder: Path) -> bytes:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from smsdata.store.parts import StoredTables
 
 
-_UNCOUNTED = frozenset({"unfinished", "not read", "not offered"})
+_UNCOUNTED = frozenset({"unfinished", "not read", "not offered", "no key"})
 FILE_FAULTS = frozenset({"damaged", "missing", "unreadable", "older", "foreign", "state is older"})
 """What can be the matter with a file."""
 
@@ -42,8 +42,8 @@ FILE_FAULTS = frozenset({"damaged", "missing", "unreadable", "older", "foreign",
 class Difference:
     """Something in the store that is not as it should be.
 
-    `what` is one of `FILE_FAULTS`, ``"keys"``, ``"unfinished"``, ``"not read"``, ``"not offered"``,
-    a status, ``"optouts"`` or ``"replies"``;
+    `what` is one of `FILE_FAULTS`, ``"keys"``, ``"unfinished"``, ``"no key"``, ``"not read"``,
+    ``"not offered"``, a status, ``"optouts"`` or ``"replies"``;
     `where` a file, a span of time or ``message_id=...``;
     `stored` stands where `expected` is due; `advice` says what to do.
     """
@@ -87,7 +87,7 @@ def known_to_lack(
 
 
 def begun_and_not_ended(people: ForgottenPeople, state: State) -> Iterator[Difference]:
-    """What `forget` and `retain` left half done."""
+    """What `forget` and `retain` left half done, and a key of those who are forgotten that is lost."""
     for one in half_done(people, state):
         yield Difference(one.table, one.what, one.where, 0, 0, one.advice)
 

@@ -232,6 +232,15 @@ def _period_length(period: Key) -> pd.DateOffset:
     return pd.DateOffset(hours=hours, months={"month": 1, "quarter": 3, "year": 12}.get(name, 0))
 
 
+def has_use_for_a_zone(names: Sequence[str]) -> bool:
+    """Whether days tell anything of groups of these names: each campaign is an occasion by itself.
+
+    >>> [has_use_for_a_zone(names) for names in (["campaign"], ["campaign", "week"], ["sender"])]
+    [False, True, True]
+    """
+    return not _TIMES.keys().isdisjoint(names) or _OCCASIONS.isdisjoint(names)
+
+
 def check_zone(helper: str, tz: str) -> None:
     """Raise UsageError if a text names no IANA time zone.
 
