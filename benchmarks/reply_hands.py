@@ -59,7 +59,7 @@ def _used(texts: Iterable[str]) -> set[Entry]:
 
 
 def _without(own: set[Entry]) -> None:
-    """Take entries from the lexicon; the model contradicts no rule and says yes: "model" is what it is asked of."""
+    """Take entries from the lexicon. The model contradicts no rule and says yes: it is asked of "model"."""
     kept = [entry for entry in ENTRIES() if entry not in own]
     reply_phrases._entries = lambda: kept
     reply_words.likely = lambda folded, marks, *, optin: (True, False)
