@@ -23,7 +23,7 @@ from smsdata.forgetting import reasons
 from smsdata.forgetting.archives import left_of_file
 from smsdata.forgetting.person import _one_person
 from smsdata.forgetting.read_back import look_for
-from smsdata.forgetting.text_files import LEFT, NUMBER, WHOLE
+from smsdata.forgetting.reasons import LEFT, NUMBER, WHOLE
 from tests.test_forgotten_files import OTHER, SOMEBODY, SPELLINGS, clean, put_right
 from tests.test_forgotten_honestly import as_forgotten
 

@@ -24,7 +24,7 @@ from smsdata.errors import UsageError
 from smsdata.forgetting.archives import left_of_file
 from smsdata.forgetting.person import _one_person, forget, spellings_of
 from smsdata.forgetting.read_back import Searched, look_for, searched
-from smsdata.forgetting.text_files import LEFT, NUMBER, WHOLE
+from smsdata.forgetting.reasons import LEFT, NUMBER, WHOLE
 from smsdata.store.store import Store
 from tests.support.sync_world import small_and_synced
 

@@ -27,7 +27,7 @@ import pytest
 from pyarrow import feather
 
 from smsdata.forgetting.person import forget
-from smsdata.forgetting.text_files import LEFT, NUMBER, WHOLE
+from smsdata.forgetting.reasons import LEFT, NUMBER, WHOLE
 from smsdata.store.store import Store
 from tests.support.sync_world import small_and_synced
 from tests.test_forgotten_files import OTHER, SOMEBODY, SPELLINGS, TABLE, clean, put_right, zipped

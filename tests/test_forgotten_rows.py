@@ -72,7 +72,7 @@ def read(kind: str, path: Path) -> list[dict[str, Any]]:
     """Its rows, values as text; nothing for what is not there."""
     if kind in JSONS:
         how: Any = {"orient": "records", "lines": True} if kind == "lines" else {"orient": kind}
-        told = pd.read_json(path, **how, **({} if kind == "table" else {"dtype": False}))
+        told = pd.read_json(path, **how | ({} if kind == "table" else {"dtype": False}))
     elif kind in ("csv", "tsv"):
         told = pd.read_csv(path, sep="," if kind == "csv" else "\t", dtype="str")
     elif kind == "xlsx":
@@ -279,7 +279,7 @@ def test_json_of_pandas_reads_back_with_its_index(orient: Any, index: str, tmp_p
             "seen_at": pd.to_datetime(["2026-11-01"] * 3), "ref": [1, int(SOMEBODY), 3],
         }
     )  # fmt: skip
-    frame.index = INDEXES[index]
+    frame = frame.set_index(INDEXES[index])
     if index == "mobile":
         del frame["mobile"]
     how: Any = {"orient": "records", "lines": True} if orient == "lines" else {"orient": orient}

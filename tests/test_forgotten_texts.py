@@ -16,9 +16,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from smsdata.forgetting.file_formats import without
+from smsdata.forgetting.json_files import cell_left
 from smsdata.forgetting.person import _one_person, spellings_of
 from smsdata.forgetting.read_back import look_for, searched
-from smsdata.forgetting.text_files import NUMBER, WHOLE, without_in_text
+from smsdata.forgetting.reasons import NUMBER, WHOLE
+from smsdata.forgetting.text_files import without_in_text
 from smsdata.schema.callback_marks import is_marked, marked_text
 from smsdata.store.forgotten import Forgotten, number_hash
 from tests.support.written_numbers import WRITTEN
@@ -96,7 +98,8 @@ def test_links_lose_what_tells_whom_they_were_sent_to() -> None:
 def test_a_value_that_is_no_number_is_no_change() -> None:
     nan = float("nan")
     rows = pa.table({"msisdn": [SOMEBODY, OTHER, OTHER], "cost": [nan, nan, 1.0], "of_list": [[nan]] * 3})
-    assert somebody().rows(rows, ours=False)[1] == 1
+    gone = somebody()
+    assert gone.rows(rows, lambda value, name: cell_left(value, name, gone))[1] == 1
 
 
 def test_a_reply_keeps_whether_it_opted_out_or_in_and_no_word_more() -> None:

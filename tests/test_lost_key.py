@@ -115,11 +115,12 @@ def test_a_store_whose_key_is_lost_goes_on(harm: Callable[[Path], object], folde
 
 @pytest.mark.parametrize("harm", [empty, damaged, another, odd_bytes, Path.unlink])
 def test_whoever_looks_is_told_of_a_lost_key(harm: Callable[[Path], object], folder: Path, go: Go) -> None:
-    for words in (("status",), ("verify", "--offline")):
+    looks: list[tuple[str, ...]] = [("status",), ("verify", "--offline")]
+    for words in looks:
         assert "when-the-key" not in go(*words).output
     harm(folder / "forget.key")
     page = str(folder / "page.html")
-    for words in (("status",), ("verify", "--offline"), ("verify",), ("report", "--out", page)):
+    for words in [*looks, ("verify",), ("report", "--out", page)]:
         done = go(*words)
         assert done.exit_code == 3, words
         assert "docs/forget.md#when-the-key-is-lost" in done.output, words
@@ -127,7 +128,8 @@ def test_whoever_looks_is_told_of_a_lost_key(harm: Callable[[Path], object], fol
     assert "docs/forget.md#when-the-key-is-lost" in (folder / "page.html").read_text()
     assert "docs/forget.md#when-the-key-is-lost" in "".join(json.loads(go("status", "--json").stdout)["look"])
     assert go("forget", "--key-lost", "--apply").exit_code == 3
-    for words in (("status",), ("verify", "--offline")):
+    looks = [("status",), ("verify", "--offline")]
+    for words in looks:
         assert "when-the-key" not in go(*words).output
 
 
