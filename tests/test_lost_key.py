@@ -128,7 +128,6 @@ def test_whoever_looks_is_told_of_a_lost_key(harm: Callable[[Path], object], fol
     assert "docs/forget.md#when-the-key-is-lost" in (folder / "page.html").read_text()
     assert "docs/forget.md#when-the-key-is-lost" in "".join(json.loads(go("status", "--json").stdout)["look"])
     assert go("forget", "--key-lost", "--apply").exit_code == 3
-    looks = [("status",), ("verify", "--offline")]
     for words in looks:
         assert "when-the-key" not in go(*words).output
 

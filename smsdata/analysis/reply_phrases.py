@@ -93,6 +93,10 @@ def skeleton(folded: str) -> str:
 @lru_cache(maxsize=4096)  # each text is asked for a few times in a row
 def words_of(folded: str) -> tuple[str, ...]:
     """Give the words of a text of `normal`; letters that are spelled out one by one become one word."""
+    return _words_in(folded)
+
+
+def _words_in(folded: str) -> tuple[str, ...]:
     tokens = tuple(_WORD.findall(folded))
     if len(tokens) < 2 or [len(token) for token in tokens].count(1) < min(3, len(tokens)):
         return tokens
@@ -242,7 +246,14 @@ def concepts(folded: str, *, only: str = "") -> dict[str, str]:
     >>> concepts("please stop asking me")["en"]
     '.SVP'
     """
-    tokens = words_of(folded)
+    codes = concepts_of_words(words_of(folded), only)
+    if not only and is_unspaced(folded):
+        codes |= _unspaced_codes(folded)
+    return codes
+
+
+def concepts_of_words(tokens: tuple[str, ...], only: str = "") -> dict[str, str]:
+    """Give what `concepts` gives for a text of these words, but for languages that write no spaces."""
     codes: dict[str, str] = {}
     ends: dict[str, int] = {}
     for start, token in enumerate(tokens):
@@ -255,9 +266,44 @@ def concepts(folded: str, *, only: str = "") -> dict[str, str]:
                 ends[language] = start + width
     for language, end in ends.items():
         codes[language] += "." * (len(tokens) - end)
-    if not only and _UNSPACED_LETTERS.search(folded):
-        codes |= _unspaced_codes(folded)
     return codes
+
+
+def is_unspaced(folded: str) -> bool:
+    """Tell whether a text has letters of a language that writes no spaces between words."""
+    return _UNSPACED_LETTERS.search(folded) is not None
+
+
+def telling_words(folded: str) -> tuple[str, ...]:
+    """Give of each word of a text of `normal` what the lexicon knows of it: names and numbers become "".
+
+    Texts with the same telling words have the same concepts.
+
+    >>> telling_words("hi zebulon, please stopped")
+    ('hi', '', 'please', 'stopped')
+    """
+    return tuple(map(_told_by, _words_in(folded)))  # texts that differ are many: none is kept
+
+
+@lru_cache(maxsize=20_000)
+def _told_by(word: str) -> str:
+    """The word if an entry has it; else the longest beginning of it that an entry has, with a "*"."""
+    whole, beginnings = _words_and_beginnings()
+    if word in whole:
+        return word
+    return next(
+        (word[:length] + "*" for length in range(len(word), 0, -1) if word[:length] in beginnings), ""
+    )
+
+
+@cache
+def _words_and_beginnings() -> tuple[frozenset[str], frozenset[str]]:
+    """What stands in the entries of the lexicon: whole words, and what words begin with."""
+    words = lexicon()
+    entries = [entry for of_word in words.exact.values() for entry in of_word]
+    later = {word for entry in entries for word in entry.words[1:]}
+    open_ends = {entry.words[-1] for entry in entries if entry.open_end}
+    return frozenset(later | set(words.exact)), frozenset(open_ends | set(words.stems))
 
 
 def _unspaced_codes(folded: str) -> dict[str, str]:

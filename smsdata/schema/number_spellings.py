@@ -57,6 +57,7 @@ _TRUNK_ZERO = re.compile(r"(?<=\d)([\s.-]*)\(0\)")
 # Set aside for films and books, and so not valid to phonenumbers (Ofcom, numbers for drama use).
 FOR_DRAMA = re.compile(r"44(?:7700900|1632960)\d{3}")
 """British numbers that are nobody's, and that examples and trials use."""
+_LEAST_DIGITS, _MOST_DIGITS = 5, 15
 _DATE = re.compile(r"(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{4})(?:[T\s].*)?")
 
 
@@ -308,6 +309,8 @@ def _dialling_prefixes(region: str) -> tuple[_Pattern, _Pattern | None]:
 
 
 def _international(digits: str) -> tuple[str | None, str]:
+    if _LEAST_DIGITS <= len(digits) <= _MOST_DIGITS and country_code_of(digits) is None:
+        return None, "unknown country code"  # as phonenumbers says after a closer look
     return (digits, "") if exists(digits) else _parsed("+" + digits, None)
 
 
@@ -388,7 +391,11 @@ def country_code_of(digits: str) -> str | None:
     >>> country_code_of("61491570156"), country_code_of("12025550100"), country_code_of("0491570156")
     ('61', '1', None)
     """
-    return next((digits[:n] for n in (1, 2, 3) if digits[:n] in _country_codes()), None)
+    codes = _country_codes()
+    for length in (1, 2, 3):
+        if digits[:length] in codes:
+            return digits[:length]
+    return None
 
 
 @cache

@@ -30,6 +30,8 @@ from smsdata.sharing.row_filter import row_condition
 from smsdata.sharing.workbook import MOST_ROWS, refuse_more
 
 _PIECE = 50_000
+_PIECE_WITHOUT_PEOPLE = 20_000
+"""Fewer rows at a time, for each is read in Python, and the rows that are sorted lie in memory beside it."""
 _TYPES = (
     (pa.types.is_integer, None),
     (pa.types.is_boolean, pa.bool_()),
@@ -238,7 +240,9 @@ class _Rows:
             self.connection.execute("SET preserve_insertion_order = false")
             none = self.connection.sql(f"{query} LIMIT 0", params=values or None).to_arrow_table()
             query += f" {drawn_by_lot(none.schema)}"
-        reader = self.connection.sql(query, params=values or None).to_arrow_reader(_PIECE)
+        reader = self.connection.sql(query, params=values or None).to_arrow_reader(
+            _PIECE_WITHOUT_PEOPLE if mixed else _PIECE
+        )
         schema = pa.schema([(column.name, _plain_type(column)) for column in reader.schema])
         return schema, (pa.Table.from_batches([piece]).cast(schema) for piece in reader)
 

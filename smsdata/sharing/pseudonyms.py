@@ -8,13 +8,11 @@ counts of one person can be told from another's. Imports `analysis`, `schema`, `
 
 from __future__ import annotations
 
-import hmac
 import math
 import re
 import secrets
 import warnings
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,16 +23,17 @@ import pyarrow.compute as pc
 
 from smsdata.analysis.core.column_types import arrow_table, pandas_type
 from smsdata.analysis.core.dialect import quoted
-from smsdata.analysis.reply_phrases import concepts, normal
 from smsdata.analysis.reply_words import classify_text
 from smsdata.errors import UsageError
 from smsdata.key_files import KEY_BYTES, is_random, key_in_file
-from smsdata.schema.kinds import ODD_NUMBER
-from smsdata.schema.number_spellings import exists, known_region, read_number
-from smsdata.schema.numbers_in_full import in_full, is_unclear
+from smsdata.schema.number_spellings import exists, known_region
+from smsdata.schema.numbers_in_full import in_full
 from smsdata.schema.tables import TABLES
 from smsdata.settings import expanded, settings
+from smsdata.sharing.keyed_hash import KeyedHash
 from smsdata.sharing.known_words import is_known_heading, is_known_word
+from smsdata.sharing.languages import fewer_texts, language_of
+from smsdata.sharing.one_spelling import as_text, in_one_spelling, is_text_type, with_countries
 
 _PEOPLE = frozenset(
     {"msisdn", "number", "sender", "longcode", "baseline", "account", "keyword", "scope_sender"}
@@ -58,12 +57,7 @@ _LARGEST = 10**7
 """A number of an unknown column may be somebody's from eight digits on."""
 _NEVER_A_COUNT = 10**8
 _MAY_BE_A_NUMBER = re.compile(r"(?:\d[^\d]{0,3}){6,}")
-_NUMBERS = re.compile(r"\b\d+\b")
-"""They tell no language, and make a text of one template another each time."""
 _LOT = " lot"
-_OUR_NUMBERS = ("longcode", "sender")
-_LETTERS = str.maketrans("0123456789", "ghijklmnop")
-"""No digits: helpers take seven of them for a number in a spelling that would match nothing."""
 
 Texts = Literal["reduce", "drop"]
 
@@ -220,14 +214,13 @@ class Pseudonyms:
     """Makes rows without people, piece by piece, under one key."""
 
     def __init__(self, key: bytes, texts: Texts = "reduce", country: str | None = None) -> None:
-        self._key = key
+        self._hash = KeyedHash(key)
         self._texts = texts
         self._country = known_region(country, "pseudonymise: country")
         self._renamed = 0
         self._unclear = 0
         self._dropped: list[str] = []
         self._blanked = 0
-        self._known = lru_cache(maxsize=20_000)(self._pseudonym)
 
     def applied(
         self, schema: pa.Schema, pieces: Iterator[pa.Table], whole: pa.Table | None
@@ -248,7 +241,7 @@ class Pseudonyms:
         after = pa.schema([(name, arrow) for _, left in makers for name, arrow, _ in left])
 
         def made(piece: pa.Table) -> pa.Table:
-            piece = _with_countries(piece, self._country)
+            piece = with_countries(piece, self._country)
             arrays = [
                 _column_of(make(piece.column(at)), arrow) for at, left in makers for _, arrow, make in left
             ]
@@ -287,15 +280,15 @@ class Pseudonyms:
         name, arrow = column.name, column.type
         if name in _NEVER or _is_odd(arrow) or _MAY_BE_A_NUMBER.search(name):
             return []
-        if name in _TEXTS and _is_text(arrow):
+        if name in _TEXTS and is_text_type(arrow):
             return self._of_text(name)
         if name in _PEOPLE:
             return [(name, pa.string(), self._whoever)]
         if name in _IDS or name == "id" or name.endswith("_id"):
-            if not _is_text(arrow) or (name in _WHOLE and (whole is None or _all_whole(whole, name))):
+            if not is_text_type(arrow) or (name in _WHOLE and (whole is None or _all_whole(whole, name))):
                 return [(name, pa.int64(), self._ids)]
             return [(name, pa.string(), self._whoever)]
-        if _is_text(arrow):
+        if is_text_type(arrow):
             return [(name, pa.string(), lambda values: self._words(name, values))] if name in _WORDS else []
         if whole is not None and not is_known_heading(name) and _may_hold_numbers(whole, name):
             return []
@@ -306,32 +299,24 @@ class Pseudonyms:
             return []
         left: list[tuple[str, pa.DataType, Callable[[Any], Any]]] = [
             (f"{name}_length", pa.int64(), lambda values: pc.cast(pc.utf8_length(values), pa.int64())),
-            (f"{name}_language", pa.string(), lambda values: _each(values, language_of)),
+            (f"{name}_language", pa.string(), lambda values: _each(fewer_texts(values), language_of)),
         ]
         if name in _REPLIES:
             left.append((f"{name}_class", pa.string(), lambda values: _each(values, _class_of)))
         return left
 
-    def _pseudonym(self, value: str | None) -> str | None:
-        if value is None:
-            return None
-        digest = hmac.digest(self._key, b"who\0" + value.encode(), "sha256").hex()[:24]
-        return "p" + digest.translate(_LETTERS)
-
     def _whoever(self, values: Any) -> Any:
-        spelled = [_one_spelling(value, self._country) for value in values.to_pylist()]
-        self._unclear += sum(map(is_unclear, spelled))
-        return pa.array([self._known(value) for value in spelled], pa.string())
+        distinct, places = _distinct(values)
+        spelled, unclear = in_one_spelling(as_text(distinct), self._country)
+        self._unclear += pc.sum(unclear.take(places)).as_py() or 0
+        return self._hash.pseudonyms(spelled).take(places)
 
     def _ids(self, values: Any) -> Any:
-        def other(value: Any) -> int | None:
-            value = _whole_number(value)
-            if value is None:
-                return None
-            digest = hmac.digest(self._key, b"id\0" + str(value).encode(), "sha256")
-            return int.from_bytes(digest[:8], "big") >> 1
-
-        made = _each(values, other, pa.int64())
+        distinct, places = _distinct(values)
+        if not pa.types.is_integer(distinct.type):
+            whole = (_whole_number(value) for value in distinct.to_pylist())
+            distinct = pa.array([None if number is None else str(number) for number in whole], pa.string())
+        made = self._hash.ids(distinct.cast(pa.string())).take(places)
         self._blanked += made.null_count - values.null_count
         return made
 
@@ -360,10 +345,6 @@ def _column_of(values: Any, arrow: pa.DataType) -> pa.ChunkedArray:
     return whole.cast(arrow)
 
 
-def _is_text(arrow: pa.DataType) -> bool:
-    return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow) or pa.types.is_null(arrow))
-
-
 def _holds_numbers(arrow: pa.DataType) -> bool:
     return bool(pa.types.is_integer(arrow) or pa.types.is_floating(arrow))
 
@@ -376,7 +357,7 @@ def _is_odd(arrow: pa.DataType) -> bool:
         pa.types.is_timestamp,
         pa.types.is_date,
     )
-    return not _is_text(arrow) and not any(test(arrow) for test in plain)
+    return not is_text_type(arrow) and not any(test(arrow) for test in plain)
 
 
 def _whole_number(value: Any) -> int | None:
@@ -401,52 +382,17 @@ def _may_hold_numbers(whole: pa.Table, name: str) -> bool:
 
 def _each(values: Any, make: Callable[[Any], Any], arrow: Any = None) -> Any:
     """Every value through a function, each distinct one once."""
+    distinct, places = _distinct(values)
+    one_by_one = (make(value.as_py()) for value in distinct)  # long texts are not all at hand at once
+    return pa.array(one_by_one, arrow or pa.string()).take(places)
+
+
+def _distinct(values: Any) -> tuple[pa.Array, pa.Array]:
+    """The distinct values, and which of them stands at each place; nothing where none does."""
     whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     coded = pc.dictionary_encode(whole)
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    one_by_one = (make(value.as_py()) for value in coded.dictionary)  # long texts are not all at hand at once
-    made = pa.array(one_by_one, arrow or pa.string())
-    return made.take(coded.indices)
-
-
-def _one_spelling(value: Any, country: str | None) -> str | None:
-    """A number in its one spelling, so that a person has one pseudonym however the number came."""
-    if value is None:
-        return None
-    text = str(int(value)) if isinstance(value, float) and value == value and value % 1 == 0 else str(value)
-    if not (text.isascii() and text.isdigit()):
-        text = read_number(text, country)[0] or text
-    return in_full(text, None, country)
-
-
-def _with_countries(rows: pa.Table, country: str | None) -> pa.Table:
-    """Rows with their numbers in full where our own number beside one tells its country."""
-    ours = next((name for name in _OUR_NUMBERS if name in rows.column_names), None)
-    if ours is None or "msisdn" not in rows.column_names or not _is_text(rows.schema.field("msisdn").type):
-        return rows
-    numbers = rows.column("msisdn")
-    if not pc.any(pc.match_substring_regex(numbers.cast(pa.string()), f"^(?:{ODD_NUMBER})$")).as_py():
-        return rows
-    pairs = zip(numbers.to_pylist(), rows.column(ours).cast(pa.string()).to_pylist(), strict=True)
-    full = [number and in_full(number, beside, country) for number, beside in pairs]
-    return rows.set_column(rows.column_names.index("msisdn"), "msisdn", pa.array(full, pa.string()))
-
-
-def language_of(text: str) -> str:
-    """The language whose words a text holds most of, by the lexicon for replies; empty where none is known.
-
-    >>> language_of("please stop sending me messages"), language_of("12345")
-    ('en', '')
-    """
-    return _language_of_words(_NUMBERS.sub("0", text[:500]))
-
-
-@lru_cache(maxsize=4_096)
-def _language_of_words(text: str) -> str:
-    known = {language: len(code) - code.count(".") for language, code in concepts(normal(text)).items()}
-    most = max(known.values(), default=0)
-    best = sorted(language for language, count in known.items() if count == most)
-    return "en" if "en" in best else best[0] if len(best) == 1 else ""
+    return coded.dictionary, coded.indices
 
 
 def _class_of(text: str) -> str:
