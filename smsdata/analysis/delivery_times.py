@@ -266,6 +266,7 @@ def _times_sql(tables: Tables, keys: Keys, mature_only: bool) -> str:
         hit="\"kind\" = 'delivered'",
         weight='"known"',
         at='"seconds"',
+        once=tables.copies("dlrs") == "1",
     )
     return f"""
         WITH timed AS (

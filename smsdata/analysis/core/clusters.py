@@ -142,7 +142,7 @@ def cluster_counts(tables: Tables, keys: Keys, trials: Trials) -> dict[str, Clus
 
 
 def running_clusters(
-    clusters: Mapping[str, str], names: list[str], *, hit: str, weight: str, at: str
+    clusters: Mapping[str, str], names: list[str], *, hit: str, weight: str, at: str, once: bool
 ) -> tuple[str, str]:
     """Write the SQL that counts, for each moment of a curve, how the hits so far lie in clusters.
 
@@ -154,6 +154,9 @@ def running_clusters(
         The columns of the groups.
     hit, weight, at : str
         A condition on a row; how often it counts; the column of its moment.
+    once : bool
+        Whether each hit counts once: its place among the hits then is the number of hits so far, and no sum
+        has to run, which takes twice as long.
 
     Returns
     -------
@@ -165,16 +168,19 @@ def running_clusters(
     windows, sums = "", ""
     for kind, columns in _kinds_of(clusters).items():
         within = "PARTITION BY " + ", ".join([*map(quoted, names), *columns])
-        order = f"{within} ORDER BY {at} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+        order = f"{within} ORDER BY CASE WHEN {hit} THEN {at} END NULLS LAST"
         windows += f""",
-            sum({weight}) OVER ({within}) AS "n_{kind}",
-            sum(CASE WHEN {hit} THEN {weight} ELSE 0 END) OVER ({order}) AS "y_{kind}",
-            row_number() OVER ({within} ORDER BY {at}) AS "place_{kind}" """
+            sum({weight}) OVER ({within}) AS "n_{kind}", row_number() OVER ({order}) AS "place_{kind}" """
+        so_far = f'"place_{kind}"' if once else f'"y_{kind}"'
+        if not once:
+            windows += f""",
+            sum(CASE WHEN {hit} THEN {weight} ELSE 0 END) OVER ({order} ROWS BETWEEN UNBOUNDED PRECEDING
+                AND CURRENT ROW) AS "y_{kind}" """
         parts = {
             "m": f'CASE WHEN "place_{kind}" = 1 AND "n_{kind}" > 0 THEN 1 ELSE 0 END',
             "nn": f'{weight} * "n_{kind}"',
             "yn": f'CASE WHEN {hit} THEN {weight} * "n_{kind}" ELSE 0 END',
-            "yy": f'CASE WHEN {hit} THEN {weight} * (2 * "y_{kind}" - {weight}) ELSE 0 END',
+            "yy": f"CASE WHEN {hit} THEN {weight} * (2 * {so_far} - {weight}) ELSE 0 END",
         }
         sums += "".join(f', CAST(sum({sql}) AS BIGINT) AS "{name}_{kind}"' for name, sql in parts.items())
         sums += f', CAST(max("n_{kind}") AS BIGINT) AS "most_{kind}"'
