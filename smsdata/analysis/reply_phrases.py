@@ -282,11 +282,11 @@ def telling_words(folded: str) -> tuple[str, ...]:
     >>> telling_words("hi zebulon, please stopped")
     ('hi', '', 'please', 'stopped')
     """
-    return tuple(map(_told_by, _words_in(folded)))  # texts that differ are many: none is kept
+    return tuple(map(_telling_word, _words_in(folded)))  # texts that differ are many: none is kept
 
 
 @lru_cache(maxsize=20_000)
-def _told_by(word: str) -> str:
+def _telling_word(word: str) -> str:
     """The word if an entry has it; else the longest beginning of it that an entry has, with a "*"."""
     whole, beginnings = _words_and_beginnings()
     if word in whole:
