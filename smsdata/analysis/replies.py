@@ -1,7 +1,7 @@
 """Replies: which message each one answers, and what it says.
 
 Owns the attribution of replies. Imports of smsdata only errors, analysis.core and, for what texts say,
-reply_words.
+reply_words and reply_halves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from smsdata.analysis.core.column_types import typed
 from smsdata.analysis.core.engine import Source, Tables, length, open_tables, owned
 from smsdata.analysis.core.provenance import TimeSpan, explained
 from smsdata.analysis.core.statistics import rate
-from smsdata.analysis.reply_words import NO_ENGAGEMENT, ReplyClass, classify_text
+from smsdata.analysis.reply_halves import classes_of
+from smsdata.analysis.reply_words import NO_ENGAGEMENT, ReplyClass
 from smsdata.errors import UsageError
 from smsdata.schema.callback_marks import OPTED_OUT_WORDS
 
@@ -337,7 +338,7 @@ def reply_classes(frame: pd.DataFrame) -> list[ReplyClass]:
     """Read each distinct reply once, together with the text it answers."""
     texts = (frame[name].fillna("").to_numpy(object) for name in ("response", "answered"))
     pairs = list(zip(*texts, strict=True))
-    read = {pair: classify_text(*pair) for pair in dict.fromkeys(pairs)}
+    read = classes_of(list(dict.fromkeys(pairs)))
     return [read[pair] for pair in pairs]
 
 
