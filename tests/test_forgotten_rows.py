@@ -25,6 +25,7 @@ from smsdata.forgetting.person import _one_person, forget
 from smsdata.forgetting.read_back import look_for
 from smsdata.forgetting.reasons import LEFT, NUMBER, WHOLE
 from smsdata.store.store import Store
+from tests.support.sync_world import small_and_synced
 from tests.test_forgotten_files import OTHER, SOMEBODY, SPELLINGS, clean, looked_for, put_right
 from tests.test_forgotten_honestly import as_forgotten
 
@@ -256,6 +257,56 @@ def test_the_receipt_says_where_digits_may_be_the_persons(tmp_path: Path) -> Non
     assert (told.exit_code, told.places) == (0, [])
     assert any(line.startswith(f"  look yourself: {path}") for line in told.lines())
     assert told.as_json()["searched"]["alike"] == [str(path)]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("around", ["{}2", "1{}", "1{}123", "9061{}"])
+def test_digits_within_a_longer_number_are_anothers(kind: str, around: str, tmp_path: Path) -> None:
+    longer = around.format(SOMEBODY)
+    frame = pd.DataFrame(
+        {"id": [int(longer), 7], "msisdn": [OTHER, OTHER], "note": [f"parcel {longer} late"] * 2}
+    )
+    path = written(frame, kind, tmp_path)
+    before = path.read_bytes()
+    assert put_right(path) == []
+    assert path.read_bytes() == before
+    told = looked_for(path)
+    assert (told.found, told.not_judged, told.alike) == ({}, [], [str(path)])
+
+
+@pytest.mark.parametrize("length", range(44, 62))
+def test_what_stands_beside_the_number_in_a_page_of_texts_hides_it_not(length: int, tmp_path: Path) -> None:
+    whole = SOMEBODY.ljust(length, "x")
+    for at, texts in enumerate(([SOMEBODY, "y" * length], [whole, SOMEBODY], ["7", SOMEBODY, "8"], [whole])):
+        for kind in ("parquet", "feather", "arrows", "db", "duckdb"):
+            (tmp_path / f"{kind}{at}").mkdir()
+            path = written(pd.DataFrame({"note": texts}), kind, tmp_path / f"{kind}{at}")
+            assert looked_for(path).found, (kind, texts)
+        bare = tmp_path / f"{at}.parquet"  # the statistics of a footer say it once more
+        pq.write_table(pa.table({"note": texts}), bare, write_statistics=False)
+        assert looked_for(bare).found, texts
+
+
+@pytest.mark.parametrize("text", ["00{}", "+{}", "t{}", "{}t", "6{}", "{}0"])
+def test_zeros_before_the_number_hide_it_not(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(text.format(SOMEBODY) + "\n")
+    assert bool(looked_for(path).found) == (text not in ("6{}", "{}0"))
+    assert bool(looked_for(path).alike) == (text in ("6{}", "{}0"))
+
+
+def test_a_longer_number_in_a_text_of_others_does_not_keep_a_person_from_being_forgotten(
+    tmp_path: Path,
+) -> None:
+    store = Store(small_and_synced(tmp_path / "store")[1])
+    number = store.read("messages")["msisdn"].iloc[0]
+    path = tmp_path / "parcels.csv"
+    path.write_text(f"msisdn,note\n{OTHER},your parcel {number}2 is late\n{number},yours\n")
+    told = forget(store, number, apply=True, also=[path])
+    assert told.exit_code == 0
+    assert path.read_text().splitlines()[1] == f"{OTHER},your parcel {number}2 is late"
+    assert told.searched is not None
+    assert told.searched.alike == [str(path)]
 
 
 # ---- what pandas reads --------------------------------------------------------------------------

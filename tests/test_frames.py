@@ -70,6 +70,7 @@ KEPT: list[tuple[str, str, Any, str, Any]] = [
     ("replies", "message_id", "5", "message_id", 5),
     ("replies", "list_id", 0, "list_id", None),
     ("replies", "longcode", 61491570737, "longcode", "61491570737"),
+    ("replies", "longcode", -1, "longcode", "-1"),
     ("replies", "response", "", "response", ""),
     ("lists", "created", None, "created_at", None),
     ("lists", "fields", [], "fields", "{}"),

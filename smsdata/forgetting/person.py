@@ -57,8 +57,8 @@ _NUMBER_ALONE = (
     "remove the file and make it again."
 )
 _ALIKE = (
-    "has the digits without the country code in a column not named msisdn, mobile, number or phone, so they "
-    "may be an id, a price, or the person's number"
+    "has the digits within a longer number, or without the country code in a column not named msisdn, "
+    "mobile, number or phone, so they may be an id, a price, another's number, or the person's"
 )
 _SHORTEST = 7
 _OURS = (

@@ -81,14 +81,20 @@ class Searched:
     not_judged: list[str] = field(default_factory=list)
     """Files that could not be taken apart."""
     alike: list[str] = field(default_factory=list)
-    """Files with the digits of the number without its country code where they may be an id or a price."""
+    """Files with the digits of the number where they may be another's: within longer ones, or without its
+    country code where they may be an id or a price."""
 
 
 @dataclass
 class _Sought:
-    """The digits without country code, which alone may be an id; and how many pages were decompressed."""
+    """What the number is searched by, and how many pages were decompressed."""
 
+    needles: list[re.Pattern[bytes]]
     bare: re.Pattern[bytes]
+    """The digits without country code, which alone may be an id."""
+    alike: re.Pattern[bytes]
+    code: bytes
+    """The country code."""
     pages: int = 0
 
 
@@ -104,23 +110,21 @@ def searched(roots: Iterable[Path], spellings: Iterable[str]) -> Searched:
         its first 0, by itself. They are found also with anything but letters between them, in digits of other
         scripts, raised and circled ones, and in UTF-16.
     """
-    spellings = list(spellings)
-    needles, alike = _needles_of(spellings), _alike(spellings)
-    sought = _Sought(_bare_digits(spellings))
-    told = Searched()
+    sought, told = _sought(list(spellings)), Searched()
     for path, name in _files(roots):
-        count = 0
+        count = alike = 0
         try:
             for piece in _pieces_of(path, told, sought):
                 told.bytes += len(piece)
-                count += _how_often(needles, piece)
-                if alike.search(piece) and str(path) not in told.alike:
-                    told.alike.append(str(path))
+                its, others = _how_often(sought, piece)
+                count, alike = count + its, alike + others
         except _UNREADABLE:
             told.not_judged.append(str(path))
-        count += _how_often(needles, name.encode(errors="replace"))
+        count += _how_often(sought, name.encode(errors="replace"))[0]
         if count:
             told.found[str(path)] = count
+        if alike:
+            told.alike.append(str(path))
     told.pages = sought.pages
     return told
 
@@ -139,14 +143,13 @@ def _pieces_of(path: Path, told: Searched, sought: _Sought) -> Iterator[bytes]:
 
 def look_for(spellings: Iterable[str]) -> Callable[[PurePath, bytes], int | None]:
     """The same search of one file by its content: how often the number is there; None: nobody can tell."""
-    spellings = list(spellings)
-    needles, sought = _needles_of(spellings), _Sought(_bare_digits(spellings))
+    sought = _sought(list(spellings))
 
     def look(path: PurePath, content: bytes) -> int | None:
         count = 0
         try:
             for piece in _pieces(path, content, sought):
-                count += _how_often(needles, piece)
+                count += _how_often(sought, piece)[0]
         except _UNREADABLE:
             return count or None
         return count
@@ -154,16 +157,18 @@ def look_for(spellings: Iterable[str]) -> Callable[[PurePath, bytes], int | None
     return look
 
 
+def _sought(spellings: list[str]) -> _Sought:
+    bare = _bare_digits(spellings)
+    alike = re.compile(MARK.encode() + b"(?:" + bare.pattern + b")(?![0-9A-Za-z])")
+    national = next(iter(_bare(spellings)), spellings[0])
+    return _Sought(_needles_of(spellings), bare, alike, spellings[0].removesuffix(national).encode())
+
+
 def _needles_of(spellings: list[str]) -> list[re.Pattern[bytes]]:
     full, *others = spellings
     plain = [_needle(digits) for digits in (full, *others) if digits[0] == "0" or digits == full]
     unmarked = [re.compile(_UNMARKED + _needle(digits).pattern) for digits in others if digits[0] != "0"]
     return [*plain, *unmarked, *(_by_itself(digits) for digits in _bare(spellings))]
-
-
-def _alike(spellings: list[str]) -> re.Pattern[bytes]:
-    """The digits without country code behind a mark."""
-    return re.compile(MARK.encode() + b"(?:" + _bare_digits(spellings).pattern + b")(?![0-9A-Za-z])")
 
 
 def _bare_digits(spellings: list[str]) -> re.Pattern[bytes]:
@@ -238,9 +243,25 @@ def _is_it(found: re.Match[bytes]) -> bool:
     return not any(one.isalnum() and _value_of(one) is None for one in plain)
 
 
-def _how_often(needles: Iterable[re.Pattern[bytes]], piece: bytes) -> int:
+_LAST_DIGITS = re.compile(rb"[0-9]+\Z")
+_DIGIT_FOLLOWS = re.compile(rb"[0-9](?!\0)")
+"""Before a zero it is no digit: Parquet writes the length of the next text there."""
+
+
+def _is_within_another(found: re.Match[bytes], code: bytes) -> bool:
+    """Whether more digits stand around it, without a gap: no zeros before it, nor its country code."""
+    before = _LAST_DIGITS.search(found.string, max(found.start() - 20, 0), found.start())
+    others = before is not None and before[0].lstrip(b"0") not in (b"", code)
+    return others or _DIGIT_FOLLOWS.match(found.string, found.end()) is not None
+
+
+def _how_often(sought: _Sought, piece: bytes) -> tuple[int, int]:
+    """How often the number stands in a piece, and its digits where they may be another's."""
+    alike = len(sought.alike.findall(piece))
     piece = _ANY_FROM_TEN.sub(lambda sign: _FROM_TEN.get(sign[0].lower(), sign[0]), piece)
-    return sum(_is_it(found) for needle in needles for found in needle.finditer(piece))
+    found = [one for needle in sought.needles for one in needle.finditer(piece) if _is_it(one)]
+    within = sum(_is_within_another(one, sought.code) for one in found)
+    return len(found) - within, alike + within
 
 
 def _by_itself(digits: str) -> re.Pattern[bytes]:

@@ -180,9 +180,12 @@ def _phone(value: Any) -> str:
 def _party(value: Any) -> str:
     """The digits of a phone number; a word as it is."""
     digits = _bare_number(value)
-    if digits is None and _LOST_DIGITS.fullmatch(value):
+    if digits is not None:
+        return digits
+    word = _str(value)
+    if _LOST_DIGITS.fullmatch(word):
         raise ValueError("holds a phone number whose last digits are lost")
-    return value if digits is None else digits
+    return word
 
 
 def _utc(value: Any) -> datetime:
