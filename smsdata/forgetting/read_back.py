@@ -243,7 +243,7 @@ def _is_it(found: re.Match[bytes]) -> bool:
     return not any(one.isalnum() and _value_of(one) is None for one in plain)
 
 
-_LAST_DIGITS = re.compile(rb"[0-9]+\Z")
+_LAST_DIGITS = re.compile(rb"(?:\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2})?([0-9]*)\Z")
 _DIGIT_FOLLOWS = re.compile(rb"[0-9](?!\0)")
 """Before a zero it is no digit: Parquet writes the length of the next text there."""
 
@@ -251,7 +251,7 @@ _DIGIT_FOLLOWS = re.compile(rb"[0-9](?!\0)")
 def _is_within_another(found: re.Match[bytes], code: bytes) -> bool:
     """Whether more digits stand around it, without a gap: no zeros before it, nor its country code."""
     before = _LAST_DIGITS.search(found.string, max(found.start() - 20, 0), found.start())
-    others = before is not None and before[0].lstrip(b"0") not in (b"", code)
+    others = before is not None and before[1].lstrip(b"0") not in (b"", code)
     return others or _DIGIT_FOLLOWS.match(found.string, found.end()) is not None
 
 
