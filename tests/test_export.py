@@ -95,6 +95,16 @@ def test_export_parquet_and_feather_read_back_equal(tmp_path: Path) -> None:
         same(read(done.path), frame)
 
 
+def test_export_parquet_keeps_whole_numbers_whole_where_some_are_missing(tmp_path: Path) -> None:
+    frame = some()
+    frame["large"] = pd.array([2**62 + 1, *[None] * (len(frame) - 1)], "Int64")
+    frame["wide"] = pd.array([2**63 + 5, *[None] * (len(frame) - 1)], "UInt64")
+    frame["plain"] = range(len(frame))
+    found = pd.read_parquet(exported(frame, tmp_path, "parquet").path)
+    assert found.dtypes[["large", "wide", "plain"]].astype(str).tolist() == ["Int64", "UInt64", "int64"]
+    same(found, frame)
+
+
 def test_export_duckdb_and_sqlite_read_back_equal(tmp_path: Path) -> None:
     frame = some()
     with duckdb.connect(str(exported(frame, tmp_path, "duckdb").path)) as connection:

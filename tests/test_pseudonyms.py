@@ -419,6 +419,25 @@ def test_ids_stay_ids_in_every_table(store: smsdata.Store) -> None:
     assert all(re.fullmatch("p[a-p]{24}", one) for one in others)
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
+def test_tables_without_people_join_by_ids_where_some_are_missing(
+    kind: str, store: smsdata.Store, tmp_path: Path
+) -> None:
+    """Ids beside blanks are float64 to pandas, which holds 53 bits; Excel holds 15 digits."""
+    read: dict[str, Any] = {"csv": pd.read_csv, "parquet": pd.read_parquet, "xlsx": pd.read_excel}
+    lists = store.read("lists")
+    some = lists["list_id"].iloc[0]
+    hits = pd.DataFrame({"hit": range(90), "list_id": pd.array([some] * 89 + [None], "Int64")})
+    found = {}
+    for name, frame in (("lists", lists), ("hits", hits)):
+        path = tmp_path / f"{name}.{kind}"
+        smsdata.export(frame, path, pseudonymise=True, key=KEY)
+        found[name] = read[kind](path)["list_id"]
+    assert found["hits"].isin(found["lists"]).sum() == 89
+    assert found["lists"].dtype == "int64"
+    assert sorted(found["lists"]) == sorted(smsdata.pseudonymise(lists, key=KEY)["list_id"])
+
+
 def test_ids_of_a_scan_of_hits_stay_ids(tmp_path: Path) -> None:
     world = smsdata.Store(small_and_synced(tmp_path / "store")[1])
     send = world.read("campaigns")["message_id"].iloc[0]

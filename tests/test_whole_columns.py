@@ -60,14 +60,61 @@ def test_pseudonyms_are_hmacs(length: int, made: bytes, values: list[str | None]
     assert KeyedHash(key).pseudonyms(pa.array(values, pa.string())).to_pylist() == wanted
 
 
-@given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)))
-def test_ids_are_hmacs(values: list[int | None]) -> None:
-    key = bytes(range(32))
-    digests = [
-        one if one is None else hmac.digest(key, b"id\0" + str(one).encode(), "sha256") for one in values
-    ]
-    wanted = [one and int.from_bytes(one[:8], "big") >> 1 for one in digests]
-    assert KeyedHash(key).ids(pa.array(values, pa.int64()).cast(pa.string())).to_pylist() == wanted
+def id_alone(key: bytes, number: int) -> int:
+    """The pseudonym of one id, in Python's whole numbers."""
+    if not 0 <= number < 2**48:
+        digest = hmac.digest(key, b"id\0" + str(number).encode(), "sha256")
+        return int.from_bytes(digest[:8], "big") // 4 + 2**62
+    high, low = divmod(number, 2**24)
+    for turn in range(6):
+        digest = hmac.digest(key, b"half\0" + bytes([turn]) + high.to_bytes(4, "big"), "sha256")
+        high, low = low ^ (int.from_bytes(digest[:4], "big") // 2**8), high
+    return low * 2**24 + high
+
+
+def id_back(key: bytes, made: int) -> int:
+    """The id of a pseudonym below 2**48: every round undone, the last one first."""
+    low, high = divmod(made, 2**24)
+    for turn in reversed(range(6)):
+        digest = hmac.digest(key, b"half\0" + bytes([turn]) + low.to_bytes(4, "big"), "sha256")
+        high, low = low, high ^ (int.from_bytes(digest[:4], "big") // 2**8)
+    return high * 2**24 + low
+
+
+IDS = st.one_of(
+    st.integers(0, 2**48 - 1),
+    st.integers(0, 400_000_000),
+    st.integers(-(2**63), 2**63 - 1),
+    st.sampled_from([0, 2**24 - 1, 2**24, 2**48 - 1, 2**48, 2**52, 2**53, 10**15, 10**16, -1]),
+)
+
+
+@given(st.binary(min_size=32, max_size=32), st.lists(st.none() | IDS))
+def test_ids_of_a_column_are_made_as_each_alone(key: bytes, values: list[int | None]) -> None:
+    made = KeyedHash(key).ids(pa.array(values, pa.int64()).cast(pa.string()))
+    assert made.type == pa.int64()
+    assert made.to_pylist() == [None if one is None else id_alone(key, one) for one in values]
+
+
+@given(st.binary(min_size=32, max_size=32), st.sets(IDS))
+def test_each_id_has_a_pseudonym_of_its_own(key: bytes, values: set[int]) -> None:
+    ids = sorted(values)
+    made = KeyedHash(key).ids(pa.array(ids, pa.int64()).cast(pa.string())).to_pylist()
+    assert len(set(made)) == len(ids)
+    for number, pseudonym in zip(ids, made, strict=True):
+        if 0 <= number < 2**48:
+            assert 0 <= pseudonym < 2**48
+            assert id_back(key, pseudonym) == number
+        else:
+            assert len(str(pseudonym)) == 19
+
+
+def test_no_two_of_many_ids_meet() -> None:
+    """Ids that were given one after the other are spread, and each has a place of its own."""
+    numbers = pa.array(range(339_000_000, 340_000_000)).cast(pa.string())
+    made = KeyedHash(bytes(range(32))).ids(numbers).to_numpy()
+    assert len(set(made.tolist())) == len(made)
+    assert 0 <= made.min() < 2**40 < 2**47 < made.max() < 2**48
 
 
 @given(st.lists(WRITTEN), COUNTRIES)

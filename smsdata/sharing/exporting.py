@@ -26,7 +26,7 @@ from smsdata.key_files import store_around
 from smsdata.settings import expanded
 from smsdata.sharing.formats import FORMATS
 from smsdata.sharing.pseudonyms import Pseudonyms, drawn_by_lot, key_and_news, whole_table
-from smsdata.sharing.row_filter import row_condition
+from smsdata.sharing.row_filter import number_hint, row_condition
 from smsdata.sharing.workbook import MOST_ROWS, refuse_more
 
 _PIECE = 50_000
@@ -155,6 +155,8 @@ def export(
             "there is no room on disk or in memory. Run it again."
         ) from None
     notes = [*filter(None, [new_key]), *(pseudonyms.notes() if pseudonyms else ()), *notes]
+    if where is not None and (not written or not isinstance(source, pd.DataFrame)):
+        notes += filter(None, [number_hint(where)])
     return Exported(target, kind, written, tuple(schema.names), tuple(notes), new_key)
 
 

@@ -54,14 +54,23 @@ class _CsvWriter:
 
 
 class _ParquetWriter:
+    """Parquet; tells pandas to keep whole numbers whole where some are missing: it makes them floats."""
+
     def __init__(self, path: Path, columns: pa.Schema, _name: str) -> None:
         self.notes: list[str] = []
-        self._writer = pq.ParquetWriter(path, columns, compression="zstd")
+        self._empty = columns.empty_table().to_pandas()
+        self._with_gaps: dict[str, Any] = {}
+        self._writer = pq.ParquetWriter(path, columns, compression="zstd", store_schema=False)
 
     def write(self, rows: pa.Table) -> None:
+        for name, column in zip(rows.column_names, rows.columns, strict=True):
+            if column.null_count and pa.types.is_integer(column.type):
+                self._with_gaps[name] = self._empty[name].convert_dtypes().dtype
         self._writer.write_table(rows)
 
     def close(self) -> None:
+        said = pa.Schema.from_pandas(self._empty.astype(self._with_gaps), preserve_index=False).metadata
+        self._writer.add_key_value_metadata(said if self._with_gaps else {})
         self._writer.close()
 
 

@@ -16,7 +16,7 @@ Imports `analysis.core`, `schema.kinds`, `times` and `errors`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NoReturn
@@ -34,7 +34,10 @@ _TOKEN = re.compile(
 )
 _WORDS = frozenset({"and", "or", "not", "in", "is", "null", "true", "false"})
 _COMPARISONS = frozenset({"=", "!=", "<>", "<", "<=", ">", ">="})
+_EQUALS = frozenset({"=", "!=", "<>", "in"})
 _DEEPEST = 50
+_NUMBERS = frozenset({"msisdn", "number", "longcode"})
+_IN_FULL = re.compile(r"[1-9][0-9]{2,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,35 @@ def row_condition(text: str, columns: Mapping[str, str]) -> tuple[str, list[Any]
     if parser.now.kind != "end":
         parser.refuse("expected and, or, or the end")
     return condition, parser.values
+
+
+def number_hint(text: str) -> str:
+    """Say of a filter that it asks for a number in a form that no table has; empty if it does not.
+
+    >>> number_hint("status = 'pending' and msisdn = '+61 491 570 156'").split(":")[0]
+    'where asks for a number that is spelled as no table has it'
+    >>> number_hint("msisdn in ('61491570156') and msisdn >= '614' and sender = '0491570156'")
+    ''
+    """
+    for column, sign, value in _texts_asked(_read_tokens(text)):
+        if column in _NUMBERS and sign in _EQUALS and not _IN_FULL.fullmatch(value):
+            return (
+                "where asks for a number that is spelled as no table has it: write its digits with the "
+                f"country code and nothing else, such as {column} = '61491570156'."
+            )
+    return ""
+
+
+def _texts_asked(tokens: list[_Token]) -> Iterator[tuple[str, str, str]]:
+    """Every text of a filter that can be read, with its column and how they are compared."""
+    column = sign = ""
+    for token in tokens:
+        if token.kind in {"word", "quoted"}:
+            column = token.text.strip('"')
+        elif token.text in _COMPARISONS | _EQUALS:
+            sign = token.text
+        elif token.kind == "text":
+            yield column, sign, token.text[1:-1]
 
 
 def _read_tokens(text: str) -> list[_Token]:
