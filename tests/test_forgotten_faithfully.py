@@ -327,6 +327,24 @@ def test_columns_that_are_never_empty_are_put_right(tmp_path: Path) -> None:
     assert told == [("", "forgotten 1"), ("", "forgotten 2"), ("Bob", "hi")]
 
 
+def test_bytes_of_the_persons_own_rows_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    path = made_by(
+        tmp_path / "a.db",
+        f"""CREATE TABLE t (phone TEXT, photo BLOB, hash BLOB NOT NULL, key BLOB UNIQUE NOT NULL, any);
+        INSERT INTO t VALUES
+            ('{SOMEBODY}', x'4d6178', x'4d6178', x'4d617831', x'4d6178'),
+            ('{SOMEBODY}', NULL, x'4d6178', x'4d617832', 7),
+            ('{OTHER}', x'426f62', x'426f62', x'426f62', x'426f62');""",
+    )
+    assert put_right(path) == [("", 2, WHOLE)]
+    assert clean(path)
+    assert b"Max" not in path.read_bytes()
+    told = rows_of(path, "SELECT photo, hash, key, any FROM t ORDER BY rowid")
+    assert told == [
+        (None, b"", b"forgotten 1", None), (None, b"", b"forgotten 2", 7), (b"Bob",) * 4,
+    ]  # fmt: skip
+
+
 def test_an_index_of_some_rows_is_put_right(tmp_path: Path) -> None:
     path = made_by(
         tmp_path / "a.db",

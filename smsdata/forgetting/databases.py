@@ -145,11 +145,17 @@ def _changed(
         yield table, ids, changed, of_two
 
 
-def _instead_of_null(old: Any, blank: str, *, unique: bool) -> str:
-    """What stands where nothing may not: an empty text, of a unique column one that no other row has."""
+def _instead_of_null(old: Any, blank: str, *, unique: bool) -> str | bytes:
+    """What stands where nothing may not: an empty text, of a unique column one that no other row has.
+
+    In the place of bytes stand bytes.
+    """
+    said = old.decode("latin-1") if isinstance(old, bytes) else old
     if not unique:
-        return ""
-    return old if isinstance(old, str) and _BLANK.fullmatch(old) else blank
+        said = ""
+    elif not (isinstance(said, str) and _BLANK.fullmatch(said)):
+        said = blank
+    return said.encode() if isinstance(old, bytes) else said
 
 
 def _never_null(connection: sqlite3.Connection, table: str) -> set[str]:
@@ -179,7 +185,10 @@ def _row_ids(connection: sqlite3.Connection, table: str, columns: list[Any]) -> 
 
 
 def _left_of_rows(names: Sequence[str], rows: list[Any], gone: Forgotten) -> list[tuple[Any, ...]]:
-    """What is left of rows of any types: texts as in our tables, numbers and bytes one by one."""
+    """What is left of rows of any types: texts as in our tables, numbers and bytes one by one.
+
+    Of the person's own rows no bytes stay, in a column of any type.
+    """
     ours = names_of(names)
     columns = list(zip(*rows, strict=True))
     texts = [
@@ -188,10 +197,14 @@ def _left_of_rows(names: Sequence[str], rows: list[Any], gone: Forgotten) -> lis
     ]
     rows_of_texts = pa.table([pa.array(of, pa.string()) for of in texts], names=ours)
     left, _ = gone.rows(rows_of_texts, partial(cell_left, gone=gone))
+    theirs = gone.own_rows(left)
+    own = [False] * len(rows) if theirs is None else theirs.to_pylist()
     made = [
         [
-            value_left(old, name, gone) if text is None else old if text == new else new
-            for old, text, new in zip(of, before, after.to_pylist(), strict=True)
+            (None if mine and isinstance(old, bytes) else value_left(old, name, gone))
+            if text is None
+            else (old if text == new else new)
+            for mine, old, text, new in zip(own, of, before, after.to_pylist(), strict=True)
         ]
         for name, of, before, after in zip(ours, columns, texts, left.columns, strict=True)
     ]
