@@ -279,7 +279,8 @@ def places_in(paths: Iterable[Path], gone: Forgotten, look: Look | None, *, appl
                 yield from _linked(path, name, gone, look, roots)
             elif path.is_file():
                 file = path.resolve() if path.is_symlink() else path
-                yield from _file(file, name, gone, look, Disk(file.parent), apply=apply)
+                disk = Disk(file.parent, keeps_rights=True)
+                yield from _file(file, name, gone, look, disk, apply=apply)
             elif _cannot_be_listed(path):
                 yield Place(name, "folder", 1, LEFT, reasons.UNREADABLE)
 
