@@ -22,6 +22,7 @@ import pytest
 import xlsxwriter
 
 from smsdata.errors import UsageError
+from smsdata.forgetting import reasons
 from smsdata.forgetting.archives import left_of_file
 from smsdata.forgetting.person import _one_person, forget, spellings_of
 from smsdata.forgetting.read_back import Searched, look_for, searched
@@ -487,6 +488,23 @@ def test_a_group_that_a_file_cannot_keep_gets_no_rights(
     assert path.stat().st_mode & 0o777 == 0o664
     _give_rights(path, os.stat_result([*facts[:5], facts.st_gid + 1, *facts[6:]]))
     assert path.stat().st_mode & 0o777 == 0o604
+
+
+def test_another_name_of_a_file_is_told_where_it_is_not_named_too(tmp_path: Path) -> None:
+    store = an_empty_store(tmp_path)
+    one, other, alone = (tmp_path / name for name in ("a.csv", "b.csv", "c.csv"))
+    one.write_bytes(TABLE)
+    alone.write_bytes(TABLE)
+    other.hardlink_to(one)
+    assert forget(store, SOMEBODY, also=[one, other]).exit_code == 0
+    for apply in (False, True):
+        told = forget(store, SOMEBODY, apply=apply, also=[one, alone])
+        assert [(left.place, left.why) for left in told.left] == [(str(one), reasons.HARD_LINK)]
+        assert told.exit_code == 3
+    assert SOMEBODY not in one.read_text()
+    assert other.read_bytes() == TABLE
+    assert forget(store, SOMEBODY, apply=True, also=[one, other]).exit_code == 0
+    assert SOMEBODY not in other.read_text()
 
 
 def test_a_store_is_not_forgotten_in_as_if_it_were_a_folder_of_files(tmp_path: Path) -> None:

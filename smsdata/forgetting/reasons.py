@@ -38,6 +38,10 @@ UNKNOWN = (
     "not found by its digits: look yourself, then keep or remove it"
 )
 LINK = "it is a link to a file elsewhere that holds the number: name that one with --also"
+HARD_LINK = (
+    "it has another name too (hard link), which keeps what it held: find it with `find -samefile` before the "
+    "file is rewritten, and name it with --also, or search that disk for the number"
+)
 LEADS = (
     "it is a link whose target bears the number in its name: remove it, or rename the target and link anew"
 )
