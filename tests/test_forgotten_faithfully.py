@@ -376,6 +376,55 @@ def test_a_database_whose_rules_allow_no_stand_in_is_left_with_that_reason(
     assert left.content is None
 
 
+def made_by_duckdb(path: Path, statements: str) -> Path:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(statements)
+    return path
+
+
+def test_texts_of_duckdb_that_are_never_empty_are_put_right(tmp_path: Path) -> None:
+    path = made_by_duckdb(
+        tmp_path / "a.duckdb",
+        f"""CREATE TABLE t (phone TEXT, name TEXT NOT NULL, words TEXT UNIQUE NOT NULL, photo BLOB NOT NULL,
+                        kind ENUM ('Max', 'Bob') NOT NULL, id INTEGER PRIMARY KEY);
+        INSERT INTO t VALUES ('{SOMEBODY}', 'Max', 'Max 1', 'Max', 'Max', 1),
+            ('{OTHER}', 'Bob', 'hi', 'Bob', 'Bob', 2), ('{SOMEBODY}', 'Max', 'Max 2', 'Max', 'Max', 3);""",
+    )
+    assert put_right(path) == [("", 2, WHOLE)]
+    assert clean(path)
+    with duckdb.connect(str(path)) as connection:
+        told = connection.execute("SELECT * EXCLUDE phone FROM t ORDER BY id").fetchall()
+        rules = "SELECT constraint_type FROM duckdb_constraints() ORDER BY 1"
+        kinds = [kind for (kind,) in connection.execute(rules).fetchall()]
+    assert told == [
+        ("", "forgotten 1", b"", "", 1), ("Bob", "hi", b"Bob", "Bob", 2), ("", "forgotten 3", b"", "", 3),
+    ]  # fmt: skip
+    assert kinds == ["NOT NULL"] * 5 + ["PRIMARY KEY", "UNIQUE"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "why"),
+    [
+        ("phone TEXT, u UNION(n INT, s TEXT)", f"'{SOMEBODY}', 'Max'", reasons.A_TYPE),
+        ("phone TEXT, l INT[] NOT NULL", f"'{SOMEBODY}', [1]", reasons.A_RULE),
+        ("phone TEXT, n BIGINT NOT NULL", f"'{OTHER}', {SOMEBODY}", reasons.A_RULE),
+        ("phone TEXT CHECK (phone LIKE '61%')", f"'{SOMEBODY}'", reasons.A_RULE),
+        ("phone BIGINT PRIMARY KEY", SOMEBODY, reasons.A_RULE),
+        ("phone TEXT, name TEXT CHECK (name <> '') NOT NULL", f"'{SOMEBODY}', 'Max'", reasons.A_RULE),
+    ],
+)
+def test_duckdb_whose_rules_or_types_allow_no_stand_in_is_left_with_that_reason(
+    columns: str, values: str, why: str, tmp_path: Path
+) -> None:
+    path = made_by_duckdb(
+        tmp_path / "a.duckdb", f"CREATE TABLE t ({columns}); INSERT INTO t VALUES ({values})"
+    )
+    gone = _one_person(b"k" * 32, SOMEBODY, SPELLINGS, {})
+    left = left_of_file(path, path.read_bytes(), gone, look_for(SPELLINGS[:2]))
+    assert [(one.what, one.why) for one in left.found] == [(LEFT, why)]
+    assert left.content is None
+
+
 @pytest.mark.parametrize(
     "kind", ["UUID DEFAULT uuid()", "STRUCT(x INT, y TEXT)", "INT[]", "INT[2]", "MAP(INT, INT)"]
 )

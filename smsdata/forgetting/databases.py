@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from smsdata.forgetting.file_formats import Made, rows_left, value_left
 from smsdata.forgetting.json_files import cell_left, says_two, whole_digits
-from smsdata.forgetting.reasons import A_RULE, CannotRewrite
+from smsdata.forgetting.reasons import A_RULE, A_TYPE, CannotRewrite
 from smsdata.store.forgotten import Forgotten, is_whose, names_of
 
 _AT_ONCE = 20_000
@@ -282,6 +282,10 @@ def _duckdb(path: PurePath, content: bytes, gone: Forgotten) -> Made:
                     connection.execute(statement_left(sql, gone))
                 connection.execute("CHECKPOINT new; USE memory; DETACH new; DETACH old")
             return new.read_bytes(), max(count, 1), all(whole for _, whole in told)
+    except CannotRewrite:
+        raise
+    except duckdb.ConstraintException:
+        raise CannotRewrite(A_RULE) from None
     except (duckdb.Error, pa.ArrowException, ValueError, TypeError):
         return None, 1, True
 
@@ -377,9 +381,13 @@ def _duckdb_rows_changed(
     name = f"{_quoted(schema)}.{_quoted(table)}"
     rows = connection.sql(f"SELECT rowid, * FROM {name}").to_arrow_table()
     places, rows = rows.column(0), rows.remove_column(0)
-    left, count, whole = rows_left(rows, gone, coded=False)
+    try:
+        left, count, whole = rows_left(rows, gone, coded=False)
+    except pa.ArrowNotImplementedError:
+        raise CannotRewrite(A_TYPE) from None
     if not count:
         return 0, True
+    left = _never_empty(connection, schema, table, rows, left)
     new, touched = {"the row": places}, [False] * rows.num_rows
     for column, before, after in zip(rows.column_names, rows.columns, left.columns, strict=True):
         was = before.cast(after.type)
@@ -394,7 +402,7 @@ def _duckdb_rows_changed(
         new[column] = after
         becomes_text = any(differs and one is not None for differs, one in zip(differing, said, strict=True))
         if after.type != before.type and becomes_text:
-            connection.execute(f"ALTER TABLE {name} ALTER {_quoted(column)} TYPE VARCHAR")
+            _become_text(connection, name, column)
     # Of others nothing is written: not every type of DuckDB comes back from here as it was.
     new = pa.table(new).filter(pa.array(touched, pa.bool_()))
     connection.register("rows_left", new)
@@ -402,6 +410,43 @@ def _duckdb_rows_changed(
     connection.execute(f'UPDATE {name} SET {made} FROM rows_left AS l WHERE rowid = l."the row"')
     connection.unregister("rows_left")
     return count, whole
+
+
+def _become_text(connection: duckdb.DuckDBPyConnection, name: str, column: str) -> None:
+    """Make a column one of texts; a rule of the table (UNIQUE, PRIMARY KEY) may keep it from that."""
+    try:
+        connection.execute(f"ALTER TABLE {name} ALTER {_quoted(column)} TYPE VARCHAR")
+    except duckdb.BinderException:
+        raise CannotRewrite(A_RULE) from None
+
+
+_RULES = (
+    "SELECT unnest(constraint_column_names) FROM duckdb_constraints() WHERE database_name = 'old' "
+    "AND schema_name = ? AND table_name = ? AND constraint_type IN (?, ?)"
+)
+
+
+def _never_empty(
+    connection: duckdb.DuckDBPyConnection, schema: str, table: str, before: pa.Table, left: pa.Table
+) -> pa.Table:
+    """The rows with a text, or bytes, where a column may not be empty and what it said went."""
+    never_null, unique = (
+        {column for (column,) in connection.execute(_RULES, [schema, table, *kinds]).fetchall()}
+        for kinds in (("NOT NULL", "PRIMARY KEY"), ("UNIQUE", "PRIMARY KEY"))
+    )
+    for at, name in enumerate(before.column_names):
+        column = left.column(at)
+        has_place = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+        if name not in never_null or not has_place or not column.null_count:
+            continue
+        values = [
+            _instead_of_null(old, f"forgotten {row}", unique=name in unique) if new is None else new
+            for row, (old, new) in enumerate(
+                zip(before.column(at).to_pylist(), column.to_pylist(), strict=True), 1
+            )
+        ]
+        left = left.set_column(at, left.field(at), pa.array(values, column.type))
+    return left
 
 
 def _path_in_sql(path: Path) -> str:

@@ -25,8 +25,12 @@ NO_PLACE = (
     "table, a column of a strict type): delete those rows with its own program, or remove the file"
 )
 A_RULE = (
-    "a rule of a table in it (CHECK, UNIQUE, a strict type) allows nothing in the place of the number: "
-    "delete those rows with its own program, or remove the file"
+    "a rule of a table in it (CHECK, UNIQUE, NOT NULL, a strict type) allows nothing in the place of the "
+    "number: delete those rows with its own program, or remove the file"
+)
+A_TYPE = (
+    "a table in it that holds the number has a column of a type that smsdata cannot rewrite (UNION): delete "
+    "those rows with its own program, or remove the file"
 )
 STILL = (
     "the number stands in it where smsdata cannot rewrite it, such as a name, a freed page or a text in "
