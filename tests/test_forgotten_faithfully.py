@@ -425,6 +425,40 @@ def test_duckdb_whose_rules_or_types_allow_no_stand_in_is_left_with_that_reason(
     assert left.content is None
 
 
+def of_many_rows(path: Path) -> bytes:
+    rows = pa.table({"phone": [SOMEBODY, OTHER] * 20_000, "n": range(40_000)})
+    if path.suffix == ".parquet":
+        pq.write_table(rows, path, compression="none")
+    elif path.suffix == ".feather":
+        feather.write_feather(rows, str(path))
+    elif path.suffix == ".arrows":
+        with pa.ipc.new_stream(path, rows.schema) as writer:
+            writer.write_table(rows)
+    elif path.suffix == ".db":
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            rows.to_pandas().to_sql("t", connection)
+    else:
+        with duckdb.connect(str(path)) as connection:
+            connection.register("r", rows)
+            connection.execute("CREATE TABLE t AS FROM r")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("ends", ["parquet", "feather", "arrows", "db", "duckdb"])
+def test_a_file_that_was_cut_off_is_called_damaged_like_any_archive(
+    ends: str, kept: float, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a.{ends}"
+    content = of_many_rows(path)
+    content = content[: int(len(content) * kept)]
+    path.write_bytes(content)
+    gone = _one_person(b"k" * 32, SOMEBODY, SPELLINGS, {})
+    left = left_of_file(path, content, gone, look_for(SPELLINGS[:2]))
+    assert [(one.what, one.why) for one in left.found] == [(LEFT, reasons.DAMAGED)]
+    assert left.content is None
+
+
 @pytest.mark.parametrize(
     "kind", ["UUID DEFAULT uuid()", "STRUCT(x INT, y TEXT)", "INT[]", "INT[2]", "MAP(INT, INT)"]
 )

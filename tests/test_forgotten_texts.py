@@ -19,7 +19,7 @@ from smsdata.forgetting.file_formats import without
 from smsdata.forgetting.json_files import cell_left
 from smsdata.forgetting.person import _one_person, spellings_of
 from smsdata.forgetting.read_back import look_for, searched
-from smsdata.forgetting.reasons import NUMBER, WHOLE
+from smsdata.forgetting.reasons import NUMBER, WHOLE, CannotRewrite
 from smsdata.forgetting.text_files import without_in_text
 from smsdata.schema.callback_marks import is_marked, marked_text
 from smsdata.store.forgotten import Forgotten, number_hash
@@ -295,4 +295,5 @@ def test_typed_rows_of_others_are_put_right(suffix: str, dtype: Any, column: str
 
 
 def test_a_damaged_file_is_named_and_left(tmp_path: Path) -> None:
-    assert without(tmp_path / "a.parquet", b"PAR1 no more", somebody()) == (None, 1, True)
+    with pytest.raises(CannotRewrite, match="damaged, locked or cut off"):
+        without(tmp_path / "a.parquet", b"PAR1 no more", somebody())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from smsdata.forgetting.file_formats import Made, rows_left, value_left
 from smsdata.forgetting.json_files import cell_left, says_two, whole_digits
-from smsdata.forgetting.reasons import A_RULE, A_TYPE, CannotRewrite
+from smsdata.forgetting.reasons import A_RULE, A_TYPE, DAMAGED, CannotRewrite
 from smsdata.store.forgotten import Forgotten, is_whose, names_of
 
 _AT_ONCE = 20_000
@@ -88,7 +88,9 @@ def _sqlite(path: PurePath, content: bytes, gone: Forgotten) -> Made:
             return made_anew[:18] + content[18:20] + made_anew[20:], max(count, 1), whole
     except sqlite3.IntegrityError:
         raise CannotRewrite(A_RULE) from None
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 255 in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise CannotRewrite(DAMAGED) from None
         return None, 1, True
 
 
@@ -264,8 +266,9 @@ def _duckdb(path: PurePath, content: bytes, gone: Forgotten) -> Made:
             old.write_bytes(content)
             with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
-                connection.execute(f"ATTACH {_path_in_sql(old)} AS old; USE old")
-                doubtful = has_leftovers(connection, "old")
+                with _of_a_sound_file():
+                    connection.execute(f"ATTACH {_path_in_sql(old)} AS old; USE old")
+                    doubtful = has_leftovers(connection, "old")
                 said = _says_of_somebody(connection, gone)
                 indexes = _without_indexes(connection)
                 told = [_duckdb_rows_changed(connection, *name, gone) for name in _tables_of(connection)]
@@ -288,6 +291,20 @@ def _duckdb(path: PurePath, content: bytes, gone: Forgotten) -> Made:
         raise CannotRewrite(A_RULE) from None
     except (duckdb.Error, pa.ArrowException, ValueError, TypeError):
         return None, 1, True
+
+
+@contextmanager
+def _of_a_sound_file() -> Iterator[None]:
+    """Read a file; where its blocks cannot be read it is damaged, or locked by a key."""
+    try:
+        yield
+    except (
+        duckdb.IOException,
+        duckdb.SerializationException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+    ):
+        raise CannotRewrite(DAMAGED) from None
 
 
 def _without_indexes(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -379,7 +396,8 @@ def _duckdb_rows_changed(
 ) -> tuple[int, bool]:
     """Change the rows of a table that somebody stands in; how many, and whether all that they say went."""
     name = f"{_quoted(schema)}.{_quoted(table)}"
-    rows = connection.sql(f"SELECT rowid, * FROM {name}").to_arrow_table()
+    with _of_a_sound_file():
+        rows = connection.sql(f"SELECT rowid, * FROM {name}").to_arrow_table()
     places, rows = rows.column(0), rows.remove_column(0)
     try:
         left, count, whole = rows_left(rows, gone, coded=False)

@@ -21,8 +21,8 @@ TWICE = "it holds two files of one name: unpack it, and name what it holds with 
 A_STORE = "it holds a store, which is sealed file by file: unpack it, forget in that store, and pack it again"
 OPEN = "another program has it open, or did not close it: end that program, then run this again"
 NO_PLACE = (
-    "it is damaged or encrypted, or the number stands where nothing else may stand (a key, a full-text "
-    "table, a column of a strict type): delete those rows with its own program, or remove the file"
+    "the number stands in it where nothing else may stand (a key, a full-text table, a column of a strict "
+    "type), or its format is not known in full: delete those rows with its own program, or remove the file"
 )
 A_RULE = (
     "a rule of a table in it (CHECK, UNIQUE, NOT NULL, a strict type) allows nothing in the place of the "
