@@ -195,7 +195,8 @@ def test_json_of_others_stays_byte_for_byte(begins: str, tmp_path: Path) -> None
     assert clean(path)
     left = path.read_text()
     name = left[left.index("forgotten-") : left.index("forgotten-") + 34]
-    assert left == begins + "[\n" + rows + '    {"id": 1.0, "mobile" : "' + name + '" }\n]\n'
+    own = '    {"name": null,\n  "id": 1.0, "mobile" : "' + name + '" , "x": null, "y": null }\n]\n'
+    assert left == begins + "[\n" + rows + own
 
 
 def test_text_of_others_within_json_stays_as_it_is_coded(tmp_path: Path) -> None:
@@ -219,8 +220,9 @@ def test_a_row_of_the_person_that_says_the_number_twice_goes_wholly(tmp_path: Pa
     )
     assert [what for _, _, what in put_right(path)] == [WHOLE]
     told = json.loads(path.read_text(), object_pairs_hook=list)
-    assert [name for name, _ in told] == ["Mobile", "status"]
+    assert [name for name, _ in told] == ["Mobile", "First Name", "status"]
     assert as_forgotten(told[0][1])
+    assert [value for _, value in told[1:]] == [None, "sent"]
 
 
 # ---- whose a row is ------------------------------------------------------------------------------
