@@ -476,7 +476,7 @@ def test_forget_finds_whole_numbers_in_sqlite_and_leaves_what_it_cannot_change(
         connection.commit()
     left = forget(store, msisdn, apply=True, also=[file])
     assert [place.what for place in left.places if place.kind == "file"] == ["left"]
-    assert f"left {file}: it is damaged or encrypted, or the number stands where" in "\n".join(left.lines())
+    assert f"left {file}: the number stands in it where nothing else may" in "\n".join(left.lines())
     assert left.searched is not None
     assert list(left.searched.found) == [str(file)]
     assert left.exit_code == 3

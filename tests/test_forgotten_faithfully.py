@@ -195,7 +195,8 @@ def test_json_of_others_stays_byte_for_byte(begins: str, tmp_path: Path) -> None
     assert clean(path)
     left = path.read_text()
     name = left[left.index("forgotten-") : left.index("forgotten-") + 34]
-    assert left == begins + "[\n" + rows + '    {"id": 1.0, "mobile" : "' + name + '" }\n]\n'
+    own = '    {"name": null,\n  "id": 1.0, "mobile" : "' + name + '" , "x": null, "y": null }\n]\n'
+    assert left == begins + "[\n" + rows + own
 
 
 def test_text_of_others_within_json_stays_as_it_is_coded(tmp_path: Path) -> None:
@@ -219,8 +220,9 @@ def test_a_row_of_the_person_that_says_the_number_twice_goes_wholly(tmp_path: Pa
     )
     assert [what for _, _, what in put_right(path)] == [WHOLE]
     told = json.loads(path.read_text(), object_pairs_hook=list)
-    assert [name for name, _ in told] == ["Mobile", "status"]
+    assert [name for name, _ in told] == ["Mobile", "First Name", "status"]
     assert as_forgotten(told[0][1])
+    assert [value for _, value in told[1:]] == [None, "sent"]
 
 
 # ---- whose a row is ------------------------------------------------------------------------------
@@ -327,6 +329,24 @@ def test_columns_that_are_never_empty_are_put_right(tmp_path: Path) -> None:
     assert told == [("", "forgotten 1"), ("", "forgotten 2"), ("Bob", "hi")]
 
 
+def test_bytes_of_the_persons_own_rows_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    path = made_by(
+        tmp_path / "a.db",
+        f"""CREATE TABLE t (phone TEXT, photo BLOB, hash BLOB NOT NULL, key BLOB UNIQUE NOT NULL, any);
+        INSERT INTO t VALUES
+            ('{SOMEBODY}', x'4d6178', x'4d6178', x'4d617831', x'4d6178'),
+            ('{SOMEBODY}', NULL, x'4d6178', x'4d617832', 7),
+            ('{OTHER}', x'426f62', x'426f62', x'426f62', x'426f62');""",
+    )
+    assert put_right(path) == [("", 2, WHOLE)]
+    assert clean(path)
+    assert b"Max" not in path.read_bytes()
+    told = rows_of(path, "SELECT photo, hash, key, any FROM t ORDER BY rowid")
+    assert told == [
+        (None, b"", b"forgotten 1", None), (None, b"", b"forgotten 2", 7), (b"Bob",) * 4,
+    ]  # fmt: skip
+
+
 def test_an_index_of_some_rows_is_put_right(tmp_path: Path) -> None:
     path = made_by(
         tmp_path / "a.db",
@@ -355,6 +375,89 @@ def test_a_database_whose_rules_allow_no_stand_in_is_left_with_that_reason(
     gone = _one_person(b"k" * 32, SOMEBODY, SPELLINGS, {})
     left = left_of_file(path, before, gone, look_for(SPELLINGS[:2]))
     assert [(one.what, one.why) for one in left.found] == [(LEFT, reasons.A_RULE)]
+    assert left.content is None
+
+
+def made_by_duckdb(path: Path, statements: str) -> Path:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(statements)
+    return path
+
+
+def test_texts_of_duckdb_that_are_never_empty_are_put_right(tmp_path: Path) -> None:
+    path = made_by_duckdb(
+        tmp_path / "a.duckdb",
+        f"""CREATE TABLE t (phone TEXT, name TEXT NOT NULL, words TEXT UNIQUE NOT NULL, photo BLOB NOT NULL,
+                        kind ENUM ('Max', 'Bob') NOT NULL, id INTEGER PRIMARY KEY);
+        INSERT INTO t VALUES ('{SOMEBODY}', 'Max', 'Max 1', 'Max', 'Max', 1),
+            ('{OTHER}', 'Bob', 'hi', 'Bob', 'Bob', 2), ('{SOMEBODY}', 'Max', 'Max 2', 'Max', 'Max', 3);""",
+    )
+    assert put_right(path) == [("", 2, WHOLE)]
+    assert clean(path)
+    with duckdb.connect(str(path)) as connection:
+        told = connection.execute("SELECT * EXCLUDE phone FROM t ORDER BY id").fetchall()
+        rules = "SELECT constraint_type FROM duckdb_constraints() ORDER BY 1"
+        kinds = [kind for (kind,) in connection.execute(rules).fetchall()]
+    assert told == [
+        ("", "forgotten 1", b"", "", 1), ("Bob", "hi", b"Bob", "Bob", 2), ("", "forgotten 3", b"", "", 3),
+    ]  # fmt: skip
+    assert kinds == ["NOT NULL"] * 5 + ["PRIMARY KEY", "UNIQUE"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "why"),
+    [
+        ("phone TEXT, u UNION(n INT, s TEXT)", f"'{SOMEBODY}', 'Max'", reasons.A_TYPE),
+        ("phone TEXT, l INT[] NOT NULL", f"'{SOMEBODY}', [1]", reasons.A_RULE),
+        ("phone TEXT, n BIGINT NOT NULL", f"'{OTHER}', {SOMEBODY}", reasons.A_RULE),
+        ("phone TEXT CHECK (phone LIKE '61%')", f"'{SOMEBODY}'", reasons.A_RULE),
+        ("phone BIGINT PRIMARY KEY", SOMEBODY, reasons.A_RULE),
+        ("phone TEXT, name TEXT CHECK (name <> '') NOT NULL", f"'{SOMEBODY}', 'Max'", reasons.A_RULE),
+    ],
+)
+def test_duckdb_whose_rules_or_types_allow_no_stand_in_is_left_with_that_reason(
+    columns: str, values: str, why: str, tmp_path: Path
+) -> None:
+    path = made_by_duckdb(
+        tmp_path / "a.duckdb", f"CREATE TABLE t ({columns}); INSERT INTO t VALUES ({values})"
+    )
+    gone = _one_person(b"k" * 32, SOMEBODY, SPELLINGS, {})
+    left = left_of_file(path, path.read_bytes(), gone, look_for(SPELLINGS[:2]))
+    assert [(one.what, one.why) for one in left.found] == [(LEFT, why)]
+    assert left.content is None
+
+
+def of_many_rows(path: Path) -> bytes:
+    rows = pa.table({"phone": [SOMEBODY, OTHER] * 20_000, "n": range(40_000)})
+    if path.suffix == ".parquet":
+        pq.write_table(rows, path, compression="none")
+    elif path.suffix == ".feather":
+        feather.write_feather(rows, str(path))
+    elif path.suffix == ".arrows":
+        with pa.ipc.new_stream(path, rows.schema) as writer:
+            writer.write_table(rows)
+    elif path.suffix == ".db":
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            rows.to_pandas().to_sql("t", connection)
+    else:
+        with duckdb.connect(str(path)) as connection:
+            connection.register("r", rows)
+            connection.execute("CREATE TABLE t AS FROM r")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("ends", ["parquet", "feather", "arrows", "db", "duckdb"])
+def test_a_file_that_was_cut_off_is_called_damaged_like_any_archive(
+    ends: str, kept: float, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a.{ends}"
+    content = of_many_rows(path)
+    content = content[: int(len(content) * kept)]
+    path.write_bytes(content)
+    gone = _one_person(b"k" * 32, SOMEBODY, SPELLINGS, {})
+    left = left_of_file(path, content, gone, look_for(SPELLINGS[:2]))
+    assert [(one.what, one.why) for one in left.found] == [(LEFT, reasons.DAMAGED)]
     assert left.content is None
 
 

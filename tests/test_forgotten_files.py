@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import re
 import tarfile
 import zipfile
@@ -21,10 +22,12 @@ import pytest
 import xlsxwriter
 
 from smsdata.errors import UsageError
+from smsdata.forgetting import reasons
 from smsdata.forgetting.archives import left_of_file
 from smsdata.forgetting.person import _one_person, forget, spellings_of
 from smsdata.forgetting.read_back import Searched, look_for, searched
 from smsdata.forgetting.reasons import LEFT, NUMBER, WHOLE
+from smsdata.store.disk import _give_rights
 from smsdata.store.store import Store
 from tests.support.sync_world import small_and_synced
 
@@ -51,6 +54,13 @@ def put_right(path: Path) -> Found:
         assert [one for one in again.found if one.what != LEFT] == []
     assert all(bool(one.why) == (one.what == LEFT) for one in left.found)  # whatever is left says why
     return [(one.place, one.count, one.what) for one in left.found]
+
+
+def an_empty_store(folder: Path) -> Store:
+    store = Store(folder / "store")
+    with store.writing():
+        pass
+    return store
 
 
 def clean(path: Path) -> bool:
@@ -443,6 +453,58 @@ def test_the_list_names_what_is_inside_before_and_after(tmp_path: Path) -> None:
         assert told.exit_code == 0
     assert told.searched is not None
     assert not told.searched.found
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o600, 0o755, 0o664, 0o400])
+def test_a_file_keeps_its_mode_owner_and_group(
+    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = an_empty_store(tmp_path)
+    path = tmp_path / "a.csv"
+    path.write_bytes(TABLE)
+    path.chmod(mode)
+    facts = path.stat()
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.chown", lambda _path, owner, group: given.append((owner, group)))
+    assert forget(store, SOMEBODY, apply=True, also=[path]).exit_code == 0
+    assert SOMEBODY not in path.read_text()
+    assert path.stat().st_mode == facts.st_mode
+    assert given == [(facts.st_uid, facts.st_gid)]
+
+
+def test_a_group_that_a_file_cannot_keep_gets_no_rights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: object, _owner: int, _group: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.chown", refused)
+    kept, path = tmp_path / "kept", tmp_path / "new"
+    for one in (kept, path):
+        one.touch()
+    kept.chmod(0o664)
+    facts = kept.stat()
+    _give_rights(path, facts)
+    assert path.stat().st_mode & 0o777 == 0o664
+    _give_rights(path, os.stat_result([*facts[:5], facts.st_gid + 1, *facts[6:]]))
+    assert path.stat().st_mode & 0o777 == 0o604
+
+
+def test_another_name_of_a_file_is_told_where_it_is_not_named_too(tmp_path: Path) -> None:
+    store = an_empty_store(tmp_path)
+    one, other, alone = (tmp_path / name for name in ("a.csv", "b.csv", "c.csv"))
+    one.write_bytes(TABLE)
+    alone.write_bytes(TABLE)
+    other.hardlink_to(one)
+    assert forget(store, SOMEBODY, also=[one, other]).exit_code == 0
+    for apply in (False, True):
+        told = forget(store, SOMEBODY, apply=apply, also=[one, alone])
+        assert [(left.place, left.why) for left in told.left] == [(str(one), reasons.HARD_LINK)]
+        assert told.exit_code == 3
+    assert SOMEBODY not in one.read_text()
+    assert other.read_bytes() == TABLE
+    assert forget(store, SOMEBODY, apply=True, also=[one, other]).exit_code == 0
+    assert SOMEBODY not in other.read_text()
 
 
 def test_a_store_is_not_forgotten_in_as_if_it_were_a_folder_of_files(tmp_path: Path) -> None:

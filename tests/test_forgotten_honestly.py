@@ -302,7 +302,7 @@ def test_texts_of_wide_letters_are_put_right(encoding: str, tmp_path: Path) -> N
         ("a.orc", b"ORC\x0a\x0bORC\x17", "make it anew from the store"),
         ("a.7z", b"7z\xbc\xaf\x27\x1c", "unpack it"),
         ("a.gz", gzip.compress(TABLE)[:-9], "damaged, locked or cut off"),
-        ("a.parquet", b"PAR1 no more", "damaged or encrypted"),
+        ("a.parquet", b"PAR1 no more", "damaged, locked or cut off"),
         ("a.bin", b"\xff\xfe\xff" + SOMEBODY.encode(), "remove it, or make it anew"),
         ("a.eml", b"MIME-Version: 1.0\nContent-Type: application/pkcs7-mime\n\nMIIB\n", "decrypt it"),
         ("a.asc", b"-----BEGIN PGP MESSAGE-----\n", "decrypt it"),

@@ -19,7 +19,7 @@ from smsdata.forgetting.file_formats import without
 from smsdata.forgetting.json_files import cell_left
 from smsdata.forgetting.person import _one_person, spellings_of
 from smsdata.forgetting.read_back import look_for, searched
-from smsdata.forgetting.reasons import NUMBER, WHOLE
+from smsdata.forgetting.reasons import NUMBER, WHOLE, CannotRewrite
 from smsdata.forgetting.text_files import without_in_text
 from smsdata.schema.callback_marks import is_marked, marked_text
 from smsdata.store.forgotten import Forgotten, number_hash
@@ -254,8 +254,32 @@ def test_records_of_json_lose_all_that_is_said_of_the_person() -> None:
         first, second = told[0] if name == "a.json" else told
         assert what == WHOLE
         assert first["msisdn"].startswith("forgotten-")
-        assert "first_name" not in first
+        assert list(first.items())[1:] == [("first_name", None)]
         assert second == records[1]
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_columns_of_json_stay_in_their_order_when_the_first_row_is_the_persons(*, lines: bool) -> None:
+    frame = pd.DataFrame(
+        {"name": ["Ann", "Bob"], "note": ["x", None], "phone": [SOMEBODY, OTHER], "n": [1, 2]}
+    )
+    how: Any = {"orient": "records", "lines": lines}
+    left, what = made("a.json", frame.to_json(**how).encode())
+    told = pd.read_json(io.BytesIO(left), **how, dtype=False)
+    assert what == WHOLE
+    assert list(told) == list(frame)
+    assert told["name"].fillna("").tolist() == ["", "Bob"]
+    assert told["note"].isna().all()
+    assert told["n"].tolist()[1] == 2
+
+
+def test_a_key_that_says_the_number_is_put_right_in_the_persons_own_row() -> None:
+    left, what = made("a.json", json.dumps({SOMEBODY: 5, "phone": SOMEBODY, "status": "sent"}).encode())
+    told = json.loads(left)
+    assert what == WHOLE
+    assert list(told) == [told["phone"], "phone", "status"]
+    assert told[told["phone"]] is None
+    assert told["phone"].startswith("forgotten-")
 
 
 def test_other_text_loses_the_number_alone() -> None:
@@ -297,4 +321,5 @@ def test_typed_rows_of_others_are_put_right(suffix: str, dtype: Any, column: str
 
 
 def test_a_damaged_file_is_named_and_left(tmp_path: Path) -> None:
-    assert without(tmp_path / "a.parquet", b"PAR1 no more", somebody()) == (None, 1, True)
+    with pytest.raises(CannotRewrite, match="damaged, locked or cut off"):
+        without(tmp_path / "a.parquet", b"PAR1 no more", somebody())

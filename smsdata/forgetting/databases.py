@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from smsdata.forgetting.file_formats import Made, rows_left, value_left
 from smsdata.forgetting.json_files import cell_left, says_two, whole_digits
-from smsdata.forgetting.reasons import A_RULE, CannotRewrite
+from smsdata.forgetting.reasons import A_RULE, A_TYPE, DAMAGED, CannotRewrite
 from smsdata.store.forgotten import Forgotten, is_whose, names_of
 
 _AT_ONCE = 20_000
@@ -88,7 +88,9 @@ def _sqlite(path: PurePath, content: bytes, gone: Forgotten) -> Made:
             return made_anew[:18] + content[18:20] + made_anew[20:], max(count, 1), whole
     except sqlite3.IntegrityError:
         raise CannotRewrite(A_RULE) from None
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 255 in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise CannotRewrite(DAMAGED) from None
         return None, 1, True
 
 
@@ -145,11 +147,17 @@ def _changed(
         yield table, ids, changed, of_two
 
 
-def _instead_of_null(old: Any, blank: str, *, unique: bool) -> str:
-    """What stands where nothing may not: an empty text, of a unique column one that no other row has."""
+def _instead_of_null(old: Any, blank: str, *, unique: bool) -> str | bytes:
+    """What stands where nothing may not: an empty text, of a unique column one that no other row has.
+
+    In the place of bytes stand bytes.
+    """
+    said = old.decode("latin-1") if isinstance(old, bytes) else old
     if not unique:
-        return ""
-    return old if isinstance(old, str) and _BLANK.fullmatch(old) else blank
+        said = ""
+    elif not (isinstance(said, str) and _BLANK.fullmatch(said)):
+        said = blank
+    return said.encode() if isinstance(old, bytes) else said
 
 
 def _never_null(connection: sqlite3.Connection, table: str) -> set[str]:
@@ -179,7 +187,10 @@ def _row_ids(connection: sqlite3.Connection, table: str, columns: list[Any]) -> 
 
 
 def _left_of_rows(names: Sequence[str], rows: list[Any], gone: Forgotten) -> list[tuple[Any, ...]]:
-    """What is left of rows of any types: texts as in our tables, numbers and bytes one by one."""
+    """What is left of rows of any types: texts as in our tables, numbers and bytes one by one.
+
+    Of the person's own rows no bytes stay, in a column of any type.
+    """
     ours = names_of(names)
     columns = list(zip(*rows, strict=True))
     texts = [
@@ -188,10 +199,14 @@ def _left_of_rows(names: Sequence[str], rows: list[Any], gone: Forgotten) -> lis
     ]
     rows_of_texts = pa.table([pa.array(of, pa.string()) for of in texts], names=ours)
     left, _ = gone.rows(rows_of_texts, partial(cell_left, gone=gone))
+    theirs = gone.own_rows(left)
+    own = [False] * len(rows) if theirs is None else theirs.to_pylist()
     made = [
         [
-            value_left(old, name, gone) if text is None else old if text == new else new
-            for old, text, new in zip(of, before, after.to_pylist(), strict=True)
+            (None if mine and isinstance(old, bytes) else value_left(old, name, gone))
+            if text is None
+            else (old if text == new else new)
+            for mine, old, text, new in zip(own, of, before, after.to_pylist(), strict=True)
         ]
         for name, of, before, after in zip(ours, columns, texts, left.columns, strict=True)
     ]
@@ -251,8 +266,9 @@ def _duckdb(path: PurePath, content: bytes, gone: Forgotten) -> Made:
             old.write_bytes(content)
             with duckdb.connect(":memory:", config={"memory_limit": "1GB"}) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
-                connection.execute(f"ATTACH {_path_in_sql(old)} AS old; USE old")
-                doubtful = has_leftovers(connection, "old")
+                with _of_a_sound_file():
+                    connection.execute(f"ATTACH {_path_in_sql(old)} AS old; USE old")
+                    doubtful = has_leftovers(connection, "old")
                 said = _says_of_somebody(connection, gone)
                 indexes = _without_indexes(connection)
                 told = [_duckdb_rows_changed(connection, *name, gone) for name in _tables_of(connection)]
@@ -269,8 +285,26 @@ def _duckdb(path: PurePath, content: bytes, gone: Forgotten) -> Made:
                     connection.execute(statement_left(sql, gone))
                 connection.execute("CHECKPOINT new; USE memory; DETACH new; DETACH old")
             return new.read_bytes(), max(count, 1), all(whole for _, whole in told)
+    except CannotRewrite:
+        raise
+    except duckdb.ConstraintException:
+        raise CannotRewrite(A_RULE) from None
     except (duckdb.Error, pa.ArrowException, ValueError, TypeError):
         return None, 1, True
+
+
+@contextmanager
+def _of_a_sound_file() -> Iterator[None]:
+    """Read a file; where its blocks cannot be read it is damaged, or locked by a key."""
+    try:
+        yield
+    except (
+        duckdb.IOException,
+        duckdb.SerializationException,
+        duckdb.FatalException,
+        duckdb.InternalException,
+    ):
+        raise CannotRewrite(DAMAGED) from None
 
 
 def _without_indexes(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -362,11 +396,16 @@ def _duckdb_rows_changed(
 ) -> tuple[int, bool]:
     """Change the rows of a table that somebody stands in; how many, and whether all that they say went."""
     name = f"{_quoted(schema)}.{_quoted(table)}"
-    rows = connection.sql(f"SELECT rowid, * FROM {name}").to_arrow_table()
+    with _of_a_sound_file():
+        rows = connection.sql(f"SELECT rowid, * FROM {name}").to_arrow_table()
     places, rows = rows.column(0), rows.remove_column(0)
-    left, count, whole = rows_left(rows, gone, coded=False)
+    try:
+        left, count, whole = rows_left(rows, gone, coded=False)
+    except pa.ArrowNotImplementedError:
+        raise CannotRewrite(A_TYPE) from None
     if not count:
         return 0, True
+    left = _never_empty(connection, schema, table, rows, left)
     new, touched = {"the row": places}, [False] * rows.num_rows
     for column, before, after in zip(rows.column_names, rows.columns, left.columns, strict=True):
         was = before.cast(after.type)
@@ -381,7 +420,7 @@ def _duckdb_rows_changed(
         new[column] = after
         becomes_text = any(differs and one is not None for differs, one in zip(differing, said, strict=True))
         if after.type != before.type and becomes_text:
-            connection.execute(f"ALTER TABLE {name} ALTER {_quoted(column)} TYPE VARCHAR")
+            _become_text(connection, name, column)
     # Of others nothing is written: not every type of DuckDB comes back from here as it was.
     new = pa.table(new).filter(pa.array(touched, pa.bool_()))
     connection.register("rows_left", new)
@@ -389,6 +428,43 @@ def _duckdb_rows_changed(
     connection.execute(f'UPDATE {name} SET {made} FROM rows_left AS l WHERE rowid = l."the row"')
     connection.unregister("rows_left")
     return count, whole
+
+
+def _become_text(connection: duckdb.DuckDBPyConnection, name: str, column: str) -> None:
+    """Make a column one of texts; a rule of the table (UNIQUE, PRIMARY KEY) may keep it from that."""
+    try:
+        connection.execute(f"ALTER TABLE {name} ALTER {_quoted(column)} TYPE VARCHAR")
+    except duckdb.BinderException:
+        raise CannotRewrite(A_RULE) from None
+
+
+_RULES = (
+    "SELECT unnest(constraint_column_names) FROM duckdb_constraints() WHERE database_name = 'old' "
+    "AND schema_name = ? AND table_name = ? AND constraint_type IN (?, ?)"
+)
+
+
+def _never_empty(
+    connection: duckdb.DuckDBPyConnection, schema: str, table: str, before: pa.Table, left: pa.Table
+) -> pa.Table:
+    """The rows with a text, or bytes, where a column may not be empty and what it said went."""
+    never_null, unique = (
+        {column for (column,) in connection.execute(_RULES, [schema, table, *kinds]).fetchall()}
+        for kinds in (("NOT NULL", "PRIMARY KEY"), ("UNIQUE", "PRIMARY KEY"))
+    )
+    for at, name in enumerate(before.column_names):
+        column = left.column(at)
+        has_place = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+        if name not in never_null or not has_place or not column.null_count:
+            continue
+        values = [
+            _instead_of_null(old, f"forgotten {row}", unique=name in unique) if new is None else new
+            for row, (old, new) in enumerate(
+                zip(before.column(at).to_pylist(), column.to_pylist(), strict=True), 1
+            )
+        ]
+        left = left.set_column(at, left.field(at), pa.array(values, column.type))
+    return left
 
 
 def _path_in_sql(path: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import PurePath
 from typing import Any
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smsdata.forgetting.json_files import cell_left, plain_left, says_two
+from smsdata.forgetting.reasons import DAMAGED, CannotRewrite
 from smsdata.store.forgotten import Forgotten, is_whose, names_of
 
 Made = tuple[bytes | None, int, bool]
@@ -35,8 +36,10 @@ def without(path: PurePath, content: bytes, gone: Forgotten) -> Made | None:
         return None
     try:
         made: Made = write(content, gone)
+    except CannotRewrite:
+        raise
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError):
-        return None, 1, True  # damaged, encrypted, or of a type that has no place for a stand-in
+        return None, 1, True  # of a type that has no place for a stand-in
     return made
 
 
@@ -50,8 +53,19 @@ def _writer_for(path: PurePath, content: bytes) -> Any:
     )
 
 
+def _rows_in(content: bytes, read: Callable[[pa.BufferReader], pa.Table]) -> pa.Table:
+    """The rows of a file; one that cannot be read is damaged, or locked by a key."""
+    try:
+        return read(pa.BufferReader(content))
+    except pa.ArrowNotImplementedError:
+        raise  # sound, and of a type that is not known here
+    except (pa.ArrowException, OSError, ValueError):
+        raise CannotRewrite(DAMAGED) from None
+
+
 def _parquet(content: bytes, gone: Forgotten) -> Made:
-    left, count, whole = rows_left(pq.ParquetFile(pa.BufferReader(content)).read(), gone)
+    rows = _rows_in(content, lambda buffer: pq.ParquetFile(buffer).read())
+    left, count, whole = rows_left(rows, gone)
     sink = io.BytesIO()
     if count:
         pq.write_table(left, sink, compression="zstd")
@@ -59,15 +73,15 @@ def _parquet(content: bytes, gone: Forgotten) -> Made:
 
 
 def _feather(content: bytes, gone: Forgotten) -> Made:
-    with pa.ipc.open_file(pa.BufferReader(content)) as file:
-        left, count, whole = rows_left(file.read_all(), gone)
+    rows = _rows_in(content, lambda buffer: pa.ipc.open_file(buffer).read_all())
+    left, count, whole = rows_left(rows, gone)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     return _in_arrow(pa.ipc.new_file, left, options), count, whole
 
 
 def _stream(content: bytes, gone: Forgotten) -> Made:
-    with pa.ipc.open_stream(pa.BufferReader(content)) as stream:
-        left, count, whole = rows_left(stream.read_all(), gone)
+    rows = _rows_in(content, lambda buffer: pa.ipc.open_stream(buffer).read_all())
+    left, count, whole = rows_left(rows, gone)
     return _in_arrow(pa.ipc.new_stream, left, None), count, whole
 
 

@@ -251,14 +251,17 @@ class _Edits:
             self.whole &= all(other.kind != '"' or key in KEPT for key, other in said)
 
     def _row(self, names: list[str], node: _Node, said: dict[str, Any]) -> None:
-        """A row of the person: of its values only harmless ones stay."""
+        """A row of the person: of its values only harmless ones stay, its keys name columns and stay."""
         facts = {name: _value_at(self._text, one) for name, one in zip(names, node.values, strict=True)}
         last = {name: at for at, name in enumerate(names)}
+        last_as_written = {self._text[key.start : key.end]: at for at, key in enumerate(node.keys)}
         left = self._of_person(facts | said)
-        kept = [at for at, name in enumerate(names) if last[name] == at and name in left]
+        kept = sorted(last_as_written.values())
         for at in kept:
-            if _differ(left[names[at]], facts[names[at]]):
-                self._put(node.values[at], left[names[at]])
+            new = left.get(names[at]) if last[names[at]] == at else None
+            if _differ(new, _value_at(self._text, node.values[at])):
+                self._put(node.values[at], new)
+            self._scalar(node.keys[at], "", in_a_row=True)
         self._cut(node, kept)
 
     def _of_person(self, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,7 +272,7 @@ class _Edits:
         self.whole &= not theirs or _PLACE.fullmatch(str(place)) is not None
 
     def _cut(self, node: _Node, kept: Sequence[int]) -> None:
-        """Cut all members out of an object but some."""
+        """Cut all members out of an object but some: of a key that is there twice the last one counts."""
         for at, key in enumerate(node.keys[: kept[-1]]):
             if at not in kept:
                 self._pieces.append((key.start, node.keys[at + 1].start, ""))

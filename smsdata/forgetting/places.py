@@ -9,6 +9,7 @@ doing all of it again after a crash does the rest. Imports `store`, `hygiene.run
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -271,6 +272,7 @@ def _other_files(store: Store, gone: Forgotten, look: Look | None, *, apply: boo
 def places_in(paths: Iterable[Path], gone: Forgotten, look: Look | None, *, apply: bool) -> Iterator[Place]:
     """The files that hold the number, of those that were named or lie below a folder that was named."""
     roots = list(paths)
+    more_names = _with_names_elsewhere(roots)
     for root in roots:
         for path in _leaves(root):
             name = without_numbers(str(path), gone)
@@ -279,9 +281,21 @@ def places_in(paths: Iterable[Path], gone: Forgotten, look: Look | None, *, appl
                 yield from _linked(path, name, gone, look, roots)
             elif path.is_file():
                 file = path.resolve() if path.is_symlink() else path
-                yield from _file(file, name, gone, look, Disk(file.parent), apply=apply)
+                disk = Disk(file.parent, keeps_rights=True)
+                found = list(_file(file, name, gone, look, disk, apply=apply))
+                yield from found
+                if found and path.resolve() in more_names:
+                    yield Place(name, "link", 1, LEFT, reasons.HARD_LINK)
             elif _cannot_be_listed(path):
                 yield Place(name, "folder", 1, LEFT, reasons.UNREADABLE)
+
+
+def _with_names_elsewhere(roots: Iterable[Path]) -> set[Path]:
+    """The files that have a name (a hard link) beyond those given, under which their content stays."""
+    plain = (one for root in roots for one in _leaves(root) if one == root or not one.is_symlink())
+    files = {path.resolve(): path.stat() for path in plain if path.is_file()}
+    given = Counter((facts.st_dev, facts.st_ino) for facts in files.values())
+    return {path for path, facts in files.items() if facts.st_nlink > given[facts.st_dev, facts.st_ino]}
 
 
 def _leaves(root: Path) -> list[Path]:

@@ -21,12 +21,16 @@ TWICE = "it holds two files of one name: unpack it, and name what it holds with 
 A_STORE = "it holds a store, which is sealed file by file: unpack it, forget in that store, and pack it again"
 OPEN = "another program has it open, or did not close it: end that program, then run this again"
 NO_PLACE = (
-    "it is damaged or encrypted, or the number stands where nothing else may stand (a key, a full-text "
-    "table, a column of a strict type): delete those rows with its own program, or remove the file"
+    "the number stands in it where nothing else may stand (a key, a full-text table, a column of a strict "
+    "type), or its format is not known in full: delete those rows with its own program, or remove the file"
 )
 A_RULE = (
-    "a rule of a table in it (CHECK, UNIQUE, a strict type) allows nothing in the place of the number: "
-    "delete those rows with its own program, or remove the file"
+    "a rule of a table in it (CHECK, UNIQUE, NOT NULL, a strict type) allows nothing in the place of the "
+    "number: delete those rows with its own program, or remove the file"
+)
+A_TYPE = (
+    "a table in it that holds the number has a column of a type that smsdata cannot rewrite (UNION): delete "
+    "those rows with its own program, or remove the file"
 )
 STILL = (
     "the number stands in it where smsdata cannot rewrite it, such as a name, a freed page or a text in "
@@ -38,6 +42,10 @@ UNKNOWN = (
     "not found by its digits: look yourself, then keep or remove it"
 )
 LINK = "it is a link to a file elsewhere that holds the number: name that one with --also"
+HARD_LINK = (
+    "it has another name too (hard link), which keeps what it held: find it with `find -samefile` before the "
+    "file is rewritten, and name it with --also, or search that disk for the number"
+)
 LEADS = (
     "it is a link whose target bears the number in its name: remove it, or rename the target and link anew"
 )

@@ -26,11 +26,13 @@ _NO_FOLDER_SYNC = frozenset({errno.EBADF, errno.EINVAL, errno.ENOSYS, errno.ENOT
 class Disk:
     """Durable file operations below one folder.
 
-    Temporary files and the lock live in `private`, on the same file system.
+    Temporary files and the lock live in `private`, on the same file system. With `keeps_rights` a file that
+    is replaced keeps its mode, and its owner and group as far as that is allowed: it is no file of the store.
     """
 
-    def __init__(self, private: Path) -> None:
+    def __init__(self, private: Path, *, keeps_rights: bool = False) -> None:
         self.private = private
+        self._keeps_rights = keeps_rights
         self._count = 0
         self._settled: set[Path] = set()
         self._guard = threading.Lock()
@@ -70,6 +72,8 @@ class Disk:
         with said(path):
             try:
                 self._fill(temporary, content)
+                if self._keeps_rights:
+                    _give_rights(temporary, path.stat())
                 self._rename(temporary, path)
             except OSError:
                 with suppress(OSError):  # a full disk needs the room
@@ -252,6 +256,16 @@ def _let_group_in(handle: int, path: Path) -> None:
         facts = os.fstat(handle)
         if facts.st_uid == os.geteuid() and stat.S_IMODE(facts.st_mode) != 0o660:
             os.fchmod(handle, 0o660)
+
+
+def _give_rights(path: Path, facts: os.stat_result) -> None:
+    """Give a file the owner, group and mode of another; one that cannot get its group lets no group in."""
+    for owner in (facts.st_uid, -1):
+        with suppress(PermissionError):
+            os.chown(path, owner, facts.st_gid)
+            break
+    same_group = path.stat().st_gid == facts.st_gid
+    path.chmod(facts.st_mode & (0o777 if same_group else 0o707))
 
 
 @contextmanager
