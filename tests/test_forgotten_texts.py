@@ -245,6 +245,11 @@ def test_rows_of_a_table_lose_all_that_is_said_of_the_person(separator: str, enc
     assert told[2] == rows[2]
 
 
+def test_columns_of_other_names_are_emptied_in_the_persons_own_rows_of_a_table() -> None:
+    left, _ = made("a.csv", f"phone,when,created_at,n,id\n{SOMEBODY},2026-11-01,2026-11-01,3,7\n".encode())
+    assert left.decode().splitlines()[1].split(",")[1:] == ["", "2026-11-01", "", "7"]
+
+
 def test_records_of_json_lose_all_that_is_said_of_the_person() -> None:
     records = [{"msisdn": int(SOMEBODY), "first_name": "Ann"}, {"msisdn": int(OTHER), "first_name": "Bob"}]
     lines = "".join(json.dumps(one) + "\n" for one in records).encode()
