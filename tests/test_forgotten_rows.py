@@ -287,11 +287,13 @@ def test_what_stands_beside_the_number_in_a_page_of_texts_hides_it_not(length: i
         assert looked_for(bare).found, texts
 
 
-@pytest.mark.parametrize("text", ["00{}", "+{}", "t{}", "{}t", "%20{}", "\\uff08{}", "6{}", "{}0", "%206{}"])
+@pytest.mark.parametrize(
+    "text", ["00{}", "+{}", "t{}", "{}t", "%20{}", "\\uff08{}", "6{}", "{}0", "%206{}", "61{}"]
+)
 def test_zeros_before_the_number_hide_it_not(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text(text.format(SOMEBODY) + "\n")
-    longer = text in ("6{}", "{}0", "%206{}")
+    longer = text in ("6{}", "{}0", "%206{}", "61{}")
     assert (bool(looked_for(path).found), bool(looked_for(path).alike)) == (not longer, longer)
 
 
@@ -307,6 +309,31 @@ def test_a_longer_number_in_a_text_of_others_does_not_keep_a_person_from_being_f
     assert path.read_text().splitlines()[1] == f"{OTHER},your parcel {number}2 is late"
     assert told.searched is not None
     assert told.searched.alike == [str(path)]
+
+
+@pytest.mark.parametrize("kind", ["db", "duckdb"])
+def test_a_second_person_is_forgotten_where_texts_are_unique_and_never_empty(
+    kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a.{kind}"
+    made = "CREATE TABLE t (id INTEGER, msisdn VARCHAR, name VARCHAR NOT NULL UNIQUE, note VARCHAR NOT NULL)"
+    rows = [(1, SECOND, "forgotten 4", "x"), (2, SOMEBODY, "Ann", "hi"), (3, OTHER, "Bob", "yo")]
+    for row in (made, *(f"INSERT INTO t VALUES {row}" for row in rows)):
+        if kind == "db":
+            with contextlib.closing(sqlite3.connect(path)) as lite, lite:
+                lite.execute(row)
+        else:
+            with duckdb.connect(str(path)) as duck:
+                duck.execute(row)
+    store = Store(tmp_path / "store")
+    with store.writing():
+        pass
+    for number in (SOMEBODY, SOMEBODY, OTHER, OTHER):
+        told = forget(store, number, apply=True, also=[path])
+        assert told.exit_code == 0, told.lines()
+    names = [one["name"] for one in read(kind, path)]
+    assert len({*names}) == 3
+    assert all(name.startswith("forgotten ") for name in names)
 
 
 # ---- what pandas reads --------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path, PurePath
@@ -126,12 +126,13 @@ def _changed(
         ids = _row_ids(connection, table, columns)
         cursor = connection.execute(f"SELECT {', '.join(ids)}, * FROM {_quoted(table)}")
         names = [name for name, *_ in cursor.description][len(ids) :]
+        taken = _blanks_in(connection, table, unique & never_null)
         changed: list[tuple[list[Any], dict[str, Any]]] = []
         of_two = False
         while rows := cursor.fetchmany(_AT_ONCE):
             left = _left_of_rows(names, [row[len(ids) :] for row in rows], gone)
             for row, after in zip(rows, left, strict=True):
-                blank = f"forgotten {len(changed) + 1}"
+                blank = f"forgotten {taken + len(changed) + 1}"
                 pairs = list(zip(names, row[len(ids) :], after, strict=True))
                 pairs = [
                     (name, old, _instead_of_null(old, blank, unique=name in unique))
@@ -145,6 +146,23 @@ def _changed(
                     dict(zip(names_of(names), row[len(ids) :], strict=True)), gone
                 )
         yield table, ids, changed, of_two
+
+
+def _blanks_in(connection: sqlite3.Connection, table: str, columns: Iterable[str]) -> int:
+    """The highest number of a "forgotten 1" that stands there already, of somebody forgotten before."""
+    found = [
+        connection.execute(
+            f"SELECT {_quoted(name)} FROM {_quoted(table)} "
+            f"WHERE CAST({_quoted(name)} AS TEXT) LIKE 'forgotten %'"
+        ).fetchall()
+        for name in columns
+    ]
+    return _highest_blank(value for rows in found for (value,) in rows)
+
+
+def _highest_blank(values: Iterable[Any]) -> int:
+    texts = (one.decode("latin-1") if isinstance(one, bytes) else str(one) for one in values)
+    return max((int(one.split()[1]) for one in texts if _BLANK.fullmatch(one)), default=0)
 
 
 def _instead_of_null(old: Any, blank: str, *, unique: bool) -> str | bytes:
@@ -421,6 +439,8 @@ def _duckdb_rows_changed(
         becomes_text = any(differs and one is not None for differs, one in zip(differing, said, strict=True))
         if after.type != before.type and becomes_text:
             _become_text(connection, name, column)
+    if not any(touched):  # the person's rows say nothing any more
+        return 0, True
     # Of others nothing is written: not every type of DuckDB comes back from here as it was.
     new = pa.table(new).filter(pa.array(touched, pa.bool_()))
     connection.register("rows_left", new)
@@ -457,11 +477,11 @@ def _never_empty(
         has_place = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
         if name not in never_null or not has_place or not column.null_count:
             continue
+        olds = before.column(at).to_pylist()
+        taken = _highest_blank(olds)
         values = [
-            _instead_of_null(old, f"forgotten {row}", unique=name in unique) if new is None else new
-            for row, (old, new) in enumerate(
-                zip(before.column(at).to_pylist(), column.to_pylist(), strict=True), 1
-            )
+            _instead_of_null(old, f"forgotten {taken + row}", unique=name in unique) if new is None else new
+            for row, (old, new) in enumerate(zip(olds, column.to_pylist(), strict=True), 1)
         ]
         left = left.set_column(at, left.field(at), pa.array(values, column.type))
     return left

@@ -251,7 +251,8 @@ _DIGIT_FOLLOWS = re.compile(rb"[0-9](?!\0)")
 def _is_within_another(found: re.Match[bytes], code: bytes) -> bool:
     """Whether more digits stand around it, without a gap: no zeros before it, nor its country code."""
     before = _LAST_DIGITS.search(found.string, max(found.start() - 20, 0), found.start())
-    others = before is not None and before[1].lstrip(b"0") not in (b"", code)
+    prefixes = (b"", code) if found[0][:1] == b"0" else (b"",)
+    others = before is not None and before[1].lstrip(b"0") not in prefixes
     return others or _DIGIT_FOLLOWS.match(found.string, found.end()) is not None
 
 
