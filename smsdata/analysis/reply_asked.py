@@ -519,8 +519,10 @@ def named_in(word: str, names: frozenset[str]) -> bool:
 
     Spelled the same, with letters that look alike, or in the letters of another script.
     """
-    if not names or word in names:
-        return bool(names)
+    if not names:
+        return False
+    if word in names:
+        return True
     spellings, spaces = _all_spellings(names)
     return word.count(" ") <= spaces and not _spellings(word).isdisjoint(spellings)
 

@@ -252,7 +252,7 @@ def _facts_left(facts: list[tuple[Any, Any, pa.DataType]], gone: Forgotten) -> l
     names = names_of(str(name) for name, _, _ in facts)
     said = dict(zip(names, (value for _, value, _ in facts), strict=True))
     if gone.is_own(said):
-        left = gone.of_person(said, lambda value, name: value_left(value, name, gone))
+        left = gone.of_person(said, partial(value_left, gone=gone))
         said = {name: left.get(name) for name in names}
     types = [arrow for _, _, arrow in facts]
     return [_left(value, arrow, gone, name) for (name, value), arrow in zip(said.items(), types, strict=True)]
@@ -260,17 +260,18 @@ def _facts_left(facts: list[tuple[Any, Any, pa.DataType]], gone: Forgotten) -> l
 
 def value_left(value: Any, name: str, gone: Forgotten) -> Any:
     """A value without somebody, by the name of its column; of bytes the text that they hold."""
-    if isinstance(value, bytes):
-        left = cell_left(value.decode(errors="surrogateescape"), name, gone)
-        return left.encode(errors="surrogateescape")
-    return cell_left(value, name, gone)
+    return _through_text(value, lambda plain: cell_left(plain, name, gone))
 
 
 def bytes_or_text_left(value: Any, gone: Forgotten) -> Any:
     """A text, or bytes that hold one, without somebody."""
-    if isinstance(value, bytes):
-        return gone.text(value.decode(errors="surrogateescape")).encode(errors="surrogateescape")
-    return gone.text(value)
+    return _through_text(value, gone.text)
+
+
+def _through_text(value: Any, left_of: Callable[[Any], Any]) -> Any:
+    if not isinstance(value, bytes):
+        return left_of(value)
+    return left_of(value.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
 
 def _schema_left(rows: pa.Table, before: pa.Schema, gone: Forgotten) -> tuple[pa.Table, bool]:

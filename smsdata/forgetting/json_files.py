@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from itertools import zip_longest
 from math import isfinite
 from typing import Any
@@ -80,7 +81,7 @@ def cell_left(value: Any, name: str, gone: Forgotten) -> Any:
     """
     if isinstance(value, dict):
         if gone.is_own({column_named(key): one for key, one in value.items()}):
-            return gone.of_person(value, lambda one, key: cell_left(one, key, gone))
+            return gone.of_person(value, partial(cell_left, gone=gone))
         return {gone.text(key): cell_left(one, column_named(key), gone) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [cell_left(one, name, gone) for one in value]
@@ -133,14 +134,10 @@ def whole_digits(value: str | float | Decimal) -> str | None:
 
 def row_left(facts: dict[str, Any], gone: Forgotten) -> dict[str, Any]:
     """The cells of a row without somebody, by the names of their columns; empty ones where they go."""
-
-    def left_in(value: Any, name: str) -> Any:
-        return cell_left(value, name, gone)
-
     if gone.is_own(facts):
-        left = gone.of_person(facts, left_in)
+        left = gone.of_person(facts, partial(cell_left, gone=gone))
         return {name: left.get(name, "") for name in facts}
-    return {name: left_in(value, name) for name, value in facts.items()}
+    return {name: cell_left(value, name, gone) for name, value in facts.items()}
 
 
 # ---- JSON -----------------------------------------------------------------------------------------------
@@ -265,7 +262,7 @@ class _Edits:
         self._cut(node, kept)
 
     def _of_person(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        return self._gone.of_person(facts, lambda value, name: cell_left(value, name, self._gone))
+        return self._gone.of_person(facts, partial(cell_left, gone=self._gone))
 
     def _beside(self, theirs: bool, place: Any) -> None:
         """What says the place of a row stays; where it is the person's and a word, that may be a name."""

@@ -1,9 +1,8 @@
 """Workbooks of Excel (xlsx) without somebody: rows of sheets are put right as those of any table.
 
 A workbook is a zip of XML parts. What changes is replaced where it stands, so that all else stays as it was:
-a text becomes one of its cell, and shared texts that no cell uses any more are emptied. Imports
-`json_files`, `reasons` and
-`store.forgotten`.
+a text becomes one of its cell, and shared texts that no cell uses any more are emptied. Imports `json_files`,
+`reasons` and `store.forgotten`.
 """
 
 from __future__ import annotations
@@ -206,7 +205,10 @@ def _index_of(letters: str) -> int:
 
 
 def _names_of(values: Mapping[str, Any]) -> dict[str, str]:
-    """The names of columns as tables have them, from the first row; none where none says whose a row is."""
+    """The names of columns as tables have them, from the first row; none where none says whose a row is.
+
+    A first column without a heading is named too, by no letter: it says the place of each row.
+    """
     names = names_of(_ZONE.sub("", str(value)) for value in values.values())
     if not any(map(is_whose, names)):
         return {}

@@ -25,9 +25,7 @@ def fewer_texts(texts: pa.Array) -> pa.Array:
     ['Your code is 0', 'Your code is 0', None]
     """
     begun = pc.utf8_slice_codeunits(texts, 0, _READ)
-    same = pc.replace_substring_regex(
-        begun, _NUMBERS.pattern, "0"
-    )  # Arrow knows no letters but those of ASCII
+    same = pc.replace_substring_regex(begun, _NUMBERS.pattern, "0")  # to Arrow, letters are those of ASCII
     return pc.if_else(pc.string_is_ascii(begun), same, begun)
 
 
