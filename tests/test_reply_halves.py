@@ -48,7 +48,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[b
     assert all(one.poll() is not None for one in made)
 
 
-def test_two_processes_read_what_one_does(started: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_read_what_one_does(
+    started: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a folder with files named as modules are."""
+    (tmp_path / "json.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
     own: list[int] = []
     read = reply_halves._read_here
 

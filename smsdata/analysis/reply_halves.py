@@ -58,11 +58,11 @@ def _read_elsewhere(pairs: Sequence[Pair]) -> Iterator[dict[Pair, ReplyClass]]:
     found: dict[Pair, ReplyClass] = {}
     try:
         process = subprocess.Popen(  # noqa: S603 - this Python, and words of this file
-            [sys.executable, "-c", _READ],
+            [sys.executable, "-P", "-c", _READ],  # it finds what this process finds, and nothing else
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(one or os.curdir for one in sys.path)},
         )
     except OSError:
         yield found
