@@ -179,7 +179,7 @@ def _bare_digits(spellings: list[str]) -> re.Pattern[bytes]:
 _UNMARKED = b"(?<!" + MARK.encode() + b")"
 
 
-_CODE = rb"\\[nrt]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|&#?[0-9A-Za-z]{1,8};"
+_CODE = rb"\\[nrt]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\U[0-9a-fA-F]{8}|%[0-9a-fA-F]{2}|&#?[0-9A-Za-z]{1,8};"
 _APART = (
     rb"(?:"
     + _CODE
@@ -219,6 +219,8 @@ def _digit(digit: str) -> bytes:
     ways = [one for one in map(chr, range(0x80, 0x20000)) if _value_of(one) == int(digit)]
     coded = [
         rf"\\u{ord(digit):04x}",
+        rf"\\x{ord(digit):02x}",
+        rf"\\U{ord(digit):08x}",
         rf"&\#{ord(digit)};",
         *(re.escape(json.dumps(one)[1:-1]) for one in ways),
     ]
@@ -243,7 +245,9 @@ def _is_it(found: re.Match[bytes]) -> bool:
     return not any(one.isalnum() and _value_of(one) is None for one in plain)
 
 
-_LAST_DIGITS = re.compile(rb"(?:\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2})?([0-9]*)\Z")
+_LAST_DIGITS = re.compile(
+    rb"(?:\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\U[0-9a-fA-F]{8}|%[0-9a-fA-F]{2})?([0-9]*)\Z"
+)
 _DIGIT_FOLLOWS = re.compile(rb"[0-9](?!\0)")
 """Before a zero it is no digit: Parquet writes the length of the next text there."""
 

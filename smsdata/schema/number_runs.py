@@ -35,9 +35,9 @@ _SPELLED_FROM_TEN = (
 _ALL_OTHERS = OTHER_DIGITS + _SPELLED + _SPELLED_FROM_TEN
 _CODED = (
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[nrt]|%[0-9a-fA-F]{2}"
-    r"|&#?\w{1,8};"
+    r"|\\x[0-9a-fA-F]{2}|\\U000[0-9a-fA-F]{5}|&#?\w{1,8};"
 )
-"""How JSON, links and HTML write what is no plain letter: a digit, or what stands between two."""
+"""How JSON, programs, links and HTML write what is no plain letter: a digit, or what stands between two."""
 _KEYCAP = "(?:\ufe0f?\u20e3)?"
 _DIGITS = rf"[\d{_ALL_OTHERS}]+{_KEYCAP}"
 _BETWEEN = rf"(?:(?!{_CODED})[\W_]){{0,8}}"
@@ -76,7 +76,7 @@ _FAR = 48
 
 _IN_COLUMNS = rf"\p{{N}}\x{{96f6}}{_CHINESE}"
 IN_COLUMNS = (
-    rf"[{_IN_COLUMNS}](?:[^{_IN_COLUMNS}]*[{_IN_COLUMNS}]){{6}}|[{_SPELLED_FROM_TEN}]|\\u[0-9a-fA-F]{{4}}"
+    rf"[{_IN_COLUMNS}](?:[^{_IN_COLUMNS}]*[{_IN_COLUMNS}]){{6}}|[{_SPELLED_FROM_TEN}]|\\[uUx][0-9a-fA-F]{{2}}"
 )
 """A pattern (RE2) that every text with a number fits, and many others."""
 
@@ -87,7 +87,9 @@ def in_columns(numbers: Iterable[str]) -> str:
     return "|".join([*plain, f"[{_SPELLED_FROM_TEN}]"])
 
 
-_CODED_IN_COLUMNS = r"\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|&#?[0-9a-zA-Z]{1,8};"
+_CODED_IN_COLUMNS = (
+    r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\U000[0-9a-fA-F]{5}|%[0-9a-fA-F]{2}|&#?[0-9a-zA-Z]{1,8};"
+)
 _BETWEEN_IN_COLUMNS = rf"(?:\P{{N}}|{_CODED_IN_COLUMNS})*"
 
 
@@ -149,6 +151,8 @@ def _digits_of_sign(sign: str) -> str:
 
 
 def _uncoded(piece: str) -> str:
+    if piece[:2] in ("\\x", "\\U"):
+        return chr(min(int(piece[2:], 16), 0x10FFFF))
     if piece[0] == "\\":
         return str(json.loads(f'"{piece}"'))
     return unquote(piece) if piece[0] == "%" else html.unescape(piece)
