@@ -22,7 +22,7 @@ from pyarrow import feather
 from smsdata.forgetting import reasons
 from smsdata.forgetting.archives import left_of_file
 from smsdata.forgetting.person import _one_person
-from smsdata.forgetting.read_back import look_for
+from smsdata.forgetting.read_back import look_for, searched
 from smsdata.forgetting.reasons import LEFT, NUMBER, WHOLE
 from tests.test_forgotten_files import OTHER, SOMEBODY, SPELLINGS, clean, put_right
 from tests.test_forgotten_honestly import as_forgotten
@@ -459,6 +459,28 @@ def test_a_file_that_was_cut_off_is_called_damaged_like_any_archive(
     left = left_of_file(path, content, gone, look_for(SPELLINGS[:2]))
     assert [(one.what, one.why) for one in left.found] == [(LEFT, reasons.DAMAGED)]
     assert left.content is None
+
+
+@pytest.mark.parametrize("page", [512, 4096, 65_536])
+@pytest.mark.parametrize("lost", [1, 3, 7, 200])
+def test_a_last_page_of_sqlite_that_was_cut_off_is_not_filled_up(
+    page: int, lost: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"PRAGMA page_size = {page}")
+        connection.execute("CREATE TABLE t (name TEXT, phone TEXT)")
+        connection.execute("INSERT INTO t VALUES (?, ?)", ["Ann", SOMEBODY])
+    content = path.read_bytes()
+    assert len(content) % page == 0
+    path.write_bytes(content[:-lost])
+    gone = _one_person(b"k" * 32, SOMEBODY, SPELLINGS, {})
+    left = left_of_file(path, content[:-lost], gone, look_for(SPELLINGS[:2]))
+    assert [(one.what, one.why) for one in left.found] == [(LEFT, reasons.DAMAGED)]
+    assert searched([path], SPELLINGS[:2]).not_judged == [str(path)]
+    path.write_bytes(content)
+    assert [what for _, _, what in put_right(path)] == [WHOLE]
+    assert clean(path)
 
 
 @pytest.mark.parametrize(

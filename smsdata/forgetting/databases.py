@@ -34,6 +34,8 @@ _SQL = re.compile(
 def database_without(path: PurePath, content: bytes, gone: Forgotten) -> Made | None:
     """The database without somebody; None where it is none."""
     if content[:15] == b"SQLite format 3":
+        if _ends_within_a_page(content):
+            raise CannotRewrite(DAMAGED)  # SQLite would fill the page up, and say nothing
         return _sqlite(path, content, gone)
     if content[8:12] == b"DUCK":
         return _duckdb(path, content, gone)
@@ -92,6 +94,11 @@ def _sqlite(path: PurePath, content: bytes, gone: Forgotten) -> Made:
         if getattr(error, "sqlite_errorcode", 0) & 255 in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise CannotRewrite(DAMAGED) from None
         return None, 1, True
+
+
+def _ends_within_a_page(content: bytes) -> bool:
+    page = int.from_bytes(content[16:18], "big")
+    return len(content) % {0: 1, 1: 65_536}.get(page, page) > 0
 
 
 def _faults(connection: sqlite3.Connection) -> set[tuple[str, ...]]:

@@ -438,6 +438,9 @@ def _without_tags(content: bytes) -> Iterator[bytes]:
 
 def _sqlite_values(content: bytes) -> Iterator[bytes]:
     """Every value of every table, as text: in the file a long text is parted, and a whole number no text."""
+    (page,) = struct.unpack(">H", content[16:18])
+    if page and len(content) % (page if page > 1 else 1 << 16):
+        raise ValueError("its last page is cut off")
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.deserialize(content[:18] + b"\1\1" + content[20:])  # in memory there is no log beside it
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
